@@ -1,0 +1,39 @@
+"""The one tree of errors: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class SpeedcheckError(Exception):
+    """The call or its input cannot be used; the command line prints it and exits with 2.
+
+    Args:
+        what: what is wrong, with the offending value.
+        where: the file, line or option that holds it; "" where `what` names it.
+        remedy: what to do next; "" where nothing can be done.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class UsageError(SpeedcheckError):
+    """An option or argument has no usable value."""
+
+
+class InputError(SpeedcheckError):
+    """A file or folder that was named is missing, unreadable or not what it should be."""
+
+
+class RecordError(SpeedcheckError):
+    """A record folder cannot be written, resumed or trusted."""
+
+
+class LaunchError(SpeedcheckError):
+    """The trainer cannot be started on this machine."""
