@@ -1,0 +1,1 @@
+"""Record folders: what is claimed, what was run, and the logs that show it."""

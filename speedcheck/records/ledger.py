@@ -1,0 +1,252 @@
+"""The ledger: what was planned and started and how it ended, one line each, chained by hashes.
+
+A line is a JSON object whose `prev` is the SHA-256 of the line before it (64 zeros on the first).
+Lines are only ever appended, so a run that went badly cannot be forgotten without a trace.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, get_args
+
+from speedcheck.errors import RecordError
+
+Event = Literal["planned", "started", "finished", "failed", "abandoned"]
+EVENTS: tuple[Event, ...] = get_args(Event)
+
+LEDGER_NAME = "ledger.jsonl"
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger.
+
+    Attributes:
+        event: what happened.
+        utc: when, as `2026-11-21T18:30:00Z`.
+        seed: the run's seed.
+        log: the log's name inside the folder `logs/`; None while there is none.
+        log_sha256: SHA-256 of the log at that moment; None while there is none.
+        reason: why the run failed or was abandoned, or a remark; "" where nothing is to be said.
+        prev: SHA-256 of the line before.
+    """
+
+    event: Event
+    utc: str
+    seed: int
+    log: str | None
+    log_sha256: str | None
+    reason: str
+    prev: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerProblem:
+    """A line that cannot be trusted: its number (from 1) and why."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a ledger file says, and what is wrong with it."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[LedgerProblem, ...]
+
+    def latest(self) -> dict[int, Entry]:
+        """Return each seed's last entry, in the order in which the seeds were planned."""
+        return {entry.seed: entry for entry in self.entries}
+
+    def attempts(self, seed: int) -> int:
+        """Return how often the run of `seed` was started."""
+        return sum(entry.seed == seed and entry.event == "started" for entry in self.entries)
+
+
+def line_hash(line: bytes) -> str:
+    """Return the SHA-256 (hex) of a ledger line without its newline."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def parse_ledger(data: bytes) -> Ledger:
+    """Read a ledger and follow its chain of hashes.
+
+    A line that cannot be read, or whose `prev` is not the hash of the line before it, is a
+    problem; the lines after it are still read.
+    """
+    entries: list[Entry] = []
+    problems: list[LedgerProblem] = []
+    previous = GENESIS
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            entry = _entry(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            problems.append(LedgerProblem(number, f"is not a ledger entry ({error})"))
+        else:
+            entries.append(entry)
+            if entry.prev != previous:
+                problems.append(LedgerProblem(number, "does not follow from the line before it"))
+        previous = line_hash(line)
+    return Ledger(tuple(entries), tuple(problems))
+
+
+def _entry(raw: Any) -> Entry:
+    if not isinstance(raw, Mapping):
+        raise ValueError("not an object")
+    missing = [key for key in ("event", "utc", "seed", "prev") if key not in raw]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    if raw["event"] not in EVENTS:
+        raise ValueError(f"unknown event {raw['event']!r}")
+    if not isinstance(raw["seed"], int) or isinstance(raw["seed"], bool):
+        raise ValueError("seed is not a whole number")
+    texts = {key: raw.get(key) for key in ("utc", "prev", "log", "log_sha256", "reason")}
+    wrong = [key for key, value in texts.items() if not isinstance(value, str | None)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is not text")
+    return Entry(
+        event=raw["event"],
+        utc=texts["utc"] or "",
+        seed=raw["seed"],
+        log=texts["log"],
+        log_sha256=texts["log_sha256"],
+        reason=texts["reason"] or "",
+        prev=texts["prev"] or "",
+    )
+
+
+def utc_now() -> str:
+    """Return the time now as the ledger writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class LedgerWriter:
+    """The one writer of a ledger: holds its lock, appends, and makes each line durable.
+
+    The lock is advisory and inherited by child processes that are given `fileno()`, so a second
+    `speedcheck run` on the folder is refused while a run of the first may still be writing.
+
+    Raises:
+        RecordError: the file cannot be opened or written, or another process holds the lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise RecordError(
+                "another process is running this record",
+                where=str(path.parent),
+                remedy="wait until it ends, or choose another --out",
+            ) from None
+        self._file.seek(0)
+        data = self._file.read()
+        self.ledger = parse_ledger(data)
+        self._previous = _last_hash(data)
+        if data and not data.endswith(b"\n"):
+            # A line cut by a crash stays as it is, and the chain goes on from it.
+            self._write(b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def fileno(self) -> int:
+        """Return the file descriptor that carries the lock."""
+        return self._file.fileno()
+
+    def append(
+        self,
+        event: Event,
+        seed: int,
+        *,
+        log: Path | None = None,
+        reason: str = "",
+    ) -> Entry:
+        """Append one line; `log` is hashed as it stands now.
+
+        Raises:
+            RecordError: the line cannot be written (a full disk, for one) or the log not read.
+        """
+        entry = Entry(
+            event=event,
+            utc=utc_now(),
+            seed=seed,
+            log=log.name if log else None,
+            log_sha256=_file_hash(log) if log and log.exists() else None,
+            reason=reason,
+            prev=self._previous,
+        )
+        line = json.dumps(asdict(entry), sort_keys=True).encode()
+        self._write(line + b"\n")
+        self._previous = line_hash(line)
+        self.ledger = Ledger((*self.ledger.entries, entry), self.ledger.problems)
+        return entry
+
+    def append_planned(self, seeds: Iterable[int]) -> None:
+        """Append a `planned` line for each seed that has no line yet."""
+        known = self.ledger.latest()
+        for seed in seeds:
+            if seed not in known:
+                self.append("planned", seed)
+
+    def _write(self, data: bytes) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            written = self._file.write(data)
+            if written != len(data):
+                # Half a line is no line: take it back, so that the next one starts clean.
+                self._file.truncate(size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+
+
+def _last_hash(data: bytes) -> str:
+    lines = [line for line in data.split(b"\n") if line]
+    return line_hash(lines[-1]) if lines else GENESIS
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RecordError(
+            f"cannot read the log ({error.strerror})", where=str(path), remedy="check its rights"
+        ) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"cannot write ({error.strerror or error})",
+        where=str(path),
+        remedy="free some space or choose another --out",
+    )

@@ -1,0 +1,254 @@
+"""record.toml: what a record claims and how its runs were planned."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import tomli_w
+
+from speedcheck.errors import InputError, RecordError
+
+PLAN_NAME = "record.toml"
+
+Kind = Literal["model", "systems"]
+StoppingRule = Literal["fixed"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The figures of a record whose logs were never published, as its author printed them.
+
+    Figures are text: a claim is confirmed at the digits that it prints.
+
+    Attributes:
+        source: the document that they come from.
+        losses: final validation losses, nats per token, one a run.
+        p: the printed p-value.
+        mean: the mean loss, and its Bayesian interval as (low, high).
+        std: the standard deviation, and its Bayesian interval as (low, high).
+        time_mean_s: mean runtime in seconds.
+        time_std_s: standard deviation of the runtime in seconds.
+        time_mean_min: mean runtime in minutes, where that is what the author printed.
+    """
+
+    source: str
+    losses: tuple[float, ...]
+    p: str | None = None
+    mean: str | None = None
+    mean_interval: tuple[str, str] | None = None
+    std: str | None = None
+    std_interval: tuple[str, str] | None = None
+    time_mean_s: str | None = None
+    time_std_s: str | None = None
+    time_mean_min: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What record.toml says.
+
+    Attributes:
+        name: the record's name; by default its folder's.
+        date: ISO date of the record.
+        track: name of the track that it enters; None where the file does not say.
+        target: loss that the mean must be below, nats per token; None for the track's.
+        alpha: significance level; None for the track's.
+        kind: "systems" for a pure speed change, which is excused from the loss test.
+        baseline: folder of the record to compare with, relative to this one.
+        runs: the planned number of runs.
+        seeds: the planned seeds.
+        recipe: the recipe that the bundled trainer ran.
+        stopping_rule: "fixed": the number of runs is the planned one whatever the losses are.
+        published: the figures of a record without logs.
+    """
+
+    name: str
+    date: str | None = None
+    track: str | None = None
+    target: float | None = None
+    alpha: float | None = None
+    kind: Kind = "model"
+    baseline: str | None = None
+    runs: int | None = None
+    seeds: tuple[int, ...] | None = None
+    recipe: str | None = None
+    stopping_rule: StoppingRule = "fixed"
+    published: Published | None = None
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a record.toml.
+
+    Raises:
+        InputError: the file cannot be read, is not TOML, or a value is not what it should be.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(
+            f"is not TOML ({error})", where=str(path), remedy="correct the file"
+        ) from error
+    return _plan(_Table(raw, str(path)), default_name=path.parent.resolve().name)
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    """Write `plan` to a new record.toml.
+
+    Raises:
+        RecordError: the file exists or cannot be written.
+    """
+    fields = {
+        "name": plan.name,
+        "date": plan.date,
+        "track": plan.track,
+        "target": plan.target,
+        "alpha": plan.alpha,
+        "kind": plan.kind,
+        "baseline": plan.baseline,
+        "runs": plan.runs,
+        "seeds": list(plan.seeds) if plan.seeds is not None else None,
+        "recipe": plan.recipe,
+        "stopping_rule": plan.stopping_rule,
+    }
+    text = tomli_w.dumps({key: value for key, value in fields.items() if value is not None})
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise RecordError(
+            f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
+        ) from error
+
+
+class _Table:
+    """A TOML table that knows its place, so that every complaint can name it."""
+
+    def __init__(self, raw: Mapping[str, Any], where: str) -> None:
+        self._raw = raw
+        self._where = where
+
+    def get(self, key: str, read: Callable[[Any], T], expected: str) -> T | None:
+        """Return `read(value)`, or None where the key is absent."""
+        if key not in self._raw:
+            return None
+        try:
+            return read(self._raw[key])
+        except (TypeError, ValueError):
+            shown = repr(self._raw[key])[:60]
+            raise InputError(
+                f"{key} is {shown}", where=self._where, remedy=f"it must be {expected}"
+            ) from None
+
+    def table(self, key: str) -> _Table | None:
+        raw = self.get(key, _mapping, "a table")
+        return None if raw is None else _Table(raw, f"{self._where} [{key}]")
+
+
+def _plan(table: _Table, *, default_name: str) -> Plan:
+    published = table.table("published")
+    seeds = table.get("seeds", _tuple_of(_whole), "a list of different whole numbers from 0")
+    return Plan(
+        name=table.get("name", _text, "text") or default_name,
+        date=table.get("date", str, "a date"),
+        track=table.get("track", _text, "the name of a track"),
+        target=table.get("target", _number, "a finite number"),
+        alpha=table.get("alpha", _probability, "a number between 0 and 1"),
+        kind=table.get("kind", _one_of(get_args(Kind)), '"model" or "systems"') or "model",
+        baseline=table.get("baseline", _text, "a folder"),
+        runs=table.get("runs", _whole, "a whole number from 0"),
+        seeds=seeds,
+        recipe=table.get("recipe", _text, "the name of a recipe"),
+        stopping_rule=table.get(
+            "stopping_rule", _one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
+        )
+        or "fixed",
+        published=_published(published) if published else None,
+    )
+
+
+def _published(table: _Table) -> Published:
+    printed = "the figure as it was printed, as text"
+    interval = "two figures as they were printed, as text"
+
+    def pair(key: str) -> tuple[str, str] | None:
+        return table.get(key, _pair, interval)
+
+    return Published(
+        source=table.get("source", _text, "text") or "",
+        losses=table.get("losses", _tuple_of(_number), "a list of numbers") or (),
+        p=table.get("p", _figure, printed),
+        mean=table.get("mean", _figure, printed),
+        mean_interval=pair("mean_interval"),
+        std=table.get("std", _figure, printed),
+        std_interval=pair("std_interval"),
+        time_mean_s=table.get("time_mean_s", _figure, printed),
+        time_std_s=table.get("time_std_s", _figure, printed),
+        time_mean_min=table.get("time_mean_min", _figure, printed),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _probability(value: Any) -> float:
+    number = _number(value)
+    if not 0 < number < 1:
+        raise ValueError
+    return number
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError
+    return value
+
+
+def _figure(value: Any) -> str:
+    text = _text(value)
+    _number(float(text))
+    return text
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    low, high = value
+    return _figure(low), _figure(high)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return value
+
+
+def _tuple_of(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    def read_all(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise TypeError
+        return tuple(read(item) for item in value)
+
+    return read_all
+
+
+def _one_of(names: tuple[T, ...]) -> Callable[[Any], T]:
+    def read(value: Any) -> T:
+        return names[names.index(value)]
+
+    return read
