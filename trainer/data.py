@@ -1,20 +1,13 @@
-"""Token shards in FineWeb's format, and the order in which a run reads them.
+"""The order in which a run reads its tokens.
 
-A shard is 256 little-endian int32 (magic, version, number of tokens, zeros) and then the tokens
-as little-endian uint16. L is the sequence length; a step consumes sequences_per_step * L
-consecutive tokens, its span.
+L is the sequence length; a step consumes sequences_per_step * L consecutive tokens, its span.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,149 +17,7 @@ from trainer.errors import TrainerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Tokens: TypeAlias = npt.NDArray[np.uint16]
-
-MAGIC = 20240520
-VERSION = 1
-HEADER_INTS = 256
-HEADER_BYTES = 4 * HEADER_INTS
-# Tokens compared at a time: 8 MiB of a memory-mapped shard, whatever the shard's length.
-CHECK_CHUNK = 1 << 22
-
-REPLACE = "delete the file and make or fetch it again"
-
-
-def write_shard(path: Path, tokens: Tokens) -> None:
-    """Write `tokens`, shape (n,), as a shard that appears under `path` only when it is complete.
-
-    Raises:
-        TrainerError: the folder cannot be written, for instance because the disk is full.
-    """
-    header = np.zeros(HEADER_INTS, dtype="<i4")
-    header[:3] = MAGIC, VERSION, len(tokens)
-    partial = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Two processes may write the same shard: each has its own file, the last to end wins.
-        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(header.tobytes())
-            file.write(tokens.astype("<u2", copy=False).tobytes())
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except OSError as error:
-        if partial:
-            Path(partial).unlink(missing_ok=True)
-        raise TrainerError(
-            f"the shard cannot be written ({error.strerror})",
-            where=str(path),
-            remedy="free space there or choose a folder that can be written",
-        ) from error
-
-
-def read_shard(path: Path, *, vocab_size: int) -> Tokens:
-    """Return the shard's tokens, shape (n,), memory-mapped and read-only.
-
-    Raises:
-        TrainerError: the file is missing, is no shard, is not as long as its header says, or
-            holds a token that is not below `vocab_size`.
-    """
-    tokens = _map_shard(path)
-    _check_range(path, tokens, vocab_size)
-    return tokens
-
-
-def _map_shard(path: Path) -> Tokens:
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            raw_header = file.read(HEADER_BYTES)
-    except OSError as error:
-        raise TrainerError(
-            f"the shard cannot be read ({error.strerror})",
-            where=str(path),
-            remedy="check the data folder, or make or fetch the data",
-        ) from error
-    _check_header(path, raw_header, size)
-    return np.memmap(path, dtype="<u2", mode="r", offset=HEADER_BYTES)
-
-
-def _check_header(path: Path, raw_header: bytes, size: int) -> None:
-    if len(raw_header) < HEADER_BYTES:
-        raise _broken(path, f"{size} bytes are too few for a shard's {HEADER_BYTES}-byte header")
-    magic, version, count = (int(value) for value in np.frombuffer(raw_header, "<i4", count=3))
-    if magic != MAGIC:
-        raise _broken(path, f"magic number {magic} is not a token shard's {MAGIC}")
-    if version != VERSION:
-        raise _broken(path, f"shard version {version} is not the supported {VERSION}")
-    if count <= 0:
-        raise _broken(path, f"the header says {count} tokens")
-    expected = HEADER_BYTES + 2 * count
-    if size != expected:
-        raise _broken(
-            path, f"{count} tokens in the header make {expected} bytes, the file has {size}"
-        )
-
-
-def _check_range(path: Path, tokens: Tokens, vocab_size: int) -> None:
-    for start in range(0, len(tokens), CHECK_CHUNK):
-        chunk = tokens[start : start + CHECK_CHUNK]
-        if chunk.max() >= vocab_size:
-            index = int(np.argmax(chunk >= vocab_size))
-            raise _broken(
-                path,
-                f"token {start + index} is {chunk[index]}, the vocabulary has {vocab_size}",
-            )
-
-
-def _broken(path: Path, what: str) -> TrainerError:
-    return TrainerError(what, where=str(path), remedy=REPLACE)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """What a log says of one shard: its file name, number of tokens and the file's SHA-256."""
-
-    file: str
-    tokens: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The data of a run; `dataclasses.asdict` gives the `data` line of a log."""
-
-    train: tuple[Shard, ...]
-    val: tuple[Shard, ...]
-    val_tokens: int
-
-
-def manifest(train: Sequence[Path], val: Sequence[Path], val_tokens: int) -> Manifest:
-    """Describe the shards of a run.
-
-    Raises:
-        TrainerError: a file cannot be read or is no shard.
-    """
-    return Manifest(
-        tuple(describe_shard(path) for path in train),
-        tuple(describe_shard(path) for path in val),
-        val_tokens,
-    )
-
-
-def describe_shard(path: Path) -> Shard:
-    """Return the shard's name, number of tokens and digest.
-
-    Raises:
-        TrainerError: the file cannot be read or is no shard.
-    """
-    return Shard(path.name, len(_map_shard(path)), file_sha256(path))
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of the file's bytes in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    from trainer.shards import Tokens
 
 
 class Batch(NamedTuple):
@@ -174,12 +25,6 @@ class Batch(NamedTuple):
 
     inputs: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
-
-
-def _cut(tokens: Tokens, start: int, count: int, length: int) -> Batch:
-    stop = start + count * length
-    window = tokens[start : stop + 1].astype(np.int64)
-    return Batch(window[:-1].reshape(count, length), window[1:].reshape(count, length))
 
 
 class TokenStream:
@@ -221,13 +66,17 @@ class TokenStream:
             raise TrainerError(
                 f"{len(self.shards)} training shards ({sum(map(len, self.shards)):,} tokens) hold "
                 f"{self.steps_available} steps of {self.span:,} tokens, the run needs {steps}",
+                where="training data",
                 remedy=f"add at least {missing * self.span + 2:,} tokens in further shards",
             )
 
     def locate(self, step: int) -> tuple[int, int]:
         """Return (index of the shard, position in it) where `step`, counted from 0, starts."""
         if not 0 <= step < self.steps_available:
-            raise TrainerError(f"step {step} is not among the {self.steps_available} of the shards")
+            raise TrainerError(
+                f"step {step} is not among the {self.steps_available} that the shards hold",
+                where="training data",
+            )
         shard = bisect_right(self._steps_before, step) - 1
         return shard, (step - self._steps_before[shard]) * self.span
 
@@ -256,14 +105,16 @@ class ValidationSet:
     def __init__(self, tokens: Tokens, *, val_tokens: int, sequence_length: int) -> None:
         if val_tokens % sequence_length:
             raise TrainerError(
-                f"{val_tokens} validation tokens are no multiple of the sequence length",
-                remedy=f"choose a multiple of {sequence_length}",
+                f"{val_tokens} tokens are no multiple of the sequence length {sequence_length}",
+                where="validation data",
+                remedy="choose a multiple",
             )
         # One token more, for the last target.
         if len(tokens) <= val_tokens:
             raise TrainerError(
-                f"the validation shard has {len(tokens)} tokens, {val_tokens + 1} are needed",
-                remedy=REPLACE,
+                f"the shard has {len(tokens):,} tokens, {val_tokens + 1:,} are needed",
+                where="validation data",
+                remedy="make or fetch a longer shard",
             )
         self.tokens = tokens
         self.count = val_tokens // sequence_length
@@ -282,3 +133,9 @@ def document_ids(tokens: npt.NDArray[np.int64], separator: int) -> npt.NDArray[n
     A separator opens a document and belongs to it; tokens before the first one are document 0.
     """
     return np.cumsum(tokens == separator, axis=-1, dtype=np.int64)
+
+
+def _cut(tokens: Tokens, start: int, count: int, length: int) -> Batch:
+    stop = start + count * length
+    window = tokens[start : stop + 1].astype(np.int64)
+    return Batch(window[:-1].reshape(count, length), window[1:].reshape(count, length))

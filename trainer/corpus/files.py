@@ -9,8 +9,8 @@ import numpy as np
 from trainer.corpus.config import CorpusConfig
 from trainer.corpus.language import TRAIN, VAL, Chain, random_stream
 from trainer.corpus.writer import write_document
-from trainer.data import Tokens, file_sha256, read_shard, write_shard
 from trainer.errors import TrainerError
+from trainer.shards import Tokens, file_sha256, read_shard, write_shard
 from trainer.tokenizer import SEPARATOR, VOCAB_SIZE, byte_encoding
 
 if TYPE_CHECKING:
