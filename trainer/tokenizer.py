@@ -14,8 +14,8 @@ END_OF_TEXT = "<|endoftext|>"
 SEPARATOR = 256
 VOCAB_SIZE = 257
 
-# One piece for each character, newlines included. There are no merges, so how text is cut makes
-# no difference to the tokens; short pieces only spare tiktoken its search for merges in long ones.
+# One piece for each character, newlines included. There are no merges, so the cut makes no
+# difference to the tokens; it leaves tiktoken no long piece to search for merges.
 PIECE_PATTERN = r"(?s:.)"
 
 
