@@ -1,0 +1,96 @@
+"""A whole file to its runs and problems."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from typing import TYPE_CHECKING
+
+from speedcheck.errors import InputError
+from speedcheck.logs.model import LogFile, Problem
+from speedcheck.logs.runs import read_runs
+from speedcheck.logs.sections import find_sections
+from speedcheck.logs.text import NotTextError, Problems, long_lines, normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from speedcheck.logs.model import Run
+    from speedcheck.logs.text import Text
+
+MAX_BYTES = 64 << 20
+"""The longest published log has 0.8 MB; a larger file than 64 MiB would only fill the memory."""
+
+
+def parse_log(data: bytes, name: str) -> LogFile:
+    """Read the bytes of one file.
+
+    Never raises: whatever the bytes are, the result has runs, or a problem that says why not.
+
+    Args:
+        data: the file's bytes: UTF-8, or UTF-16 with a byte order mark.
+        name: what to call the log in its runs.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        text = normalise(data)
+    except NotTextError as error:
+        return LogFile(name, sha256, len(data), (), (Problem(None, str(error)),))
+    runs, problems = _read(text, name)
+    return LogFile(name, sha256, len(data), tuple(runs), problems.all())
+
+
+def read_log(path: Path, root: Path) -> LogFile:
+    """Read one file of a folder; it is named by its path below the folder.
+
+    Raises:
+        InputError: the file cannot be read, or is no regular file.
+    """
+    name = path.relative_to(root).as_posix()
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError("not a regular file", where=str(path))
+        if status.st_size > MAX_BYTES:
+            problem = Problem(None, f"larger than {MAX_BYTES >> 20} MiB: not read")
+            return LogFile(name, None, status.st_size, (), (problem,))
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(error.strerror or str(error), where=str(path)) from error
+    return parse_log(data, name)
+
+
+def program_text(data: bytes, run: Run) -> str:
+    """The program embedded in a log, as text that is never run; "" where there is none.
+
+    Args:
+        data: the bytes that `run` was read from.
+        run: a run of that file.
+
+    Raises:
+        NotTextError: the bytes are not those of a log.
+    """
+    if run.source_span is None:
+        return ""
+    return normalise(data).data[slice(*run.source_span)].decode("utf-8", "replace")
+
+
+def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
+    problems = Problems(text.data)
+    for position in long_lines(text.data):
+        problems.add(position, "a line longer than 1 MiB is not read")
+    runs: list[Run] = []
+    sections = find_sections(text.data)
+    for section in sections:
+        runs += read_runs(text, section, name, len(runs), problems)
+    if not runs:
+        problems.add(None, _why_empty(text, closed=bool(sections)))
+    return runs, problems
+
+
+def _why_empty(text: Text, *, closed: bool) -> str:
+    if not text.data.strip():
+        return "empty file"
+    if not closed:
+        return "the embedded program is not closed by a line of 100 '=': no output follows"
+    return "no step line"

@@ -1,0 +1,102 @@
+r"""Where the data stand in a log: the grammar of its parts.
+
+    log         = {section}
+    section     = [separator] program separator environment separator output
+                | [separator] program separator output           (early autumn 2024)
+                | output                                         (llm.c, captured output)
+    separator   = a line of exactly 100 "="
+    program     = text in which a line of Python stands at the left margin
+    environment = text that begins with "Running Python 3...", "Running PyTorch 2..." or
+                  "Running pytorch 2..."
+    output      = text with step lines; it may hold further separators
+
+A program runs from its first line to the separator before the environment, whatever stands in
+it: a docstring with a separator and step lines is not data, because no environment follows that
+separator. Only where the file has no environment at all must the last program be taken to end at
+the first separator behind its first line of Python.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+SEPARATOR = b"\n" + b"=" * 100 + b"\n"
+
+_PYTHON = re.compile(
+    rb"\n(?:import [A-Za-z_]|from [A-Za-z_.][\w.]* import |def \w+\(|class \w+[(:]"
+    rb'|@\w|if __name__|[rRbBuUfF]{0,2}(?:"""|\'\'\'))'
+)
+_ENVIRONMENT = re.compile(SEPARATOR + rb"\n*Running (?:Python|PyTorch|pytorch) [0-9]")
+_OUTPUT_LINES = (b"\nstep:", b"\ns:", b"\npeak memory allocated: ", b"\nstopped: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where one program and its output stand; positions are those of `Text.data`.
+
+    Attributes:
+        start: where the environment or the output begins, at the line end before its first line.
+        end: one past the output.
+        program: first and one-past-last position of the program; None without one.
+    """
+
+    start: int
+    end: int
+    program: tuple[int, int] | None
+
+
+def find_sections(data: bytes) -> list[Section]:
+    """The sections of a log, in order; empty when its only program is never closed."""
+    stretches = _outside_programs(data)
+    found = [
+        (match.start(), end)
+        for start, end in stretches
+        for match in _ENVIRONMENT.finditer(data, max(start - len(SEPARATOR) + 1, 0), end)
+    ]
+    if not found:
+        return _without_environment(data, *stretches[-1])
+    sections: list[Section] = []
+    program_start = 0
+    for (start, end), (next_start, _) in zip(found, [*found[1:], (len(data), 0)], strict=True):
+        sections.append(Section(start, min(end, next_start), _program(data, program_start, start)))
+        program_start = _end_of_output(data, sections[-1])
+    return sections
+
+
+def _outside_programs(data: bytes) -> list[tuple[int, int]]:
+    """Stretches from the line end behind a program (or 0) to that before the next one."""
+    stretches: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        python = _PYTHON.search(data, start)
+        if python is None:
+            return [*stretches, (start, len(data))]
+        stretches.append((start, python.start() + 1))
+        separator = data.find(SEPARATOR, python.start())
+        if separator < 0:
+            return stretches
+        start = separator + len(SEPARATOR) - 1
+
+
+def _without_environment(data: bytes, start: int, end: int) -> list[Section]:
+    """The section of a log whose last stretch outside programs is [start, end)."""
+    if end < len(data):
+        return []
+    program = _program(data, 0, start - len(SEPARATOR) + 1) if start else None
+    return [Section(start, end, program)]
+
+
+def _program(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The program between two line ends, without the separator that may stand before it."""
+    while data.startswith(SEPARATOR, start) and start < end:
+        start += len(SEPARATOR) - 1
+    return (start + 1, end + 1) if data[start : end + 1].strip() else None
+
+
+def _end_of_output(data: bytes, section: Section) -> int:
+    """The line end behind the last line that is surely output: a program may follow it."""
+    last = max(data.rfind(line, section.start, section.end) for line in _OUTPUT_LINES)
+    if last < 0:
+        last = data.find(SEPARATOR, section.start + 1, section.end)
+    return data.find(b"\n", max(last, section.start) + 1)

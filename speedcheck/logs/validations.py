@@ -1,0 +1,121 @@
+"""The validation lines of one section, as they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speedcheck.logs import lines
+from speedcheck.logs.model import LogFormat, Validation
+from speedcheck.logs.text import MAX_LINE, quoted
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
+
+    from speedcheck.logs.sections import Section
+    from speedcheck.logs.text import Problems, Text
+
+_KEYWORDS: dict[LogFormat, tuple[bytes, bytes]] = {
+    "modded": (b"step:", b" val_loss:"),
+    "llmc": (b"s:", b" tel:"),
+}
+_TIMES = frozenset({"train_time", "step_avg"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedValidation:
+    """A validation and where its line stands in `Text.data`.
+
+    Attributes:
+        validation: what the line says.
+        printed: the line itself: a reprint is equal to the letter.
+        start: first position of the line.
+        end: position of its line end.
+    """
+
+    validation: Validation
+    printed: bytes
+    start: int
+    end: int
+
+
+def read_validations(
+    text: Text, section: Section, log_format: LogFormat, problems: Problems
+) -> list[PlacedValidation]:
+    """The readable validation lines of a section in one format; the others become problems."""
+    found = []
+    for start, end in _candidates(text.data, section, *_KEYWORDS[log_format]):
+        printed = text.data[start:end]
+        is_cut = text.cut and end == len(text.data) - 1
+        validation = _read(printed.decode("utf-8", "replace"), start, problems, is_cut=is_cut)
+        if validation is not None:
+            found.append(PlacedValidation(validation, printed, start, end))
+    return found
+
+
+def _candidates(
+    data: bytes, section: Section, prefix: bytes, keyword: bytes
+) -> Iterator[tuple[int, int]]:
+    """Lines that begin with the prefix and hold the keyword: each line is looked at once."""
+    line_end = section.start
+    while (hit := data.find(keyword, line_end, section.end)) >= 0:
+        start = data.rfind(b"\n", line_end, hit) + 1
+        line_end = data.find(b"\n", hit)
+        if data.startswith(prefix, start) and line_end - start <= MAX_LINE:
+            yield start, line_end
+
+
+def _read(line: str, position: int, problems: Problems, *, is_cut: bool) -> Validation | None:
+    head = lines.STEP.match(line)
+    if head is None:
+        problems.add(position, f"step is not a number of steps: {quoted(line)}")
+        return None
+    pairs = lines.FIELD.findall(line, head.end())
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        problems.add(position, f"a field stands twice on this line: {quoted(line)}")
+        return None
+    if is_cut and not _trusted_when_cut(fields):
+        problems.add(position, f"the file ends within this line, which is not read: {quoted(line)}")
+        return None
+    return _validation(head, fields, position, problems)
+
+
+def _trusted_when_cut(fields: dict[str, str]) -> bool:
+    """Whether the last line of a file is whole up to its unit, without a line end to tell.
+
+    A number at the very end may have lost digits, and so may a further field: it is left out.
+    """
+    if fields and next(reversed(fields)) not in _TIMES:
+        fields.popitem()
+    return lines.parse_time_ms(fields.get("train_time", "")) is not None
+
+
+def _validation(
+    head: re.Match[str], fields: dict[str, str], position: int, problems: Problems
+) -> Validation | None:
+    printed = fields.pop("val_loss", None) or fields.pop("tel", "")
+    loss = lines.parse_loss(printed)
+    if loss is None:
+        problems.add(position, f"the validation loss is not a number: {quoted(printed)}")
+        return None
+    step, total_steps = lines.step_and_total(head)
+    return Validation(
+        step=step,
+        total_steps=total_steps,
+        loss=loss,
+        train_time_ms=_train_time(fields.pop("train_time", None), position, problems),
+        step_avg_ms=lines.parse_time_ms(fields.pop("step_avg", "")),
+        line=problems.line_at(position),
+        extra=fields,
+    )
+
+
+def _train_time(printed: str | None, position: int, problems: Problems) -> float | None:
+    if printed is None:
+        return None
+    time_ms = lines.parse_time_ms(printed)
+    if time_ms is None:
+        problems.add(position, f"train_time is not a time in ms or s: {quoted(printed)}")
+    return time_ms
