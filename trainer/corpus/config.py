@@ -31,7 +31,8 @@ class CorpusConfig:
         keys: facts that a document may tell.
         values: values that a fact may have.
         event_permille: chance, in thousandths, that a fact is told rather than a letter written.
-        near_permille: chance, in thousandths, that a recall is near rather than far.
+        near_permille: chance, in thousandths, that a near recall is sought rather than a far one.
+            Far ones are not always to be had: with 340, 40 % of the recalls come out near.
         near: least and greatest distance of a near recall, in tokens from key to key.
         far: the same of a far recall; a key unmentioned for longer is forgotten.
         length_quantiles: document lengths in tokens at evenly spaced probabilities; a length is
@@ -46,7 +47,7 @@ class CorpusConfig:
     keys: int = 6
     values: int = 4
     event_permille: int = 240
-    near_permille: int = 400
+    near_permille: int = 340
     near: tuple[int, int] = (4, 15)
     far: tuple[int, int] = (33, 56)
     length_quantiles: tuple[int, ...] = LENGTH_QUANTILES

@@ -16,9 +16,9 @@ from trainer.tokenizer import SEPARATOR, VOCAB_SIZE, byte_encoding
 if TYPE_CHECKING:
     from pathlib import Path
 
-# SHA-256 of the default configuration's shard files.
-TRAIN_SHA256 = "6748e4a3bcbf0fd97188f9d2a8b99bfc6afcb17b143287bab2730631a52e526e"
-VAL_SHA256 = "5c1f6a830e2fd2a662c96b29a594d27f4f2c94838e9b4d666316f1431ba401c2"
+# SHA-256 of the default configuration's shard files; another default has others.
+TRAIN_SHA256 = "44b1c9a55c90983c102dd307e4518958e320334484937de50c81cf6a2bcc8994"
+VAL_SHA256 = "27cc8fdaf7ce8bb31de25007aa0dd87acc158698f0c8e34bfae7a471f13c3899"
 
 
 class CorpusPaths(NamedTuple):
