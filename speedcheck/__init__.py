@@ -1,3 +1,71 @@
-"""Statistical record validation for training speedruns."""
+"""Statistical record validation for training speedruns.
+
+    import speedcheck
+
+    speedcheck.verify("records/x/").certified
+    speedcheck.certify([3.2777, 3.2795, 3.2784], target=3.28).loss.p_value
+
+Names are loaded when they are first used, so that `speedcheck --help` need not wait for scipy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speedcheck.api import LossCertificate, certify, verify
+    from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
+    from speedcheck.errors import (
+        InputError,
+        LaunchError,
+        RecordError,
+        SpeedcheckError,
+        UsageError,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "Claim",
+    "Finding",
+    "InputError",
+    "JudgedRun",
+    "LaunchError",
+    "LossCertificate",
+    "RecordError",
+    "SpeedcheckError",
+    "UsageError",
+    "Verdict",
+    "Verdicts",
+    "__version__",
+    "certify",
+    "verify",
+]
+
+_MODULES = {
+    "speedcheck.api": ("LossCertificate", "certify", "verify"),
+    "speedcheck.certificate": (
+        "Certificate",
+        "Claim",
+        "Finding",
+        "JudgedRun",
+        "Verdict",
+        "Verdicts",
+    ),
+    "speedcheck.errors": (
+        "InputError",
+        "LaunchError",
+        "RecordError",
+        "SpeedcheckError",
+        "UsageError",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

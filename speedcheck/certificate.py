@@ -1,0 +1,196 @@
+"""The certificate: everything that was judged, and how, as frozen data.
+
+`Certificate.to_dict` is the JSON of schema "speedcheck.certificate/1". NaN never appears in it: a
+figure that does not exist is None.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from speedcheck.stats import Estimate, Runtime
+
+SCHEMA = "speedcheck.certificate/1"
+
+Severity = Literal["fail", "unknown", "warn", "info"]
+Status = Literal["pass", "fail", "warn", "unknown"]
+ClaimStatus = Literal["confirmed", "not_confirmed", "not_checkable"]
+ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", "time_std"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found.
+
+    Attributes:
+        code: stable code and name, such as "P004 incomplete-log".
+        severity: what it does to its verdict.
+        message: what is wrong, with the figures.
+        where: the file, and the line where there is one.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one question. Unknown: the evidence to judge is not there."""
+
+    status: Status
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, findings: tuple[Finding, ...]) -> Verdict:
+        """Return the verdict that `findings` add up to: the gravest severity decides."""
+        severities = {finding.severity for finding in findings}
+        for status in ("fail", "unknown", "warn"):
+            if status in severities:
+                return cls(status, findings)
+        return cls("pass", findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The four questions: is the loss low enough, how fast is it, by the rules, on evidence?"""
+
+    loss: Verdict
+    speed: Verdict
+    rules: Verdict
+    provenance: Verdict
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return all findings, in the order of the verdicts."""
+        verdicts = (self.loss, self.speed, self.rules, self.provenance)
+        return tuple(finding for verdict in verdicts for finding in verdict.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """One run of the record and whether it counts.
+
+    Attributes:
+        log: the log's path inside the folder; None for a published figure without a log.
+        run: index of the run within its file, from 0.
+        seed: the seed, where the log says it.
+        val_loss: the last validation loss, nats per token; None where it is not a finite number.
+        train_time_ms: the timed training at that validation, milliseconds.
+        final_step: the step of that validation.
+        total_steps: the steps that the run was to make.
+        complete: whether that validation is the final one; None where the log cannot tell.
+        counted: whether the run enters the statistics.
+        reason: why it is not counted, or what is odd about it; "" otherwise.
+        gpu: name of the GPU.
+        n_gpus: number of GPUs.
+        torch: PyTorch version.
+        source_sha256: SHA-256 of the program inside the log.
+    """
+
+    log: str | None
+    run: int
+    seed: int | None
+    val_loss: float | None
+    train_time_ms: float | None
+    final_step: int | None
+    total_steps: int | None
+    complete: bool | None
+    counted: bool
+    reason: str
+    gpu: str | None
+    n_gpus: int | None
+    torch: str | None
+    source_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LossStatistics:
+    """The one-sample t-test of the losses against the target, and the Bayesian estimates.
+
+    Attributes:
+        n: the number of losses.
+        mean: sample mean, nats per token; None without a loss or with one that is not finite.
+        std: sample standard deviation (n - 1).
+        t: the t statistic against the target.
+        df: its degrees of freedom.
+        p_value: one-sided p (mean below the target); None where the test is not defined.
+        bayes_mean: Bayesian estimate of the mean with its interval.
+        bayes_std: Bayesian estimate of the standard deviation with its interval.
+        sequential: anytime-valid evidence; None: the record was planned with a fixed number.
+    """
+
+    n: int
+    mean: float | None
+    std: float | None
+    t: float | None
+    df: int | None
+    p_value: float | None
+    bayes_mean: Estimate | None
+    bayes_std: Estimate | None
+    sequential: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A figure that somebody printed, and what the evidence gives.
+
+    Attributes:
+        what: the figure's subject.
+        claimed: the figure as it was printed.
+        recomputed: the same figure from the evidence; None where there is none.
+        status: confirmed at the printed digits, not confirmed, or not checkable.
+        where: file and line, or file and key.
+    """
+
+    what: ClaimSubject
+    claimed: str
+    recomputed: str | None
+    status: ClaimStatus
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The judgement of one record.
+
+    Attributes:
+        record: the record's name.
+        track: the track's name.
+        target: loss that the mean must be below, nats per token.
+        alpha: significance level.
+        certified: whether the evidence shows the claim.
+        runs: all runs, counted or not.
+        loss: statistics of the counted losses.
+        runtime: statistics of the counted times; None without a time.
+        claims: figures that were claimed, recomputed.
+        verdicts: the four verdicts.
+    """
+
+    record: str
+    track: str
+    target: float
+    alpha: float
+    certified: bool
+    runs: tuple[JudgedRun, ...]
+    loss: LossStatistics
+    runtime: Runtime | None
+    claims: tuple[Claim, ...]
+    verdicts: Verdicts
+    schema: str = field(default=SCHEMA, init=False)
+
+    @property
+    def counted(self) -> tuple[JudgedRun, ...]:
+        """Return the runs that enter the statistics."""
+        return tuple(run for run in self.runs if run.counted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the certificate as the JSON schema has it, `schema` first."""
+        fields = asdict(self)
+        return {"schema": fields.pop("schema"), **fields}
+
+    def to_json(self) -> str:
+        """Return the certificate as JSON text, ending in a newline."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"

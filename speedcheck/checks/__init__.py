@@ -1,0 +1,1 @@
+"""The judgement, one question a module: record and statistics in, findings out."""

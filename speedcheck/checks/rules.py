@@ -1,0 +1,67 @@
+"""Was it run by the rules of its track? What the logs say of hardware and validation data."""
+
+from __future__ import annotations
+
+from speedcheck.certificate import Finding
+from speedcheck.checks import codes
+from speedcheck.checks.counting import Evidence
+from speedcheck.tracks import Track
+
+
+def check_rules(evidence: Evidence, track: Track) -> tuple[Finding, ...]:
+    """Judge the counted runs by the rules of `track`."""
+    return (
+        *_hardware(evidence, track),
+        *_validation_tokens(evidence, track),
+        *_source(evidence, track),
+    )
+
+
+def _hardware(evidence: Evidence, track: Track) -> list[Finding]:
+    if track.n_gpus is None:
+        return []
+    expected = f"{track.n_gpus} x {track.gpu}"
+    findings = []
+    for run, judged in evidence.counted():
+        environment = run.environment
+        if environment.gpu is None or environment.n_gpus is None:
+            message = f"the log does not say what it ran on; the track asks for {expected}"
+            findings.append(
+                Finding(codes.HARDWARE_UNKNOWN, "unknown", message, where=judged.log or "")
+            )
+        elif environment.n_gpus != track.n_gpus or (track.gpu or "") not in environment.gpu:
+            found = f"{environment.n_gpus} x {environment.gpu}"
+            message = f"ran on {found}, the track asks for {expected}: its time does not count"
+            findings.append(Finding(codes.WRONG_HARDWARE, "warn", message, where=judged.log or ""))
+    return findings
+
+
+def _validation_tokens(evidence: Evidence, track: Track) -> list[Finding]:
+    if track.val_tokens is None:
+        return []
+    found = [
+        (run.header.data.get("val_tokens"), judged.log or "")
+        for run, judged in evidence.counted()
+        if run.header and run.header.data
+    ]
+    return [
+        Finding(
+            codes.WRONG_VALIDATION,
+            "fail",
+            f"validated on {tokens} tokens; the track asks for {track.val_tokens}",
+            where=log,
+        )
+        for tokens, log in found
+        if tokens != track.val_tokens
+    ]
+
+
+def _source(evidence: Evidence, track: Track) -> list[Finding]:
+    """Say that a program which is not the bundled one was not read against the track's rules."""
+    if track.n_gpus is None or all(run.header for run, _ in evidence.counted()):
+        return [] if evidence.from_logs else [_unread("no log holds the program")]
+    return [_unread("this version does not read the embedded program for forbidden settings")]
+
+
+def _unread(message: str) -> Finding:
+    return Finding(codes.SOURCE_NOT_READ, "unknown", message)

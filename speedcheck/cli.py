@@ -1,0 +1,200 @@
+"""The command line: wiring and exit codes, nothing else.
+
+What a command needs is imported inside it, so that `--help` need not wait for scipy.
+
+Exit codes: 0 certified, 1 not certified, 2 the call or its input cannot be used. A run that a
+signal ends exits with 128 plus the signal's number.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speedcheck import __version__
+from speedcheck.errors import SpeedcheckError
+
+if TYPE_CHECKING:
+    from speedcheck.certificate import Certificate
+    from speedcheck.rule import Overrides
+
+CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
+
+# Typer brings its own copy of click or uses the installed one, by version; either way this is the
+# base of every complaint about what was typed.
+_TypedWrong: type[Exception] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
+
+app = typer.Typer(
+    name="speedcheck",
+    help="Statistical record validation for training speedruns.",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Folders = Annotated[list[Path], typer.Argument(help="Record folders.", show_default=False)]
+TrackOption = Annotated[
+    str | None, typer.Option("--track", help="Judge by this track.", metavar="NAME")
+]
+TargetOption = Annotated[
+    float | None, typer.Option("--target", help="Loss that the mean must be below, nats per token.")
+]
+AlphaOption = Annotated[float | None, typer.Option("--alpha", help="Significance level.")]
+
+
+@app.callback(invoke_without_command=True)
+def speedcheck(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Statistical record validation for training speedruns."""
+    if version:
+        typer.echo(f"speedcheck {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Recipe of the bundled trainer.  [default: sub3]", show_default=False),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Number of runs: seeds 0 to N-1.  [default: 32]", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Record folder.  [default: records/DATE_RECIPE]", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an existing record folder.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Runs at one time.  [default: what the machine has room for]", show_default=False
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Training data.  [default: the trainer's choice]", show_default=False),
+    ] = None,
+) -> None:
+    """Train N seeded runs, write a record folder, and certify it."""
+    from speedcheck.launch.campaign import Interrupted
+    from speedcheck.launch.command import Request, run_record
+    from speedcheck.launch.local import LocalLauncher
+    from speedcheck.report.terminal import make_console, print_certificate
+
+    launcher = context.obj or LocalLauncher(data_dir)
+    request = Request(recipe=recipe, seeds=seeds, out=out, resume=resume, jobs=jobs)
+    console = make_console()
+    try:
+        certificate = run_record(request, launcher, console)
+    except Interrupted as interruption:
+        _complain(f"{interruption}: the runs were stopped; {request.folder}: add --resume to go on")
+        raise typer.Exit(128 + interruption.signum) from None
+    print_certificate(console, certificate)
+    raise typer.Exit(_exit_code([certificate]))
+
+
+@app.command()
+def verify(
+    folders: Folders,
+    json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    track: TrackOption = None,
+    target: TargetOption = None,
+    alpha: AlphaOption = None,
+) -> None:
+    """Judge records by the logs in their folders."""
+    certificates, unusable = _judge_all(folders, _overrides(track, target, alpha))
+    if json:
+        from speedcheck.report.json import certificates_json
+
+        typer.echo(certificates_json(certificates), nl=False)
+    else:
+        from speedcheck.report.terminal import make_console, print_certificate
+
+        console = make_console()
+        for certificate in certificates:
+            print_certificate(console, certificate)
+    raise typer.Exit(UNUSABLE if unusable else _exit_code(certificates))
+
+
+@app.command()
+def table(
+    folders: Folders,
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+) -> None:
+    """Print the runs of records as one table, one row a run."""
+    from speedcheck.report.table import format_csv, format_table
+
+    certificates, unusable = _judge_all(folders, _overrides(None, None, None))
+    typer.echo((format_csv if csv else format_table)(certificates), nl=False)
+    raise typer.Exit(UNUSABLE if unusable else 0)
+
+
+def _overrides(track: str | None, target: float | None, alpha: float | None) -> Overrides:
+    from speedcheck.rule import Overrides
+
+    return Overrides(track=track, target=target, alpha=alpha)
+
+
+def _judge_all(folders: list[Path], overrides: Overrides) -> tuple[list[Certificate], bool]:
+    """Judge every record below `folders`; say of each folder that cannot be used why not."""
+    from speedcheck.api import verify_folder
+    from speedcheck.records.folder import find_records
+
+    certificates: list[Certificate] = []
+    unusable = False
+    for folder in folders:
+        try:
+            certificates += [verify_folder(found, overrides) for found in find_records(folder)]
+        except SpeedcheckError as error:
+            _complain(str(error))
+            unusable = True
+    return certificates, unusable
+
+
+def _exit_code(certificates: list[Certificate]) -> int:
+    return CERTIFIED if all(c.certified for c in certificates) else NOT_CERTIFIED
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"speedcheck: error: {' '.join(message.split())}", err=True)
+
+
+def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: the words after `speedcheck`; those of this process unless given.
+        launcher: starts the runs of `speedcheck run`; child processes unless given.
+    """
+    try:
+        return int(app(arguments, standalone_mode=False, obj=launcher) or 0)
+    except _TypedWrong as error:
+        _complain(error.format_message())  # type: ignore[attr-defined]  # ClickException has it
+    except SpeedcheckError as error:
+        _complain(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
+        return 130
+    return UNUSABLE

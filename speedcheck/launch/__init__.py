@@ -1,0 +1,1 @@
+"""Launching the seeded runs of a record, and following them."""

@@ -1,0 +1,166 @@
+"""A record folder: which files belong to it, and what they hold.
+
+    record.toml      the plan (or, for a record without logs, its published figures)
+    ledger.jsonl     what happened, in order
+    logs/            one log a run; published records keep their logs beside the README instead
+
+Which file is a log is decided by its content. Nothing that a folder holds is executed, and no
+link is followed: submissions come from strangers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.errors import InputError
+from speedcheck.logs import LogFile, read_log
+from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
+from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
+
+LOGS_NAME = "logs"
+README_NAME = "README.md"
+CERTIFICATE_NAME = "certificate.json"
+
+# Written by speedcheck or by people, for people or tools; a step line in them is a quotation.
+_NOT_LOGS = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME}
+_DOCUMENTS = {".md", ".markdown", ".rst", ".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf"}
+
+# A published log has at most 1 MB; a file of this size is no log and would fill the memory.
+MAX_FILE_BYTES = 64 * 2**20
+MAX_FILES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that was not read, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record folder as it was read.
+
+    Attributes:
+        path: the folder.
+        name: the record's name: the plan's, else the folder's.
+        plan: record.toml, if there is one.
+        ledger: ledger.jsonl, if there is one.
+        logs: every file that could be a log, in the order of its name, runs or not.
+        documents: names of the folder's Markdown files.
+        refused: files that were not read.
+    """
+
+    path: Path
+    name: str
+    plan: Plan | None
+    ledger: Ledger | None
+    logs: tuple[LogFile, ...]
+    documents: tuple[str, ...]
+    refused: tuple[Refused, ...]
+
+
+def find_records(path: Path) -> tuple[Path, ...]:
+    """Return the record folders at or below `path`, in the order of their paths.
+
+    Raises:
+        InputError: `path` is no folder, or no record is in it.
+    """
+    if not path.is_dir():
+        problem = "is a file" if path.exists() else "does not exist"
+        remedy = "name the folder that holds the logs"
+        raise InputError(f"the record folder {problem}", where=str(path), remedy=remedy)
+    found = tuple(folder for folder in _folders(path) if _is_record(folder))
+    if not found:
+        raise InputError(
+            f"holds no log and no {PLAN_NAME}",
+            where=str(path),
+            remedy="name a folder with run logs",
+        )
+    return found
+
+
+def read_record(path: Path) -> Record:
+    """Read the record in the folder `path`, without its subfolders other than `logs/`.
+
+    Raises:
+        InputError: the folder holds neither a log nor published figures, or cannot be read.
+    """
+    plan_path, ledger_path = path / PLAN_NAME, path / LEDGER_NAME
+    plan = read_plan(plan_path) if plan_path.is_file() else None
+    ledger = parse_ledger(_read(ledger_path)) if ledger_path.is_file() else None
+    logs: list[LogFile] = []
+    refused: list[Refused] = []
+    for file in _candidates(path):
+        reason = _refusal(file)
+        if reason:
+            refused.append(Refused(file.relative_to(path).as_posix(), reason))
+        else:
+            logs.append(read_log(file, path))
+    if not any(log.runs for log in logs) and plan is None:
+        raise InputError(
+            "holds no log: no file in it has a step line",
+            where=str(path),
+            remedy="name a folder with run logs",
+        )
+    name = plan.name if plan else path.resolve().name
+    documents = tuple(sorted(file.name for file in path.glob("*.[mM][dD]")))
+    return Record(path, name, plan, ledger, tuple(logs), documents, tuple(refused))
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    for folder, names, _ in os.walk(path):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if LOGS_NAME in names and (Path(folder) / PLAN_NAME).is_file():
+            names.remove(LOGS_NAME)
+        yield Path(folder)
+
+
+def _is_record(folder: Path) -> bool:
+    return (folder / PLAN_NAME).is_file() or any(
+        not _refusal(file) and read_log(file, folder).runs for file in _candidates(folder)
+    )
+
+
+def _candidates(path: Path) -> list[Path]:
+    logs = path / LOGS_NAME
+    folders = [path, logs] if (path / PLAN_NAME).is_file() and logs.is_dir() else [path]
+    files = [file for folder in folders for file in sorted(folder.iterdir()) if _could_be_log(file)]
+    if len(files) > MAX_FILES:
+        raise InputError(
+            f"holds {len(files)} files, more than {MAX_FILES}",
+            where=str(path),
+            remedy="name the folder of one record",
+        )
+    return files
+
+
+def _could_be_log(file: Path) -> bool:
+    return not (
+        file.name.startswith(".")
+        or file.name in _NOT_LOGS
+        or file.suffix.lower() in _DOCUMENTS
+        or (file.is_dir() and not file.is_symlink())
+    )
+
+
+def _refusal(file: Path) -> str:
+    if file.is_symlink():
+        return "is a link: links are not followed"
+    if not file.is_file():
+        return "is not a regular file"
+    size = file.stat().st_size
+    if size > MAX_FILE_BYTES:
+        return f"has {size} bytes, more than {MAX_FILE_BYTES}"
+    return ""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error

@@ -1,0 +1,1 @@
+"""Reports: a certificate as text, tables and Markdown. No arithmetic happens here."""

@@ -1,0 +1,111 @@
+"""README.md of a record folder: the evidence in the form in which the competition posts it."""
+
+from __future__ import annotations
+
+from speedcheck.certificate import Certificate
+from speedcheck.records.folder import Record
+from speedcheck.report.text import headline, number, steps
+from speedcheck.stats import Estimate
+
+# Prints the lines below it from the logs alone, with nothing of speedcheck. The quotes inside the
+# f-string are of the other kind, so that Python 3.11 runs it too.
+ONE_LINER = (
+    'grep -h "{last} val" logs/* | python -c "import sys; ss = list(sys.stdin); '
+    "accs = [float(s.split()[1].split(':')[1]) for s in ss]; print(accs); import scipy.stats; "
+    "mvs = scipy.stats.bayes_mvs(accs); print(mvs[0]); print(mvs[2]); "
+    "p = scipy.stats.ttest_1samp(accs, {target!r}, alternative='less').pvalue; "
+    "print(f'p={{p:.4f}}')\""
+)
+
+
+_FILES = (
+    "`speedcheck verify` on this folder repeats the judgement from the logs; `certificate.json` "
+    "holds it in full, `ledger.jsonl` what was planned and how each run ended."
+)
+
+
+def readme(certificate: Certificate, record: Record, command: str) -> str:
+    """Return the README of a record that `speedcheck run` made.
+
+    Args:
+        certificate: the judgement of the record.
+        record: the record as it was read.
+        command: the command that made it.
+    """
+    parts = [
+        f"# {certificate.record}",
+        f"**{headline(certificate)}**",
+        f"## Evidence for < {certificate.target:g} mean loss",
+        *_loss_evidence(certificate),
+        *_runtime_evidence(certificate),
+        "## Runs",
+        _run_table(certificate),
+        "## How it was made",
+        _fence(f"$ {command}", "bash"),
+        *_environment(record),
+        _FILES,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _loss_evidence(certificate: Certificate) -> list[str]:
+    loss = certificate.loss
+    losses = [run.val_loss for run in certificate.counted]
+    last = {steps(run) for run in certificate.counted if run.complete}
+    if len(last) != 1 or None in losses:
+        return []
+    lines = [f"$ {ONE_LINER.format(last=last.pop(), target=certificate.target)}", str(losses)]
+    if loss.bayes_mean and loss.bayes_std:
+        lines.append(f"Mean({_estimate(loss.bayes_mean)})")
+        lines.append(f"Std_dev({_estimate(loss.bayes_std)})")
+    if loss.p_value is not None:
+        lines.append(f"p={loss.p_value:.4f}")
+    exact = "" if loss.p_value is None else f"In five digits p is {loss.p_value:.5g}."
+    return [_fence("\n".join(lines), "bash"), *([exact] if exact else [])]
+
+
+def _estimate(estimate: Estimate) -> str:
+    low, high = (f"np.float64({bound!r})" for bound in (estimate.low, estimate.high))
+    return f"statistic=np.float64({estimate.estimate!r}), minmax=({low}, {high})"
+
+
+def _runtime_evidence(certificate: Certificate) -> list[str]:
+    runtime = certificate.runtime
+    if runtime is None:
+        return []
+    lines = [f"Mean runtime: {runtime.mean_s:.4g} seconds"]
+    if runtime.std_s is not None:
+        lines.append(f"Stddev: {runtime.std_s * 1000:.0f}ms")
+    return [_fence("\n".join(lines))]
+
+
+def _run_table(certificate: Certificate) -> str:
+    rows = ["| seed | val_loss | time [s] | step | log | |", "|---:|---:|---:|---:|---|---|"]
+    for run in certificate.runs:
+        seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
+        note = run.reason if run.counted else f"not counted: {run.reason}"
+        seed = "" if run.seed is None else run.seed
+        loss = "not finite" if run.val_loss is None and run.counted else run.val_loss
+        rows.append(
+            f"| {seed} | {loss} | {number(seconds, '.3f')} | {steps(run)} | {run.log} | {note} |"
+        )
+    return "\n".join(rows)
+
+
+def _environment(record: Record) -> list[str]:
+    """Return what ran, from the first log that says it."""
+    run = next((run for log in record.logs for run in log.runs if run.header), None)
+    if run is None or run.header is None:
+        return []
+    header, environment = run.header, run.environment
+    gpus = f"{environment.n_gpus} x {environment.gpu}" if environment.gpu else "no GPU"
+    commit = header.git_commit or "none"
+    line = (
+        f"Recipe {header.recipe}; PyTorch {environment.torch}; {gpus}; commit {commit}; "
+        f"source sha256 {header.source_sha256}."
+    )
+    return [line]
+
+
+def _fence(text: str, language: str = "") -> str:
+    return f"```{language}\n{text}\n```"

@@ -1,0 +1,51 @@
+"""The runs of records as a pandas table, one row a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from speedcheck.certificate import Certificate
+from speedcheck.report.text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DTYPES = {
+    "record": "string",
+    "log": "string",
+    "run": "Int64",
+    "seed": "Int64",
+    "val_loss": "Float64",
+    "train_time_ms": "Float64",
+    "final_step": "Int64",
+    "total_steps": "Int64",
+    "complete": "boolean",
+    "counted": "boolean",
+    "reason": "string",
+    "gpu": "string",
+    "n_gpus": "Int64",
+    "torch": "string",
+    "source_sha256": "string",
+}
+# What fits on a terminal.
+_SHORT = ["log", "run", "seed", "val_loss", "train_time_ms", "final_step", "total_steps", "counted"]
+
+
+def runs_table(certificates: list[Certificate]) -> pd.DataFrame:
+    """Return one row a run with the columns of `JudgedRun`, behind the record's name."""
+    import pandas as pd  # noqa: PLC0415 - half a second that other commands need not wait
+
+    rows = [{"record": c.record, **asdict(run)} for c in certificates for run in c.runs]
+    return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+
+
+def format_csv(certificates: list[Certificate]) -> str:
+    """Return the whole table as CSV; what a log does not say is an empty field."""
+    return runs_table(certificates).to_csv(index=False)
+
+
+def format_table(certificates: list[Certificate]) -> str:
+    """Return the columns that fit on a terminal as aligned text."""
+    text = runs_table(certificates)[_SHORT].to_string(index=False, na_rep="-")
+    return "\n".join(printable(line) for line in text.splitlines()) + "\n"
