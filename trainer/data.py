@@ -64,7 +64,7 @@ class TokenStream:
         missing = steps - self.steps_available
         if missing > 0:
             raise TrainerError(
-                f"{len(self.shards)} training shards ({sum(map(len, self.shards)):,} tokens) hold "
+                f"{sum(map(len, self.shards)):,} tokens in {len(self.shards)} shard(s) hold "
                 f"{self.steps_available} steps of {self.span:,} tokens, the run needs {steps}",
                 where="training data",
                 remedy=f"add at least {missing * self.span + 2:,} tokens in further shards",

@@ -15,7 +15,7 @@ import trainer.corpus
 from trainer.corpus import CorpusConfig, ensure_corpus
 from trainer.corpus.config import LENGTH_QUANTILES
 from trainer.corpus.files import generate_tokens
-from trainer.corpus.language import TRAIN, VAL
+from trainer.corpus.language import Purpose
 from trainer.corpus.splitmix import SplitMix64
 from trainer.corpus.writer import draw_length
 from trainer.errors import TrainerError
@@ -31,7 +31,7 @@ SMALL = replace(CONFIG, train_tokens=3_000, val_tokens=1_000)
 @pytest.fixture(scope="module")
 def documents() -> list[str]:
     """Split 60,000 training tokens at the separators; the last document is cut."""
-    tokens = generate_tokens(CONFIG, TRAIN, 60_000)
+    tokens = generate_tokens(CONFIG, Purpose.TRAIN, 60_000)
     return [
         bytes(part[part != 256].astype(np.uint8)).decode()
         for part in np.split(tokens, np.flatnonzero(tokens == 256)[1:])
@@ -68,13 +68,16 @@ def test_configurations_share_a_folder_without_sharing_shards(tmp_path: Path) ->
 
 
 def test_a_longer_text_only_goes_on_where_the_shorter_one_ends() -> None:
-    short, long = (generate_tokens(CONFIG, TRAIN, count) for count in (500, 2_000))
+    short, long = (generate_tokens(CONFIG, Purpose.TRAIN, count) for count in (500, 2_000))
 
     assert long[:500].tolist() == short.tolist()
 
 
 def test_training_and_validation_text_differ() -> None:
-    train, val = (set(sliced(generate_tokens(CONFIG, purpose, 5_000))) for purpose in (TRAIN, VAL))
+    train, val = (
+        set(sliced(generate_tokens(CONFIG, purpose, 5_000)))
+        for purpose in (Purpose.TRAIN, Purpose.VAL)
+    )
 
     assert not train & val
 

@@ -12,7 +12,7 @@ from scipy import stats
 from trainer.corpus import CorpusConfig
 from trainer.corpus.entropy import Reach, Trace, floor, key_chances, trace, unseen_recalls
 from trainer.corpus.files import generate_tokens
-from trainer.corpus.language import VAL, Facts
+from trainer.corpus.language import Facts, Purpose
 from trainer.corpus.splitmix import SplitMix64
 from trainer.corpus.writer import draw_fact
 
@@ -23,7 +23,7 @@ LONG, SHORT = Reach(192, 8, 8), Reach(192, 8, 4)
 
 @pytest.fixture(scope="module")
 def tokens() -> np.ndarray:
-    return generate_tokens(CONFIG, VAL, TOKENS)
+    return generate_tokens(CONFIG, Purpose.VAL, TOKENS)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_entropy_of_other_rules_is_found_out(tokens: np.ndarray, wrong: Corp
 
 def test_letters_alone_cost_their_chances_and_that_of_their_number() -> None:
     config = replace(CONFIG, event_permille=0, length_quantiles=(20, 24, 40))
-    tokens = generate_tokens(config, VAL, 30_000)
+    tokens = generate_tokens(config, Purpose.VAL, 30_000)
     text, charge = trace(config, tokens), letter_charges(tokens.tolist())
 
     for start, end in pairwise(np.flatnonzero(tokens == 256)):

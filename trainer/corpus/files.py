@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trainer.corpus.config import CorpusConfig
-from trainer.corpus.language import TRAIN, VAL, Chain, random_stream
+from trainer.corpus.language import Chain, Purpose, random_stream
 from trainer.corpus.writer import write_document
 from trainer.errors import TrainerError
 from trainer.shards import Tokens, file_sha256, read_shard, write_shard
@@ -38,8 +38,8 @@ def ensure_corpus(directory: Path, config: CorpusConfig = CorpusConfig()) -> Cor
     """
     paths = corpus_paths(directory, config)
     for path, purpose, count in (
-        (paths.train, TRAIN, config.train_tokens),
-        (paths.val, VAL, config.val_tokens + 1),
+        (paths.train, Purpose.TRAIN, config.train_tokens),
+        (paths.val, Purpose.VAL, config.val_tokens + 1),
     ):
         if not path.exists():
             write_shard(path, generate_tokens(config, purpose, count))
@@ -56,8 +56,8 @@ def corpus_paths(directory: Path, config: CorpusConfig) -> CorpusPaths:
     return CorpusPaths(directory / f"{name}_train_000000.bin", directory / f"{name}_val_000000.bin")
 
 
-def generate_tokens(config: CorpusConfig, purpose: int, count: int) -> Tokens:
-    """Return the first `count` tokens of the TRAIN or the VAL text.
+def generate_tokens(config: CorpusConfig, purpose: Purpose, count: int) -> Tokens:
+    """Return the first `count` tokens of the training or the validation text.
 
     Each document follows a separator; the last one is cut.
     """

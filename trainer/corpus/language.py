@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from enum import IntEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,17 @@ FIRST_LETTER = ord("a")
 FIRST_QUERY = ord("0")
 FIRST_ANSWER = ord("A")
 
-# The random streams of one seed: none of the three texts depends on the length of another.
-LANGUAGE, TRAIN, VAL = range(3)
+
+class Purpose(IntEnum):
+    """What a random stream is for: no text depends on the length of another."""
+
+    LANGUAGE = 0
+    TRAIN = 1
+    VAL = 2
 
 
-def random_stream(config: CorpusConfig, purpose: int) -> SplitMix64:
-    """Return the stream of LANGUAGE, TRAIN or VAL."""
+def random_stream(config: CorpusConfig, purpose: Purpose) -> SplitMix64:
+    """Return the stream of the configuration's seed for `purpose`."""
     return SplitMix64(config.seed << 8 | purpose)
 
 
@@ -41,7 +47,7 @@ class Chain:
     """
 
     def __init__(self, config: CorpusConfig) -> None:
-        random = random_stream(config, LANGUAGE)
+        random = random_stream(config, Purpose.LANGUAGE)
         circle = _shuffled(range(config.letters), random)
         steps = _shuffled(range(1, config.letters), random)[: len(config.successor_weights)]
         places = sorted(range(config.letters), key=circle.__getitem__)
