@@ -1,0 +1,124 @@
+"""`python -m trainer`: prepare the data of a recipe, or train one seed of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from trainer.config import RECIPES, WINDOWS, Recipe
+from trainer.corpus import ensure_corpus
+from trainer.errors import TrainerError
+
+EXIT_COMPLETE = 0
+EXIT_UNUSABLE = 2
+EXIT_DIVERGED = 3
+
+DATA_VARIABLE = "SPEEDCHECK_DATA"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise TrainerError(message, remedy="see python -m trainer --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status of `docs/log-format.md`."""
+    try:
+        return _run(_parse(arguments))
+    except TrainerError as error:
+        print(f"trainer: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        return EXIT_UNUSABLE
+
+
+def _run(options: argparse.Namespace) -> int:
+    recipe = RECIPES[options.recipe].with_windows(options.windows)
+    check_device(recipe)
+    shards = ensure_corpus(options.data_dir)
+    if options.prepare:
+        print(json.dumps(plan(recipe), sort_keys=True))  # noqa: T201 - the command's own output
+        return EXIT_COMPLETE
+    log_path = options.log_dir / (options.log_name or f"seed-{options.seed:03d}.txt")
+    # Imported here: --prepare has no use for torch, which takes more than a second to load.
+    from trainer.run import run_seed  # noqa: PLC0415
+
+    finite = run_seed(recipe, options.seed, shards, log_path)
+    return EXIT_COMPLETE if finite else EXIT_DIVERGED
+
+
+def check_device(recipe: Recipe) -> None:
+    """Check that this machine can train the recipe.
+
+    Raises:
+        TrainerError: it cannot.
+    """
+    if recipe.device == "cpu":
+        return
+    import torch  # noqa: PLC0415 - see above
+
+    remedy = "train on the CPU with: speedcheck run --recipe tiny"
+    if not torch.cuda.is_available():
+        raise TrainerError(f"recipe {recipe.name} needs a CUDA GPU, none is here", remedy=remedy)
+    raise TrainerError(
+        f"recipe {recipe.name} needs GPU attention over {recipe.data.sequence_length:,} tokens, "
+        "which this version does not have",
+        remedy=remedy,
+    )
+
+
+def plan(recipe: Recipe) -> dict[str, str | int]:
+    """What a launcher needs to know of a recipe on this machine."""
+    return {
+        "recipe": recipe.name,
+        "device": recipe.device,
+        "ranks": 1,
+        "threads": recipe.threads,
+        "memory_mib": recipe.memory_mib,
+        "steps": recipe.schedule.steps,
+    }
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(prog="python -m trainer", description=__doc__)
+    parser.add_argument("--recipe", choices=sorted(RECIPES), required=True)
+    parser.add_argument("--seed", type=_seed, help="decides the initial weights; 0 or more")
+    parser.add_argument("--log-dir", type=Path, help="folder of the log, made if missing")
+    parser.add_argument("--log-name", help="file name of the log (default: seed-003.txt for 3)")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get(DATA_VARIABLE, "data")),
+        help=f"folder of the token shards (default: ${DATA_VARIABLE}, else data)",
+    )
+    parser.add_argument(
+        "--windows", choices=WINDOWS, default="long-short", help="attention windows of the layers"
+    )
+    parser.add_argument(
+        "--prepare", action="store_true", help="only make or check the data and print the plan"
+    )
+    options = parser.parse_args(arguments)
+    if not options.prepare and (options.seed is None or options.log_dir is None):
+        parser.error("a run needs --seed and --log-dir")
+    return options
+
+
+def _seed(text: str) -> int:
+    # Beyond 64 bits torch has no such seed.
+    if not (text.isascii() and text.isdecimal()) or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _end_quietly(number: int, _frame: object) -> NoReturn:
+    """End at once with the shell's status for a signal: the log has every line already."""
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_quietly)
+    sys.exit(main())
