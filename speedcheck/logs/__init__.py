@@ -7,7 +7,7 @@ a run. `docs/log-format.md` is the format of the bundled trainer; `sections` sta
 
 from __future__ import annotations
 
-from speedcheck.logs.lines import StepLine, newest_step, parse_step_line
+from speedcheck.logs.lines import StepLine, parse_step_line
 from speedcheck.logs.model import (
     Environment,
     Header,
@@ -27,7 +27,6 @@ __all__ = [
     "Run",
     "StepLine",
     "Validation",
-    "newest_step",
     "parse_log",
     "parse_step_line",
     "program_text",

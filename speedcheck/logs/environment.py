@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 _VERSIONS = {
     "python": re.compile(rb"\nRunning Python ([0-9][^\s]*)"),
     "torch": re.compile(rb"\nRunning (?:PyTorch|pytorch) ([0-9][^\s]*)"),
-    "cuda": re.compile(rb"\nRunning (?:PyTorch|pytorch) [^\n]*? compiled for CUDA ([0-9.]+)"),
+    "cuda": re.compile(rb"\nRunning (?:PyTorch|pytorch) [^\s]+ compiled for CUDA ([0-9.]+)"),
     "triton": re.compile(rb"\nRunning Triton version ([0-9][^\s]*)"),
     "driver": re.compile(rb"\n\| NVIDIA-SMI [^\n]*?Driver Version: *([0-9.]+)"),
 }
+# Repetitions are bounded, since a line of a stranger's log may hold a million blanks.
 # "Running on device_name=NVIDIA L40S with world_size=8", and at the end of the PyTorch line
 # "on NVIDIA H100 80GB HBM3 with world_size 8".
 _WORLD = re.compile(
-    rb"\nRunning (?:[^\n]*? )?on (?:device_name=)?([^\n]+?) with world_size[= ]([0-9]{1,6})"
+    rb"\nRunning (?:[^\n]{1,99}? )?on (?:device_name=)?([^\n]{1,99}?)"
+    rb" with world_size[= ]([0-9]{1,6})"
 )
 # A row of nvidia-smi's table: index, name, persistence mode (or the driver model), bus id.
 _SMI_ROW = re.compile(
-    rb"\n\| +[0-9]+ +(\S[^|\n]*?) +(?:On|Off|N/A|WDDM|TCC|MCDM) *\| *[0-9A-Fa-f]{4,8}:"
+    rb"\n\| {1,9}[0-9]{1,4} {1,9}(\S[^|\n]{0,99}?) {1,99}(?:On|Off|N/A|WDDM|TCC|MCDM) {0,9}\|"
+    rb" {0,9}[0-9A-Fa-f]{4,8}:"
 )
 
 
@@ -42,10 +45,10 @@ def read_environment(preamble: bytes) -> Environment:
 
 def with_header(environment: Environment, header: Header | None) -> Environment:
     """The environment with what the bundled trainer's header knows better: what really trained."""
-    if header is None:
+    if header is None or header.device is None:
         return environment
     if header.device != "cuda":
-        return replace(environment, gpu=None, gpu_names=(), n_gpus=0 if header.device else None)
+        return replace(environment, gpu=None, gpu_names=(), n_gpus=0)
     gpus = header.gpus or ()
     names = tuple(str(gpu["name"]) for gpu in gpus if "name" in gpu) or environment.gpu_names
     driver = next((str(gpu["driver"]) for gpu in gpus if "driver" in gpu), environment.driver)

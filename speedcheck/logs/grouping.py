@@ -5,8 +5,9 @@ A run is a sequence of lines whose steps rise. Where the step does not rise, one
 - the line has been read before, to the letter: a copy of the run's last lines, as a combined
   standard output prints them, or the beginning of the next run, whose step 0 has the same loss
   and no time yet. The first line that differs decides: a run goes on from where it began.
-- the run has ended: it is complete, or the step is back at its start: a new run begins.
-- else the steps run backwards, which is a problem; the line belongs to the same run.
+- the run has ended, because it is complete or the step is back at its first: a new run begins.
+- else it is a problem. Steps that run backwards belong to the same run, as that of a run resumed
+  from a checkpoint; of two different validations at one step the first counts.
 """
 
 from __future__ import annotations
@@ -99,18 +100,22 @@ def _count_repeats(runs: list[RunLines], seen_before: list[PlacedValidation]) ->
 
 def _extend(runs: list[RunLines], line: PlacedValidation, problems: Problems) -> None:
     """Add a line to the last run, or begin a run with it."""
-    step = line.validation.step
     if not runs or _restarts(runs[-1], line.validation):
         runs.append(RunLines([line]))
         return
-    run = runs[-1]
-    if step <= run.last.step:
-        problems.add(line.start, f"steps run backwards: {step} after {run.last.step}")
-    run.append(line)
+    step, last = line.validation.step, runs[-1].last.step
+    if step == last:
+        problems.add(line.start, f"another validation at step {step}; the first one counts")
+        return
+    if step < last:
+        problems.add(line.start, f"steps run backwards: {step} after {last}")
+    runs[-1].append(line)
 
 
 def _restarts(run: RunLines, validation: Validation) -> bool:
+    """Whether a validation that was not read before begins a new run."""
     if validation.total_steps != run.first.total_steps:
         return True
     is_complete = run.last.step == run.last.total_steps
-    return validation.step <= run.last.step and (is_complete or validation.step <= run.first.step)
+    is_behind = validation.step < run.last.step
+    return validation.step <= run.first.step or (is_complete and is_behind)

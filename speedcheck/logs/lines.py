@@ -54,20 +54,6 @@ def parse_step_line(line: str) -> StepLine | None:
     )
 
 
-def newest_step(text: str) -> StepLine | None:
-    """The last step line of a log that is still being written.
-
-    Args:
-        text: the end of the log. A last line without its line end is still being written and is
-            not read.
-    """
-    for line in reversed(text.split("\n")[:-1]):
-        step = parse_step_line(line)
-        if step is not None:
-            return step
-    return None
-
-
 def step_and_total(head: re.Match[str]) -> tuple[int, int | None]:
     """Step and number of planned steps of a match of `STEP`."""
     step, total, llmc_step = head.groups()
@@ -76,10 +62,8 @@ def step_and_total(head: re.Match[str]) -> tuple[int, int | None]:
 
 def parse_loss(text: str) -> float | None:
     """A loss in nats; None unless the text is a number that a cross-entropy can be, nan or inf."""
-    if text.lower() in _NO_NUMBER:
-        return float(text)
     if not _LOSS.fullmatch(text):
-        return None
+        return float(text) if text.lower() in _NO_NUMBER else None
     # A decimal too large for a float is a forgery: a program would have printed "inf".
     return value if math.isfinite(value := float(text)) else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -180,11 +179,6 @@ class Run:
         if self.total_steps is None:
             return None
         return self.final_step == self.total_steps
-
-    @property
-    def finite(self) -> bool:
-        """Whether there is a final loss and it is a finite number."""
-        return self.val_loss is not None and math.isfinite(self.val_loss)
 
 
 @dataclass(frozen=True, slots=True)

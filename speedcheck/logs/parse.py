@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from speedcheck.errors import InputError
 from speedcheck.logs.model import LogFile, Problem
 from speedcheck.logs.runs import read_runs
-from speedcheck.logs.sections import find_sections
+from speedcheck.logs.sections import SEPARATOR, find_sections
 from speedcheck.logs.text import NotTextError, Problems, long_lines, normalise
+from speedcheck.logs.validations import KEYWORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 << 20
 """The longest published log has 0.8 MB; a larger file than 64 MiB would only fill the memory."""
+
+
+MAX_SEPARATORS = 10_000
+MAX_VALIDATIONS = 100_000
+"""More than these is no log, but a file made to fill the memory with runs of one line each."""
 
 
 def parse_log(data: bytes, name: str) -> LogFile:
@@ -77,20 +83,23 @@ def program_text(data: bytes, run: Run) -> str:
 
 def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
     problems = Problems(text.data)
+    if flood := _flood(text.data):
+        problems.add(None, flood)
+        return [], problems
     for position in long_lines(text.data):
         problems.add(position, "a line longer than 1 MiB is not read")
     runs: list[Run] = []
-    sections = find_sections(text.data)
-    for section in sections:
+    for section in find_sections(text.data, problems):
         runs += read_runs(text, section, name, len(runs), problems)
     if not runs:
-        problems.add(None, _why_empty(text, closed=bool(sections)))
+        problems.add(None, "no step line" if text.data.strip() else "empty file")
     return runs, problems
 
 
-def _why_empty(text: Text, *, closed: bool) -> str:
-    if not text.data.strip():
-        return "empty file"
-    if not closed:
-        return "the embedded program is not closed by a line of 100 '=': no output follows"
-    return "no step line"
+def _flood(data: bytes) -> str:
+    """Why a file is not worth reading; "" for every file that a trainer may have written."""
+    if data.count(SEPARATOR) > MAX_SEPARATORS:
+        return f"more than {MAX_SEPARATORS} separator lines: not read"
+    if sum(map(data.count, KEYWORDS)) > MAX_VALIDATIONS:
+        return f"more than {MAX_VALIDATIONS} validation lines: not read"
+    return ""

@@ -20,12 +20,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speedcheck.logs.text import Problems
 
 SEPARATOR = b"\n" + b"=" * 100 + b"\n"
 
 _PYTHON = re.compile(
     rb"\n(?:import [A-Za-z_]|from [A-Za-z_.][\w.]* import |def \w+\(|class \w+[(:]"
-    rb'|@\w|if __name__|[rRbBuUfF]{0,2}(?:"""|\'\'\'))'
+    rb'|@[A-Za-z_][\w.]*[(\n]|if __name__|[rRbBuUfF]{0,2}(?:"""|\'\'\'))'
 )
 _ENVIRONMENT = re.compile(SEPARATOR + rb"\n*Running (?:Python|PyTorch|pytorch) [0-9]")
 _OUTPUT_LINES = (b"\nstep:", b"\ns:", b"\npeak memory allocated: ", b"\nstopped: ")
@@ -46,21 +50,23 @@ class Section:
     program: tuple[int, int] | None
 
 
-def find_sections(data: bytes) -> list[Section]:
+def find_sections(data: bytes, problems: Problems) -> list[Section]:
     """The sections of a log, in order; empty when its only program is never closed."""
     stretches = _outside_programs(data)
+    last_end = stretches[-1][1]
+    if last_end < len(data):
+        problems.add(last_end, "a program begins here and no separator ends it: not read further")
     found = [
         (match.start(), end)
         for start, end in stretches
         for match in _ENVIRONMENT.finditer(data, max(start - len(SEPARATOR) + 1, 0), end)
     ]
     if not found:
-        return _without_environment(data, *stretches[-1])
+        return _without_environment(data, stretches, problems)
     sections: list[Section] = []
-    program_start = 0
     for (start, end), (next_start, _) in zip(found, [*found[1:], (len(data), 0)], strict=True):
+        program_start = _end_of_output(data, sections[-1]) if sections else 0
         sections.append(Section(start, min(end, next_start), _program(data, program_start, start)))
-        program_start = _end_of_output(data, sections[-1])
     return sections
 
 
@@ -79,10 +85,16 @@ def _outside_programs(data: bytes) -> list[tuple[int, int]]:
         start = separator + len(SEPARATOR) - 1
 
 
-def _without_environment(data: bytes, start: int, end: int) -> list[Section]:
-    """The section of a log whose last stretch outside programs is [start, end)."""
+def _without_environment(
+    data: bytes, stretches: list[tuple[int, int]], problems: Problems
+) -> list[Section]:
+    """The section behind the last program, which must reach the end of the file."""
+    *inside, (start, end) = stretches
     if end < len(data):
         return []
+    for first, last in inside:
+        if (position := data.find(b"\nstep:", first, last)) >= 0:
+            problems.add(position + 1, "a step line above the last program: taken for its text")
     program = _program(data, 0, start - len(SEPARATOR) + 1) if start else None
     return [Section(start, end, program)]
 

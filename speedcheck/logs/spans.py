@@ -62,18 +62,14 @@ class Ending:
 
 def find_spans(text: Text, section: Section, problems: Problems) -> list[Span]:
     """The runs of a section in the format of its first step line; none without a step line."""
-    firsts: list[tuple[int, LogFormat]] = [
-        (match.start(), log_format)
-        for log_format, step_line in _STEP_LINES.items()
-        if (match := step_line.search(text.data, section.start, section.end))
-    ]
-    if not firsts:
+    first = _first_step_line(text.data, section)
+    if first is None:
         return []
-    first, log_format = min(firsts)
+    start, log_format = first
     groups = group_runs(read_validations(text, section, log_format, problems), problems)
     if not groups:
-        return [Span(log_format, section.start, first, first, section.end)]
-    starts = [first, *(group.placed[0].start - 1 for group in groups[1:])]
+        return [Span(log_format, section.start, start, start, section.end)]
+    starts = [start, *(group.placed[0].start - 1 for group in groups[1:])]
     return [
         Span(log_format, before, start, group.end, after, group.validations, group.repeats)
         for group, before, start, after in zip(
@@ -84,6 +80,15 @@ def find_spans(text: Text, section: Section, problems: Problems) -> list[Span]:
             strict=True,
         )
     ]
+
+
+def _first_step_line(data: bytes, section: Section) -> tuple[int, LogFormat] | None:
+    found: tuple[int, LogFormat] | None = None
+    end = section.end
+    for log_format, step_line in _STEP_LINES.items():
+        if match := step_line.search(data, section.start, end):
+            found, end = (match.start(), log_format), match.end()
+    return found
 
 
 def read_ending(data: bytes, span: Span, problems: Problems) -> Ending:

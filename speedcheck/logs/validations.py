@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from speedcheck.logs import lines
 from speedcheck.logs.model import LogFormat, Validation
@@ -16,15 +15,17 @@ if TYPE_CHECKING:
     from speedcheck.logs.sections import Section
     from speedcheck.logs.text import Problems, Text
 
-_KEYWORDS: dict[LogFormat, tuple[bytes, bytes]] = {
+_PREFIXES: dict[LogFormat, tuple[bytes, bytes]] = {
     "modded": (b"step:", b" val_loss:"),
     "llmc": (b"s:", b" tel:"),
 }
+KEYWORDS = tuple(keyword for _, keyword in _PREFIXES.values())
+"""What every validation line holds, in one format or the other."""
+
 _TIMES = frozenset({"train_time", "step_avg"})
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedValidation:
+class PlacedValidation(NamedTuple):
     """A validation and where its line stands in `Text.data`.
 
     Attributes:
@@ -45,7 +46,7 @@ def read_validations(
 ) -> list[PlacedValidation]:
     """The readable validation lines of a section in one format; the others become problems."""
     found = []
-    for start, end in _candidates(text.data, section, *_KEYWORDS[log_format]):
+    for start, end in _candidates(text.data, section, *_PREFIXES[log_format]):
         printed = text.data[start:end]
         is_cut = text.cut and end == len(text.data) - 1
         validation = _read(printed.decode("utf-8", "replace"), start, problems, is_cut=is_cut)
@@ -96,11 +97,16 @@ def _validation(
     head: re.Match[str], fields: dict[str, str], position: int, problems: Problems
 ) -> Validation | None:
     printed = fields.pop("val_loss", None) or fields.pop("tel", "")
+    step, total_steps = lines.step_and_total(head)
+    if total_steps == 0:
+        problems.add(position, f"step {step} of 0 is no run's step")
+        return None
     loss = lines.parse_loss(printed)
     if loss is None:
         problems.add(position, f"the validation loss is not a number: {quoted(printed)}")
         return None
-    step, total_steps = lines.step_and_total(head)
+    if total_steps is not None and step > total_steps:
+        problems.add(position, f"step {step} is beyond the planned {total_steps}")
     return Validation(
         step=step,
         total_steps=total_steps,
