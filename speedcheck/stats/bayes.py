@@ -59,7 +59,7 @@ def bayes_mean_std(losses: ArrayLike, level: float = 0.90) -> tuple[Estimate, Es
     """
     check_probability("level", level)
     sample = moments(losses)
-    if sample.mean is None or not sample.squares or sample.n < 2:
+    if sample.mean is None or not sample.squares:
         return None
     posteriors = _exact if sample.n <= LARGEST_EXACT_N else _normal
     return posteriors(sample.n, sample.mean, sample.squares, level)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # Nobody pays for more runs of one record; an effect that needs them (below 0.04 sd) is no claim.
 MOST_RUNS = 10_000
 
+# Boost, on which nctdtr rests, gives NaN for noncentralities of some -1e5 and beyond. The power is
+# 1 to the last bit long before, for every alpha above 1e-4.
+STRONGEST_NONCENTRALITY = -1e4
+
 
 def power(n: int, mean: float, sd: float, target: float, alpha: float) -> float | None:
     """Give the probability that n runs pass the test of `one_sample_t`.
@@ -110,7 +114,7 @@ def runs_needed(
 
 def _effect(mean: float, sd: float, target: float) -> float | None:
     """Standardise the distance to the target; None where it is not a finite number."""
-    if not sd > 0:
+    if not 0 < sd < math.inf:
         return None
     effect = (mean - target) / sd
     return effect if math.isfinite(effect) else None
@@ -118,7 +122,10 @@ def _effect(mean: float, sd: float, target: float) -> float | None:
 
 def _chance_to_pass(n: int, effect: float, alpha: float) -> float:
     df = n - 1
-    return float(nctdtr(df, math.sqrt(n) * effect, stdtrit(df, alpha)))
+    noncentrality = max(math.sqrt(n) * effect, STRONGEST_NONCENTRALITY)
+    chance = float(nctdtr(df, noncentrality, stdtrit(df, alpha)))
+    # With the mean above the target Boost gives NaN where its sum cancels to less than 1e-15.
+    return 0.0 if math.isnan(chance) else chance
 
 
 def _smallest_n(passes: Callable[[int], bool], limit: int) -> int | None:
