@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
 
+DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
+
 # Typer brings its own copy of click or uses the installed one, by version; either way this is the
 # base of every complaint about what was typed.
 _TypedWrong: type[Exception] = next(
@@ -39,14 +41,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdecimal()):
+        raise typer.BadParameter(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number") from None
+
+
 Folders = Annotated[list[Path], typer.Argument(help="Record folders.", show_default=False)]
 TrackOption = Annotated[
     str | None, typer.Option("--track", help="Judge by this track.", metavar="NAME")
 ]
 TargetOption = Annotated[
-    float | None, typer.Option("--target", help="Loss that the mean must be below, nats per token.")
+    float | None,
+    typer.Option(
+        "--target",
+        help="Loss that the mean must be below, nats per token.",
+        parser=_number,
+        metavar="X",
+    ),
 ]
-AlphaOption = Annotated[float | None, typer.Option("--alpha", help="Significance level.")]
+AlphaOption = Annotated[
+    float | None,
+    typer.Option("--alpha", help="Significance level.", parser=_number, metavar="A"),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -71,7 +96,12 @@ def run(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="Number of runs: seeds 0 to N-1.  [default: 32]", show_default=False),
+        typer.Option(
+            help="Number of runs: seeds 0 to N-1.  [default: 32]",
+            show_default=False,
+            parser=_whole_number,
+            metavar="N",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -83,7 +113,10 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option(
-            help="Runs at one time.  [default: what the machine has room for]", show_default=False
+            help="Runs at one time.  [default: what the machine has room for]",
+            show_default=False,
+            parser=_whole_number,
+            metavar="N",
         ),
     ] = None,
     data_dir: Annotated[
@@ -197,4 +230,11 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted")
         return 130
+    except Exception as error:
+        if DEBUG_VARIABLE in os.environ:
+            raise
+        _complain(
+            f"internal error ({type(error).__name__}: {error}); please report it with the output "
+            f"of the same command under {DEBUG_VARIABLE}=1"
+        )
     return UNUSABLE

@@ -54,11 +54,13 @@ GPT2_MEDIUM = Track(
     val_tokens=10_485_760,
 )
 
-TRACKS = {track.name: track for track in (GPT2_SMALL, GPT2_MEDIUM)}
+TINY = Track(name="tiny", target=1.62, alpha=ALPHA, typical_sd=0.03)
+
+TRACKS = {track.name: track for track in (GPT2_SMALL, GPT2_MEDIUM, TINY)}
 DEFAULT_TRACK = GPT2_SMALL.name
 
 # A recipe of the bundled trainer enters the track of its size.
-TRACK_OF_RECIPE = {"sub3": GPT2_SMALL.name}
+TRACK_OF_RECIPE = {"sub3": GPT2_SMALL.name, "tiny": TINY.name}
 
 
 def get_track(name: str) -> Track:

@@ -97,7 +97,13 @@ def _incomplete_reason(run: Run, early_stop: int | None) -> str:
 
 
 def _copy_reason(run: Run, first_of: dict[tuple[object, ...], str]) -> str:
-    """Call a run a copy when every validation has the same loss at the same time."""
+    """Call a run a copy when every validation has the same loss at the same time.
+
+    Runs that diverge early have no more than the loss before the first step in common, which no
+    seed changes.
+    """
+    if run.diverged:
+        return ""
     content = tuple((v.step, v.loss, v.train_time_ms) for v in run.validations)
     first = first_of.setdefault(content, _name(run))
     return "" if first == _name(run) else f"a copy of {first}"
@@ -112,8 +118,9 @@ def _judged(run: Run, reason: str) -> JudgedRun:
         log=run.log,
         run=run.index,
         seed=run.header.seed if run.header else None,
-        val_loss=_finite(run.val_loss),
-        train_time_ms=_finite(run.train_time_ms),
+        # The last validation before a divergence is not the run's loss.
+        val_loss=None if run.diverged else _finite(run.val_loss),
+        train_time_ms=None if run.diverged else _finite(run.train_time_ms),
         final_step=run.final_step,
         total_steps=run.total_steps,
         complete=run.complete,

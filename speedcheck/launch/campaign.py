@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from speedcheck.errors import LaunchError
+from speedcheck.errors import LaunchError, RecordError
 from speedcheck.launch.follow import LogFollower
 from speedcheck.launch.launcher import Job, Launcher, Process, Setup
 from speedcheck.logs import Run, StepLine, read_log
@@ -27,8 +27,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Observer(Protocol):
     """Someone who is told how the campaign goes."""
 
-    def kept(self, seed: int, run: Run) -> None:
-        """A run was finished in an earlier session."""
+    def kept(self, runs: dict[int, Run]) -> None:
+        """These runs, by seed, were finished in an earlier session."""
         ...
 
     def started(self, seed: int, log: Path) -> None:
@@ -106,11 +106,15 @@ class Campaign:
 
         Raises:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; the runs under way are abandoned.
-            RecordError: the ledger cannot be written; the runs under way are stopped.
+            RecordError: the ledger cannot be written, and the runs under way are stopped; or a
+                finished log is gone.
             LaunchError: the trainer cannot be started.
         """
         self._settle_left_open(seeds)
-        waiting = deque(seed for seed in seeds if not self._is_kept(seed))
+        finished = self._finished_before(seeds)
+        if finished:
+            self._observer.kept(finished)
+        waiting = deque(seed for seed in seeds if seed not in finished)
         with _signals_noted() as noted:
             try:
                 while (waiting or self._active) and not noted:
@@ -124,14 +128,28 @@ class Campaign:
             if noted:
                 raise Interrupted(noted[0])
 
-    def _is_kept(self, seed: int) -> bool:
-        last = self._ledger.ledger.latest().get(seed)
-        if last is None or last.event != "finished" or last.log is None:
-            return False
-        run = _result(self._logs / last.log)
-        if run is not None:
-            self._observer.kept(seed, run)
-        return True
+    def _finished_before(self, seeds: tuple[int, ...]) -> dict[int, Run]:
+        """Return the runs that need not be repeated, by seed.
+
+        Raises:
+            RecordError: a log that the ledger saw finish is gone or has no result any more.
+        """
+        latest = self._ledger.ledger.latest()
+        finished = {}
+        for seed in seeds:
+            entry = latest[seed]
+            if entry.event != "finished" or entry.log is None:
+                continue
+            log = self._logs / entry.log
+            run = _result(log)
+            if run is None:
+                raise RecordError(
+                    f"the ledger says that seed {seed} finished, and its log holds no result",
+                    where=str(log),
+                    remedy="restore the log, or start another record",
+                )
+            finished[seed] = run
+        return finished
 
     def _settle_left_open(self, seeds: tuple[int, ...]) -> None:
         """Close the ledger's account of runs whose launcher died without a word."""

@@ -48,7 +48,7 @@ class LocalLauncher:
         if done.returncode == 0:
             return _read_setup(done.stdout)
         lines = done.stderr.strip().splitlines() or [f"the trainer ended with {done.returncode}"]
-        raise LaunchError(lines[-1].removeprefix("trainer: error: "))
+        raise LaunchError(lines[-1].removeprefix("trainer: "))
 
     def start(self, job: Job, *, lock: int) -> Process:
         """Start the run in a session of its own, so that Ctrl-C reaches it only through us."""

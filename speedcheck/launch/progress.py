@@ -65,10 +65,12 @@ class PlainDisplay:
         self._console = console
         self._tally = tally
 
-    def kept(self, seed: int, run: Run) -> None:
-        """Say that an earlier session has finished the run."""
-        self._tally.add(run)
-        self._say(f"{_result(seed, run)} (before this session)")
+    def kept(self, runs: dict[int, Run]) -> None:
+        """Say which runs an earlier session has finished."""
+        for run in runs.values():
+            self._tally.add(run)
+        self._say(f"finished before: seeds {', '.join(map(str, runs))}")
+        self._say(self._tally.line())
 
     def started(self, seed: int, log: Path) -> None:
         """Say which run starts."""
@@ -136,10 +138,11 @@ class LiveDisplay(PlainDisplay):
     def __rich__(self) -> Group:
         return Group(self._bars, self._overall, Text(self._tally.line()))
 
-    def kept(self, seed: int, run: Run) -> None:
-        """Count a run of an earlier session."""
-        super().kept(seed, run)
-        self._end(seed)
+    def kept(self, runs: dict[int, Run]) -> None:
+        """Count the runs of an earlier session."""
+        super().kept(runs)
+        self._ended = len(runs)
+        self._move_overall()
 
     def started(self, seed: int, log: Path) -> None:  # noqa: ARG002 - the bar itself says it
         """Show a bar."""

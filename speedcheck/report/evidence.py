@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from speedcheck.certificate import Certificate
 from speedcheck.records.folder import Record
 from speedcheck.report.text import headline, number, steps
@@ -65,8 +67,10 @@ def _loss_evidence(certificate: Certificate) -> list[str]:
 
 
 def _estimate(estimate: Estimate) -> str:
-    low, high = (f"np.float64({bound!r})" for bound in (estimate.low, estimate.high))
-    return f"statistic=np.float64({estimate.estimate!r}), minmax=({low}, {high})"
+    # Of two losses scipy prints the posterior's mean, which does not exist, as infinite.
+    mean = math.inf if estimate.estimate is None else estimate.estimate
+    shown, low, high = (f"np.float64({x!r})" for x in (mean, estimate.low, estimate.high))
+    return f"statistic={shown}, minmax=({low}, {high})"
 
 
 def _runtime_evidence(certificate: Certificate) -> list[str]:

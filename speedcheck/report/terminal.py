@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
 from pathlib import PurePosixPath
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -28,8 +27,8 @@ _COLOURS: dict[Status, str] = {"pass": "green", "fail": "red", "warn": "yellow",
 
 
 def make_console() -> Console:
-    """Return the console on standard output, which shows numbers as plain text."""
-    return Console(highlight=False)
+    """Return the console on standard output, which shows every text as it is."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def print_certificate(console: Console, certificate: Certificate) -> None:
@@ -148,8 +147,8 @@ def _verdicts(certificate: Certificate) -> RenderableType:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in columns:
-        justify = "right" if column.startswith(">") else "left"
-        table.add_column(column.lstrip(">"), justify="right" if justify == "right" else "left")
+        justify: JustifyMethod = "right" if column.startswith(">") else "left"
+        table.add_column(Text(column.lstrip(">")), justify=justify)
     return table
 
 

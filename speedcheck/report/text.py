@@ -24,7 +24,8 @@ def number(value: float | None, spec: str) -> str:
 
 def interval(estimate: Estimate) -> str:
     """Return a Bayesian estimate with all its digits, as the competition's records print it."""
-    return f"{estimate.estimate!r} in [{estimate.low!r}, {estimate.high!r}]"
+    value = ABSENT if estimate.estimate is None else repr(estimate.estimate)
+    return f"{value} in [{estimate.low!r}, {estimate.high!r}]"
 
 
 def p_value(p: float | None) -> str:
