@@ -15,7 +15,7 @@ import trainer.corpus
 from trainer.corpus import CorpusConfig, ensure_corpus
 from trainer.corpus.config import LENGTH_QUANTILES
 from trainer.corpus.files import generate_tokens
-from trainer.corpus.language import Purpose
+from trainer.corpus.language import Facts, Purpose
 from trainer.corpus.splitmix import SplitMix64
 from trainer.corpus.writer import draw_length
 from trainer.errors import TrainerError
@@ -144,6 +144,19 @@ def test_each_letter_has_four_successors_in_the_stated_proportions(documents: li
     ranked = np.array([[n for _, n in c.most_common()] for c in followers.values() if len(c) == 4])
     expected = np.array([0.60, 0.25, 0.10, 0.05]) * ranked.sum()
     assert stats.chisquare(ranked.sum(axis=0), expected).pvalue > 1e-4
+
+
+def test_the_fact_that_has_waited_longest_is_recalled() -> None:
+    facts = Facts(CONFIG)
+    for key, told_at in enumerate([97, 95, 86, 85, 67, 44]):
+        facts.tell(key, 0, told_at)
+
+    assert facts.recallable(100, CONFIG.near) == 3
+    assert facts.recallable(100, CONFIG.far) == 5
+    assert facts.recallable(101, CONFIG.near) == 2
+    assert facts.recallable(101, CONFIG.far) == 4
+    assert facts.forgotten(100) == []
+    assert facts.forgotten(101) == [5]
 
 
 def test_the_length_quantiles_are_those_of_the_stated_log_normal() -> None:

@@ -58,6 +58,7 @@ def test_a_written_shard_has_the_bytes_of_the_format_and_reads_back(
         (raw_shard([1, 2], count=3), "3 tokens .* make 1030 bytes, the file has 1028"),
         (raw_shard([1, 2], count=1), "1 tokens .* make 1026 bytes, the file has 1028"),
         (raw_shard([1, 2]) + b"\0", "2 tokens .* make 1028 bytes, the file has 1029"),
+        (raw_shard([50257]), "token 0 is 50257"),
         (raw_shard([0, 50256, 50257, 60000]), "token 2 is 50257, the vocabulary has 50257"),
     ],
 )
