@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,7 +53,7 @@ class LocalLauncher:
 
     def start(self, job: Job, *, lock: int) -> Process:
         """Start the run in a session of its own, so that Ctrl-C reaches it only through us."""
-        output = tempfile.TemporaryFile()  # noqa: SIM115 - the process object closes it
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             child = subprocess.Popen(
                 (*_command(job), *self._data),
@@ -73,6 +74,7 @@ class _LocalProcess:
     def __init__(self, child: subprocess.Popen[bytes], output: IO[bytes]) -> None:
         self._child = child
         self._output = output
+        weakref.finalize(self, output.close)
 
     def poll(self) -> int | None:
         return self._child.poll()

@@ -180,3 +180,8 @@ def run_tiny(
         return Result(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def make_log_text() -> Callable[..., str]:
+    return log_text

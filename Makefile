@@ -1,0 +1,44 @@
+# One command per chore; CONTRIBUTING.md says when to use which.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+DEMO := build/demo/$(shell date +%Y-%m-%d_%H%M%S)_tiny
+
+.PHONY: help install demo test lint types unit format bench clean
+
+help: ## list the chores
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: $(INSTALLED) ## make .venv and install the project with all extras
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test]'
+	@touch $@
+
+demo: install ## train and certify a tiny record, then verify what was written
+	$(BIN)/speedcheck run --recipe tiny --seeds 8 --out $(DEMO)
+	$(BIN)/speedcheck verify $(DEMO)
+
+test: lint types unit ## everything that must be green before a commit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/pytest --numprocesses 2
+
+format: install ## rewrite the files in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## time the commands against each other and the published shell line
+	$(BIN)/python benchmarks/commands.py
+
+clean: ## remove what can be made again
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
