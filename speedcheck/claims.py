@@ -49,14 +49,15 @@ def published_claims(
 def agrees(claimed: str, value: float) -> bool:
     """Return whether `value`, rounded to the digits that `claimed` prints, is `claimed`.
 
-    Both ways of rounding a half are accepted: programs differ in them.
+    Both ways of rounding a half are accepted: programs differ in them, and in whether they round
+    the float itself or its shortest decimal.
     """
     printed = Decimal(claimed)
     exponent = printed.as_tuple().exponent
     if not isinstance(exponent, int):
         return False
     half_unit = Decimal(5).scaleb(exponent - 1)
-    return abs(Decimal(repr(value)) - printed) <= half_unit
+    return any(abs(x - printed) <= half_unit for x in (Decimal(value), Decimal(repr(value))))
 
 
 def _estimates(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from speedcheck.errors import UsageError
+from speedcheck.errors import InputError, UsageError
 from speedcheck.records.folder import Record
+from speedcheck.records.plan import PLAN_NAME
 from speedcheck.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
 
 
@@ -18,7 +19,7 @@ class Rule:
         track: the track that the record enters.
         target: loss that the mean must be below, nats per token.
         alpha: significance level.
-        by_caller: whether the caller set the target or the level, and so vouches for it.
+        by_caller: whether all that is lenient in it is the caller's own word.
     """
 
     track: Track
@@ -59,19 +60,29 @@ def rule_for(record: Record, overrides: Overrides) -> Rule:
     Without a word from either, the track is that of the recipe in the logs, else gpt2-small.
 
     Raises:
-        UsageError: record.toml names a track that does not exist.
+        InputError: record.toml names a track that does not exist.
     """
-    plan = record.plan
-    named = overrides.track or (plan.track if plan else None) or _track_of_logs(record)
-    track = get_track(named or DEFAULT_TRACK)
-    planned_target = plan.target if plan and not overrides.track else None
-    planned_alpha = plan.alpha if plan and not overrides.track else None
+    # A caller who names a track means its numbers, not the record's.
+    plan = None if overrides.track else record.plan
+    track = get_track(overrides.track) if overrides.track else _own_track(record)
+    target = _first(overrides.target, plan.target if plan else None, track.target)
+    alpha = _first(overrides.alpha, plan.alpha if plan else None, track.alpha)
     return Rule(
         track=track,
-        target=_first(overrides.target, planned_target, track.target),
-        alpha=_first(overrides.alpha, planned_alpha, track.alpha),
-        by_caller=overrides.target is not None or overrides.alpha is not None,
+        target=target,
+        alpha=alpha,
+        by_caller=(overrides.target is not None or target <= track.target)
+        and (overrides.alpha is not None or alpha <= track.alpha),
     )
+
+
+def _own_track(record: Record) -> Track:
+    planned = record.plan.track if record.plan else None
+    try:
+        return get_track(planned or _track_of_logs(record) or DEFAULT_TRACK)
+    except UsageError as error:
+        where = str(record.path / PLAN_NAME)
+        raise InputError(f"track: {error.what}", where=where, remedy=error.remedy) from None
 
 
 def _track_of_logs(record: Record) -> str | None:

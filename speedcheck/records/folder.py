@@ -90,9 +90,8 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
-    plan_path, ledger_path = path / PLAN_NAME, path / LEDGER_NAME
-    plan = read_plan(plan_path) if plan_path.is_file() else None
-    ledger = parse_ledger(_read(ledger_path)) if ledger_path.is_file() else None
+    plan = read_plan(path / PLAN_NAME) if _holds(path, PLAN_NAME) else None
+    ledger = parse_ledger(_read(path / LEDGER_NAME)) if _holds(path, LEDGER_NAME) else None
     logs: list[LogFile] = []
     refused: list[Refused] = []
     for file in _candidates(path):
@@ -112,6 +111,17 @@ def read_record(path: Path) -> Record:
     return Record(path, name, plan, ledger, tuple(logs), documents, tuple(refused))
 
 
+def _holds(folder: Path, name: str) -> bool:
+    """Return whether the folder has a file `name`; a link in its place is no file of the folder."""
+    path = folder / name
+    if not os.path.lexists(path):
+        return False
+    reason = _refusal(path)
+    if reason:
+        raise InputError(reason, where=str(path), remedy="put a file of the record itself there")
+    return True
+
+
 def _folders(path: Path) -> Iterator[Path]:
     for folder, names, _ in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
@@ -128,7 +138,8 @@ def _is_record(folder: Path) -> bool:
 
 def _candidates(path: Path) -> list[Path]:
     logs = path / LOGS_NAME
-    folders = [path, logs] if (path / PLAN_NAME).is_file() and logs.is_dir() else [path]
+    has_logs = (path / PLAN_NAME).is_file() and logs.is_dir() and not logs.is_symlink()
+    folders = [path, logs] if has_logs else [path]
     files = [file for folder in folders for file in sorted(folder.iterdir()) if _could_be_log(file)]
     if len(files) > MAX_FILES:
         raise InputError(

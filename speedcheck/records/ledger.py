@@ -6,6 +6,7 @@ Lines are only ever appended, so a run that went badly cannot be forgotten witho
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -88,9 +89,7 @@ def parse_ledger(data: bytes) -> Ledger:
     entries: list[Entry] = []
     problems: list[LedgerProblem] = []
     previous = GENESIS
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line:
-            continue
+    for number, line in enumerate(_lines(data), start=1):
         try:
             entry = _entry(json.loads(line))
         except (ValueError, RecursionError) as error:
@@ -219,19 +218,24 @@ class LedgerWriter:
     def _write(self, data: bytes) -> None:
         size = os.fstat(self._file.fileno()).st_size
         try:
-            written = self._file.write(data)
-            if written != len(data):
-                # Half a line is no line: take it back, so that the next one starts clean.
-                self._file.truncate(size)
+            if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError as error:
+            # Half a line is no line, nor is one that may not last: take it back, so that the
+            # next one starts clean.
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)
             raise _cannot_write(self._path, error) from error
 
 
 def _last_hash(data: bytes) -> str:
-    lines = [line for line in data.split(b"\n") if line]
+    lines = _lines(data)
     return line_hash(lines[-1]) if lines else GENESIS
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return data.removesuffix(b"\n").split(b"\n") if data else []
 
 
 def _file_hash(path: Path) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -19,6 +21,10 @@ Kind = Literal["model", "systems"]
 StoppingRule = Literal["fixed"]
 
 T = TypeVar("T")
+
+# What a program prints for a number; float() would also take "1_000", "nan" and an exponent of
+# a million digits.
+_FIGURE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +161,10 @@ class _Table:
 
 def _plan(table: _Table, *, default_name: str) -> Plan:
     published = table.table("published")
-    seeds = table.get("seeds", _tuple_of(_whole), "a list of different whole numbers from 0")
+    seeds = table.get("seeds", _seeds, "a list of different whole numbers from 0")
     return Plan(
         name=table.get("name", _text, "text") or default_name,
-        date=table.get("date", str, "a date"),
+        date=table.get("date", _date, "a date such as 2026-11-30"),
         track=table.get("track", _text, "the name of a track"),
         target=table.get("target", _number, "a finite number"),
         alpha=table.get("alpha", _probability, "a number between 0 and 1"),
@@ -202,6 +208,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _date(value: Any) -> str:
+    if not isinstance(value, str | date):
+        raise TypeError
+    return date.fromisoformat(str(value)).isoformat()
+
+
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError
@@ -221,15 +233,24 @@ def _whole(value: Any) -> int:
     return value
 
 
+def _seeds(value: Any) -> tuple[int, ...]:
+    seeds = _tuple_of(_whole)(value)
+    if len(set(seeds)) < len(seeds):
+        raise ValueError
+    return seeds
+
+
 def _figure(value: Any) -> str:
     text = _text(value)
+    if not _FIGURE.fullmatch(text):
+        raise ValueError
     _number(float(text))
     return text
 
 
 def _pair(value: Any) -> tuple[str, str]:
-    low, high = value
-    return _figure(low), _figure(high)
+    low, high = _tuple_of(_figure)(value)
+    return low, high
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from speedcheck.stats import Estimate
 
 # Prints the lines below it from the logs alone, with nothing of speedcheck. The quotes inside the
 # f-string are of the other kind, so that Python 3.11 runs it too.
-ONE_LINER = (
+_SHELL_LINE = (
     'grep -h "{last} val" logs/* | python -c "import sys; ss = list(sys.stdin); '
     "accs = [float(s.split()[1].split(':')[1]) for s in ss]; print(accs); import scipy.stats; "
     "mvs = scipy.stats.bayes_mvs(accs); print(mvs[0]); print(mvs[2]); "
@@ -50,13 +50,23 @@ def readme(certificate: Certificate, record: Record, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def shell_line(certificate: Certificate) -> str | None:
+    """Return the shell line that recomputes the loss evidence in the record's folder.
+
+    None where no such line can be: the counted runs end at different steps, or one diverged.
+    """
+    counted = certificate.counted
+    last = {steps(run) for run in counted if run.complete}
+    if len(last) != 1 or any(run.val_loss is None for run in counted):
+        return None
+    return _SHELL_LINE.format(last=last.pop(), target=certificate.target)
+
+
 def _loss_evidence(certificate: Certificate) -> list[str]:
-    loss = certificate.loss
-    losses = [run.val_loss for run in certificate.counted]
-    last = {steps(run) for run in certificate.counted if run.complete}
-    if len(last) != 1 or None in losses:
+    loss, line = certificate.loss, shell_line(certificate)
+    if line is None:
         return []
-    lines = [f"$ {ONE_LINER.format(last=last.pop(), target=certificate.target)}", str(losses)]
+    lines = [f"$ {line}", str([run.val_loss for run in certificate.counted])]
     if loss.bayes_mean and loss.bayes_std:
         lines.append(f"Mean({_estimate(loss.bayes_mean)})")
         lines.append(f"Std_dev({_estimate(loss.bayes_std)})")

@@ -1,0 +1,281 @@
+"""Builders of synthetic logs and record folders, and ways to judge them.
+
+The formats are written down here a second time, from docs/log-format.md and the specification, so
+that the tests do not read what the code under test wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import tomli_w
+from hypothesis import settings
+
+import speedcheck
+from speedcheck.cli import main
+from speedcheck.tracks import TINY
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+SEPARATOR = "=" * 100 + "\n"
+PROGRAM = """\
+# file: trainer/train.py
+import sys
+
+print("step:300/300 val_loss:0.0001 train_time:1ms step_avg:0.00ms")
+"""
+SCRIPT = "import torch\n\nprint(f'step:{step}/{total} val_loss:{loss} train_time:{t}ms')\n"
+SMI_ROW = "|   {index}  {name}          On  |   00000000:1{index}:00.0 Off |            0 |\n"
+
+# Eight different losses, all well below the target of the track.
+LOSSES = tuple(
+    round(TINY.target - below, 6) for below in (0.11, 0.08, 0.12, 0.07, 0.09, 0.1, 0.06, 0.085)
+)
+SMALL_LOSSES = (3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_log(
+    *,
+    seed=0,
+    val_loss=LOSSES[0],
+    steps=300,
+    last_step=None,
+    time_ms=9712,
+    diverges_at=None,
+    recipe="tiny",
+    program=PROGRAM,
+    stated_sha256=None,
+    torch="2.13.0+cpu",
+    gpus=(),
+    clean=True,
+    val_tokens=16384,
+    config=None,
+):
+    """Write the log of one run of the bundled trainer.
+
+    Args:
+        last_step: where the log was cut; the last of `steps` unless given.
+        diverges_at: the step at which the loss is nan and the run ends.
+        stated_sha256: what the header says of the program; the truth unless given.
+    """
+    header = {
+        "speedcheck_log": 1,
+        "seed": seed,
+        "recipe": recipe,
+        "config": config or {"depth": 6, "steps": steps},
+        "source_sha256": stated_sha256 or sha256(program.encode()),
+        "git": {"clean": clean, "commit": "4b825dc642cb6eb9a060e54bf8d69288fbee4904"},
+        "data": {"train": [], "val": [], "val_tokens": val_tokens},
+        "timing": "every training step is timed; validation is not",
+        "host": {"cores": 2, "cpu": "a processor", "id": "5f0c1e2d3a4b", "os": "Linux"},
+        "gpus": [{"driver": "550.127.05", "name": name} for name in gpus],
+        "world": {"device": "cuda" if gpus else "cpu", "ranks": len(gpus) or 1, "threads": 1},
+        "started": "2026-11-21T18:30:00Z",
+    }
+    environment = [
+        "Running Python 3.11.7 (main, Jan  9 2024, 10:00:00) [GCC 12.2.0]",
+        f"Running PyTorch {torch} compiled for CPU",
+        *(f"{key}: {json.dumps(value, sort_keys=True)}" for key, value in header.items()),
+    ]
+    output = []
+    end = diverges_at or last_step or steps
+    for step, loss in ((0, 5.768321), (steps // 2, val_loss + 0.5), (steps, val_loss)):
+        if step <= end and step != diverges_at:
+            ms = time_ms * step // steps
+            fields = f"train_time:{ms}ms step_avg:{ms / max(step, 1):.2f}ms"
+            output.append(f"step:{step}/{steps} val_loss:{loss:.6f} {fields}")
+    if diverges_at:
+        ms = time_ms * diverges_at // steps
+        output.append(f"step:{diverges_at}/{steps} train_loss:nan train_time:{ms}ms")
+        output.append(f'stopped: "loss is not a finite number at step {diverges_at}"')
+    elif end == steps:
+        output.append("peak memory allocated: 212 MiB reserved: 240 MiB")
+    parts = (program, "\n".join(environment) + "\n", "\n".join(output) + "\n")
+    return SEPARATOR.join(parts)
+
+
+def make_published_log(
+    *,
+    val_loss=3.2779,
+    steps=1393,
+    last_step=None,
+    time_ms=179_800,
+    n_gpus=8,
+    gpu="NVIDIA H100 80GB HBM3",
+    torch="2.7.0.dev20250110+cu126",
+    script=SCRIPT,
+):
+    """Write a run log as the public records hold them: script, nvidia-smi, step lines."""
+    rows = (SMI_ROW.format(index=index, name=gpu) for index in range(n_gpus))
+    environment = (
+        "Running Python 3.12.7 (main, Oct 16 2024, 04:37:19) [Clang 18.1.8 ]\n"
+        f"Running PyTorch {torch} compiled for CUDA 12.6\n" + "".join(rows)
+    )
+    output = ""
+    for step, loss in ((0, 10.8258), (125, 4.4043), (last_step or steps, val_loss)):
+        ms = time_ms * step // steps
+        output += f"step:{step}/{steps} val_loss:{loss:.4f} train_time:{ms}ms step_avg:1.00ms\n"
+    return SEPARATOR.join((script, environment, output))
+
+
+def make_ledger(entries):
+    """Chain entries into a ledger: each line holds the SHA-256 of the line before it."""
+    previous, lines = "0" * 64, []
+    for entry in entries:
+        known = {"utc": "2026-11-21T18:30:00Z", "log": None, "log_sha256": None, "reason": ""}
+        line = json.dumps({**known, **entry, "prev": previous}, sort_keys=True).encode()
+        previous = sha256(line)
+        lines.append(line + b"\n")
+    return b"".join(lines)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Writes record folders below `path`."""
+
+    path: Path
+
+    def folder(self, files, name="submission"):
+        """Write a folder of files, given as text or bytes by their names."""
+        root = self.path / name
+        root.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            data = content if isinstance(content, bytes) else content.encode()
+            (root / file).write_bytes(data)
+        return root
+
+    def published(self, losses=SMALL_LOSSES, name="submission", **options):
+        """Write a folder of published logs without anything else."""
+        logs = {
+            f"{index:02d}.txt": make_published_log(val_loss=x, time_ms=179_800 + index, **options)
+            for index, x in enumerate(losses)
+        }
+        return self.folder(logs, name)
+
+    def record(
+        self, losses=LOSSES, *, name="record", plan=None, logs=None, endings=None, **options
+    ):
+        """Write a folder as `speedcheck run` does, but for its reports.
+
+        Args:
+            losses: final losses of the seeds 0, 1, ...
+            plan: keys of record.toml that are not as usual; None as the value leaves one out.
+            logs: seeds whose log's text is another; None as the text leaves the log out.
+            endings: seeds that end otherwise than with the events started and finished.
+            options: arguments of `make_log` for every log.
+        """
+        seeds = range(len(losses))
+        texts = {
+            seed: make_log(seed=seed, val_loss=loss, time_ms=9712 + seed, **options)
+            for seed, loss in zip(seeds, losses, strict=True)
+        } | (logs or {})
+        entries = [{"event": "planned", "seed": seed} for seed in seeds]
+        for seed in seeds:
+            for event in (endings or {}).get(seed, ("started", "finished")):
+                text = texts[seed]
+                ended = event != "started" and text is not None
+                digest = sha256(text.encode()) if ended else None
+                log = f"seed-{seed:03d}.txt"
+                entries.append({"event": event, "seed": seed, "log": log, "log_sha256": digest})
+        usual = {
+            "name": name,
+            "date": "2026-11-30",
+            "track": TINY.name,
+            "recipe": "tiny",
+            "runs": len(losses),
+            "seeds": list(seeds),
+        }
+        values = {k: v for k, v in (usual | (plan or {})).items() if v is not None}
+        files = {"record.toml": tomli_w.dumps(values), "ledger.jsonl": make_ledger(entries)}
+        files |= {f"logs/seed-{s:03d}.txt": text for s, text in texts.items() if text is not None}
+        return self.folder(files, name)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a call of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Write record folders into a temporary folder."""
+    return Builder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def log_text():
+    """Write the text of a log of the bundled trainer."""
+    return make_log
+
+
+@pytest.fixture(scope="session")
+def published_log_text():
+    """Write the text of a published log."""
+    return make_published_log
+
+
+@pytest.fixture(scope="session")
+def ledger_bytes():
+    """Write a ledger with a valid chain."""
+    return make_ledger
+
+
+@pytest.fixture(scope="session")
+def losses():
+    """Losses of a record that certifies on the track tiny."""
+    return LOSSES
+
+
+@pytest.fixture(scope="session")
+def small_losses():
+    """Losses of a record that certifies on the track gpt2-small."""
+    return SMALL_LOSSES
+
+
+@pytest.fixture(scope="session")
+def findings_of():
+    """Judge a folder and give its findings by their codes."""
+
+    def judge(folder, **overrides):
+        found = {}
+        for finding in speedcheck.verify(folder, **overrides).verdicts.findings():
+            found.setdefault(finding.code, []).append(finding)
+        return found
+
+    return judge
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch):
+    """Call the command line as in a terminal of 80 columns without colour."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return call
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-golden", action="store_true", help="Write the golden files instead of comparing."
+    )

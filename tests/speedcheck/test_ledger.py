@@ -1,0 +1,247 @@
+"""The ledger: nothing in it can be changed, left out or moved without a trace."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from speedcheck.errors import RecordError
+from speedcheck.records import ledger as ledger_module
+from speedcheck.records.ledger import LedgerWriter, parse_ledger
+
+EVENTS = [
+    {"event": "planned", "seed": 0},
+    {"event": "planned", "seed": 1},
+    {"event": "started", "seed": 0, "log": "seed-000.txt"},
+    {"event": "finished", "seed": 0, "log": "seed-000.txt", "log_sha256": "ab" * 32},
+    {"event": "failed", "seed": 1, "reason": "exit status 1: out of memory"},
+]
+
+
+@pytest.fixture(scope="module")
+def lines(ledger_bytes):
+    return ledger_bytes(EVENTS).splitlines(keepends=True)
+
+
+def numbers_of_problems(lines):
+    return [problem.line for problem in parse_ledger(b"".join(lines)).problems]
+
+
+def test_an_untouched_chain_has_no_problem(lines):
+    ledger = parse_ledger(b"".join(lines))
+    assert ledger.problems == ()
+    assert [(entry.event, entry.seed) for entry in ledger.entries] == [
+        (event["event"], event["seed"]) for event in EVENTS
+    ]
+
+
+def test_what_a_writer_appends_is_what_a_reader_reads(tmp_path):
+    log = tmp_path / "seed-003.txt"
+    log.write_bytes(b"the log")
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as writer:
+        writer.append_planned((3, 4))
+        writer.append("started", 3, log=tmp_path / "not-there-yet.txt")
+        writer.append("finished", 3, log=log, reason="a remark")
+        written = writer.ledger
+    read = parse_ledger(path.read_bytes())
+    assert read == written
+    assert read.problems == ()
+    last = read.latest()[3]
+    assert (last.event, last.log, last.reason) == ("finished", "seed-003.txt", "a remark")
+    assert last.log_sha256 == hashlib.sha256(b"the log").hexdigest()
+    assert read.attempts(3) == 1
+
+
+def test_a_second_session_goes_on_with_the_chain_and_plans_no_seed_twice(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for seeds in ((0, 1), (0, 1, 2)):
+        with LedgerWriter(path) as writer:
+            writer.append_planned(seeds)
+    ledger = parse_ledger(path.read_bytes())
+    assert ledger.problems == ()
+    assert [entry.seed for entry in ledger.entries] == [0, 1, 2]
+
+
+@given(data=st.data())
+def test_any_edit_of_a_line_before_the_last_is_found(lines, data):
+    index = data.draw(st.integers(0, len(lines) - 2), label="line")
+    line = lines[index]
+    start = data.draw(st.integers(0, len(line)), label="from")
+    end = data.draw(st.integers(start, len(line)), label="to")
+    edited = line[:start] + data.draw(st.binary(max_size=4), label="put in") + line[end:]
+    assume(edited != line)
+    assert numbers_of_problems([*lines[:index], edited, *lines[index + 1 :]])
+
+
+@given(data=st.data())
+def test_any_value_rewritten_as_valid_json_is_found(lines, data):
+    index = data.draw(st.integers(0, len(lines) - 2))
+    entry = json.loads(lines[index])
+    key = data.draw(st.sampled_from(["seed", "reason", "utc", "log"]))
+    value = data.draw(st.integers(0, 9) if key == "seed" else st.text(max_size=4))
+    assume(entry[key] != value)
+    edited = json.dumps(entry | {key: value}, sort_keys=True).encode() + b"\n"
+    assert numbers_of_problems([*lines[:index], edited, *lines[index + 1 :]]) == [index + 2]
+
+
+@pytest.mark.parametrize("index", range(len(EVENTS) - 1))
+def test_a_removed_line_is_found_at_the_line_that_followed_it(lines, index):
+    assert numbers_of_problems([*lines[:index], *lines[index + 1 :]]) == [index + 1]
+
+
+@given(order=st.permutations(range(len(EVENTS))))
+def test_any_other_order_of_the_lines_is_found(lines, order):
+    assume(order != sorted(order))
+    assert numbers_of_problems([lines[index] for index in order])
+
+
+@pytest.mark.parametrize("index", range(len(EVENTS)))
+@pytest.mark.parametrize("inserted", [b"\n", b"{}\n", b"not JSON\n"])
+def test_an_inserted_line_is_found_even_an_empty_one(lines, index, inserted):
+    assert index + 1 in numbers_of_problems([*lines[:index], inserted, *lines[index:]])
+
+
+@pytest.mark.parametrize("index", range(len(EVENTS)))
+def test_a_forged_line_that_follows_from_the_one_before_it_breaks_the_next(
+    lines, ledger_bytes, index
+):
+    forged = ledger_bytes([*EVENTS[:index], {"event": "failed", "seed": 7}])
+    problems = numbers_of_problems([forged, *lines[index:]])
+    assert problems == [index + 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (b"[1, 2]", "not an object"),
+        (b'{"event": "planned"}', "utc is missing"),
+        (b'{"event": "won", "utc": "", "seed": 0, "prev": ""}', "unknown event 'won'"),
+        (b'{"event": "planned", "utc": "", "seed": 0.5, "prev": ""}', "seed is not a whole number"),
+        (b'{"event": "planned", "utc": "", "seed": true, "prev": ""}', "seed is not a whole"),
+        (b'{"event": "planned", "utc": 7, "seed": 0, "prev": ""}', "utc is not text"),
+        (b'{"event": "planned", "utc": "", "seed": 0, "prev": "", "log": []}', "log is not text"),
+        (b"\xff\xfe\xfd", "is not a ledger entry"),
+        (b"[" * 100_000, "is not a ledger entry"),
+    ],
+)
+def test_a_line_that_is_no_entry_is_named_and_the_rest_is_still_read(line, complaint, ledger_bytes):
+    rest = ledger_bytes(EVENTS[:1])
+    ledger = parse_ledger(line + b"\n" + rest)
+    assert ledger.problems[0].line == 1
+    assert complaint in ledger.problems[0].message
+    assert [entry.event for entry in ledger.entries] == ["planned"]
+
+
+def test_a_line_cut_by_a_crash_stays_and_the_chain_goes_on_from_it(tmp_path, lines):
+    path = tmp_path / "ledger.jsonl"
+    torn = b"".join(lines[:-1]) + lines[-1][:30]
+    path.write_bytes(torn)
+    with LedgerWriter(path) as writer:
+        writer.append("started", 1)
+        writer.append("failed", 1, reason="again")
+    data = path.read_bytes()
+    assert data.startswith(torn + b"\n")
+    ledger = parse_ledger(data)
+    assert [problem.line for problem in ledger.problems] == [len(lines)]
+    assert [entry.event for entry in ledger.entries[-2:]] == ["started", "failed"]
+
+
+def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as first:
+        with pytest.raises(RecordError, match="another process is running this record"):
+            LedgerWriter(path)
+        first.append("planned", 0)
+    with LedgerWriter(path) as second:
+        assert list(second.ledger.latest()) == [0]
+
+
+def test_a_child_that_inherited_the_lock_keeps_the_ledger_closed_to_others(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as writer:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(writer.fileno(),)
+        )
+    try:
+        with pytest.raises(RecordError, match="another process"):
+            LedgerWriter(path)
+    finally:
+        child.communicate(b"\n")
+    LedgerWriter(path).__exit__(None, None, None)
+
+
+FILL = """
+    import resource, sys
+    from pathlib import Path
+    from speedcheck.errors import RecordError
+    from speedcheck.records.ledger import LedgerWriter
+
+    path = Path(sys.argv[1])
+    with LedgerWriter(path) as writer:
+        writer.append("planned", 0)
+        limit = path.stat().st_size * 5 // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        for seed in (1, 2, 3):
+            try:
+                writer.append("planned", seed)
+            except RecordError as error:
+                print(seed, error)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        writer.append("planned", 4)
+"""
+
+
+def test_a_line_that_no_longer_fits_is_an_error_and_leaves_a_ledger_that_can_go_on(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FILL), path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    complaints = done.stdout.splitlines()
+    assert [line[0] for line in complaints] == ["2", "3"]
+    assert all("ledger.jsonl: cannot write" in line for line in complaints)
+    ledger = parse_ledger(path.read_bytes())
+    assert ledger.problems == ()
+    assert [entry.seed for entry in ledger.entries] == [0, 1, 4]
+
+
+def test_a_line_that_may_not_last_is_taken_back_with_an_error_that_says_what_to_do(
+    tmp_path, monkeypatch
+):
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_module.os, "fsync", full)
+            with pytest.raises(RecordError, match=r"No space left on device.*free some space"):
+                writer.append("planned", 0)
+        writer.append("planned", 1)
+    ledger = parse_ledger(path.read_bytes())
+    assert ledger.problems == ()
+    assert [entry.seed for entry in ledger.entries] == [1]
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(RecordError, match=r"missing/ledger\.jsonl: cannot write"):
+        LedgerWriter(tmp_path / "missing" / "ledger.jsonl")
+
+
+def test_a_log_that_cannot_be_read_is_an_error_and_no_line(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as writer, pytest.raises(RecordError, match="cannot read the log"):
+        writer.append("finished", 0, log=tmp_path)
+    assert path.read_bytes() == b""
