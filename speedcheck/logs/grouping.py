@@ -86,10 +86,11 @@ def _begins_run(
     runs: list[RunLines], seen_before: list[PlacedValidation], following: Validation
 ) -> bool:
     """Whether lines read before are the beginning of a run that `following` goes on with."""
-    if not seen_before or seen_before[0].printed == runs[-1].placed[-1].printed:
+    if not seen_before:
         return False
     head, last = seen_before[0].validation, seen_before[-1].validation
-    return head.step == runs[-1].first.step and last.step < following.step
+    is_start = head.step == runs[-1].first.step
+    return is_start and last.step < following.step <= runs[-1].last.step
 
 
 def _count_repeats(runs: list[RunLines], seen_before: list[PlacedValidation]) -> None:

@@ -180,6 +180,54 @@ def test_last_lines_printed_again_are_no_further_run():
     assert not log.problems
 
 
+def validations(*steps: int, of: int = 30, by: float = 0.0) -> str:
+    return "".join(f"step:{s}/{of} val_loss:{9 - s / 10 + by} train_time:{s}ms\n" for s in steps)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        validations(10, 10, 20, 20, 30, 30),
+        validations(10, 20, 10, 20, 30),
+        validations(10, 20, 30, 20, 30),
+        validations(0, 10, 20, 10, 20, 30),
+    ],
+)
+def test_lines_printed_again_within_a_run_do_not_split_it(text):
+    run = one_run(text)
+    assert (run.final_step, run.complete, run.val_loss) == (30, True, 6.0)
+    assert len(run.validations) + run.step_repeats == text.count("\n")
+
+
+def test_a_crashed_run_begun_anew_is_a_run_of_its_own():
+    log = parse_log(
+        (validations(0, 10, 20) + validations(0) + validations(10, 30, by=1)).encode(), "a"
+    )
+    assert [[line.step for line in run.validations] for run in log.runs] == [
+        [0, 10, 20],
+        [0, 10, 30],
+    ]
+
+
+def test_a_run_resumed_from_a_checkpoint_is_one_run_and_that_is_said():
+    log = parse_log((validations(0, 10, 20, 10) + validations(15, 30, by=1)).encode(), "a")
+    assert [run.complete for run in log.runs] == [True]
+    assert [problem.message for problem in log.problems] == ["steps run backwards: 15 after 20"]
+
+
+def test_a_run_with_another_plan_is_another_run_though_its_steps_go_on():
+    log = parse_log((validations(0, 10, of=20) + validations(20, 40, of=40)).encode(), "a")
+    assert [(run.total_steps, run.final_step) for run in log.runs] == [(20, 10), (40, 40)]
+
+
+def test_the_last_step_of_a_run_is_not_that_of_the_next_ones_training():
+    training = "step:{}/30 train_loss:4.0 train_time:9ms\n"
+    first = validations(10, 20) + validations(10, 20) + training.format(22)
+    second = training.format(1) + training.format(9) + validations(10, 30, by=1)
+    log = parse_log((first + second).encode(), "a.txt")
+    assert [run.last_step for run in log.runs] == [22, 30]
+
+
 def test_runs_with_one_validation_line_each_are_told_apart():
     text = "step:3000/3000 val_loss:3.1 train_time:1s\nstep:3000/3000 val_loss:3.2 train_time:1s\n"
     assert losses(text) == [3.1, 3.2]

@@ -110,13 +110,18 @@ def test_a_log_that_is_its_own_copy_twice_is_two_runs():
     assert [run.val_loss for run in read(full_log(3.2) * 2)] == [3.2, 3.2]
 
 
-@pytest.mark.parametrize("data_like", DATA_LIKE[:3])
-def test_a_log_cut_within_its_program_has_no_run(data_like):
-    text = program(data_like)
+def test_a_run_that_crashed_before_its_first_step_leaves_the_next_program_whole():
+    crashed = program() + LINE + ENVIRONMENT + LINE
+    (run,) = read(crashed + full_log(3.2, "again"))
+    assert run.source_sha256 == hashlib.sha256(program("again").encode()).hexdigest()
+
+
+@pytest.mark.parametrize("inside", [*DATA_LIKE[:3], LINE + steps(1.0)])
+def test_a_log_cut_within_its_program_has_no_run(inside):
+    text = program(*inside.splitlines())
     log = parse_log(text[: text.index("main()")].encode(), "a.txt")
     assert log.runs == ()
-    assert log.problems[0].line == 1
-    assert "no separator ends it" in log.problems[0].message
+    assert any("no separator ends it" in problem.message for problem in log.problems)
 
 
 @pytest.mark.parametrize(
