@@ -217,14 +217,14 @@ TINY = Recipe(
         vocab_size=257,
         head_rows=272,
         softmax_scale=0.24,
-        block_size=8,
+        block_size=16,
         windows="long-short",
         dtype="float32",
     ),
     data=DataConfig(
         separator=256,
-        sequence_length=256,
-        sequences_per_step=2,
+        sequence_length=128,
+        sequences_per_step=4,
         sequences_per_pass=8,
         val_tokens=16_384,
     ),
@@ -232,11 +232,11 @@ TINY = Recipe(
         muon_lr=0.01,
         muon_dtype="float32",
         momentum_warmup=300,
-        head_lr=0.008,
+        head_lr=0.05,
         embedding_lr=0.05,
         scalar_lr=0.04,
     ),
-    schedule=ScheduleConfig(steps=300, val_every=100, cooldown=0.4, max_window=64),
+    schedule=ScheduleConfig(steps=250, val_every=50, cooldown=0.4, max_window=64),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SUB3, TINY)}

@@ -85,6 +85,9 @@ class FileLog:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
             file = path.open("x", encoding="utf-8", newline="\n")
         except FileExistsError as error:
             raise TrainerError(

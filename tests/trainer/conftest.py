@@ -1,0 +1,53 @@
+"""A recipe small enough to train in a test, and the means to run it without files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trainer.config import RECIPES, Recipe
+from trainer.data import TokenStream, ValidationSet
+from trainer.distributed import SINGLE
+from trainer.train import Run
+
+
+@pytest.fixture
+def mini() -> Recipe:
+    """Tiny's little sister: 5 steps of 4 sequences of 32 tokens, width 16, two heads."""
+    tiny = RECIPES["tiny"]
+    return replace(
+        tiny,
+        model=replace(tiny.model, width=16, heads=2),
+        data=replace(
+            tiny.data,
+            sequence_length=32,
+            sequences_per_step=4,
+            sequences_per_pass=4,
+            val_tokens=128,
+        ),
+        schedule=replace(tiny.schedule, steps=5, val_every=2),
+    )
+
+
+@pytest.fixture
+def open_mini() -> Callable[..., Run]:
+    """Make a run of a recipe on four random letters with frequent separators."""
+
+    def open_run(recipe: Recipe, seed: int = 0) -> Run:
+        tokens = np.random.default_rng(7).integers(97, 101, 2000, dtype=np.uint16)
+        tokens[::21] = 256
+        data = recipe.data
+        stream = TokenStream(
+            [tokens],
+            sequences_per_step=data.sequences_per_step,
+            sequence_length=data.sequence_length,
+        )
+        validation = ValidationSet(
+            tokens[1000:], val_tokens=data.val_tokens, sequence_length=data.sequence_length
+        )
+        return Run(recipe, seed, stream, validation, SINGLE)
+
+    return open_run
