@@ -13,8 +13,8 @@ import math
 import re
 from dataclasses import dataclass
 
-STEP = re.compile(r"(?:step:([0-9]{1,12})(?:/([0-9]{1,12}))?|s:([0-9]{1,12}))(?=[ \t])")
-FIELD = re.compile(r"(?<![^ \t])([A-Za-z_][A-Za-z0-9_]*):([^ \t]+)")
+STEP = re.compile(r"(?:step:([0-9]{1,12})(?:/([0-9]{1,12}))?|s:([0-9]{1,12}))(?= )")
+FIELD = re.compile(r"(?<![^ ])([A-Za-z_][A-Za-z0-9_]*):([^ ]+)")
 _LOSS = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|s)")
 _NO_NUMBER = frozenset({"nan", "-nan", "inf", "+inf", "-inf", "infinity"})

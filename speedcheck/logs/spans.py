@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from speedcheck.logs.text import Problems, Text
 
 _STEP_LINES: dict[LogFormat, re.Pattern[bytes]] = {
-    "modded": re.compile(rb"\nstep:([0-9]{1,12})(?:/[0-9]{1,12})?[ \t]"),
-    "llmc": re.compile(rb"\ns:([0-9]{1,12})[ \t]"),
+    "modded": re.compile(rb"\nstep:([0-9]{1,12})(?:/[0-9]{1,12})? "),
+    "llmc": re.compile(rb"\ns:([0-9]{1,12}) "),
 }
 _PEAK = re.compile(rb"\npeak memory allocated: ([0-9]{1,12}) MiB")
 _STOPPED = re.compile(rb"\nstopped: ([^\n]*)")
