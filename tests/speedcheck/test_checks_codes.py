@@ -1,0 +1,126 @@
+"""Each code is given by the smallest record that calls for it, and each has a number of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from speedcheck.api import verify
+from speedcheck.checks import codes
+
+ALL_CODES = {value for name, value in vars(codes).items() if name.isupper()}
+NAN = float("nan")
+
+
+def with_file(folder, name, content):
+    (folder / name).write_text(content)
+    return folder
+
+
+def ledger_edited(folder):
+    path = folder / "ledger.jsonl"
+    return with_file(folder, path.name, path.read_text().replace("18:30:00Z", "18:30:01Z", 1))
+
+
+def without_log(folder, name):
+    (folder / "logs" / name).unlink()
+    return folder
+
+
+# By code: the verdict that it belongs to, and a function of (build, make_log, make_published_log).
+CASES = {
+    codes.NO_LOSS: ("loss", lambda b, log, pub: b.record(last_step=150)),
+    codes.TOO_FEW_RUNS: ("loss", lambda b, log, pub: b.published([3.27])),
+    codes.DIVERGED_RUN: ("loss", lambda b, log, pub: b.published([3.27, NAN])),
+    codes.EQUAL_LOSSES: ("loss", lambda b, log, pub: b.published([3.27, 3.27])),
+    codes.NOT_SIGNIFICANT: ("loss", lambda b, log, pub: b.published([3.29, 3.27])),
+    codes.OUTLIER: (
+        "loss",
+        lambda b, log, pub: b.published([3.27, 3.271, 3.272, 3.273, 3.274, 3.275, 3.276, 3.9]),
+    ),
+    codes.LENIENT_RULE: ("loss", lambda b, log, pub: b.record(plan={"alpha": 0.5})),
+    codes.LOSS_EXCUSED: (
+        "loss",
+        lambda b, log, pub: b.record([9.0, 9.1], plan={"kind": "systems"}),
+    ),
+    codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
+    codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
+    codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),
+    codes.WRONG_VALIDATION: (
+        "rules",
+        lambda b, log, pub: b.record(plan={"track": "gpt2-small"}),
+    ),
+    codes.HARDWARE_UNKNOWN: ("rules", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
+    codes.SOURCE_NOT_READ: ("rules", lambda b, log, pub: b.published()),
+    codes.LEDGER_BROKEN: ("provenance", lambda b, log, pub: ledger_edited(b.record())),
+    codes.RUN_MISSING: (
+        "provenance",
+        lambda b, log, pub: without_log(b.record(), "seed-001.txt"),
+    ),
+    codes.CLAIMED_WITHOUT_LOGS: (
+        "provenance",
+        lambda b, log, pub: b.folder({"record.toml": "[published]\nlosses = [3.2]"}),
+    ),
+    codes.INCOMPLETE_LOG: ("provenance", lambda b, log, pub: b.record(last_step=150)),
+    codes.DUPLICATE_LOG: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.txt": pub(), "b.txt": pub()}),
+    ),
+    codes.REPEATED_SEED: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.txt": log(), "b.txt": log(time_ms=8000)}),
+    ),
+    codes.MIXED_SOURCE: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "9.txt", pub(script="import os\n")),
+    ),
+    codes.MIXED_HARDWARE: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "9.txt", pub(val_loss=3.2, n_gpus=1)),
+    ),
+    codes.MIXED_TORCH: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "9.txt", pub(val_loss=3.2, torch="2.9.0")),
+    ),
+    codes.LOG_CHANGED: (
+        "provenance",
+        lambda b, log, pub: with_file(b.record(), "logs/seed-000.txt", log(val_loss=1.0)),
+    ),
+    codes.NOT_A_RUN: ("provenance", lambda b, log, pub: with_file(b.published(), "a", "words")),
+    codes.LOG_NOT_IN_LEDGER: (
+        "provenance",
+        lambda b, log, pub: with_file(b.record(), "logs/b.txt", log(seed=9, val_loss=1.0)),
+    ),
+    codes.SOURCE_CHANGED: (
+        "provenance",
+        lambda b, log, pub: b.record(stated_sha256="ab" * 32),
+    ),
+    codes.CLAIM_NOT_CONFIRMED: (
+        "provenance",
+        lambda b, log, pub: b.folder({"record.toml": '[published]\nlosses = [3, 4]\np = "0.01"'}),
+    ),
+    codes.SEED_CHANGED: ("provenance", lambda b, log, pub: b.record(logs={0: log(seed=9)})),
+    codes.EARLY_STOP: ("provenance", lambda b, log, pub: b.published(last_step=1000)),
+    codes.DIRTY_TREE: ("provenance", lambda b, log, pub: b.record(clean=False)),
+    codes.RECIPE_CHANGED: ("provenance", lambda b, log, pub: b.record(recipe="another")),
+    codes.CLAIMS_NOT_READ: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "README.md", "p=0.01"),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", sorted(ALL_CODES))
+def test_every_code_is_found_in_its_verdict_and_in_no_record_without_cause(
+    build, log_text, published_log_text, code
+):
+    verdict, make = CASES[code]
+    verdicts = verify(make(build, log_text, published_log_text)).verdicts
+    assert code in {finding.code for finding in getattr(verdicts, verdict).findings}
+    clean = {finding.code for finding in verify(build.record(name="clean")).verdicts.findings()}
+    assert code not in clean or code == codes.NO_BASELINE
+
+
+def test_a_code_is_a_letter_and_three_digits_that_no_other_code_has():
+    numbers = [code.split()[0] for code in ALL_CODES]
+    assert len(set(numbers)) == len(numbers)
+    assert all(len(n) == 4 and n[0] in "LSRP" and n[1:].isdigit() for n in numbers)

@@ -1,0 +1,176 @@
+"""Record folders: what belongs to a record, and what of it is read."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from speedcheck.api import verify
+from speedcheck.errors import InputError
+from speedcheck.records.folder import MAX_FILE_BYTES, MAX_FILES, find_records, read_record
+
+QUOTATION = "The log ends with\n\nstep:1393/1393 val_loss:3.2000 train_time:100000ms\n"
+
+NAME_A_FOLDER = "name the folder that holds the logs"
+NO_LOG = "holds no log and no record.toml; name a folder with run logs"
+
+
+def names(record):
+    return [log.name for log in record.logs]
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda path: None, f"the record folder does not exist; {NAME_A_FOLDER}"),
+        (lambda path: path.write_text(QUOTATION), f"the record folder is a file; {NAME_A_FOLDER}"),
+        (lambda path: path.mkdir(), NO_LOG),
+        (lambda path: (path.mkdir(), (path / "a.txt").write_text("nothing of interest")), NO_LOG),
+    ],
+    ids=["missing", "a file", "empty", "without a log"],
+)
+def test_a_path_without_a_record_is_one_line_of_what_where_and_what_to_do(
+    tmp_path, cli, make, complaint
+):
+    path = tmp_path / "record"
+    make(path)
+    result = cli("verify", path)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"speedcheck: error: {path}: {complaint}\n"
+    with pytest.raises(InputError):
+        verify(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "ReadMe.MD", "notes.markdown", "notes.rst", "certificate.json", ".hidden"]
+)
+def test_a_document_that_quotes_step_lines_is_no_log(build, name):
+    folder = build.published()
+    before = verify(folder).runs
+    (folder / name).write_text(QUOTATION)
+    assert verify(folder).runs == before
+
+
+def test_a_folder_with_nothing_but_a_document_holds_no_record(build):
+    folder = build.folder({"README.md": QUOTATION})
+    with pytest.raises(InputError, match="holds no log"):
+        find_records(folder)
+
+
+def test_the_name_of_a_file_does_not_decide_whether_it_is_a_log(build, published_log_text):
+    odd = ["a b.txt", "log", "run.log", "x.stdout", "seed=1.out.7", "naïve.txt"]
+    texts = {
+        name: published_log_text(val_loss=3.27 + index / 1000) for index, name in enumerate(odd)
+    }
+    record = read_record(build.folder(texts))
+    assert names(record) == sorted(odd)
+    assert all(len(log.runs) == 1 for log in record.logs)
+
+
+def test_a_link_among_the_logs_is_said_and_not_followed(build, findings_of, published_log_text):
+    outside = build.folder({"best.txt": published_log_text(val_loss=3.0)}, name="elsewhere")
+    folder = build.published()
+    (folder / "99.txt").symlink_to(outside / "best.txt")
+    (folder / "dangling.txt").symlink_to("nothing")
+    (folder / "more").symlink_to(outside)
+    found = findings_of(folder)["P011 not-a-run"]
+    assert {(f.where, f.message, f.severity) for f in found} == {
+        (name, "is a link: links are not followed", "warn")
+        for name in ("99.txt", "dangling.txt", "more")
+    }
+    assert len(verify(folder).runs) == 6
+
+
+def test_a_folder_logs_that_is_a_link_is_not_followed(build):
+    folder = build.record()
+    (folder / "logs").rename(folder.parent / "elsewhere")
+    (folder / "logs").symlink_to(folder.parent / "elsewhere")
+    certificate = verify(folder)
+    assert certificate.runs == ()
+    assert not certificate.certified
+
+
+@pytest.mark.parametrize("name", ["record.toml", "ledger.jsonl"])
+def test_a_plan_or_ledger_that_is_a_link_is_refused(build, cli, name):
+    folder = build.record()
+    (folder / name).rename(folder.parent / "elsewhere")
+    (folder / name).symlink_to(folder.parent / "elsewhere")
+    result = cli("verify", folder)
+    assert (result.code, result.out) == (2, "")
+    assert f"{folder / name}: is a link: links are not followed; " in result.err
+
+
+def test_a_link_to_a_record_that_the_caller_names_is_followed(build):
+    link = build.path / "link"
+    link.symlink_to(build.record())
+    assert verify(link).certified
+
+
+def test_each_subfolder_with_a_log_is_a_record_of_its_own(build, published_log_text):
+    text = published_log_text()
+    logs = {"baseline/a.txt": text, "this_pr/runs/b.txt": text, ".git/log.txt": text}
+    root = build.folder(logs | {"figures/c.csv": "1,2"})
+    assert find_records(root) == (root / "baseline", root / "this_pr" / "runs")
+    with pytest.raises(InputError, match=r"holds 2 records; name one, such as .*baseline"):
+        verify(root)
+
+
+def test_logs_belongs_to_the_record_beside_it_and_is_none_itself(build):
+    folder = build.record()
+    assert find_records(folder.parent) == (folder,)
+    assert names(read_record(folder)) == [f"logs/seed-{seed:03d}.txt" for seed in range(8)]
+
+
+def test_a_folder_without_a_plan_whose_logs_stand_in_logs_is_found_below(build, published_log_text):
+    root = build.folder({"logs/a.txt": published_log_text()})
+    assert find_records(root) == (root / "logs",)
+
+
+def test_a_record_without_a_plan_is_named_after_its_folder(build):
+    assert read_record(build.published(name="2025-01-16_Sub3Min")).name == "2025-01-16_Sub3Min"
+
+
+def test_a_file_that_would_fill_the_memory_is_said_and_not_read(build, findings_of):
+    folder = build.published()
+    with (folder / "huge.txt").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    (finding,) = findings_of(folder)["P011 not-a-run"]
+    assert finding.where == "huge.txt"
+    assert finding.message == f"has {MAX_FILE_BYTES + 1} bytes, more than {MAX_FILE_BYTES}"
+    assert verify(folder).loss.n == 6
+
+
+def test_a_folder_with_too_many_files_is_refused(build, cli):
+    folder = build.published()
+    for index in range(MAX_FILES):
+        (folder / f"x{index}").touch()
+    result = cli("verify", folder)
+    assert result.code == 2
+    assert f"{folder}: holds {MAX_FILES + 6} files, more than {MAX_FILES}" in result.err
+
+
+def test_a_named_pipe_among_the_logs_is_said_and_does_not_hang(build, findings_of):
+    folder = build.published()
+    os.mkfifo(folder / "pipe.txt")
+    (finding,) = findings_of(folder)["P011 not-a-run"]
+    assert (finding.where, finding.message) == ("pipe.txt", "is not a regular file")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\x7fELF\x00\x01\x02" * 100, "binary: NUL byte at byte 4"),
+        (b"", "empty file"),
+        (b"\xff\xfe\xfd" * 10, "no step line"),
+        (b"just words\n", "no step line"),
+    ],
+)
+def test_a_file_that_is_no_log_is_said_and_not_counted(build, findings_of, content, complaint):
+    folder = build.published()
+    (folder / "other.bin").write_bytes(content)
+    (finding,) = findings_of(folder)["P011 not-a-run"]
+    assert (finding.severity, finding.where, finding.message) == ("warn", "other.bin", complaint)
+    certificate = verify(folder)
+    assert certificate.certified
+    assert certificate.loss.n == 6
