@@ -1,8 +1,8 @@
 """Log text to runs: what a training log says, read by a grammar and nothing guessed.
 
 `parse_log` and `read_log` give a `LogFile`, whose `Run`s hold the validation losses, the training
-time and the environment; what could not be read is in its `problems`. `runs_table` gives one row
-a run. `docs/log-format.md` is the format of the bundled trainer; `sections` states the grammar.
+time and the environment; what could not be read is in its `problems`. `docs/log-format.md`
+is the format of the bundled trainer; `sections` states the grammar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from speedcheck.logs.model import (
     Validation,
 )
 from speedcheck.logs.parse import parse_log, program_text, read_log
-from speedcheck.logs.table import runs_table
 
 __all__ = [
     "Environment",
@@ -31,5 +30,4 @@ __all__ = [
     "parse_step_line",
     "program_text",
     "read_log",
-    "runs_table",
 ]

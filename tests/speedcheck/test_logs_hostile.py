@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -181,37 +179,3 @@ def test_more_separators_than_a_log_has_are_refused():
     log = parse(("=" * 100 + "\nRunning Python 3\n") * 10_001)
     assert log.runs == ()
     assert "more than 10000 separator lines" in log.problems[0].message
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "x",
-        " ",
-        "\n",
-        "\r",
-        " val_loss:",
-        "step:1/2 ",
-        "step:1/2 val_loss:3\n",
-        "step:1/2 train_loss:nan\n",
-        "\nRunning Running on on on on ",
-        "on ",
-        "\n| 0  A  ",
-        "import os\n",
-        "=" * 100 + "\n",
-        "a:",
-        "a:1 ",
-        "config: [\n",
-    ],
-)
-def test_the_cost_is_linear_in_the_bytes(piece):
-    def seconds(size: int) -> float:
-        filler = piece * (size // len(piece))
-        starts = ("step:1/9 val_loss:", "speedcheck_log: 1\n", "Running ", "| 0 ")
-        data = "".join(f"{start}{filler}\n" for start in starts).encode() + GOOD.encode()
-        begin = time.process_time()
-        parse_log(data, "a.txt")
-        return time.process_time() - begin
-
-    # A quadratic search would take 64 times as long on 8 times the bytes.
-    assert min(seconds(1 << 18) for _ in range(3)) < 24 * max(seconds(1 << 15), 0.002)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import tomllib
 from pathlib import Path
 
@@ -25,11 +24,8 @@ def certificate(record: Path) -> dict:
     return json.loads((record / "certificate.json").read_text())
 
 
-def test_the_whole_command_takes_less_than_a_second_and_certifies(run_tiny, tmp_path):
-    begin = time.perf_counter()
+def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_path):
     result = run_tiny("--seeds", "8")
-    # A bound on the seam, not on speed: with a real trainer this takes minutes.
-    assert time.perf_counter() - begin < 10
     assert result.code == 0
     assert "CERTIFIED" in result.out
     record = tmp_path / "record"
