@@ -24,13 +24,14 @@ def _hardware(evidence: Evidence, track: Track) -> list[Finding]:
     findings = []
     for run, judged in evidence.counted():
         environment = run.environment
-        if environment.gpu is None or environment.n_gpus is None:
+        gpu, n_gpus = environment.gpu, environment.n_gpus
+        if n_gpus is None or (n_gpus > 0 and gpu is None):
             message = f"the log does not say what it ran on; the track asks for {expected}"
             findings.append(
                 Finding(codes.HARDWARE_UNKNOWN, "unknown", message, where=judged.log or "")
             )
-        elif environment.n_gpus != track.n_gpus or (track.gpu or "") not in environment.gpu:
-            found = f"{environment.n_gpus} x {environment.gpu}"
+        elif n_gpus != track.n_gpus or (track.gpu or "") not in (gpu or ""):
+            found = f"{n_gpus} x {gpu}" if gpu else "no GPU"
             message = f"ran on {found}, the track asks for {expected}: its time does not count"
             findings.append(Finding(codes.WRONG_HARDWARE, "warn", message, where=judged.log or ""))
     return findings

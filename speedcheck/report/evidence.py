@@ -53,27 +53,25 @@ def readme(certificate: Certificate, record: Record, command: str) -> str:
 def shell_line(certificate: Certificate) -> str | None:
     """Return the shell line that recomputes the loss evidence in the record's folder.
 
-    None where no such line can be: the counted runs end at different steps, or one diverged.
+    None where no such line can be: the counted runs end at different steps, or the test is not
+    defined for their losses.
     """
-    counted = certificate.counted
-    last = {steps(run) for run in counted if run.complete}
-    if len(last) != 1 or any(run.val_loss is None for run in counted):
+    last = {steps(run) for run in certificate.counted if run.complete}
+    if len(last) != 1 or certificate.loss.p_value is None:
         return None
     return _SHELL_LINE.format(last=last.pop(), target=certificate.target)
 
 
 def _loss_evidence(certificate: Certificate) -> list[str]:
     loss, line = certificate.loss, shell_line(certificate)
-    if line is None:
+    if line is None or loss.p_value is None:
         return []
     lines = [f"$ {line}", str([run.val_loss for run in certificate.counted])]
     if loss.bayes_mean and loss.bayes_std:
         lines.append(f"Mean({_estimate(loss.bayes_mean)})")
         lines.append(f"Std_dev({_estimate(loss.bayes_std)})")
-    if loss.p_value is not None:
-        lines.append(f"p={loss.p_value:.4f}")
-    exact = "" if loss.p_value is None else f"In five digits p is {loss.p_value:.5g}."
-    return [_fence("\n".join(lines), "bash"), *([exact] if exact else [])]
+    lines.append(f"p={loss.p_value:.4f}")
+    return [_fence("\n".join(lines), "bash"), f"In five digits p is {loss.p_value:.5g}."]
 
 
 def _estimate(estimate: Estimate) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.text import printable
+from speedcheck.report.text import ABSENT, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +42,13 @@ def runs_table(certificates: list[Certificate]) -> pd.DataFrame:
 
 def format_csv(certificates: list[Certificate]) -> str:
     """Return the whole table as CSV; what a log does not say is an empty field."""
-    return runs_table(certificates).to_csv(index=False)
+    text = runs_table(certificates).to_csv(index=False)
+    # A file name need not be text, and a strict stream would refuse it.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def format_table(certificates: list[Certificate]) -> str:
     """Return the columns that fit on a terminal as aligned text."""
-    text = runs_table(certificates)[_SHORT].to_string(index=False, na_rep="-")
+    table = runs_table(certificates)[_SHORT]
+    text = table.astype(object).where(table.notna(), ABSENT).to_string(index=False)
     return "\n".join(printable(line) for line in text.splitlines()) + "\n"

@@ -273,9 +273,3 @@ def cli(capsys, monkeypatch):
         return Result(code, captured.out, captured.err)
 
     return call
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--write-golden", action="store_true", help="Write the golden files instead of comparing."
-    )

@@ -47,6 +47,11 @@ def test_hardware_that_no_log_names_is_unknown_and_not_passed(build, findings_of
     assert verify(folder).verdicts.rules.status == "unknown"
 
 
+def test_a_run_on_cpu_is_known_to_be_no_run_on_the_tracks_hardware(sub3, findings_of):
+    found = findings_of(sub3(gpus=()))["R001 wrong-hardware"]
+    assert found[0].message.startswith("ran on no GPU, the track asks for 8 x H100")
+
+
 def test_validation_on_another_number_of_tokens_refuses_the_certificate(sub3, findings_of):
     folder = sub3(val_tokens=1_048_576)
     found = findings_of(folder)["R002 wrong-validation"]

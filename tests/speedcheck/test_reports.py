@@ -1,0 +1,243 @@
+"""What people read: the terminal, the README and the tables.
+
+The golden files hold what `speedcheck` prints at 80 columns. After a change that is meant, write
+them anew and read the difference:
+
+    WRITE_GOLDEN=1 python -m pytest tests/speedcheck/test_reports.py; git diff tests
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from speedcheck.api import verify
+from speedcheck.records.folder import read_record
+from speedcheck.report.evidence import readme
+from speedcheck.report.table import runs_table
+from speedcheck.report.terminal import print_certificate
+from speedcheck.report.text import printable
+
+GOLDEN = Path(__file__).with_name("golden")
+RECORDS = Path(__file__).parents[2] / "records"
+NAN = float("nan")
+HOSTILE = "[bold]a[/x]:smile:\x1b[31m\x07\n\r|`\u202e.txt"
+
+
+def mixed(build, published_log_text):
+    """A submission with a run that counts oddly, one cut, a copy, a link and a binary file."""
+    folder = build.published([3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779, 3.2781, 3.25])
+    (folder / "08.txt").write_text(published_log_text(val_loss=3.2768, last_step=1250))
+    (folder / "09-a-name-longer-than-the-column.txt").write_bytes((folder / "00.txt").read_bytes())
+    (folder / "10.txt").symlink_to("00.txt")
+    (folder / "model.pt").write_bytes(b"PK\x03\x04\x00")
+    (folder / "README.md").write_text("p=0.0001")
+    return folder
+
+
+SHOWN = {
+    "published.txt": lambda build, log: build.published(),
+    "mixed.txt": mixed,
+    "refused.txt": lambda build, log: build.record(
+        [9.1, 9.2, 9.3], endings={1: ("started", "failed")}, plan={"track": "gpt2-small"}
+    ),
+    "diverged.txt": lambda build, log: build.published([3.2777, NAN]),
+    "one-run.txt": lambda build, log: build.published([3.2777]),
+    "sub-3.txt": lambda build, log: RECORDS / "sub-3-minute-record",
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_terminal_report_is_the_golden_one(build, cli, published_log_text, name):
+    result = cli("verify", SHOWN[name](build, published_log_text))
+    text = "".join(f"{line.rstrip()}\n" for line in result.out.splitlines())
+    # The last digits of a float may differ between machines; other tests look at those.
+    text = re.sub(r"(\d\.\d{12})\d+", r"\1...", text)
+    path = GOLDEN / name
+    if "WRITE_GOLDEN" in os.environ:
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_line_of_the_report_is_wider_than_80_columns(build, cli, published_log_text, name):
+    result = cli("verify", SHOWN[name](build, published_log_text))
+    assert max(map(cell_len, result.out.splitlines())) <= 80
+
+
+def test_long_and_wide_names_do_not_widen_the_report(build, cli, published_log_text):
+    folder = build.published()
+    (folder / f"{'long-' * 40}.txt").write_text(published_log_text(val_loss=3.2775, time_ms=1))
+    (folder / f"{'寬' * 60}.txt").write_text(published_log_text(val_loss=3.2776, time_ms=2))
+    (folder / "record.toml").write_text(f'name = "{"very " * 60}"')
+    result = cli("verify", folder)
+    assert result.code == 0
+    assert max(map(cell_len, result.out.splitlines())) <= 80
+
+
+def test_colour_is_for_terminals_only_and_changes_no_letter(build):
+    certificate = verify(build.record())
+    texts = []
+    for colours in ("standard", None):
+        file = io.StringIO()
+        print_certificate(
+            Console(file=file, color_system=colours, width=80, highlight=False), certificate
+        )
+        texts.append(file.getvalue())
+    coloured, plain = texts
+    assert "\x1b" not in plain
+    assert "\x1b[1;32mCERTIFIED" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_names_of_strangers_are_shown_as_text(build, cli, published_log_text):
+    folder = build.published(name="sub[bold]mission")
+    # A name on disk cannot hold a slash.
+    name = HOSTILE.replace("/", "")
+    (folder / name).write_text(published_log_text(val_loss=3.2775, last_step=1000))
+    (folder / "[link].txt").symlink_to("\x1b[2J")
+    for command in ("verify", "table"):
+        result = cli(command, folder)
+        assert result.err == ""
+        assert set(result.out) - {"\n"} == {c for c in result.out if c.isprintable()}
+        assert "[bold]a[x]:smile:\\x1b" in "".join(result.out.split("\n"))
+    assert "[link].txt" in cli("verify", folder).out
+
+
+def test_texts_of_a_strangers_plan_ledger_and_log_are_shown_as_text(build, cli, ledger_bytes):
+    hostile = HOSTILE.encode().decode()
+    folder = build.record(plan={"name": hostile, "baseline": hostile, "recipe": hostile})
+    failed = {"event": "failed", "seed": 8, "reason": hostile + "\ud800"}
+    (folder / "ledger.jsonl").write_bytes(ledger_bytes([{"event": "planned", "seed": 8}, failed]))
+    log = folder / "logs" / "seed-000.txt"
+    log.write_text(log.read_text().replace("PyTorch 2.13.0", "PyTorch 2.13.0\x1b[31m[/x]"))
+    result = cli("verify", folder)
+    assert (result.code, result.err) == (1, "")
+    assert set(result.out) - {"\n"} == {c for c in result.out if c.isprintable()}
+    assert "[bold]a[/x]:smile:\\x1b[31m\\x07\\n\\r|`\\u202e.txt" in "".join(result.out.split("\n"))
+
+
+@pytest.mark.parametrize("arguments", ["verify", "verify --json", "table", "table --csv"])
+def test_a_file_name_that_is_no_text_is_shown_all_the_same(
+    build, published_log_text, monkeypatch, arguments
+):
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    folder = build.published()
+    name = os.fsdecode(b"caf\xe9.txt")
+    (folder / name).write_text(published_log_text(val_loss=3.2775, time_ms=1))
+    done = subprocess.run(
+        [sys.executable, "-m", "speedcheck", *arguments.split(), folder],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, naïve, 寬", "plain text, naïve, 寬"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("a\tb\nc\x00", "a\\tb\\nc\\x00"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_could_steer_a_terminal_is_made_visible(text, shown):
+    assert printable(text) == shown
+
+
+def evidence_of(text):
+    """Give the shell line of a README and the lines that stand below it."""
+    block = text.split("```bash\n")[1].split("\n```")[0]
+    command, *lines = block.splitlines()
+    assert command.startswith("$ ")
+    return command.removeprefix("$ "), lines
+
+
+@pytest.fixture
+def python_of_these_tests(tmp_path, monkeypatch):
+    """Let `python` in a shell be the Python that runs the tests."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (folder / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+@pytest.mark.usefixtures("python_of_these_tests")
+def test_the_shell_line_of_the_readme_prints_the_lines_below_it(build, losses, n):
+    # The embedded program of these logs has no line that the shell line would take for a result.
+    folder = build.record(losses[:n], program="# file: trainer/train.py\nimport os\n")
+    text = readme(verify(folder), read_record(folder), "speedcheck run --recipe tiny")
+    command, lines = evidence_of(text)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == lines
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize("losses", [[1.5], [1.5, 1.5], [9.0, 9.1]])
+def test_a_readme_claims_no_more_than_was_shown(build, losses):
+    folder = build.record(losses)
+    certificate = verify(folder)
+    text = readme(certificate, read_record(folder), "speedcheck run")
+    assert "**NOT CERTIFIED: " in text
+    assert ("p=" in text) == (certificate.loss.p_value is not None)
+    assert all(f"| {loss} |" in text for loss in losses)
+
+
+def test_the_readme_lists_each_run_and_says_which_do_not_count(build, log_text):
+    logs = {1: log_text(seed=1, last_step=150), 2: log_text(seed=2, diverges_at=200)}
+    folder = build.record(logs=logs, endings={1: ("started", "failed")})
+    text = readme(verify(folder), read_record(folder), "speedcheck run --seeds 8")
+    rows = [line for line in text.splitlines() if "seed-00" in line]
+    assert len(rows) == 8
+    assert "not counted: incomplete: the last validation is at step 150 of 300" in rows[1]
+    assert "| 2 | not finite |" in rows[2]
+    assert "$ speedcheck run --seeds 8" in text
+
+
+def test_the_table_as_csv_is_read_back_by_pandas_to_the_same_values(build, cli, log_text):
+    logs = {1: log_text(seed=1, last_step=150), 2: log_text(seed=2, diverges_at=200)}
+    folder = build.record(logs=logs, plan={"name": 'a "name", with\nodd characters'})
+    published = build.published()
+    result = cli("table", "--csv", folder, published)
+    expected = runs_table([verify(folder), verify(published)])
+    read = pd.read_csv(
+        io.StringIO(result.out),
+        dtype=expected.dtypes.to_dict(),
+        keep_default_na=False,
+        na_values={column: [""] for column in expected.columns if column != "reason"},
+    )
+    pd.testing.assert_frame_equal(read, expected)
+    assert len(read) == 14
+    assert result.code == 0
+
+
+def test_a_published_record_has_a_row_for_each_loss_and_no_log(cli):
+    result = cli("table", "--csv", RECORDS / "long-short-swa")
+    table = pd.read_csv(io.StringIO(result.out))
+    assert list(table["val_loss"]) == [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2778]
+    assert table["log"].isna().all()
+
+
+def test_the_table_on_a_terminal_shows_every_run_and_a_dash_for_what_is_not_known(build, cli):
+    result = cli("table", build.published())
+    header, *rows = result.out.splitlines()
+    assert header.split()[:4] == ["log", "run", "seed", "val_loss"]
+    assert [row.split()[0] for row in rows] == [f"{index:02d}.txt" for index in range(6)]
+    assert {row.split()[2] for row in rows} == {"-"}
