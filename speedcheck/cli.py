@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,7 @@ import typer
 
 from speedcheck import __version__
 from speedcheck.errors import SpeedcheckError
+from speedcheck.report.text import printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
@@ -174,7 +177,8 @@ def table(
     from speedcheck.report.table import format_csv, format_table
 
     certificates, unusable = _judge_all(folders, _overrides(None, None, None))
-    typer.echo((format_csv if csv else format_table)(certificates), nl=False)
+    if certificates:
+        typer.echo((format_csv if csv else format_table)(certificates), nl=False)
     raise typer.Exit(UNUSABLE if unusable else 0)
 
 
@@ -189,15 +193,26 @@ def _judge_all(folders: list[Path], overrides: Overrides) -> tuple[list[Certific
     from speedcheck.api import verify_folder
     from speedcheck.records.folder import find_records
 
+    found: list[Path] = []
     certificates: list[Certificate] = []
-    unusable = False
+    problems: list[SpeedcheckError] = []
     for folder in folders:
-        try:
-            certificates += [verify_folder(found, overrides) for found in find_records(folder)]
-        except SpeedcheckError as error:
-            _complain(str(error))
-            unusable = True
-    return certificates, unusable
+        with _noted(problems):
+            found += find_records(folder)
+    for folder in found:
+        with _noted(problems):
+            certificates.append(verify_folder(folder, overrides))
+    return certificates, bool(problems)
+
+
+@contextmanager
+def _noted(problems: list[SpeedcheckError]) -> Iterator[None]:
+    """Say what is wrong and go on: one folder that cannot be used hides no other."""
+    try:
+        yield
+    except SpeedcheckError as error:
+        _complain(str(error))
+        problems.append(error)
 
 
 def _exit_code(certificates: list[Certificate]) -> int:
@@ -205,7 +220,7 @@ def _exit_code(certificates: list[Certificate]) -> int:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"speedcheck: error: {' '.join(message.split())}", err=True)
+    typer.echo(f"speedcheck: error: {printable(' '.join(message.split()))}", err=True)
 
 
 def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:

@@ -50,5 +50,7 @@ def format_csv(certificates: list[Certificate]) -> str:
 def format_table(certificates: list[Certificate]) -> str:
     """Return the columns that fit on a terminal as aligned text."""
     table = runs_table(certificates)[_SHORT]
+    if table.empty:
+        return "no runs\n"
     text = table.astype(object).where(table.notna(), ABSENT).to_string(index=False)
     return "\n".join(printable(line) for line in text.splitlines()) + "\n"

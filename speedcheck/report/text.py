@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Certificate, JudgedRun
-from speedcheck.stats import Estimate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speedcheck.certificate import Certificate, JudgedRun
+    from speedcheck.stats import Estimate
 
 # What stands for a figure that does not exist.
 ABSENT = "-"

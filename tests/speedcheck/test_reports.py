@@ -235,6 +235,12 @@ def test_a_published_record_has_a_row_for_each_loss_and_no_log(cli):
     assert table["log"].isna().all()
 
 
+def test_a_record_without_a_run_has_an_empty_table(build, cli):
+    folder = build.folder({"record.toml": ""})
+    assert cli("table", folder).out == "no runs\n"
+    assert cli("table", "--csv", folder).out.startswith("record,log,run,seed,val_loss,")
+
+
 def test_the_table_on_a_terminal_shows_every_run_and_a_dash_for_what_is_not_known(build, cli):
     result = cli("table", build.published())
     header, *rows = result.out.splitlines()
