@@ -9,34 +9,39 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor, nn
 
+# float32's machine epsilon, whatever the dtype of the input.
+NORM_EPS = torch.finfo(torch.float32).eps
+
 ROTARY_BASE = 1024  # the slowest pair turns by 1/1024 radian a token
 
 
 def norm(x: Tensor) -> Tensor:
-    """RMS norm over the last dimension; no learned weight, eps the machine epsilon."""
-    return F.rms_norm(x, (x.shape[-1],))
+    """RMS norm over the last dimension, without a learned weight."""
+    return F.rms_norm(x, (x.shape[-1],), eps=NORM_EPS)
 
 
 def rotary_tables(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the rotation angles, each (length, head_dim / 2) float32.
+    """Cosines and signed sines of the rotation angles, each (length, head_dim) float32.
 
-    Half of the pairs turn, with frequencies from 1 down to 1 / ROTARY_BASE; the others stand still
-    and so carry no position.
+    Feature i turns with feature i + head_dim / 2. Half of these pairs turn, with frequencies from
+    1 down to 1 / ROTARY_BASE; the others stand still and so carry no position.
     """
     turning = (1 / ROTARY_BASE) ** torch.linspace(0, 1, head_dim // 4)
     frequencies = torch.cat([turning, turning.new_zeros(head_dim // 4)])
     angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
-    return angles.cos(), angles.sin()
+    return torch.cat([angles.cos()] * 2, -1), torch.cat([angles.sin(), -angles.sin()], -1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn feature i of a head (..., T, heads, E) with feature i + E/2 by its position's angle.
+    """Turn each pair of features of a head (..., T, heads, E) by its position's angle.
 
-    The direction is opposite to GPT-NeoX's. Computed in the tables' precision, then rounded.
+    y1 = x1 cos + x2 sin, y2 = x2 cos - x1 sin: the direction opposite to GPT-NeoX's. Computed in
+    the tables' precision, then rounded.
     """
-    cos, sin = cos[: x.shape[-3], None], sin[: x.shape[-3], None]
-    x1, x2 = x.to(cos.dtype).chunk(2, dim=-1)
-    return torch.cat([x1 * cos + x2 * sin, x2 * cos - x1 * sin], dim=-1).type_as(x)
+    length, head_dim = x.shape[-3], x.shape[-1]
+    wide = x.to(cos.dtype)
+    partner = wide.roll(head_dim // 2, dims=-1)
+    return (wide * cos[:length, None] + partner * sin[:length, None]).type_as(x)
 
 
 class Attention(nn.Module):

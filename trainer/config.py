@@ -209,14 +209,14 @@ TINY = Recipe(
     name="tiny",
     device="cpu",
     threads=1,
-    memory_mib=600,
+    memory_mib=450,
     model=ModelConfig(
         depth=6,
         width=64,
         heads=1,
         vocab_size=257,
         head_rows=272,
-        softmax_scale=0.24,
+        softmax_scale=0.15,
         block_size=16,
         windows="long-short",
         dtype="float32",
@@ -229,14 +229,14 @@ TINY = Recipe(
         val_tokens=16_384,
     ),
     optimizer=OptimizerConfig(
-        muon_lr=0.01,
+        muon_lr=0.02,
         muon_dtype="float32",
         momentum_warmup=300,
         head_lr=0.05,
-        embedding_lr=0.05,
+        embedding_lr=0.1,
         scalar_lr=0.04,
     ),
-    schedule=ScheduleConfig(steps=250, val_every=50, cooldown=0.4, max_window=64),
+    schedule=ScheduleConfig(steps=180, val_every=90, cooldown=0.4, max_window=64),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SUB3, TINY)}

@@ -16,9 +16,10 @@ def test_norm_gives_every_vector_a_mean_square_of_one() -> None:
 
 def test_half_of_the_pairs_turn_with_frequencies_from_1_to_1_over_1024() -> None:
     cos, sin = rotary_tables(length=2, head_dim=128)
-    angles = torch.atan2(sin[1], cos[1])
+    first, second = torch.atan2(sin[1], cos[1]).chunk(2)
     expected = [1024 ** (-i / 31) for i in range(32)] + [0.0] * 32
-    assert angles.tolist() == pytest.approx(expected, abs=1e-6)
+    assert first.tolist() == pytest.approx(expected, abs=1e-6)
+    assert torch.equal(second, -first)
 
 
 def test_rotation_multiplies_pairs_by_the_conjugate_phase() -> None:
@@ -26,7 +27,7 @@ def test_rotation_multiplies_pairs_by_the_conjugate_phase() -> None:
     cos, sin = rotary_tables(length=9, head_dim=16)
     x = torch.randn(2, 9, 3, 16)
     x1, x2 = x.chunk(2, dim=-1)
-    phase = torch.complex(cos, -sin)[:, None]
+    phase = torch.complex(cos, -sin)[:, None, :8]
     expected = torch.complex(x1, x2) * phase
     y1, y2 = rotate(x, cos, sin).chunk(2, dim=-1)
     assert torch.allclose(torch.complex(y1, y2), expected, atol=1e-6)
@@ -42,7 +43,7 @@ def by_hand(layer: Attention, x: Tensor, ve: Tensor | None, bias: Tensor) -> Ten
     """One query at a time, one head at a time."""
     length, width = x.shape
     size = width // layer.heads
-    cos, sin = rotary_tables(length, size)
+    cos, sin = (table[:, : size // 2] for table in rotary_tables(length, size))
     q, k, v = (x @ weight.T for weight in layer.qkv)
     v = 0.3 * v if ve is None else 0.3 * v + 0.6 * ve
     rows = []

@@ -16,7 +16,10 @@ from trainer.corpus.language import Facts, Purpose
 from trainer.corpus.splitmix import SplitMix64
 from trainer.corpus.writer import draw_fact
 
-CONFIG = CorpusConfig()
+# More facts than the default has, so that which of them is told matters.
+CONFIG = CorpusConfig(
+    keys=6, values=4, event_permille=240, near_permille=340, near=(4, 15), far=(33, 56)
+)
 TOKENS = 60_000
 LONG, SHORT = Reach(192, 8, 8), Reach(192, 8, 4)
 

@@ -32,7 +32,7 @@ class CorpusConfig:
         values: values that a fact may have.
         event_permille: chance, in thousandths, that a fact is told rather than a letter written.
         near_permille: chance, in thousandths, that a near recall is sought rather than a far one.
-            Far ones are not always to be had: with 340, 40 % of the recalls come out near.
+            Far ones are not always to be had: with 350, 60 % of the recalls come out near.
         near: least and greatest distance of a near recall, in tokens from key to key.
         far: the same of a far recall; a key unmentioned for longer is forgotten.
         length_quantiles: document lengths in tokens at evenly spaced probabilities; a length is
@@ -44,12 +44,12 @@ class CorpusConfig:
 
     letters: int = 24
     successor_weights: tuple[int, ...] = (60, 25, 10, 5)
-    keys: int = 6
-    values: int = 4
-    event_permille: int = 240
-    near_permille: int = 340
-    near: tuple[int, int] = (4, 15)
-    far: tuple[int, int] = (33, 56)
+    keys: int = 2
+    values: int = 12
+    event_permille: int = 300
+    near_permille: int = 350
+    near: tuple[int, int] = (3, 12)
+    far: tuple[int, int] = (33, 48)
     length_quantiles: tuple[int, ...] = LENGTH_QUANTILES
     seed: int = 20250116
     train_tokens: int = 200_000

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # SHA-256 of the default configuration's shard files; another default has others.
-TRAIN_SHA256 = "44b1c9a55c90983c102dd307e4518958e320334484937de50c81cf6a2bcc8994"
-VAL_SHA256 = "27cc8fdaf7ce8bb31de25007aa0dd87acc158698f0c8e34bfae7a471f13c3899"
+TRAIN_SHA256 = "16ca3fbf89039757060c855efa7c2eba6a77dc830dfeb80779e25c3c94430c2b"
+VAL_SHA256 = "d51ed404d0695a2c879ba5f0818b252158682f784db6d0436d80d6015d533341"
 
 
 class CorpusPaths(NamedTuple):
