@@ -11,6 +11,8 @@ from speedcheck.logs import Run
 from speedcheck.records.folder import LOGS_NAME, Record
 from speedcheck.records.ledger import Entry
 
+NOT_IN_LEDGER = "the ledger does not know it as a finished run"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -49,8 +51,8 @@ def weigh(record: Record) -> Evidence:
     judged = []
     for run in runs:
         reason = (
-            _ledger_reason(run, finished)
-            or _incomplete_reason(run, early_stop)
+            _incomplete_reason(run, early_stop)
+            or _ledger_reason(run, finished)
             or _copy_reason(run, first_of)
         )
         judged.append(_judged(run, reason))
@@ -81,9 +83,7 @@ def _finished_logs(record: Record) -> dict[str, Entry] | None:
 
 
 def _ledger_reason(run: Run, finished: dict[str, Entry] | None) -> str:
-    if finished is None or run.log in finished or not run.complete:
-        return ""
-    return "the ledger does not know it as a finished run"
+    return "" if finished is None or run.log in finished else NOT_IN_LEDGER
 
 
 def _incomplete_reason(run: Run, early_stop: int | None) -> str:

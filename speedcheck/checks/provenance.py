@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Claim, Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.checks.counting import Evidence
+from speedcheck.checks.counting import NOT_IN_LEDGER, Evidence
 from speedcheck.logs import Run
 from speedcheck.records.folder import LOGS_NAME
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger
@@ -130,7 +130,7 @@ def _not_counted(evidence: Evidence) -> list[Finding]:
             continue
         if run.reason.startswith("a copy of"):
             finding = Finding(codes.DUPLICATE_LOG, "warn", run.reason, where=run.log or "")
-        elif run.complete and evidence.record.ledger is not None:
+        elif run.reason == NOT_IN_LEDGER:
             finding = Finding(codes.LOG_NOT_IN_LEDGER, "fail", run.reason, where=run.log or "")
         else:
             finding = Finding(codes.INCOMPLETE_LOG, "warn", run.reason, where=run.log or "")

@@ -106,13 +106,19 @@ def test_a_log_that_was_changed_after_its_run_refuses_the_certificate(build, fin
     assert not verify(folder).certified
 
 
+@pytest.mark.parametrize("form", ["trainer", "published", "llm.c"])
 def test_a_complete_log_that_the_ledger_does_not_know_refuses_the_certificate(
-    build, log_text, findings_of
+    build, log_text, published_log_text, findings_of, form
 ):
+    texts = {
+        "trainer": log_text(seed=8, val_loss=1.4, time_ms=9000),
+        "published": published_log_text(val_loss=1.4),
+        "llm.c": "s:0 tel:11.0\ns:300 tel:1.4000\n",
+    }
     folder = build.record()
-    (folder / "logs" / "seed-008.txt").write_text(log_text(seed=8, val_loss=1.4, time_ms=9000))
+    (folder / "logs" / "more.txt").write_text(texts[form])
     (finding,) = findings_of(folder)["P012 log-not-in-ledger"]
-    assert (finding.severity, finding.where) == ("fail", "logs/seed-008.txt")
+    assert (finding.severity, finding.where) == ("fail", "logs/more.txt")
     certificate = verify(folder)
     assert certificate.loss.n == 8
     assert not certificate.certified

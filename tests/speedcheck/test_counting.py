@@ -115,6 +115,7 @@ def test_an_early_stop_of_all_runs_is_counted_and_said(build, findings_of):
     (finding,) = findings_of(folder)["P016 early-stop"]
     assert finding.severity == "info"
     assert finding.message == "every run ends at step 1380 of 1393: taken as meant"
+    assert "P016 early-stop" not in findings_of(build.published(name="whole"))
 
 
 def test_one_run_that_ends_early_is_a_cut_one(build, published_log_text):
