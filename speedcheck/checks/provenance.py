@@ -21,6 +21,7 @@ def check_provenance(evidence: Evidence, claims: tuple[Claim, ...]) -> tuple[Fin
     return (
         *_ledger_chain(evidence),
         *_missing_runs(evidence),
+        *_unplanned_runs(evidence),
         *_changed_logs(evidence),
         *_not_counted(evidence),
         *_unread_files(evidence),
@@ -36,8 +37,13 @@ def check_provenance(evidence: Evidence, claims: tuple[Claim, ...]) -> tuple[Fin
 
 
 def _ledger_chain(evidence: Evidence) -> list[Finding]:
-    ledger = evidence.record.ledger
-    problems = ledger.problems if ledger else ()
+    ledger, plan = evidence.record.ledger, evidence.record.plan
+    if ledger is None:
+        # Only `speedcheck run` plans seeds, and it never leaves a record without its ledger.
+        if plan is None or plan.seeds is None:
+            return []
+        message = f"{PLAN_NAME} plans seeds and there is no ledger of how their runs ended"
+        return [Finding(codes.LEDGER_BROKEN, "fail", message, where=LEDGER_NAME)]
     return [
         Finding(
             codes.LEDGER_BROKEN,
@@ -45,7 +51,7 @@ def _ledger_chain(evidence: Evidence) -> list[Finding]:
             f"the line {problem.message}: the ledger was changed or cut",
             where=f"{LEDGER_NAME}:{problem.line}",
         )
-        for problem in problems
+        for problem in ledger.problems
     ]
 
 
@@ -88,6 +94,19 @@ def _fewer_than_planned(evidence: Evidence) -> list[Finding]:
         return []
     message = f"{plan.runs} runs were planned and {counted} count"
     return [Finding(codes.RUN_MISSING, "fail", message, where=PLAN_NAME)]
+
+
+def _unplanned_runs(evidence: Evidence) -> list[Finding]:
+    """Refuse more runs than were planned: adding some until the test passes is no test."""
+    plan = evidence.record.plan
+    if plan is None:
+        return []
+    planned = plan.runs if plan.seeds is None else len(plan.seeds)
+    counted = sum(run.counted for run in evidence.judged)
+    if planned is None or counted <= planned:
+        return []
+    message = f"{counted} runs count and {planned} were planned: the number is fixed beforehand"
+    return [Finding(codes.UNPLANNED_RUN, "fail", message, where=PLAN_NAME)]
 
 
 def _account(entry: Entry) -> str:

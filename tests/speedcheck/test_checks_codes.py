@@ -106,6 +106,10 @@ CASES = {
         "provenance",
         lambda b, log, pub: with_file(b.published(), "README.md", "p=0.01"),
     ),
+    codes.UNPLANNED_RUN: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "record.toml", "runs = 5"),
+    ),
 }
 
 

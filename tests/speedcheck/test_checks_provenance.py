@@ -74,6 +74,23 @@ def test_fewer_logs_than_planned_refuse_the_certificate_without_a_ledger_too(bui
     assert not verify(folder).certified
 
 
+@pytest.mark.parametrize("plan", [{"seeds": [0, 1, 2]}, {"seeds": None, "runs": 3}])
+def test_more_runs_than_planned_refuse_the_certificate(build, findings_of, plan):
+    folder = build.record(plan=plan)
+    (finding,) = findings_of(folder)["P020 unplanned-run"]
+    assert (finding.severity, finding.where) == ("fail", "record.toml")
+    assert finding.message.startswith("8 runs count and 3 were planned")
+    assert not verify(folder).certified
+
+
+def test_a_ledger_that_was_taken_away_refuses_the_certificate(build, findings_of):
+    folder = build.record()
+    (folder / "ledger.jsonl").unlink()
+    (finding,) = findings_of(folder)["P001 ledger-broken"]
+    assert (finding.severity, finding.where) == ("fail", "ledger.jsonl")
+    assert not verify(folder).certified
+
+
 @pytest.mark.parametrize("line", range(24))
 def test_any_ledger_line_left_out_refuses_the_certificate(build, line):
     folder = build.record()

@@ -200,6 +200,14 @@ def test_a_readme_claims_no_more_than_was_shown(build, losses):
     assert all(f"| {loss} |" in text for loss in losses)
 
 
+def test_the_readme_of_runs_that_all_diverged_has_neither_a_test_nor_a_time(build):
+    folder = build.record(diverges_at=200)
+    text = readme(verify(folder), read_record(folder), "speedcheck run")
+    assert "**NOT CERTIFIED: the loss is not a finite number" in text
+    assert "runtime" not in text
+    assert "p=" not in text
+
+
 def test_the_readme_lists_each_run_and_says_which_do_not_count(build, log_text):
     logs = {1: log_text(seed=1, last_step=150), 2: log_text(seed=2, diverges_at=200)}
     folder = build.record(logs=logs, endings={1: ("started", "failed")})
