@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from trainer.config import RECIPES, WINDOWS, Recipe
-from trainer.corpus import ensure_corpus
 from trainer.errors import TrainerError
 
 EXIT_COMPLETE = 0
@@ -38,12 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     recipe = RECIPES[options.recipe].with_windows(options.windows)
     check_device(recipe)
+    # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
+    # and --prepare has no use for torch.
+    from trainer.corpus import ensure_corpus  # noqa: PLC0415
+
     shards = ensure_corpus(options.data_dir)
     if options.prepare:
         print(json.dumps(plan(recipe), sort_keys=True))  # noqa: T201 - the command's own output
         return EXIT_COMPLETE
     log_path = options.log_dir / (options.log_name or f"seed-{options.seed:03d}.txt")
-    # Imported here: --prepare has no use for torch, which takes more than a second to load.
     from trainer.run import run_seed  # noqa: PLC0415
 
     finite = run_seed(recipe, options.seed, shards, log_path)
@@ -58,7 +60,7 @@ def check_device(recipe: Recipe) -> None:
     """
     if recipe.device == "cpu":
         return
-    import torch  # noqa: PLC0415 - see above
+    import torch  # noqa: PLC0415 - needed for CUDA recipes only
 
     remedy = "train on the CPU with: speedcheck run --recipe tiny"
     if not torch.cuda.is_available():

@@ -236,7 +236,7 @@ TINY = Recipe(
         embedding_lr=0.1,
         scalar_lr=0.04,
     ),
-    schedule=ScheduleConfig(steps=180, val_every=90, cooldown=0.4, max_window=64),
+    schedule=ScheduleConfig(steps=160, val_every=80, cooldown=0.4, max_window=64),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SUB3, TINY)}

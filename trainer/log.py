@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -97,8 +97,12 @@ class FileLog:
             ) from error
         except OSError as error:
             raise _unwritable(path, error) from error
-        with file:
+        try:
             yield cls(path, file, steps)
+        finally:
+            # Every line was flushed: all that closing could add is an error reported before.
+            with suppress(OSError):
+                file.close()
 
     def header(self, program: str, environment: list[str]) -> None:
         """Write the program and the environment, each with the separator that ends it."""

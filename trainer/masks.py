@@ -83,12 +83,6 @@ def attention_bias(
     return AttentionBias(*(_bias(dense_mask(mask, rule), dtype) for mask in masks))
 
 
-def visible_pairs(documents: Tensor, block_size: int, window: int) -> int:
-    """Pairs (q, k) of tokens that a layer with this window has to score."""
-    blocks = block_mask(documents, block_size, window)
-    return int(dense_mask(blocks, token_rule(documents)).sum())
-
-
 def _block_distance(like: Tensor) -> Tensor:
     """block(q) - block(k) as (N, N), on the device of a (..., N, N) tensor."""
     index = torch.arange(like.shape[-1], device=like.device)

@@ -71,10 +71,17 @@ class FullDisk(io.StringIO):
     def flush(self) -> None:
         raise OSError(28, "No space left on device")
 
+    def close(self) -> None:
+        self.flush()
 
-def test_a_full_disk_is_one_clear_sentence() -> None:
-    log = FileLog(Path("here.txt"), FullDisk(), steps=2)
-    with pytest.raises(TrainerError, match=r"here\.txt: the log cannot be written \(No space left"):
+
+def test_a_full_disk_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "open", lambda *_, **__: FullDisk())
+    sentence = r"here\.txt: the log cannot be written \(No space left on device\); free space"
+    with (
+        pytest.raises(TrainerError, match=sentence),
+        FileLog.create(Path("here.txt"), steps=2) as log,
+    ):
         log.step(1, kind="train", loss=2.0, train_ms=3.0)
 
 

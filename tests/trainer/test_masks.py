@@ -4,13 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.masks import (
-    attention_bias,
-    block_mask,
-    dense_mask,
-    token_rule,
-    visible_pairs,
-)
+from trainer.masks import attention_bias, block_mask, dense_mask, token_rule
 from trainer.schedule import Window
 
 CASES = st.tuples(
@@ -89,9 +83,3 @@ def test_the_attention_bias_is_zero_where_seen_and_minus_infinity_elsewhere() ->
         seen = torch.tensor([oracle(row, 4, window) for row in documents.tolist()])
         expected = torch.where(seen, 0.0, float("-inf"))
         assert torch.equal(matrix, expected.unsqueeze(1))
-
-
-def test_visible_pairs_are_counted_over_all_sequences() -> None:
-    documents = documents_of(4, 6, seed=2, density=0.05)
-    seen = [oracle(row, 4, 3) for row in documents.tolist()]
-    assert visible_pairs(documents, 4, 3) == sum(sum(map(sum, rows)) for rows in seen)
