@@ -40,7 +40,8 @@ def read_header(data: bytes, start: int, end: int, problems: Problems) -> Header
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    # A table's column holds 64 bits.
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _is_text(value: Any) -> bool:

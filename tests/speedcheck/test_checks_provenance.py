@@ -74,6 +74,13 @@ def test_fewer_logs_than_planned_refuse_the_certificate_without_a_ledger_too(bui
     assert not verify(folder).certified
 
 
+def test_as_many_published_logs_as_planned_are_neither_too_few_nor_too_many(build):
+    folder = build.published()
+    (folder / "record.toml").write_text("runs = 6")
+    verdict = verify(folder).verdicts.provenance
+    assert (verdict.status, verdict.findings) == ("pass", ())
+
+
 @pytest.mark.parametrize("plan", [{"seeds": [0, 1, 2]}, {"seeds": None, "runs": 3}])
 def test_more_runs_than_planned_refuse_the_certificate(build, findings_of, plan):
     folder = build.record(plan=plan)
@@ -193,6 +200,7 @@ def test_another_recipe_than_the_planned_one_refuses_the_certificate(
     folder = build.record(logs={1: log_text(seed=1, val_loss=losses[1], recipe="tiny-long")})
     (finding,) = findings_of(folder)["P018 recipe-changed"]
     assert finding.message == "ran the recipe 'tiny-long'; record.toml plans 'tiny'"
+    assert (finding.severity, finding.where) == ("fail", "logs/seed-001.txt")
     assert not verify(folder).certified
 
 

@@ -126,6 +126,15 @@ def test_texts_of_a_strangers_plan_ledger_and_log_are_shown_as_text(build, cli, 
     assert "[bold]a[/x]:smile:\\x1b[31m\\x07\\n\\r|`\\u202e.txt" in "".join(result.out.split("\n"))
 
 
+def test_numbers_too_large_for_a_table_are_said_and_left_out(build, cli, log_text):
+    text = log_text(seed=10**30, gpus=("H100",)).replace('"ranks": 1', f'"ranks": {10**30}')
+    folder = build.folder({"a.txt": text})
+    for words in (["verify"], ["verify", "--json"], ["table"], ["table", "--csv"]):
+        result = cli(*words, folder)
+        assert result.err == ""
+    assert "header key 'seed' is not an integer" in cli("verify", folder).out
+
+
 @pytest.mark.parametrize("arguments", ["verify", "verify --json", "table", "table --csv"])
 def test_a_file_name_that_is_no_text_is_shown_all_the_same(
     build, published_log_text, monkeypatch, arguments
@@ -217,6 +226,7 @@ def test_the_readme_lists_each_run_and_says_which_do_not_count(build, log_text):
     assert "not counted: incomplete: the last validation is at step 150 of 300" in rows[1]
     assert "| 2 | not finite |" in rows[2]
     assert "$ speedcheck run --seeds 8" in text
+    assert "Recipe tiny; PyTorch 2.13.0+cpu; no GPU; commit 4b825dc642cb" in text
 
 
 def test_the_table_as_csv_is_read_back_by_pandas_to_the_same_values(build, cli, log_text):
