@@ -12,7 +12,7 @@ from speedcheck.checks import codes
 from speedcheck.checks.counting import NOT_IN_LEDGER, Evidence
 from speedcheck.logs import Run
 from speedcheck.records.folder import LOGS_NAME
-from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger
+from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
 
 
@@ -40,19 +40,25 @@ def _ledger_chain(evidence: Evidence) -> list[Finding]:
     ledger, plan = evidence.record.ledger, evidence.record.plan
     if ledger is None:
         # Only `speedcheck run` plans seeds, and it never leaves a record without its ledger.
-        if plan is None or plan.seeds is None:
-            return []
-        message = f"{PLAN_NAME} plans seeds and there is no ledger of how their runs ended"
-        return [Finding(codes.LEDGER_BROKEN, "fail", message, where=LEDGER_NAME)]
-    return [
-        Finding(
-            codes.LEDGER_BROKEN,
-            "fail",
-            f"the line {problem.message}: the ledger was changed or cut",
-            where=f"{LEDGER_NAME}:{problem.line}",
-        )
-        for problem in ledger.problems
-    ]
+        if plan is not None and plan.seeds is not None:
+            message = f"{PLAN_NAME} plans seeds and there is no ledger of how their runs ended"
+            return [Finding(codes.LEDGER_BROKEN, "fail", message, where=LEDGER_NAME)]
+        if any(run.header for run in evidence.runs):
+            message = (
+                "the bundled trainer wrote these logs, and no ledger says which runs there were"
+            )
+            return [Finding(codes.NO_LEDGER, "unknown", message)]
+        return []
+    return [_ledger_problem(problem) for problem in ledger.problems]
+
+
+def _ledger_problem(problem: LedgerProblem) -> Finding:
+    where = f"{LEDGER_NAME}:{problem.line}"
+    if problem.torn:
+        message = f"the line {problem.message}: a crash cut it, and what it said is lost"
+        return Finding(codes.LEDGER_BROKEN, "warn", message, where)
+    message = f"the line {problem.message}: the ledger was changed or cut"
+    return Finding(codes.LEDGER_BROKEN, "fail", message, where)
 
 
 def _missing_runs(evidence: Evidence) -> list[Finding]:

@@ -98,8 +98,11 @@ def read_record(path: Path) -> Record:
         reason = _refusal(file)
         if reason:
             refused.append(Refused(file.relative_to(path).as_posix(), reason))
-        else:
-            logs.append(read_log(file, path))
+            continue
+        log = read_log(file, path)
+        # A run can be hidden from `ls`, not from us; what else is hidden is nobody's log.
+        if log.runs or not file.name.startswith("."):
+            logs.append(log)
     if not any(log.runs for log in logs) and plan is None:
         raise InputError(
             "holds no log: no file in it has a step line",
@@ -152,8 +155,7 @@ def _candidates(path: Path) -> list[Path]:
 
 def _could_be_log(file: Path) -> bool:
     return not (
-        file.name.startswith(".")
-        or file.name in _NOT_LOGS
+        file.name in _NOT_LOGS
         or file.suffix.lower() in _DOCUMENTS
         or (file.is_dir() and not file.is_symlink())
     )

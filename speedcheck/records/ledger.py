@@ -53,10 +53,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LedgerProblem:
-    """A line that cannot be trusted: its number (from 1) and why."""
+    """A line that cannot be trusted.
+
+    Attributes:
+        line: its number, from 1.
+        message: why.
+        torn: whether it is what a crash leaves: half a line, from which the chain goes on.
+    """
 
     line: int
     message: str
+    torn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,8 @@ def parse_ledger(data: bytes) -> Ledger:
         try:
             entry = _entry(json.loads(line))
         except (ValueError, RecursionError) as error:
-            problems.append(LedgerProblem(number, f"is not a ledger entry ({error})"))
+            torn = isinstance(error, json.JSONDecodeError)
+            problems.append(LedgerProblem(number, f"is not a ledger entry ({error})", torn))
         else:
             entries.append(entry)
             if entry.prev != previous:

@@ -106,6 +106,10 @@ CASES = {
         "provenance",
         lambda b, log, pub: with_file(b.published(), "README.md", "p=0.01"),
     ),
+    codes.NO_LEDGER: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.txt": log(), "b.txt": log(seed=1, val_loss=1.0)}),
+    ),
     codes.UNPLANNED_RUN: (
         "provenance",
         lambda b, log, pub: with_file(b.published(), "record.toml", "runs = 5"),

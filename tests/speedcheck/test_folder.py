@@ -43,13 +43,22 @@ def test_a_path_without_a_record_is_one_line_of_what_where_and_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "ReadMe.MD", "notes.markdown", "notes.rst", "certificate.json", ".hidden"]
+    "name", ["README.md", "ReadMe.MD", "notes.markdown", "notes.rst", "certificate.json"]
 )
 def test_a_document_that_quotes_step_lines_is_no_log(build, name):
     folder = build.published()
     before = verify(folder).runs
     (folder / name).write_text(QUOTATION)
     assert verify(folder).runs == before
+
+
+def test_a_hidden_run_is_read_and_other_hidden_files_are_nobodys_log(build, published_log_text):
+    folder = build.published()
+    before = verify(folder)
+    (folder / ".DS_Store").write_bytes(b"\0\1")
+    assert verify(folder) == before
+    (folder / ".worst.txt").write_text(published_log_text(val_loss=3.3))
+    assert ".worst.txt" in [run.log for run in verify(folder).runs]
 
 
 def test_a_folder_with_nothing_but_a_document_holds_no_record(build):

@@ -142,6 +142,15 @@ def test_a_line_that_is_no_entry_is_named_and_the_rest_is_still_read(line, compl
     assert [entry.event for entry in ledger.entries] == ["planned"]
 
 
+def test_a_line_cut_by_a_crash_is_told_from_one_that_was_changed(lines):
+    half = lines[1][: len(lines[1]) // 2].rstrip(b"\n")
+    after = json.loads(lines[2]) | {"prev": hashlib.sha256(half).hexdigest()}
+    torn = b"".join([lines[0], half + b"\n", json.dumps(after).encode() + b"\n"])
+    assert [(p.line, p.torn) for p in parse_ledger(torn).problems] == [(2, True)]
+    changed = b"".join([lines[0], half + b"\n", lines[2]])
+    assert [(p.line, p.torn) for p in parse_ledger(changed).problems] == [(2, True), (3, False)]
+
+
 def test_a_line_cut_by_a_crash_stays_and_the_chain_goes_on_from_it(tmp_path, lines):
     path = tmp_path / "ledger.jsonl"
     torn = b"".join(lines[:-1]) + lines[-1][:30]
