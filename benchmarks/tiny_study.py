@@ -22,7 +22,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import stats
+
+from trainer.config import RECIPES
+from trainer.corpus import CorpusConfig, ensure_corpus
+from trainer.corpus.entropy import Reach, floor, trace
+from trainer.data import ValidationSet, document_ids
+from trainer.masks import attention_bias
+from trainer.schedule import window_at
+from trainer.shards import read_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = "long-short"
@@ -134,6 +143,33 @@ def report(rows: list[Row]) -> None:
         )
 
 
+def report_floors(data: Path) -> None:
+    """Print what each window can see of the validation text, and the least loss it allows."""
+    recipe, corpus = RECIPES["tiny"], CorpusConfig()
+    length, block_size = recipe.data.sequence_length, recipe.model.block_size
+    steps = recipe.schedule.steps
+    tokens = read_shard(ensure_corpus(data).val, vocab_size=recipe.model.vocab_size)
+    sequences = ValidationSet(
+        tokens, val_tokens=recipe.data.val_tokens, sequence_length=length
+    ).sequences()
+    documents = torch.from_numpy(document_ids(sequences.inputs, recipe.data.separator))
+    window = window_at(steps, steps, max_window=recipe.schedule.max_window, block_size=block_size)
+    bias = attention_bias(documents, block_size, window, torch.float32)
+    traced = trace(corpus, tokens)
+    print("| reader | window in blocks | visible pairs | nats per token | standard error |")
+    print("|---|---|---|---|---|")
+    everything = floor(corpus, traced)
+    print(f"| unlimited memory | | | {everything.nats:.3f} | {everything.standard_error:.3f} |")
+    for name in ("long", "short"):
+        blocks = getattr(window, name)
+        least = floor(corpus, traced, Reach(length, block_size, blocks))
+        pairs = int((getattr(bias, name) == 0).sum())
+        print(
+            f"| {name} window | {blocks} | {pairs:,} | {least.nats:.3f} "
+            f"| {least.standard_error:.3f} |"
+        )
+
+
 def main() -> None:
     """Plan, train, report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,6 +194,8 @@ def main() -> None:
     rows = read(options.out)
     study(plan, rows, options.out, options.data_dir.resolve(), options.jobs)
     report(rows)
+    print()
+    report_floors(options.data_dir)
 
 
 if __name__ == "__main__":

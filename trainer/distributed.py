@@ -17,6 +17,8 @@ from torch import Tensor
 from trainer.config import RANKS, Recipe
 from trainer.errors import TrainerError
 
+TORCHRUN = "start several ranks with torchrun"
+
 
 @dataclass(frozen=True)
 class World:
@@ -41,7 +43,8 @@ class World:
         """Replace each tensor by its mean over the ranks; one exchange for each dtype."""
         if self.size == 1:
             return
-        for dtype in {tensor.dtype for tensor in tensors}:
+        # A dict keeps the order, which must be that of the other ranks; a set need not.
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
             group = [tensor for tensor in tensors if tensor.dtype == dtype]
             flat = torch.cat([tensor.flatten() for tensor in group])
             dist.all_reduce(flat)
@@ -95,7 +98,10 @@ def open_world(recipe: Recipe) -> Iterator[World]:
     if size == 1:
         yield World(rank, size, device)
         return
-    dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size)
+    try:
+        dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=size)
+    except ValueError as error:
+        raise TrainerError(str(error), where="torch.distributed", remedy=TORCHRUN) from error
     try:
         yield World(rank, size, device)
     finally:
@@ -105,7 +111,5 @@ def open_world(recipe: Recipe) -> Iterator[World]:
 def _environment(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal():
-        raise TrainerError(
-            f"{text!r} is not a number", where=name, remedy="start several ranks with torchrun"
-        )
+        raise TrainerError(f"{text!r} is not a number", where=name, remedy=TORCHRUN)
     return int(text)

@@ -58,6 +58,9 @@ class NoLog:
     def step(self, step: int, *, kind: str, loss: float, train_ms: float) -> None:
         """Say nothing."""
 
+    def line(self, text: str) -> None:
+        """Say nothing."""
+
 
 class FileLog:
     """A new log file; every line is flushed, so that a reader can follow it.

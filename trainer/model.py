@@ -60,12 +60,23 @@ class MLP(nn.Module):
         return F.linear(hidden, self.down.type_as(x))
 
 
+class Block(nn.Module):
+    """The weights of one layer; `attention` is None in the layer that has none."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        attends = layer != layout.attention_free_layer(config.depth)
+        self.attention = (
+            Attention(config.width, config.heads, config.softmax_scale) if attends else None
+        )
+        self.mlp = MLP(config.width)
+
+
 class GPT(nn.Module):
     """The whole network.
 
-    Scalars live in three tensors so that one optimizer step moves them together: `residual_mix`
-    (depth, 2) holds each block's (a, b), `value_mix` (attention layers, 2) each attention's
-    (l0, l1), `skip_weights` (depth / 2) the U-Net's w.
+    Scalars live in three tensors: `residual_mix` (depth, 2) holds each block's (a, b), `value_mix`
+    (attention layers, 2) each attention's (l0, l1), `skip_weights` (depth / 2) the U-Net's w.
 
     Args:
         config: the shape of the network.
@@ -77,48 +88,35 @@ class GPT(nn.Module):
 
     def __init__(self, config: ModelConfig, max_length: int) -> None:
         super().__init__()
+        depth, tables = config.depth, layout.value_tables(config.depth)
         self.config = config
-        depth, width, dtype = config.depth, config.width, DTYPES[config.dtype]
-
-        def table() -> nn.Embedding:
-            return nn.Embedding(config.vocab_size, width, dtype=dtype)
-
-        self.embedding = table()
-        self.value_embeddings = nn.ModuleList(table() for _ in range(layout.value_tables(depth)))
-        self.attentions = nn.ModuleDict(
-            {
-                str(layer): Attention(width, config.heads, config.softmax_scale)
-                for layer in layout.attention_layers(depth)
-            }
-        )
-        self.mlps = nn.ModuleList(MLP(width) for _ in range(depth))
-        self.head = nn.Parameter(torch.zeros(config.head_rows, width))
+        self.embedding = _embedding(config)
+        self.value_embeddings = nn.ModuleList(_embedding(config) for _ in range(tables))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(depth))
+        self.head = nn.Parameter(torch.zeros(config.head_rows, config.width))
         self.residual_mix = nn.Parameter(torch.tensor([1.0, 0.0]).repeat(depth, 1))
         self.value_mix = nn.Parameter(torch.full((len(self.attentions), 2), 0.5))
         self.skip_weights = nn.Parameter(torch.ones(depth // 2))
-        for name, buffer in zip(
-            ("cos", "sin"), rotary_tables(max_length, config.head_dim), strict=True
-        ):
-            self.register_buffer(name, buffer, persistent=False)
-        self._initialise()
+        cos, sin = rotary_tables(max_length, config.head_dim)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        for weight in (*(a.qkv for a in self.attentions), *(mlp.up for mlp in self.mlps)):
+            _initialise(weight)
 
-    @torch.no_grad()
-    def _initialise(self) -> None:
-        """Uniform with half of the usual 1/sqrt(fan_in); what is zero or normal already is so."""
-        for module in self.modules():
-            if isinstance(module, Attention):
-                weight = module.qkv
-            elif isinstance(module, MLP):
-                weight = module.up
-            else:
-                continue
-            bound = math.sqrt(3) * 0.5 / math.sqrt(weight.shape[-1])
-            weight.uniform_(-bound, bound)
+    @property
+    def attentions(self) -> list[Attention]:
+        """The attentions of those layers that have one, in order."""
+        return [block.attention for block in self._blocks() if block.attention is not None]
+
+    @property
+    def mlps(self) -> list[MLP]:
+        """The MLPs of all layers."""
+        return [block.mlp for block in self._blocks()]
 
     def hidden_matrices(self) -> Iterator[nn.Parameter]:
         """The weights that Muon updates: all matrices between the embeddings and the head."""
-        yield from self.attentions.parameters()
-        yield from self.mlps.parameters()
+        for module in (*self.attentions, *self.mlps):
+            yield from module.parameters()
 
     def forward(self, tokens: Tensor, targets: Tensor, bias: AttentionBias) -> Tensor:
         """Mean cross-entropy of `targets` (B, T), in nats per token."""
@@ -127,35 +125,37 @@ class GPT(nn.Module):
 
     def logits(self, tokens: Tensor, bias: AttentionBias) -> Tensor:
         """Softcapped logits (B, T, V), in float32 at least."""
-        z = F.linear(norm(self._trunk(tokens, bias)), self.head.type_as(self.embedding.weight))
+        x = self._trunk(tokens, bias)
+        z = F.linear(norm(x), self.head.type_as(x))
         z = z.to(torch.promote_types(z.dtype, torch.float32))
         return LOGIT_CAP * torch.sigmoid(z / LOGIT_TEMPERATURE)
 
     def _trunk(self, tokens: Tensor, bias: AttentionBias) -> Tensor:
         """The residual stream after the last block, (B, T, D)."""
-        depth = self.config.depth
+        half = self.config.depth // 2
         x = x0 = norm(self.embedding(tokens))
         values = [table(tokens) for table in self.value_embeddings]
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
-        mixes = self.residual_mix.flatten().unbind()
-        value_mixes = iter(self.value_mix.flatten().unbind())
+        residual_mix = _pairs(self.residual_mix)
+        value_mix = iter(_pairs(self.value_mix))
         skip_weights = iter(self.skip_weights.unbind())
-        for layer in range(depth):
-            if layer >= depth // 2:
+        for layer, block in enumerate(self._blocks()):
+            if layer >= half:
                 x = x + next(skip_weights) * skips.pop()
-            x = mixes[2 * layer] * x + mixes[2 * layer + 1] * x0
-            if str(layer) in self.attentions:
-                table = layout.value_table_of(layer, depth)
-                x = x + self.attentions[str(layer)](
+            a, b = residual_mix[layer]
+            x = a * x + b * x0
+            if block.attention is not None:
+                table = layout.value_table_of(layer, self.config.depth)
+                x = x + block.attention(
                     norm(x),
                     None if table is None else values[table],
-                    (next(value_mixes), next(value_mixes)),
+                    next(value_mix),
                     (self.cos, self.sin),
                     self._bias_of(layer, bias),
                 )
-            x = x + self.mlps[layer](norm(x))
-            if layer < depth // 2:
+            x = x + block.mlp(norm(x))
+            if layer < half:
                 skips.append(x)
         return x
 
@@ -165,3 +165,24 @@ class GPT(nn.Module):
             windows == "long-short" and layer in layout.long_layers(self.config.depth)
         )
         return bias.long if long else bias.short
+
+    def _blocks(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
+
+
+def _embedding(config: ModelConfig) -> nn.Embedding:
+    """A table of standard normal rows."""
+    return nn.Embedding(config.vocab_size, config.width, dtype=DTYPES[config.dtype])
+
+
+@torch.no_grad()
+def _initialise(weight: Tensor) -> None:
+    """Uniform, with a standard deviation of half the usual 1/sqrt(fan_in)."""
+    bound = math.sqrt(3) * 0.5 / math.sqrt(weight.shape[-1])
+    weight.uniform_(-bound, bound)
+
+
+def _pairs(scalars: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The rows of (n, 2) as pairs of scalars."""
+    flat = scalars.flatten().unbind()
+    return list(zip(flat[::2], flat[1::2], strict=True))

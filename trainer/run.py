@@ -34,14 +34,22 @@ def run_seed(recipe: Recipe, seed: int, shards: CorpusPaths, log_path: Path) -> 
     with open_world(recipe) as world:
         run = open_run(recipe, seed, shards, world)
         if not world.is_main:
-            return _finite(run, NoLog())
+            return train_to_the_end(run, NoLog())
         with FileLog.create(log_path, recipe.schedule.steps) as log:
             program = provenance.program_text()
             log.header(program, environment(run, shards, provenance.sha256(program)))
-            finite = _finite(run, log)
-            if finite:
-                log.line(memory_line(*peak_memory_mib()))
-            return finite
+            return train_to_the_end(run, log)
+
+
+def train_to_the_end(run: Run, log: FileLog | NoLog) -> bool:
+    """Train and write the log's last line; return whether the loss stayed finite."""
+    try:
+        train(run, log)
+    except DivergedError as error:
+        log.line(stopped_line(error.step))
+        return False
+    log.line(memory_line(*peak_memory_mib()))
+    return True
 
 
 def make_deterministic(threads: int) -> None:
@@ -105,13 +113,3 @@ def peak_memory_mib() -> tuple[float, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mib = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     return mib, mib
-
-
-def _finite(run: Run, log: FileLog | NoLog) -> bool:
-    try:
-        train(run, log)
-    except DivergedError as error:
-        if isinstance(log, FileLog):
-            log.line(stopped_line(error.step))
-        return False
-    return True

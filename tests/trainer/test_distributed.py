@@ -57,6 +57,10 @@ class Memory:
         self.losses.append(loss)
 
 with open_world(recipe) as world:
+    mixed = [torch.full((2,), world.rank + 1.0, dtype=dtype)
+             for dtype in (torch.bfloat16, torch.float32, torch.bfloat16)]
+    world.mean_(mixed)
+    assert all(t.tolist() == [(world.size + 1) / 2] * 2 for t in mixed)
     train(Run(recipe, 3, stream, validation, world), Memory())
     with open(f"{sys.argv[1]}-{world.size}-{world.rank}.json", "w") as file:
         json.dump(Memory.losses, file)
@@ -106,6 +110,16 @@ def test_without_torchrun_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delenv(name, raising=False)
     with open_world(RECIPES["tiny"]) as world:
         assert (world.rank, world.size, world.is_main) == (0, 1, True)
+
+
+def test_several_ranks_without_a_meeting_place_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(TrainerError, match=r"MASTER_ADDR.*; start several ranks with torchrun"):
+        open_world(RECIPES["tiny"]).__enter__()
 
 
 def test_an_environment_that_is_not_torchruns_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,13 +63,13 @@ def test_sub3_starts_at_the_loss_of_a_uniform_guess() -> None:
 
 def test_initial_weights_are_uniform_within_half_the_usual_bound() -> None:
     model = GPT(RECIPES["tiny"].model, LENGTH)
-    for weight in (model.mlps[0].up, model.attentions["0"].qkv):
+    for weight in (model.mlps[0].up, model.attentions[0].qkv):
         bound = math.sqrt(3) * 0.5 / math.sqrt(weight.shape[-1])
         assert weight.abs().max() <= bound
         assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
     assert model.embedding.weight.std().item() == pytest.approx(1, rel=0.02)
     zero = [model.head, *(mlp.down for mlp in model.mlps)]
-    zero += [attention.out for attention in model.attentions.values()]
+    zero += [attention.out for attention in model.attentions]
     assert not any(weight.any() for weight in zero)
 
 
@@ -108,7 +108,7 @@ def plain_logits(model: GPT, tokens: Tensor, bias: AttentionBias) -> Tensor:
         if layer != 4:
             mix = tuple(model.value_mix[attending])
             matrix = bias.long if layer in long else bias.short
-            attention = model.attentions[str(layer)]
+            attention = model.blocks[layer].attention
             x = x + attention(rms(x), ve if layer in (0, 5) else None, mix, rotary, matrix)
             attending += 1
         mlp = model.mlps[layer]
