@@ -1,11 +1,11 @@
-"""Figures that somebody printed, recomputed: confirmed at the digits that they print."""
+"""The figures under [published] in record.toml, recomputed."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import NamedTuple
 
 from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject, JudgedRun, LossStatistics
+from speedcheck.claims.numbers import agrees
 from speedcheck.records.plan import PLAN_NAME, Plan, Published
 from speedcheck.stats import Estimate, Runtime
 
@@ -44,20 +44,6 @@ def published_claims(
     ]
     recomputed = [_recompute(figure) for figure in figures]
     return (_losses(published.losses, runs), *(claim for claim in recomputed if claim))
-
-
-def agrees(claimed: str, value: float) -> bool:
-    """Return whether `value`, rounded to the digits that `claimed` prints, is `claimed`.
-
-    Both ways of rounding a half are accepted: programs differ in them, and in whether they round
-    the float itself or its shortest decimal.
-    """
-    printed = Decimal(claimed)
-    exponent = printed.as_tuple().exponent
-    if not isinstance(exponent, int):
-        return False
-    half_unit = Decimal(5).scaleb(exponent - 1)
-    return any(abs(x - printed) <= half_unit for x in (Decimal(value), Decimal(repr(value))))
 
 
 def _estimates(

@@ -1,0 +1,69 @@
+"""Printed numbers: how they are written, and what agrees with them at the digits that they print.
+
+A number is kept as the text that somebody printed, since that text says how exact it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+# "1,234.5", "60_000", "0.0084", ".5", "7.9e-05", "7.9 x 10^-5". No sign: a claimed figure has none.
+NUMBER = (
+    r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9][0-9_]*)(?:\.[0-9]+)?"
+    r"(?:[eE][-+]?[0-9]{1,3}(?![0-9])|\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?-?[0-9]{1,3}\}?)?"
+    r"|\.[0-9]+"
+)
+_SCIENTIFIC = re.compile(r"\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?(-?[0-9]{1,3})\}?$")
+
+# Longer than any float prints.
+_MAX_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number as it was printed.
+
+    Attributes:
+        text: the number in Python's notation, its digits as they were printed.
+        value: the number.
+    """
+
+    text: str
+    value: float
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point; negative where the last printed digit is above the units."""
+        exponent = Decimal(self.text).as_tuple().exponent
+        return -exponent if isinstance(exponent, int) else 0
+
+
+def printed(text: str) -> Printed | None:
+    """Read a match of `NUMBER`; None where no float is meant by it."""
+    if len(text) > _MAX_LENGTH:
+        return None
+    plain = _SCIENTIFIC.sub(r"e\1", text).replace(",", "").replace("_", "")
+    value = float(plain)
+    return Printed(plain, value) if math.isfinite(value) else None
+
+
+def agrees(claimed: str, value: float) -> bool:
+    """Return whether `value`, rounded to the digits that `claimed` prints, is `claimed`.
+
+    Both ways of rounding a half are accepted: programs differ in them, and in whether they round
+    the float itself or its shortest decimal.
+    """
+    number = Decimal(claimed)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return False
+    half_unit = Decimal(5).scaleb(exponent - 1)
+    return any(abs(x - number) <= half_unit for x in (Decimal(value), Decimal(repr(value))))
+
+
+def shown(value: float) -> str:
+    """Return a recomputed figure in as many digits as a reader can use."""
+    return f"{value:.7g}"
