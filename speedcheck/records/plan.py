@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
-import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import tomli_w
 
-from speedcheck.errors import InputError, RecordError
+from speedcheck import toml
+from speedcheck.errors import RecordError
 
 PLAN_NAME = "record.toml"
 
 Kind = Literal["model", "systems"]
 StoppingRule = Literal["fixed"]
-
-T = TypeVar("T")
 
 # What a program prints for a number; float() would also take "1_000", "nan" and an exponent of
 # a million digits.
@@ -95,15 +90,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         InputError: the file cannot be read, is not TOML, or a value is not what it should be.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            f"is not TOML ({error})", where=str(path), remedy="correct the file"
-        ) from error
-    return _plan(_Table(raw, str(path)), default_name=path.parent.resolve().name)
+    return _plan(toml.read_table(path), default_name=path.parent.resolve().name)
 
 
 def write_plan(path: Path, plan: Plan) -> None:
@@ -135,53 +122,29 @@ def write_plan(path: Path, plan: Plan) -> None:
         ) from error
 
 
-class _Table:
-    """A TOML table that knows its place, so that every complaint can name it."""
-
-    def __init__(self, raw: Mapping[str, Any], where: str) -> None:
-        self._raw = raw
-        self._where = where
-
-    def get(self, key: str, read: Callable[[Any], T], expected: str) -> T | None:
-        """Return `read(value)`, or None where the key is absent."""
-        if key not in self._raw:
-            return None
-        try:
-            return read(self._raw[key])
-        except (TypeError, ValueError):
-            shown = repr(self._raw[key])[:60]
-            raise InputError(
-                f"{key} is {shown}", where=self._where, remedy=f"it must be {expected}"
-            ) from None
-
-    def table(self, key: str) -> _Table | None:
-        raw = self.get(key, _mapping, "a table")
-        return None if raw is None else _Table(raw, f"{self._where} [{key}]")
-
-
-def _plan(table: _Table, *, default_name: str) -> Plan:
+def _plan(table: toml.Table, *, default_name: str) -> Plan:
     published = table.table("published")
     seeds = table.get("seeds", _seeds, "a list of different whole numbers from 0")
     return Plan(
-        name=table.get("name", _text, "text") or default_name,
-        date=table.get("date", _date, "a date such as 2026-11-30"),
-        track=table.get("track", _text, "the name of a track"),
-        target=table.get("target", _number, "a finite number"),
-        alpha=table.get("alpha", _probability, "a number between 0 and 1"),
-        kind=table.get("kind", _one_of(get_args(Kind)), '"model" or "systems"') or "model",
-        baseline=table.get("baseline", _text, "a folder"),
-        runs=table.get("runs", _whole, "a whole number from 0"),
+        name=table.get("name", toml.text, "text") or default_name,
+        date=table.get("date", toml.iso_date, "a date such as 2026-11-30"),
+        track=table.get("track", toml.text, "the name of a track"),
+        target=table.get("target", toml.number, "a finite number"),
+        alpha=table.get("alpha", toml.probability, "a number between 0 and 1"),
+        kind=table.get("kind", toml.one_of(get_args(Kind)), '"model" or "systems"') or "model",
+        baseline=table.get("baseline", toml.text, "a folder"),
+        runs=table.get("runs", toml.whole, "a whole number from 0"),
         seeds=seeds,
-        recipe=table.get("recipe", _text, "the name of a recipe"),
+        recipe=table.get("recipe", toml.text, "the name of a recipe"),
         stopping_rule=table.get(
-            "stopping_rule", _one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
+            "stopping_rule", toml.one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
         )
         or "fixed",
         published=_published(published) if published else None,
     )
 
 
-def _published(table: _Table) -> Published:
+def _published(table: toml.Table) -> Published:
     printed = "the figure as it was printed, as text"
     interval = "two figures as they were printed, as text"
 
@@ -189,8 +152,8 @@ def _published(table: _Table) -> Published:
         return table.get(key, _pair, interval)
 
     return Published(
-        source=table.get("source", _text, "text") or "",
-        losses=table.get("losses", _tuple_of(_number), "a list of numbers") or (),
+        source=table.get("source", toml.text, "text") or "",
+        losses=table.get("losses", toml.tuple_of(toml.number), "a list of numbers") or (),
         p=table.get("p", _figure, printed),
         mean=table.get("mean", _figure, printed),
         mean_interval=pair("mean_interval"),
@@ -202,74 +165,21 @@ def _published(table: _Table) -> Published:
     )
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError
-    return value
-
-
-def _date(value: Any) -> str:
-    if not isinstance(value, str | date):
-        raise TypeError
-    return date.fromisoformat(str(value)).isoformat()
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError
-    return float(value)
-
-
-def _probability(value: Any) -> float:
-    number = _number(value)
-    if not 0 < number < 1:
-        raise ValueError
-    return number
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError
-    return value
-
-
 def _seeds(value: Any) -> tuple[int, ...]:
-    seeds = _tuple_of(_whole)(value)
+    seeds = toml.tuple_of(toml.whole)(value)
     if len(set(seeds)) < len(seeds):
         raise ValueError
     return seeds
 
 
 def _figure(value: Any) -> str:
-    text = _text(value)
+    text = toml.text(value)
     if not _FIGURE.fullmatch(text):
         raise ValueError
-    _number(float(text))
+    toml.number(float(text))
     return text
 
 
 def _pair(value: Any) -> tuple[str, str]:
-    low, high = _tuple_of(_figure)(value)
+    low, high = toml.tuple_of(_figure)(value)
     return low, high
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return value
-
-
-def _tuple_of(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    def read_all(value: Any) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            raise TypeError
-        return tuple(read(item) for item in value)
-
-    return read_all
-
-
-def _one_of(names: tuple[T, ...]) -> Callable[[Any], T]:
-    def read(value: Any) -> T:
-        return names[names.index(value)]
-
-    return read

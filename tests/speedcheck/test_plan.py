@@ -88,6 +88,7 @@ WRONG = [
     ("target", True),
     ("target", float("nan")),
     ("target", float("inf")),
+    ("target", 10**400),
     ("alpha", 0),
     ("alpha", 1.0),
     ("alpha", -0.01),
@@ -150,8 +151,22 @@ def test_a_wrong_published_figure_is_named_with_its_table_and_key(build, key, va
 
 @pytest.mark.parametrize(
     "content",
-    [b"name = ", b"name", b"\xff\xfe", b"a = 1\na = 2", b"a = " + b"[" * 50_000],
-    ids=["no value", "no equals sign", "no UTF-8", "a key twice", "nested too deeply"],
+    [
+        b"name = ",
+        b"name",
+        b"\xff\xfe",
+        b"a = 1\na = 2",
+        b"a = " + b"[" * 50_000,
+        b"a = " + b"9" * 5000,
+    ],
+    ids=[
+        "no value",
+        "no equals sign",
+        "no UTF-8",
+        "a key twice",
+        "nested too deeply",
+        "a huge number",
+    ],
 )
 def test_a_file_that_is_not_toml_is_said_in_one_line(build, cli, content):
     folder = build.folder({"record.toml": content})
