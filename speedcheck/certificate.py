@@ -63,9 +63,18 @@ class Verdicts:
     rules: Verdict
     provenance: Verdict
 
+    def by_question(self) -> dict[str, Verdict]:
+        """Return the verdicts by their names, in their order."""
+        return {
+            "loss": self.loss,
+            "speed": self.speed,
+            "rules": self.rules,
+            "provenance": self.provenance,
+        }
+
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings, in the order of the verdicts."""
-        verdicts = (self.loss, self.speed, self.rules, self.provenance)
+        verdicts = self.by_question().values()
         return tuple(finding for verdict in verdicts for finding in verdict.findings)
 
 

@@ -19,7 +19,7 @@ import typer
 
 from speedcheck import __version__
 from speedcheck.errors import SpeedcheckError
-from speedcheck.report.text import printable
+from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
@@ -146,26 +146,31 @@ def run(
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913 - one argument an option
     folders: Folders,
+    *,
     json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the body of a pull request's comment.")
+    ] = False,
+    annotations: Annotated[
+        bool, typer.Option("--annotations", help="Print the findings as GitHub annotations too.")
+    ] = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
+    ] = None,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    certificates, unusable = _judge_all(folders, _overrides(track, target, alpha))
-    if json:
-        from speedcheck.report.json import certificates_json
+    from speedcheck.report.outputs import Outputs, write_outputs
 
-        typer.echo(certificates_json(certificates), nl=False)
-    else:
-        from speedcheck.report.terminal import make_console, print_certificate
-
-        console = make_console()
-        for certificate in certificates:
-            print_certificate(console, certificate)
-    raise typer.Exit(UNUSABLE if unusable else _exit_code(certificates))
+    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
+    judged, unusable = _judge_all(folders, _overrides(track, target, alpha))
+    write_outputs(outputs, judged)
+    raise typer.Exit(UNUSABLE if unusable else _exit_code([c for _, c in judged]))
 
 
 @app.command()
@@ -176,8 +181,9 @@ def table(
     """Print the runs of records as one table, one row a run."""
     from speedcheck.report.table import format_csv, format_table
 
-    certificates, unusable = _judge_all(folders, _overrides(None, None, None))
-    if certificates:
+    judged, unusable = _judge_all(folders, _overrides(None, None, None))
+    if judged:
+        certificates = [certificate for _, certificate in judged]
         typer.echo((format_csv if csv else format_table)(certificates), nl=False)
     raise typer.Exit(UNUSABLE if unusable else 0)
 
@@ -188,21 +194,23 @@ def _overrides(track: str | None, target: float | None, alpha: float | None) -> 
     return Overrides(track=track, target=target, alpha=alpha)
 
 
-def _judge_all(folders: list[Path], overrides: Overrides) -> tuple[list[Certificate], bool]:
+def _judge_all(
+    folders: list[Path], overrides: Overrides
+) -> tuple[list[tuple[Path, Certificate]], bool]:
     """Judge every record below `folders`; say of each folder that cannot be used why not."""
     from speedcheck.api import verify_folder
     from speedcheck.records.folder import find_records
 
     found: list[Path] = []
-    certificates: list[Certificate] = []
+    judged: list[tuple[Path, Certificate]] = []
     problems: list[SpeedcheckError] = []
     for folder in folders:
         with _noted(problems):
             found += find_records(folder)
     for folder in found:
         with _noted(problems):
-            certificates.append(verify_folder(folder, overrides))
-    return certificates, bool(problems)
+            judged.append((folder, verify_folder(folder, overrides)))
+    return judged, bool(problems)
 
 
 @contextmanager
@@ -220,7 +228,7 @@ def _exit_code(certificates: list[Certificate]) -> int:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"speedcheck: error: {printable(' '.join(message.split()))}", err=True)
+    typer.echo(inert(f"speedcheck: error: {printable(' '.join(message.split()))}"), err=True)
 
 
 def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:

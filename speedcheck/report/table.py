@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.text import ABSENT, printable
+from speedcheck.report.text import ABSENT, inert, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def format_csv(certificates: list[Certificate]) -> str:
     """Return the whole table as CSV; what a log does not say is an empty field."""
     text = runs_table(certificates).to_csv(index=False)
     # A file name need not be text, and a strict stream would refuse it.
-    return text.encode("utf-8", "backslashreplace").decode()
+    return inert(text.encode("utf-8", "backslashreplace").decode())
 
 
 def format_table(certificates: list[Certificate]) -> str:
@@ -53,4 +53,4 @@ def format_table(certificates: list[Certificate]) -> str:
     if table.empty:
         return "no runs\n"
     text = table.astype(object).where(table.notna(), ABSENT).to_string(index=False)
-    return "\n".join(printable(line) for line in text.splitlines()) + "\n"
+    return inert("\n".join(printable(line) for line in text.splitlines()) + "\n")

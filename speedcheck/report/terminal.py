@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from rich import box
@@ -15,10 +14,11 @@ from speedcheck.certificate import Certificate, Status
 from speedcheck.report.text import (
     ABSENT,
     headline,
-    interval,
+    inert,
     number,
-    p_value,
     printable,
+    rule,
+    statistics,
     steps,
 )
 
@@ -33,23 +33,23 @@ def make_console() -> Console:
 
 def print_certificate(console: Console, certificate: Certificate) -> None:
     """Print runs, statistics, claims, verdicts and, last, the judgement."""
-    console.print(_title(certificate))
-    for part in (_runs(certificate), _statistics(certificate), _claims(certificate)):
-        if part is not None:
-            console.print(Padding(part, (0, 0, 0, 1)))
-            console.print()
-    console.print(Padding(_verdicts(certificate), (0, 0, 0, 1)))
-    console.print()
-    colour = "bold green" if certificate.certified else "bold red"
-    console.print(Text(headline(certificate), style=colour))
+    with console.capture() as shown:
+        console.print(_title(certificate))
+        for part in (_runs(certificate), _statistics(certificate), _claims(certificate)):
+            if part is not None:
+                console.print(Padding(part, (0, 0, 0, 1)))
+                console.print()
+        console.print(Padding(_verdicts(certificate), (0, 0, 0, 1)))
+        console.print()
+        colour = "bold green" if certificate.certified else "bold red"
+        console.print(Text(headline(certificate), style=colour))
+    console.file.write(inert(shown.get()))
+    console.file.flush()
 
 
 def _title(certificate: Certificate) -> Text:
-    rule = (
-        f"track {certificate.track}: mean loss < {certificate.target:g} "
-        f"at p < {certificate.alpha:g}"
-    )
-    return Text.assemble((printable(certificate.record), "bold"), "  ", (rule, "dim"), "\n")
+    asked = f"track {printable(certificate.track)}: {rule(certificate)}"
+    return Text.assemble((printable(certificate.record), "bold"), "  ", (asked, "dim"), "\n")
 
 
 def _runs(certificate: Certificate) -> RenderableType | None:
@@ -88,24 +88,10 @@ def _loss(value: float | None) -> str:
 
 
 def _statistics(certificate: Certificate) -> RenderableType:
-    loss, runtime = certificate.loss, certificate.runtime
-    rows = [("losses", f"n = {loss.n}")]
-    if loss.mean is not None:
-        sd = "" if loss.std is None else f", sd {loss.std:.6g} (n - 1)"
-        rows.append(("", f"mean {loss.mean:.10g}{sd}"))
-    if loss.t is not None:
-        rows.append(("t-test", f"t = {loss.t:.4f}, df = {loss.df}, one-sided, less"))
-    rows.append(("" if loss.t is not None else "t-test", f"p = {p_value(loss.p_value)}"))
-    if loss.bayes_mean and loss.bayes_std:
-        level = f"Bayes {loss.bayes_mean.level:.0%}"
-        rows.append((level, f"mean {interval(loss.bayes_mean)}"))
-        rows.append(("", f"sd {interval(loss.bayes_std)}"))
-    if runtime:
-        sd = "" if runtime.std_s is None else f", sd {runtime.std_s:.3f} s"
-        rows.append(("runtime", f"mean {runtime.mean_s:.3f} s{sd} (n = {runtime.n})"))
-        span = f"range {runtime.min_s:.3f} to {runtime.max_s:.3f} s"
-        rows.append(("", f"median {runtime.median_s:.3f} s, {span}"))
-    return _pairs(rows)
+    grid = Table.grid(padding=(0, 2))
+    for name, value in statistics(certificate):
+        grid.add_row(name, Text(value))
+    return grid
 
 
 def _claims(certificate: Certificate) -> RenderableType | None:
@@ -123,14 +109,8 @@ def _claims(certificate: Certificate) -> RenderableType | None:
 
 
 def _verdicts(certificate: Certificate) -> RenderableType:
-    verdicts = certificate.verdicts
     grid = Table.grid(padding=(0, 2))
-    for name, verdict in (
-        ("loss", verdicts.loss),
-        ("speed", verdicts.speed),
-        ("rules", verdicts.rules),
-        ("provenance", verdicts.provenance),
-    ):
+    for name, verdict in certificate.verdicts.by_question().items():
         findings = [
             Text.assemble(
                 (finding.code, "bold"),
@@ -150,10 +130,3 @@ def _table(*columns: str) -> Table:
         justify: JustifyMethod = "right" if column.startswith(">") else "left"
         table.add_column(Text(column.lstrip(">")), justify=justify)
     return table
-
-
-def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        grid.add_row(name, Text(value))
-    return grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,23 @@ def printable(text: str) -> str:
     Names and reasons come out of logs and folders that strangers wrote.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# GitHub's runner obeys `::name::` at the start of a line, behind blanks, and `##[name]` anywhere.
+_COMMAND = re.compile(r"((?:\A|(?<=[\r\n]))[^\S\r\n]*):(?=:)|#(?=#\[)")
+
+
+def inert(text: str) -> str:
+    """Return `text`, one or more lines, without what a GitHub runner would take for a command.
+
+    Of `::` at the start of a line and of `##[` the first character is shown as its escape, so that
+    no file name can set a step's output, hide a word or end a group in the log of a workflow.
+    """
+    return _COMMAND.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return r"\x23" if match[1] is None else rf"{match[1]}\x3a"
 
 
 def number(value: float | None, spec: str) -> str:
@@ -41,6 +59,36 @@ def steps(run: JudgedRun) -> str:
     if run.final_step is None:
         return ABSENT
     return f"{run.final_step}/{run.total_steps}" if run.total_steps else str(run.final_step)
+
+
+def statistics(certificate: Certificate) -> list[tuple[str, str]]:
+    """Return the figures of losses and times as (name, value).
+
+    A value without a name, "", goes on with the one before it.
+    """
+    loss, runtime = certificate.loss, certificate.runtime
+    rows = [("losses", f"n = {loss.n}")]
+    if loss.mean is not None:
+        sd = "" if loss.std is None else f", sd {loss.std:.6g} (n - 1)"
+        rows.append(("", f"mean {loss.mean:.10g}{sd}"))
+    if loss.t is not None:
+        rows.append(("t-test", f"t = {loss.t:.4f}, df = {loss.df}, one-sided, less"))
+    rows.append(("" if loss.t is not None else "t-test", f"p = {p_value(loss.p_value)}"))
+    if loss.bayes_mean and loss.bayes_std:
+        level = f"Bayes {loss.bayes_mean.level:.0%}"
+        rows.append((level, f"mean {interval(loss.bayes_mean)}"))
+        rows.append(("", f"sd {interval(loss.bayes_std)}"))
+    if runtime:
+        sd = "" if runtime.std_s is None else f", sd {runtime.std_s:.3f} s"
+        rows.append(("runtime", f"mean {runtime.mean_s:.3f} s{sd} (n = {runtime.n})"))
+        span = f"range {runtime.min_s:.3f} to {runtime.max_s:.3f} s"
+        rows.append(("", f"median {runtime.median_s:.3f} s, {span}"))
+    return rows
+
+
+def rule(certificate: Certificate) -> str:
+    """Return what the record must show."""
+    return f"mean loss < {certificate.target:g} at p < {certificate.alpha:g}"
 
 
 def headline(certificate: Certificate) -> str:

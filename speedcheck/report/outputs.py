@@ -1,0 +1,85 @@
+"""Where the judgement goes: one form on standard output, and files and annotations besides."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.certificate import Certificate
+from speedcheck.errors import UsageError
+from speedcheck.report.annotations import certificate_annotations
+from speedcheck.report.json import certificates_json
+from speedcheck.report.junit import certificates_junit
+from speedcheck.report.markdown import certificates_markdown
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What was asked for.
+
+    Attributes:
+        json: print JSON instead of the report for terminals.
+        markdown: print Markdown instead of it.
+        annotations: print GitHub's workflow commands too; on standard error where standard
+            output holds JSON or Markdown, which they would spoil. The runner reads both.
+        junit: also write JUnit XML to this file.
+
+    Raises:
+        UsageError: both JSON and Markdown are asked for.
+    """
+
+    json: bool = False
+    markdown: bool = False
+    annotations: bool = False
+    junit: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.json and self.markdown:
+            raise UsageError(
+                "--json and --markdown both ask for standard output", remedy="leave one of them out"
+            )
+
+
+def write_outputs(outputs: Outputs, judged: Sequence[tuple[Path, Certificate]]) -> None:
+    """Write what `outputs` asks for.
+
+    Args:
+        outputs: the forms.
+        judged: each record's folder and certificate.
+
+    Raises:
+        UsageError: the file for JUnit XML cannot be written; all else is.
+    """
+    certificates = [certificate for _, certificate in judged]
+    if outputs.json:
+        sys.stdout.write(certificates_json(certificates))
+    elif outputs.markdown:
+        sys.stdout.write(certificates_markdown(certificates))
+    else:
+        _print_for_terminals(certificates)
+    if outputs.annotations:
+        stream = sys.stderr if outputs.json or outputs.markdown else sys.stdout
+        for folder, certificate in judged:
+            stream.write(certificate_annotations(certificate, folder))
+    if outputs.junit is not None:
+        _write_file(outputs.junit, certificates_junit(certificates))
+
+
+def _print_for_terminals(certificates: Sequence[Certificate]) -> None:
+    # Rich takes a tenth of a second, which JSON need not wait for.
+    from speedcheck.report.terminal import make_console, print_certificate  # noqa: PLC0415
+
+    console = make_console()
+    for certificate in certificates:
+        print_certificate(console, certificate)
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write ({error.strerror})", where=str(path), remedy="name another file"
+        ) from error
