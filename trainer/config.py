@@ -229,14 +229,14 @@ TINY = Recipe(
         val_tokens=16_384,
     ),
     optimizer=OptimizerConfig(
-        muon_lr=0.02,
+        muon_lr=0.01,
         muon_dtype="float32",
         momentum_warmup=300,
         head_lr=0.05,
         embedding_lr=0.1,
         scalar_lr=0.04,
     ),
-    schedule=ScheduleConfig(steps=160, val_every=80, cooldown=0.4, max_window=64),
+    schedule=ScheduleConfig(steps=200, val_every=100, cooldown=0.4, max_window=64),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SUB3, TINY)}
