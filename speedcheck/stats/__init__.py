@@ -8,23 +8,41 @@ array to shape (n,) and works in float64. Importing this package imports `scipy.
 from __future__ import annotations
 
 from speedcheck.stats.bayes import Estimate, bayes_mean_std
+from speedcheck.stats.compare import (
+    EQUIVALENCE_MARGIN,
+    Difference,
+    equivalence_p,
+    paired,
+    welch,
+)
 from speedcheck.stats.moments import Moments, moments
 from speedcheck.stats.outliers import outliers
 from speedcheck.stats.power import power, runs_for_power, runs_needed
 from speedcheck.stats.runtime import Runtime, runtime_stats
 from speedcheck.stats.ttest import TTest, one_sample_t
+from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
 __all__ = [
+    "EQUIVALENCE_MARGIN",
+    "Difference",
     "Estimate",
     "Moments",
     "Runtime",
     "TTest",
+    "ZTest",
     "bayes_mean_std",
+    "equivalence_p",
+    "margin_for",
     "moments",
     "one_sample_t",
+    "one_sample_z",
     "outliers",
+    "paired",
+    "passes",
     "power",
     "runs_for_power",
     "runs_needed",
+    "runs_needed_z",
     "runtime_stats",
+    "welch",
 ]

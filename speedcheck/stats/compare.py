@@ -1,0 +1,156 @@
+"""Is one record better than another? Two samples, their difference and what it excludes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from speedcheck.stats.arguments import check_probability
+from speedcheck.stats.moments import moments
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from speedcheck.stats.moments import Moments
+
+# Losses that differ by less are called equal: half of the usual standard deviation over seeds.
+EQUIVALENCE_MARGIN = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The difference of two means, a - b, in the unit of the values.
+
+    Attributes:
+        n_a: number of values of a.
+        n_b: number of values of b.
+        mean_a: mean of a.
+        mean_b: mean of b.
+        difference: mean_a - mean_b; None without both means.
+        error: standard error of the difference; None where no test is defined.
+        df: degrees of freedom of Student's t that (difference - truth) / error follows.
+        low: lower end of the confidence interval of the difference.
+        high: its upper end.
+        level: the interval's level.
+    """
+
+    n_a: int
+    n_b: int
+    mean_a: float | None
+    mean_b: float | None
+    difference: float | None
+    level: float
+    error: float | None = None
+    df: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def p_below(self, bound: float = 0.0) -> float | None:
+        """Return the one-sided p of "the true difference is below `bound`"; None without a test."""
+        return self._tail(bound, 1)
+
+    def p_above(self, bound: float = 0.0) -> float | None:
+        """Return the one-sided p of "the true difference is above `bound`"; None without a test."""
+        return self._tail(bound, -1)
+
+    def _tail(self, bound: float, sign: int) -> float | None:
+        if self.difference is None or self.error is None or self.df is None:
+            return None
+        return float(stdtr(self.df, sign * (self.difference - bound) / self.error))
+
+
+def welch(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
+    """Compare two independent samples whose variances may differ.
+
+    Welch's t-test ("The generalization of Student's problem when several different population
+    variances are involved", Biometrika 34, 1947); its p-values are those of
+    `scipy.stats.ttest_ind(a, b, equal_var=False)`. It assumes independent, nearly normal values.
+
+    Args:
+        a: shape (n_a,).
+        b: shape (n_b,), in the same unit.
+        level: level of the two-sided confidence interval.
+
+    Returns:
+        The difference; without a test for fewer than two values on a side, where the values of
+        both sides are equal up to rounding, and where one is not finite.
+
+    Raises:
+        UsageError: level is not between 0 and 1.
+    """
+    check_probability("level", level)
+    first, second = moments(a), moments(b)
+    untested = _untested(first, second, level)
+    if first.std is None or second.std is None:
+        return untested
+    error_a, error_b = first.std / math.sqrt(first.n), second.std / math.sqrt(second.n)
+    error = math.hypot(error_a, error_b)
+    if error == 0:
+        return untested
+    share_a, share_b = (error_a / error) ** 2, (error_b / error) ** 2
+    df = 1 / (share_a**2 / (first.n - 1) + share_b**2 / (second.n - 1))
+    return _tested(untested, error, df)
+
+
+def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
+    """Compare runs that were made in turn, A, B, A, B, on one machine.
+
+    Student's t-test of the differences a_i - b_i, as `scipy.stats.ttest_rel(a, b)`: what slows
+    both runs of a pair falls out of their difference.
+
+    Args:
+        a: shape (n,).
+        b: shape (n,), in the same unit; b_i was measured next to a_i.
+        level: level of the two-sided confidence interval.
+
+    Returns:
+        The difference; without a test for fewer than two pairs, samples of different length,
+        differences that are equal up to rounding, and values that are not finite.
+
+    Raises:
+        UsageError: level is not between 0 and 1.
+    """
+    check_probability("level", level)
+    x, y = (np.ravel(np.asarray(values, dtype=np.float64)) for values in (a, b))
+    untested = _untested(moments(x), moments(y), level)
+    if x.size != y.size or untested.difference is None:
+        return untested
+    std = moments(x - y).std
+    return _tested(untested, std / math.sqrt(x.size), x.size - 1) if std else untested
+
+
+def equivalence_p(difference: Difference, margin: float = EQUIVALENCE_MARGIN) -> float | None:
+    """Give the p-value of "the true difference lies within +-margin".
+
+    Two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987):
+    the larger of the two p-values.
+
+    Args:
+        difference: what `welch` or `paired` found.
+        margin: largest difference that counts as none, above 0.
+    """
+    below, above = difference.p_below(margin), difference.p_above(-margin)
+    return None if below is None or above is None else max(below, above)
+
+
+def _untested(a: Moments, b: Moments, level: float) -> Difference:
+    difference = None
+    if a.mean is not None and b.mean is not None and math.isfinite(a.mean - b.mean):
+        difference = a.mean - b.mean
+    return Difference(a.n, b.n, a.mean, b.mean, difference, level)
+
+
+def _tested(untested: Difference, error: float, df: float) -> Difference:
+    """Add the test and the interval where all their figures are finite numbers."""
+    difference = untested.difference
+    if difference is None or not 0 < error < math.inf:
+        return untested
+    reach = float(stdtrit(df, (1 + untested.level) / 2)) * error
+    low, high = difference - reach, difference + reach
+    if not math.isfinite(low) or not math.isfinite(high):
+        return untested
+    return replace(untested, error=error, df=df, low=low, high=high)
