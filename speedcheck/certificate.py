@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from speedcheck.stats import Estimate, Runtime
 
 SCHEMA = "speedcheck.certificate/1"
 
 Severity = Literal["fail", "unknown", "warn", "info"]
+"""What a finding does to its verdict, the gravest first."""
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
 Status = Literal["pass", "fail", "warn", "unknown"]
 ClaimStatus = Literal["confirmed", "not_confirmed", "not_checkable"]
 ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", "time_std"]

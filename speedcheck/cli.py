@@ -188,6 +188,28 @@ def table(
     raise typer.Exit(UNUSABLE if unusable else 0)
 
 
+@app.command()
+def explain(
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CODE", help="Code or name of a finding.", show_default=False),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page of all findings as Markdown.")
+    ] = False,
+) -> None:
+    """Say what a finding means and what to do about it; without a code, list all."""
+    from speedcheck.checks.explain import find_codes
+    from speedcheck.report.findings import findings_list, findings_page, findings_text
+
+    if markdown:
+        typer.echo(findings_page(), nl=False)
+    elif codes:
+        typer.echo(findings_text(find_codes(codes)), nl=False)
+    else:
+        typer.echo(findings_list(), nl=False)
+
+
 def _overrides(track: str | None, target: float | None, alpha: float | None) -> Overrides:
     from speedcheck.rule import Overrides
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from speedcheck.certificate import Certificate, Finding, Severity
+from speedcheck.certificate import SEVERITIES, Certificate, Finding, Severity
 from speedcheck.report.text import headline, printable
 
 _COMMANDS: dict[Severity, str] = {
@@ -22,8 +22,6 @@ _COMMANDS: dict[Severity, str] = {
     "warn": "warning",
     "info": "notice",
 }
-_GRAVITY = list(_COMMANDS)
-
 _LINE = re.compile(r"(.+):([0-9]{1,9})", re.DOTALL)
 
 
@@ -50,7 +48,7 @@ def _ordered(certificate: Certificate) -> Iterator[Finding]:
     ranked = []
     for place, finding in enumerate(certificate.verdicts.findings()):
         kind = (finding.code, finding.severity)
-        ranked.append((_GRAVITY.index(finding.severity), seen[kind], place, finding))
+        ranked.append((SEVERITIES.index(finding.severity), seen[kind], place, finding))
         seen[kind] += 1
     return (finding for *_, finding in sorted(ranked, key=lambda entry: entry[:3]))
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from speedcheck.certificate import Certificate, Finding, Verdict
+from speedcheck.certificate import Certificate, Finding, Status, Verdict
 from speedcheck.report.text import headline, printable
+
+_RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 
 
 def certificates_junit(certificates: Sequence[Certificate]) -> bytes:
@@ -44,13 +46,12 @@ def _suite(certificate: Certificate) -> ET.Element:
 def _case(record: str, question: str, verdict: Verdict) -> ET.Element:
     case = ET.Element("testcase", classname=record, name=question)
     said = [_line(finding) for finding in verdict.findings]
-    if verdict.status in ("fail", "unknown"):
-        kind = "failure" if verdict.status == "fail" else "skipped"
-        decisive = (f for f in verdict.findings if f.severity == verdict.status)
-        message = next(map(_line, decisive), verdict.status)
-        result = ET.SubElement(case, kind, message=message)
+    if verdict.status in _RESULTS:
+        decisive = next(f for f in verdict.findings if f.severity == verdict.status)
+        kind, message = _RESULTS[verdict.status], _line(decisive)
+        ET.SubElement(case, kind, type=decisive.code, message=message)
     if verdict.status == "fail":
-        result.text = "\n".join(said)
+        case[0].text = "\n".join(said)
     elif said:
         ET.SubElement(case, "system-out").text = "\n".join(said)
     return case

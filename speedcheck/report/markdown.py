@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from speedcheck.certificate import (
+    SEVERITIES,
     Certificate,
     Claim,
     ClaimStatus,
@@ -38,11 +39,10 @@ _STATUS: dict[Status, str] = {
     "unknown": "unknown",
 }
 _CLAIM_STATUS: dict[ClaimStatus, str] = {
-    "not_confirmed": "**not confirmed**",
+    "not_confirmed": "not confirmed",
     "not_checkable": "not checkable",
     "confirmed": "confirmed",
 }
-_SEVERITIES = ("fail", "unknown", "warn", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ def certificates_markdown(
     if not certificates:
         return "No record was judged.\n"
     for room in _ROOMS:
-        body = "\n".join(_section(certificate, room) for certificate in certificates)
-        if len(body) <= max_characters:
+        body = _sections(certificates, room, max_characters)
+        if body is not None:
             return body
     return _headlines(certificates, max_characters)
 
@@ -88,7 +88,7 @@ def code(text: str) -> str:
 
     It fits into one line and into one cell of a table.
     """
-    shown = printable(text)
+    shown = printable(text[: _LONGEST_TEXT + 1])
     if len(shown) > _LONGEST_TEXT:
         shown = f"{shown[: _LONGEST_TEXT - 3]}..."
     pieces = _OUTSIDE_CODE.split(shown)
@@ -108,6 +108,16 @@ def _span(text: str) -> str:
     edges = text[0] + text[-1]
     pad = " " if text.strip() and ("`" in edges or edges == "  ") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _sections(certificates: Sequence[Certificate], room: _Room, max_characters: int) -> str | None:
+    """Return the body, or None as soon as it is too long."""
+    body = ""
+    for certificate in certificates:
+        body += ("\n" if body else "") + _section(certificate, room)
+        if len(body) > max_characters:
+            return None
+    return body
 
 
 def _section(certificate: Certificate, room: _Room) -> str:
@@ -132,7 +142,7 @@ def _verdicts(certificate: Certificate, most: int | None) -> str:
 
 def _verdict(question: str, verdict: Verdict, most: int | None) -> list[tuple[str, ...]]:
     """Return a row for each finding, the gravest first; the first row names the verdict."""
-    ordered = sorted(verdict.findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    ordered = sorted(verdict.findings, key=lambda finding: SEVERITIES.index(finding.severity))
     cells = [_finding(finding) for finding in ordered[:most]]
     if len(cells) < len(ordered):
         cells.append((f"{len(ordered) - len(cells)} more", "left out for want of room"))

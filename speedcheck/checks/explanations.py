@@ -1,0 +1,257 @@
+"""What each finding means and what to do about it: the words behind `speedcheck explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speedcheck.checks import codes
+
+if TYPE_CHECKING:
+    from speedcheck.certificate import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A code in words.
+
+    Attributes:
+        severities: what a finding with this code can do to its verdict, the gravest first.
+        meaning: what was found, and why it matters.
+        remedy: what to do, for whoever submits or judges the record.
+    """
+
+    severities: tuple[Severity, ...]
+    meaning: str
+    remedy: str
+
+
+_LOSS = {
+    codes.NO_LOSS: Explanation(
+        ("unknown",),
+        "No run has a loss that counts, so there is no mean to test.",
+        "Look at the reason beside each run: a log that ends before its final validation is not "
+        "counted. Submit the logs of complete runs.",
+    ),
+    codes.TOO_FEW_RUNS: Explanation(
+        ("fail",),
+        "One run has no standard deviation, so the t-test is not defined. One good loss may be "
+        "one good seed.",
+        "Plan a record with more runs. The message says how many are likely to be enough, where "
+        "the track's usual spread is known.",
+    ),
+    codes.DIVERGED_RUN: Explanation(
+        ("fail",),
+        "A run ended at a loss that is not a finite number. It is evidence against the record: "
+        "leaving it out would show the mean of the lucky seeds.",
+        "Find out why the training diverged, and start a new record with a program that does "
+        "not. The log must stay.",
+    ),
+    codes.EQUAL_LOSSES: Explanation(
+        ("fail",),
+        "All losses are equal. Runs of different seeds differ in the last digits, so equal ones "
+        "are copies of one log, or the seed does not reach the program.",
+        "Check that every run has its own log and its own seed, and that the log prints enough "
+        "digits.",
+    ),
+    codes.NOT_SIGNIFICANT: Explanation(
+        ("fail",),
+        "The mean loss may be below the target, but these runs do not show it at the level that "
+        "the track asks for.",
+        "Plan a new record with the number of runs that the message names, or train longer. "
+        "Adding runs to this one until the test passes is no test: it certifies records that "
+        "are not below the target.",
+    ),
+    codes.OUTLIER: Explanation(
+        ("info",),
+        "A loss lies far from the others: more than 3.5 in the modified z-score, which takes the "
+        "median and the median deviation. It is counted all the same.",
+        "Read the log for what went otherwise: another machine, another version, a restart. "
+        "Never drop it.",
+    ),
+    codes.LENIENT_RULE: Explanation(
+        ("fail", "info"),
+        "The record is judged by a higher target or a larger alpha than its track asks for. It "
+        "fails where the submission itself says so in record.toml, and is a remark where the "
+        "caller of this command does.",
+        "Remove target and alpha from record.toml, or name the track that they belong to.",
+    ),
+    codes.LOSS_EXCUSED: Explanation(
+        ("info",),
+        'The record is of the kind "systems", a pure change of speed, so the loss test is shown '
+        "and does not count. The speed verdict has to pass instead.",
+        "Check that the change really leaves the mathematics alone, and name the baseline that "
+        "it is faster than.",
+    ),
+}
+
+_SPEED = {
+    codes.NO_TIMES: Explanation(
+        ("unknown",),
+        "No counted run says how long it trained, so nothing can be said about speed.",
+        "Submit logs with train_time on their validation lines.",
+    ),
+    codes.NO_BASELINE: Explanation(
+        ("unknown",),
+        "The times were compared with nothing: they depend on the machine, and say by themselves "
+        "neither faster nor slower.",
+        "Name the record to compare with, as baseline in record.toml or as an option.",
+    ),
+}
+
+_RULES = {
+    codes.WRONG_HARDWARE: Explanation(
+        ("warn",),
+        "A run used other hardware than the track asks for. Its loss counts; its time says "
+        "nothing about the track's.",
+        "Repeat the timing on the track's hardware, or leave the time out of the claim.",
+    ),
+    codes.WRONG_VALIDATION: Explanation(
+        ("fail",),
+        "The loss is a mean over another number of validation tokens than the track asks for, so "
+        "it cannot be compared with the target.",
+        "Validate on the first 10,485,760 tokens of the validation shard, or on what the track "
+        "of the record says.",
+    ),
+    codes.HARDWARE_UNKNOWN: Explanation(
+        ("unknown",),
+        "The log names no GPU or no number of GPUs, so nobody can say whether the time belongs "
+        "to the track.",
+        "Let the program print nvidia-smi and its world size into the log.",
+    ),
+    codes.SOURCE_NOT_READ: Explanation(
+        ("unknown",),
+        "The program was not read: no log embeds it, or it could not be parsed. Whether it keeps "
+        "the rules of the track is not known.",
+        "Let each log begin with the full text of the program that wrote it, and read it "
+        "yourself until then.",
+    ),
+}
+
+_PROVENANCE = {
+    codes.LEDGER_BROKEN: Explanation(
+        ("fail", "warn"),
+        "A line of ledger.jsonl does not follow from the one before it (lines were changed, "
+        "removed or put in), or the ledger of a planned record is gone. It is a warning where a "
+        "crash tore a line and the chain goes on behind it.",
+        "Restore the ledger as it was written. If that is not possible, run the record again.",
+    ),
+    codes.RUN_MISSING: Explanation(
+        ("fail",),
+        "A run was planned and does not count: it failed, was abandoned, never started, or its "
+        "log is gone. Records without their bad runs prove nothing.",
+        "Finish the record with `speedcheck run --resume`, or put the missing log back.",
+    ),
+    codes.CLAIMED_WITHOUT_LOGS: Explanation(
+        ("fail", "unknown"),
+        "Losses are claimed for which no log is there. A figure without its log is no evidence.",
+        "Submit one log for each claimed loss.",
+    ),
+    codes.INCOMPLETE_LOG: Explanation(
+        ("warn",),
+        "A log ends before its final validation. Its last line may read like a result, but it "
+        "belongs to a model that was not trained to the end. The run is not counted.",
+        "Replace it by the full log, or say in the README why the run was stopped.",
+    ),
+    codes.DUPLICATE_LOG: Explanation(
+        ("warn",),
+        "Two logs have the same losses at the same times at every validation: one run under two "
+        "names. It is counted once.",
+        "Remove the copy, and correct n, mean and p where they counted it twice.",
+    ),
+    codes.REPEATED_SEED: Explanation(
+        ("fail",),
+        "Several counted runs have one seed. They are not independent, and of two attempts the "
+        "better one may have been chosen.",
+        "Keep the first run of each seed, or number the seeds anew and run them again.",
+    ),
+    codes.MIXED_SOURCE: Explanation(
+        ("fail", "warn", "info"),
+        "The counted runs come from different programs, so they are no sample of one. How grave "
+        "that is depends on what differs: comments, constants or code.",
+        "Submit runs of one program, or keep the others in a folder of their own.",
+    ),
+    codes.MIXED_HARDWARE: Explanation(
+        ("warn",),
+        "The counted runs come from different GPUs or numbers of GPUs. Their losses may agree; "
+        "their times cannot be averaged.",
+        "Submit runs of one machine, or keep the others in a folder of their own.",
+    ),
+    codes.MIXED_TORCH: Explanation(
+        ("warn",),
+        "The counted runs come from different versions of PyTorch, whose kernels differ in speed "
+        "and in rounding.",
+        "Submit runs of one version.",
+    ),
+    codes.LOG_CHANGED: Explanation(
+        ("fail",),
+        "A log is not the file whose SHA-256 the ledger noted when the run finished.",
+        "Put the original file back. If it is lost, the run is lost with it: run the record again.",
+    ),
+    codes.NOT_A_RUN: Explanation(
+        ("warn",),
+        "A file, or a line of one, could not be read as a log and is not counted: it is binary, "
+        "too large, a link, or has no step line.",
+        "Keep only logs among the logs. If it is one, check that it was copied whole.",
+    ),
+    codes.LOG_NOT_IN_LEDGER: Explanation(
+        ("fail",),
+        "A log stands in the folder that the ledger does not know as a finished run: it was put "
+        "there from elsewhere.",
+        "Move it out of the folder. Only runs that `speedcheck run` started belong to this record.",
+    ),
+    codes.SOURCE_CHANGED: Explanation(
+        ("fail",),
+        "The program that a log embeds does not have the SHA-256 that the trainer wrote beside "
+        "it: one of the two was edited afterwards.",
+        "Put the original log back.",
+    ),
+    codes.CLAIM_NOT_CONFIRMED: Explanation(
+        ("fail",),
+        "A claimed figure, recomputed from the logs, comes out otherwise at the digits that were "
+        "printed. The claims list both.",
+        "Correct the figure, or submit the logs that it was computed from.",
+    ),
+    codes.SEED_CHANGED: Explanation(
+        ("fail",),
+        "The log of a seed says that it ran another seed.",
+        "Find out which log belongs to which seed; if that cannot be told, run them again.",
+    ),
+    codes.EARLY_STOP: Explanation(
+        ("info",),
+        "Every run of the folder ends at the same step before the announced total. That is taken "
+        "as meant, and the loss at that step counts.",
+        "Say in the README that the runs stop there on purpose.",
+    ),
+    codes.DIRTY_TREE: Explanation(
+        ("warn",),
+        "The program ran with changes that no commit holds. The log embeds it as it ran, so the "
+        "evidence is complete; the commit that the log names is not what ran.",
+        "Commit before the runs of the next record.",
+    ),
+    codes.RECIPE_CHANGED: Explanation(
+        ("fail",),
+        "A run trained another recipe than record.toml plans.",
+        "Keep the runs of each recipe in a record of their own.",
+    ),
+    codes.CLAIMS_NOT_READ: Explanation(
+        ("unknown",),
+        "A document of the folder was not compared with the logs, so its figures are neither "
+        "confirmed nor refuted.",
+        "Compare its figures with the recomputed ones yourself.",
+    ),
+    codes.UNPLANNED_RUN: Explanation(
+        ("fail",),
+        "The folder holds more runs than were planned. Adding runs until the test passes makes "
+        "it pass too often.",
+        "Plan the full number before the first run, in a new record.",
+    ),
+    codes.NO_LEDGER: Explanation(
+        ("unknown",),
+        "The bundled trainer wrote these logs, and no ledger says which runs there were, so "
+        "nobody can tell whether some were left out.",
+        "Let `speedcheck run` make the record, and submit its whole folder.",
+    ),
+}
+
+EXPLANATIONS = _LOSS | _SPEED | _RULES | _PROVENANCE
