@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import tomli_w
 from hypothesis import settings
 
 import speedcheck
+from speedcheck.certificate import Certificate
 from speedcheck.cli import main
 from speedcheck.tracks import TINY
 
@@ -209,6 +211,34 @@ class Result:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session")
+def schema_validator():
+    """Give the validator of a certificate's JSON; None without jsonschema.
+
+    Then test_schema.py fails, and the other tests still say what they find.
+    """
+    try:
+        from jsonschema import Draft202012Validator
+    except ModuleNotFoundError:
+        return None
+    text = files("speedcheck").joinpath("schema/certificate.schema.json").read_text()
+    return Draft202012Validator(json.loads(text))
+
+
+@pytest.fixture(autouse=True)
+def every_certificate_follows_the_schema(monkeypatch, schema_validator):
+    """Hold each certificate that a test makes to the JSON Schema."""
+    if schema_validator is None:
+        return
+    original = Certificate.__init__
+
+    def validated(certificate, *arguments, **keywords):
+        original(certificate, *arguments, **keywords)
+        schema_validator.validate(json.loads(certificate.to_json()))
+
+    monkeypatch.setattr(Certificate, "__init__", validated)
 
 
 @pytest.fixture

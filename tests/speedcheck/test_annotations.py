@@ -125,7 +125,7 @@ def test_what_names_no_file_is_said_in_the_message(tmp_path, where):
     assert data == (f"wrong ({shown})" if where else "wrong")
 
 
-@given(st.text(), st.text(), st.text())
+@given(st.text(), st.text(min_size=1), st.text())
 def test_no_text_ends_its_command_or_begins_another(tmp_path_factory, record, message, where):
     finding = Finding("P004 incomplete-log", "fail", message, where)
     certificate = certificate_with(finding, record=record)
