@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
 from speedcheck.checks.loss import judge_losses, loss_statistics
-from speedcheck.errors import InputError, UsageError
+from speedcheck.config import load_config
+from speedcheck.errors import UsageError
 from speedcheck.judge import judge
-from speedcheck.records.folder import find_records, read_record
+from speedcheck.records.folder import read_record
 from speedcheck.rule import Overrides, Rule, rule_for
 from speedcheck.tracks import DEFAULT_TRACK, get_track
 
@@ -41,6 +43,8 @@ def verify(
     track: str | None = None,
     target: float | None = None,
     alpha: float | None = None,
+    baseline: str | Path | None = None,
+    config: str | Path | None = None,
 ) -> Certificate:
     """Judge the one record in a folder by the evidence in it.
 
@@ -49,26 +53,32 @@ def verify(
         track: name of the track to judge it by; the record's own unless given.
         target: loss that the mean must be below, nats per token; the record's unless given.
         alpha: significance level; the record's unless given.
+        baseline: folder of the record to compare with; the one that record.toml names unless
+            given.
+        config: the speedcheck.toml with the project's own tracks; looked for above the folder
+            unless given.
 
     Raises:
-        InputError: no record is there, more than one is, or it cannot be read.
+        InputError: no record is there, more than one is, or it cannot be read; the same for the
+            baseline and the configuration.
         UsageError: no such track, or a number out of its range.
     """
-    overrides = Overrides(track=track, target=target, alpha=alpha)
-    folders = find_records(Path(path))
-    if len(folders) > 1:
-        raise InputError(
-            f"holds {len(folders)} records",
-            where=str(path),
-            remedy="name one, such as " + str(folders[0]),
-        )
-    return verify_folder(folders[0], overrides)
+    overrides = Overrides(
+        track=track,
+        target=target,
+        alpha=alpha,
+        baseline=None if baseline is None else Path(baseline),
+        config=None if config is None else Path(config),
+    )
+    return verify_folder(one_record(Path(path), overrides.parser_for), overrides)
 
 
 def verify_folder(folder: Path, overrides: Overrides) -> Certificate:
     """Judge the record in `folder`, which is one of `find_records`."""
-    record = read_record(folder)
-    return judge(record, rule_for(record, overrides))
+    record = read_record(folder, overrides.parser_for)
+    rule = rule_for(record, overrides, load_config(folder, overrides.config))
+    baseline = read_baseline(record, rule, overrides.baseline, lambda *_: rule.track.parser())
+    return judge(record, rule, baseline)
 
 
 def certify(

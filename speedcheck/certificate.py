@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from speedcheck.stats import Estimate, Runtime
+from speedcheck.tracks import Direction
 
 SCHEMA = "speedcheck.certificate/1"
 
@@ -179,6 +180,8 @@ class Certificate:
         runtime: statistics of the counted times; None without a time.
         claims: figures that were claimed, recomputed.
         verdicts: the four verdicts.
+        direction: "greater" where the mean must be above the target; for reports, and no part of
+            the JSON schema.
     """
 
     record: str
@@ -191,6 +194,7 @@ class Certificate:
     runtime: Runtime | None
     claims: tuple[Claim, ...]
     verdicts: Verdicts
+    direction: Direction = "less"
     schema: str = field(default=SCHEMA, init=False)
 
     @property
@@ -201,6 +205,7 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Return the certificate as the JSON schema has it, `schema` first."""
         fields = asdict(self)
+        del fields["direction"]
         return {"schema": fields.pop("schema"), **fields}
 
     def to_json(self) -> str:

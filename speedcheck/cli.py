@@ -75,6 +75,18 @@ AlphaOption = Annotated[
     float | None,
     typer.Option("--alpha", help="Significance level.", parser=_number, metavar="A"),
 ]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option(help="Record folder to compare with.", metavar="FOLDER", show_default=False),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Tracks of your own.  [default: speedcheck.toml above the folder]",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -163,12 +175,16 @@ def verify(  # noqa: PLR0913 - one argument an option
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
+    baseline: BaselineOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Judge records by the logs in their folders."""
     from speedcheck.report.outputs import Outputs, write_outputs
+    from speedcheck.rule import Overrides
 
     outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
-    judged, unusable = _judge_all(folders, _overrides(track, target, alpha))
+    overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
+    judged, unusable = _judge_all(folders, overrides)
     write_outputs(outputs, judged)
     raise typer.Exit(UNUSABLE if unusable else _exit_code([c for _, c in judged]))
 
@@ -177,11 +193,14 @@ def verify(  # noqa: PLR0913 - one argument an option
 def table(
     folders: Folders,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    track: TrackOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Print the runs of records as one table, one row a run."""
     from speedcheck.report.table import format_csv, format_table
+    from speedcheck.rule import Overrides
 
-    judged, unusable = _judge_all(folders, _overrides(None, None, None))
+    judged, unusable = _judge_all(folders, Overrides(track=track, config=config))
     if judged:
         certificates = [certificate for _, certificate in judged]
         typer.echo((format_csv if csv else format_table)(certificates), nl=False)
@@ -210,12 +229,6 @@ def explain(
         typer.echo(findings_list(), nl=False)
 
 
-def _overrides(track: str | None, target: float | None, alpha: float | None) -> Overrides:
-    from speedcheck.rule import Overrides
-
-    return Overrides(track=track, target=target, alpha=alpha)
-
-
 def _judge_all(
     folders: list[Path], overrides: Overrides
 ) -> tuple[list[tuple[Path, Certificate]], bool]:
@@ -228,7 +241,7 @@ def _judge_all(
     problems: list[SpeedcheckError] = []
     for folder in folders:
         with _noted(problems):
-            found += find_records(folder)
+            found += find_records(folder, overrides.parser_for)
     for folder in found:
         with _noted(problems):
             judged.append((folder, verify_folder(folder, overrides)))

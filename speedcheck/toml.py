@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -13,18 +14,32 @@ from speedcheck.errors import InputError
 
 T = TypeVar("T")
 
+MAX_BYTES = 1 << 20
+
+# For a dotted key the parser takes time and memory with the square of its parts: one of 256 KiB
+# takes half a minute and 3 GB.
+MAX_DOTS = 100
+_BETWEEN_KEYS = re.compile(r"[,=\[\]{}\r\n]")
+
 
 class Table:
     """A TOML table that knows its place.
 
     Args:
         raw: the table as it was parsed.
-        where: the file, and the table's name inside it.
+        file: the file that it stands in.
+        names: the names that lead to it inside the file.
     """
 
-    def __init__(self, raw: Mapping[str, Any], where: str) -> None:
+    def __init__(self, raw: Mapping[str, Any], file: str, names: tuple[str, ...] = ()) -> None:
         self._raw = raw
-        self.where = where
+        self._file = file
+        self._names = names
+
+    @property
+    def where(self) -> str:
+        """Return the file, and the table's name inside it."""
+        return f"{self._file} [{'.'.join(self._names)}]" if self._names else self._file
 
     def get(self, key: str, read: Callable[[Any], T], expected: str) -> T | None:
         """Return `read(value)`, or None where the key is absent.
@@ -45,7 +60,7 @@ class Table:
     def table(self, key: str) -> Table | None:
         """Return the table called `key`, or None where it is absent."""
         raw = self.get(key, _mapping, "a table")
-        return None if raw is None else Table(raw, f"{self.where} [{key}]")
+        return None if raw is None else Table(raw, self._file, (*self._names, key))
 
     def tables(self) -> dict[str, Table]:
         """Return all tables inside this one by their names."""
@@ -61,19 +76,21 @@ class Table:
         for key in self._raw:
             if key not in names:
                 remedy = f"the keys are {', '.join(names)}"
-                raise InputError(
-                    f"{key!r} is no key of this table", where=self.where, remedy=remedy
-                )
+                shown = f"{key[:60]!r} is no key of this table"
+                raise InputError(shown, where=self.where, remedy=remedy)
 
 
 def read_table(path: Path) -> Table:
     """Read a TOML file.
 
     Raises:
-        InputError: the file cannot be read or is not TOML.
+        InputError: the file cannot be read, is not TOML, or is made to exhaust the parser.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1).decode()
+        _check_size(content)
+        raw = tomllib.loads(content)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
     except (ValueError, RecursionError) as error:
@@ -81,6 +98,14 @@ def read_table(path: Path) -> Table:
             f"is not TOML ({error})", where=str(path), remedy="correct the file"
         ) from error
     return Table(raw, str(path))
+
+
+def _check_size(content: str) -> None:
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES >> 10} KiB")
+    words = _BETWEEN_KEYS.split(content.replace(" ", "").replace("\t", ""))
+    if any(word.count(".") > MAX_DOTS for word in words):
+        raise ValueError(f"a key has more than {MAX_DOTS} dots")
 
 
 def text(value: Any) -> str:

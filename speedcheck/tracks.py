@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from speedcheck.errors import UsageError
-
-if TYPE_CHECKING:
-    from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs import Parser, parse_log
+from speedcheck.logs.foreign import ForeignParser
+from speedcheck.logs.pattern import LogPattern
 
 Direction = Literal["less", "greater"]
 Test = Literal["t", "known-sigma"]
@@ -57,6 +57,10 @@ class Track:
     def sign(self) -> int:
         """Return the factor that turns the measure into one that must be low."""
         return 1 if self.direction == "less" else -1
+
+    def parser(self) -> Parser:
+        """Return a parser of the track's logs, for the files of one record."""
+        return ForeignParser(self.log_pattern) if self.log_pattern else parse_log
 
 
 def alpha_of_margin(margin: float, sigma: float) -> float:

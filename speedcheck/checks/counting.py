@@ -117,7 +117,7 @@ def _judged(run: Run, reason: str) -> JudgedRun:
     return JudgedRun(
         log=run.log,
         run=run.index,
-        seed=run.header.seed if run.header else None,
+        seed=run.seed,
         # The last validation before a divergence is not the run's loss.
         val_loss=None if run.diverged else _finite(run.val_loss),
         train_time_ms=None if run.diverged else _finite(run.train_time_ms),

@@ -83,6 +83,28 @@ _LOSS = {
         "Check that the change really leaves the mathematics alone, and name the baseline that "
         "it is faster than.",
     ),
+    codes.LOSS_COMPARED: Explanation(
+        ("info",),
+        "The losses beside the baseline's: the difference of the means with its confidence "
+        "interval, Welch's test of whether they differ, and two one-sided tests of whether they "
+        "are equivalent.",
+        "Nothing: the verdict is that of the track's own test. To show that two losses are equal "
+        "takes more runs than to show that one is below the target.",
+    ),
+    codes.WORSE_LOSS: Explanation(
+        ("fail",),
+        "A systems record is excused from the loss test since it leaves the loss as it is. This "
+        "one makes it worse than the baseline's, by more than the margin of equivalence.",
+        "Find out what the change does to the training, or enter the record as one of the kind "
+        '"model".',
+    ),
+    codes.KNOWN_SIGMA: Explanation(
+        ("info",),
+        "The track takes the standard deviation of a loss as known, and so p is that of the "
+        "z-test. It passes when the distance of the mean to the target, times the square root of "
+        "the number of runs, reaches the track's margin.",
+        "Nothing: the message has the figures.",
+    ),
 }
 
 _SPEED = {
@@ -96,6 +118,35 @@ _SPEED = {
         "The times were compared with nothing: they depend on the machine, and say by themselves "
         "neither faster nor slower.",
         "Name the record to compare with, as baseline in record.toml or as an option.",
+    ),
+    codes.SPEED_COMPARED: Explanation(
+        ("info",),
+        "The times, or on a track that counts steps the steps, beside the baseline's. Runs that "
+        "were made in turn on one machine are compared in pairs, others by Welch's test.",
+        "Nothing: what the figures show is said by the other findings.",
+    ),
+    codes.SLOWER: Explanation(
+        ("fail",),
+        "The record is slower than its baseline, and not by chance; or it takes more steps.",
+        "Compare with the right baseline, or find out what costs the time.",
+    ),
+    codes.NOT_FASTER: Explanation(
+        ("fail", "unknown"),
+        "The runs do not show that the record is faster than its baseline. A systems record, "
+        "which claims nothing else, fails; for another the question stays open.",
+        "Time more runs of both, in turn on one machine: pairs show small gains best.",
+    ),
+    codes.NOT_COMPARABLE: Explanation(
+        ("unknown",),
+        "The times of the two records were made on different hardware or on different machines, "
+        "or it is not known on which. Nodes of one kind differ by more than a record gains.",
+        "Time both programs on one machine, and name that run of the baseline.",
+    ),
+    codes.WEAK_BASELINE: Explanation(
+        ("unknown", "info"),
+        "The baseline misses the target of the track itself. To be faster than a program that "
+        "does not learn enough shows nothing for a systems record.",
+        "Name a baseline that is a record of this track.",
     ),
 }
 
@@ -144,7 +195,8 @@ _PROVENANCE = {
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
         ("fail", "unknown"),
-        "Losses are claimed for which no log is there. A figure without its log is no evidence.",
+        "Losses are claimed for which no log is there. A figure without its log is no evidence, "
+        "and logs that are a part of the runs may be the better part.",
         "Submit one log for each claimed loss.",
     ),
     codes.INCOMPLETE_LOG: Explanation(
@@ -236,9 +288,9 @@ _PROVENANCE = {
     ),
     codes.CLAIMS_NOT_READ: Explanation(
         ("unknown",),
-        "A document of the folder was not compared with the logs, so its figures are neither "
+        "A document could not be read or is too large, so its figures are neither "
         "confirmed nor refuted.",
-        "Compare its figures with the recomputed ones yourself.",
+        "Compare its figures with the recomputed ones yourself, or shorten it.",
     ),
     codes.UNPLANNED_RUN: Explanation(
         ("fail",),
@@ -251,6 +303,12 @@ _PROVENANCE = {
         "The bundled trainer wrote these logs, and no ledger says which runs there were, so "
         "nobody can tell whether some were left out.",
         "Let `speedcheck run` make the record, and submit its whole folder.",
+    ),
+    codes.UNLISTED_LOG: Explanation(
+        ("warn",),
+        "A README or statistics.md lists the losses of the record's runs and leaves out a run that "
+        "counts, so its figures may be those of the better runs. The record is judged by all.",
+        "Add the run to the list and compute the figures again, or say what the log is of.",
     ),
 }
 

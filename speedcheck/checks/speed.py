@@ -1,10 +1,17 @@
-"""How fast is it? Runtime statistics of the counted runs."""
+"""How fast is it? Times, or steps, of the counted runs, and against the baseline's."""
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.certificate import Finding, JudgedRun, Severity
 from speedcheck.checks import codes
+from speedcheck.checks.comparison import (
+    Baseline,
+    compare_times,
+    interval,
+    why_not_comparable,
+)
 from speedcheck.checks.counting import Evidence
+from speedcheck.rule import Rule
 from speedcheck.stats import Runtime, runtime_stats
 
 
@@ -14,11 +21,96 @@ def runtime_statistics(counted: tuple[JudgedRun, ...]) -> Runtime | None:
     return runtime_stats(times) if times else None
 
 
-def check_speed(evidence: Evidence, runtime: Runtime | None) -> tuple[Finding, ...]:
-    """Judge the times: unknown while there is nothing to compare them with."""
-    if runtime is None:
+def check_speed(
+    evidence: Evidence, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
+) -> tuple[Finding, ...]:
+    """Judge the times against the baseline's, or the steps where the track counts those.
+
+    Unknown while there is nothing to compare them with.
+    """
+    by_steps = rule.track.cost == "steps"
+    if runtime is None and not by_steps:
         return (Finding(codes.NO_TIMES, "unknown", "no counted run says how long it took"),)
-    plan = evidence.record.plan
-    named = f": {plan.baseline!r} is not compared by this version" if plan and plan.baseline else ""
-    message = f"no baseline record was compared{named}; the times stand for themselves"
-    return (Finding(codes.NO_BASELINE, "unknown", message),)
+    if baseline is None:
+        what = "steps" if by_steps else "times"
+        message = f"no baseline record was compared; the {what} stand for themselves"
+        return (Finding(codes.NO_BASELINE, "unknown", message),)
+    compared = _steps(evidence, baseline) if by_steps else _times(evidence, rule, baseline)
+    return (*_weak_baseline(evidence, baseline), *compared)
+
+
+def _weak_baseline(evidence: Evidence, baseline: Baseline) -> list[Finding]:
+    """Say that the baseline misses the target: to be faster than such a record is no feat."""
+    if baseline.passes:
+        return []
+    severity: Severity = "unknown" if evidence.record.is_systems else "info"
+    message = "the losses of the baseline itself do not pass by this rule"
+    return [Finding(codes.WEAK_BASELINE, severity, message, where=baseline.name)]
+
+
+def _times(evidence: Evidence, rule: Rule, baseline: Baseline) -> list[Finding]:
+    theirs = runtime_statistics(tuple(run for run in baseline.evidence.judged if run.counted))
+    if theirs is None:
+        return [_not_comparable("the baseline does not say how long its runs took", baseline)]
+    reason = why_not_comparable(evidence, baseline.evidence)
+    difference, test = compare_times(evidence, baseline.evidence)
+    figures = (
+        f"mean time {difference.mean_a or 0.0:.3f} s (n = {difference.n_a}) against "
+        f"{difference.mean_b or 0.0:.3f} s (n = {difference.n_b})"
+    )
+    if reason:
+        return [_not_comparable(f"{reason}: {figures}", baseline)]
+    faster, slower = difference.p_below(), difference.p_above()
+    if faster is None or slower is None:
+        compared = _compared(f"{figures}: no test, too few different times", baseline)
+        return [compared, _not_shown(evidence, "no test is defined for these times", baseline)]
+    compared = _compared(
+        f"{figures}: {interval(difference, '+.3f')} s, {test} p = {faster:.2g} (faster)", baseline
+    )
+    if faster < rule.alpha:
+        return [compared]
+    if slower < rule.alpha:
+        message = f"it takes {difference.difference or 0.0:.3f} s longer (p = {slower:.2g})"
+        return [compared, Finding(codes.SLOWER, "fail", message, where=baseline.name)]
+    message = f"p = {faster:.2g} is not below {rule.alpha:g}"
+    return [compared, _not_shown(evidence, message, baseline)]
+
+
+def _steps(evidence: Evidence, baseline: Baseline) -> list[Finding]:
+    """Compare the numbers of steps, which are equal in all runs of a sound record."""
+    ours, theirs = _final_steps(evidence), _final_steps(baseline.evidence)
+    if not ours or not theirs:
+        return [_not_comparable("not both records say how many steps they took", baseline)]
+    compared = _compared(f"{_span(ours)} steps against {_span(theirs)}", baseline)
+    if max(ours) < min(theirs):
+        return [compared]
+    if min(ours) > max(theirs):
+        message = f"it takes {min(ours) - max(theirs)} steps more"
+        return [compared, Finding(codes.SLOWER, "fail", message, where=baseline.name)]
+    return [compared, _not_shown(evidence, "it does not take fewer steps", baseline)]
+
+
+def _final_steps(evidence: Evidence) -> list[int]:
+    counted = [run.final_step for run in evidence.judged if run.counted]
+    known = [step for step in counted if step is not None]
+    return known if len(known) == len(counted) else []
+
+
+def _span(steps: list[int]) -> str:
+    low, high = min(steps), max(steps)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _compared(message: str, baseline: Baseline) -> Finding:
+    return Finding(codes.SPEED_COMPARED, "info", message, where=baseline.name)
+
+
+def _not_comparable(reason: str, baseline: Baseline) -> Finding:
+    message = f"not comparable: {reason}"
+    return Finding(codes.NOT_COMPARABLE, "unknown", message, where=baseline.name)
+
+
+def _not_shown(evidence: Evidence, reason: str, baseline: Baseline) -> Finding:
+    severity: Severity = "fail" if evidence.record.is_systems else "unknown"
+    message = f"not shown to be faster than the baseline: {reason}"
+    return Finding(codes.NOT_FASTER, severity, message, where=baseline.name)

@@ -16,12 +16,13 @@ from speedcheck.logs.model import (
     Run,
     Validation,
 )
-from speedcheck.logs.parse import parse_log, program_text, read_log
+from speedcheck.logs.parse import Parser, parse_log, program_text, read_log
 
 __all__ = [
     "Environment",
     "Header",
     "LogFile",
+    "Parser",
     "Problem",
     "Run",
     "StepLine",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LogFormat = Literal["modded", "llmc"]
-"""`step:125/1393 val_loss:4.4043 train_time:14281ms`, or llm.c's `s:9536 tel:3.2760`."""
+LogFormat = Literal["modded", "llmc", "foreign"]
+"""`step:125/1393 val_loss:4.4043 train_time:14281ms`, llm.c's `s:9536 tel:3.2760`, or what a
+track's own pattern reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class Run:
         stopped: the trainer's reason for stopping early.
         peak_memory_mib: peak of the allocated GPU memory, in MiB.
         step_repeats: validation lines printed again and left out of `validations`.
+        printed_seed: seed that a line of a foreign log gives.
     """
 
     log: str
@@ -148,6 +150,12 @@ class Run:
     stopped: str | None
     peak_memory_mib: int | None
     step_repeats: int
+    printed_seed: int | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the run."""
+        return self.header.seed if self.header else self.printed_seed
 
     @property
     def final(self) -> Validation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from speedcheck.errors import InputError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from speedcheck.logs.model import Run
     from speedcheck.logs.text import Text
+
+Parser = Callable[[bytes, str], LogFile]
+"""Reads the bytes of a file under a name, whatever they are."""
 
 MAX_BYTES = 64 << 20
 """The longest published log has 0.8 MB; a larger file than 64 MiB would only fill the memory."""
@@ -46,8 +50,13 @@ def parse_log(data: bytes, name: str) -> LogFile:
     return LogFile(name, sha256, len(data), tuple(runs), problems.all())
 
 
-def read_log(path: Path, root: Path) -> LogFile:
+def read_log(path: Path, root: Path, parse: Parser = parse_log) -> LogFile:
     """Read one file of a folder; it is named by its path below the folder.
+
+    Args:
+        path: the file.
+        root: the folder.
+        parse: what reads its bytes.
 
     Raises:
         InputError: the file cannot be read, or is no regular file.
@@ -63,7 +72,7 @@ def read_log(path: Path, root: Path) -> LogFile:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(error.strerror or str(error), where=str(path)) from error
-    return parse_log(data, name)
+    return parse(data, name)
 
 
 def program_text(data: bytes, run: Run) -> str:

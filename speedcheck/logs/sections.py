@@ -52,7 +52,7 @@ class Section:
 
 def find_sections(data: bytes, problems: Problems) -> list[Section]:
     """The sections of a log, in order; empty when its only program is never closed."""
-    stretches = _outside_programs(data)
+    stretches = outside_programs(data)
     last_end = stretches[-1][1]
     if last_end < len(data):
         problems.add(last_end, "a program begins here and no separator ends it: not read further")
@@ -70,7 +70,7 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
     return sections
 
 
-def _outside_programs(data: bytes) -> list[tuple[int, int]]:
+def outside_programs(data: bytes) -> list[tuple[int, int]]:
     """Stretches from the line end behind a program (or 0) to that before the next one."""
     stretches: list[tuple[int, int]] = []
     start = 0

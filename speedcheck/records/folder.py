@@ -11,12 +11,12 @@ link is followed: submissions come from strangers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.errors import InputError
-from speedcheck.logs import LogFile, read_log
+from speedcheck.logs import LogFile, Parser, parse_log, read_log
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
 
@@ -31,6 +31,13 @@ _DOCUMENTS = {".md", ".markdown", ".rst", ".png", ".jpg", ".jpeg", ".svg", ".gif
 # A published log has at most 1 MB; a file of this size is no log and would fill the memory.
 MAX_FILE_BYTES = 64 * 2**20
 MAX_FILES = 10_000
+
+# The parser of the logs in a folder with this plan: a track may have a log format of its own.
+ParserFor = Callable[[Path, Plan | None], Parser]
+
+
+def _built_in(folder: Path, plan: Plan | None) -> Parser:  # noqa: ARG001 - it is a ParserFor
+    return parse_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,18 @@ class Record:
     documents: tuple[str, ...]
     refused: tuple[Refused, ...]
 
+    @property
+    def is_systems(self) -> bool:
+        """Return whether it is a pure speed change, which is excused from the loss test."""
+        return self.plan is not None and self.plan.kind == "systems"
 
-def find_records(path: Path) -> tuple[Path, ...]:
+
+def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, ...]:
     """Return the record folders at or below `path`, in the order of their paths.
+
+    Args:
+        path: the folder.
+        parser_for: gives the parser of a folder's logs.
 
     Raises:
         InputError: `path` is no folder, or no record is in it.
@@ -74,7 +90,7 @@ def find_records(path: Path) -> tuple[Path, ...]:
         problem = "is a file" if path.exists() else "does not exist"
         remedy = "name the folder that holds the logs"
         raise InputError(f"the record folder {problem}", where=str(path), remedy=remedy)
-    found = tuple(folder for folder in _folders(path) if _is_record(folder))
+    found = tuple(folder for folder in _folders(path) if _is_record(folder, parser_for))
     if not found:
         raise InputError(
             f"holds no log and no {PLAN_NAME}",
@@ -84,14 +100,19 @@ def find_records(path: Path) -> tuple[Path, ...]:
     return found
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
     """Read the record in the folder `path`, without its subfolders other than `logs/`.
+
+    Args:
+        path: the folder.
+        parser_for: gives the parser of a folder's logs.
 
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
     plan = read_plan(path / PLAN_NAME) if _holds(path, PLAN_NAME) else None
     ledger = parse_ledger(_read(path / LEDGER_NAME)) if _holds(path, LEDGER_NAME) else None
+    parse = parser_for(path, plan)
     logs: list[LogFile] = []
     refused: list[Refused] = []
     for file in _candidates(path):
@@ -99,7 +120,7 @@ def read_record(path: Path) -> Record:
         if reason:
             refused.append(Refused(file.relative_to(path).as_posix(), reason))
             continue
-        log = read_log(file, path)
+        log = read_log(file, path, parse)
         # A run can be hidden from `ls`, not from us; what else is hidden is nobody's log.
         if log.runs or not file.name.startswith("."):
             logs.append(log)
@@ -133,9 +154,12 @@ def _folders(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _is_record(folder: Path) -> bool:
-    return (folder / PLAN_NAME).is_file() or any(
-        not _refusal(file) and read_log(file, folder).runs for file in _candidates(folder)
+def _is_record(folder: Path, parser_for: ParserFor) -> bool:
+    if (folder / PLAN_NAME).is_file():
+        return True
+    parse = parser_for(folder, None)
+    return any(
+        not _refusal(file) and read_log(file, folder, parse).runs for file in _candidates(folder)
     )
 
 

@@ -53,11 +53,11 @@ def readme(certificate: Certificate, record: Record, command: str) -> str:
 def shell_line(certificate: Certificate) -> str | None:
     """Return the shell line that recomputes the loss evidence in the record's folder.
 
-    None where no such line can be: the counted runs end at different steps, or the test is not
-    defined for their losses.
+    None where no such line can be: the counted runs end at different steps, the test is not
+    defined for their losses, or the track's test is another one.
     """
     last = {steps(run) for run in certificate.counted if run.complete}
-    if len(last) != 1 or certificate.loss.p_value is None:
+    if len(last) != 1 or certificate.loss.t is None or certificate.direction != "less":
         return None
     return _SHELL_LINE.format(last=last.pop(), target=certificate.target)
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from speedcheck.certificate import Certificate, Status
 from speedcheck.report.text import (
     ABSENT,
+    against,
     headline,
     inert,
     number,
@@ -35,7 +36,13 @@ def print_certificate(console: Console, certificate: Certificate) -> None:
     """Print runs, statistics, claims, verdicts and, last, the judgement."""
     with console.capture() as shown:
         console.print(_title(certificate))
-        for part in (_runs(certificate), _statistics(certificate), _claims(certificate)):
+        parts = (
+            _runs(certificate),
+            _statistics(certificate),
+            _against(certificate),
+            _claims(certificate),
+        )
+        for part in parts:
             if part is not None:
                 console.print(Padding(part, (0, 0, 0, 1)))
                 console.print()
@@ -94,6 +101,14 @@ def _statistics(certificate: Certificate) -> RenderableType:
     return grid
 
 
+def _against(certificate: Certificate) -> RenderableType | None:
+    findings = against(certificate)
+    if not findings:
+        return None
+    title = (f"against {printable(findings[0].where)}", "bold")
+    return Text.assemble(title, *(f"\n{printable(f.message)}" for f in findings))
+
+
 def _claims(certificate: Certificate) -> RenderableType | None:
     if not certificate.claims:
         return None
@@ -109,6 +124,7 @@ def _claims(certificate: Certificate) -> RenderableType | None:
 
 
 def _verdicts(certificate: Certificate) -> RenderableType:
+    shown_above = against(certificate)
     grid = Table.grid(padding=(0, 2))
     for name, verdict in certificate.verdicts.by_question().items():
         findings = [
@@ -118,6 +134,7 @@ def _verdicts(certificate: Certificate) -> RenderableType:
                 (f" ({printable(finding.where)})" if finding.where else "", "dim"),
             )
             for finding in verdict.findings
+            if finding not in shown_above
         ]
         status = Text(verdict.status, style=_COLOURS[verdict.status])
         grid.add_row(name, status, Group(*findings) if findings else "")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from speedcheck.checks import codes
+
 if TYPE_CHECKING:
-    from speedcheck.certificate import Certificate, JudgedRun
+    from speedcheck.certificate import Certificate, Finding, JudgedRun
     from speedcheck.stats import Estimate
 
 # What stands for a figure that does not exist.
@@ -72,8 +74,11 @@ def statistics(certificate: Certificate) -> list[tuple[str, str]]:
         sd = "" if loss.std is None else f", sd {loss.std:.6g} (n - 1)"
         rows.append(("", f"mean {loss.mean:.10g}{sd}"))
     if loss.t is not None:
-        rows.append(("t-test", f"t = {loss.t:.4f}, df = {loss.df}, one-sided, less"))
-    rows.append(("" if loss.t is not None else "t-test", f"p = {p_value(loss.p_value)}"))
+        side = certificate.direction
+        rows.append(("t-test", f"t = {loss.t:.4f}, df = {loss.df}, one-sided, {side}"))
+    # Only the z-test of a known sigma has a p without t.
+    test = "t-test" if loss.p_value is None else "z-test"
+    rows.append(("" if loss.t is not None else test, f"p = {p_value(loss.p_value)}"))
     if loss.bayes_mean and loss.bayes_std:
         level = f"Bayes {loss.bayes_mean.level:.0%}"
         rows.append((level, f"mean {interval(loss.bayes_mean)}"))
@@ -88,21 +93,27 @@ def statistics(certificate: Certificate) -> list[tuple[str, str]]:
 
 def rule(certificate: Certificate) -> str:
     """Return what the record must show."""
-    return f"mean loss < {certificate.target:g} at p < {certificate.alpha:g}"
+    sign = "<" if certificate.direction == "less" else ">"
+    return f"mean loss {sign} {certificate.target:g} at p < {certificate.alpha:.4g}"
+
+
+def against(certificate: Certificate) -> tuple[Finding, ...]:
+    """Return the findings that hold the figures beside the baseline's; `where` is its folder."""
+    compared = (codes.LOSS_COMPARED, codes.SPEED_COMPARED)
+    return tuple(f for f in certificate.verdicts.findings() if f.code in compared)
 
 
 def headline(certificate: Certificate) -> str:
     """Return the judgement in one sentence."""
     loss, n = certificate.loss, certificate.loss.n
     runs = f"{n} run" if n == 1 else f"{n} runs"
-    if certificate.certified:
-        shown = (
-            f"mean loss {number(loss.mean, '.6g')} is below {certificate.target:g}"
-            if certificate.verdicts.loss.status in ("pass", "warn")
-            else "a faster system at an unchanged loss"
-        )
-        return f"CERTIFIED: {shown} (p = {number(loss.p_value, '.2g')}, {runs})"
     verdicts = certificate.verdicts
+    if certificate.certified:
+        if any(finding.code == codes.LOSS_EXCUSED for finding in verdicts.loss.findings):
+            return f"CERTIFIED: faster than the baseline; the loss test is excused ({runs})"
+        side = "below" if certificate.direction == "less" else "above"
+        shown = f"mean loss {number(loss.mean, '.6g')} is {side} {certificate.target:g}"
+        return f"CERTIFIED: {shown} (p = {number(loss.p_value, '.2g')}, {runs})"
     blocking = next(
         (
             finding

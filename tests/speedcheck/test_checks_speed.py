@@ -27,12 +27,6 @@ def test_speed_without_a_baseline_is_unknown_and_never_passed(build, findings_of
     assert verify(folder).verdicts.speed.status == "unknown"
 
 
-def test_a_named_baseline_that_was_not_compared_is_said(build, findings_of):
-    folder = build.record(plan={"baseline": "../sub-3"})
-    (finding,) = findings_of(folder)["S002 no-baseline"]
-    assert "'../sub-3' is not compared by this version" in finding.message
-
-
 def test_logs_without_times_leave_the_speed_unknown(build, findings_of):
     folder = build.folder({"main.log": "s:0 tel:11.0\ns:9536 tel:3.2760\n"})
     assert findings_of(folder)["S001 no-times"][0].severity == "unknown"

@@ -64,7 +64,7 @@ WRONG_CALLS = [
     (("verify", "RECORD", "--alpha"), "Option '--alpha' requires an argument"),
     (("verify", "RECORD", "--target", "nan"), "the target is nan; give a finite loss"),
     (("verify", "RECORD", "--target", "-inf"), "the target is -inf; give a finite loss"),
-    (("verify", "RECORD", "--track", "nope"), "choose one of: gpt2-small, gpt2-medium, tiny"),
+    (("verify", "RECORD", "--track", "nope"), "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny"),
     (("verify", "RECORD", "--csv"), "No such option: --csv"),
     (("table", "RECORD", "--json"), "No such option: --json"),
     (("certify", "RECORD"), "No such command 'certify'"),
@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_used_hides_none_of_the_others(build, cli):
 
 def test_a_bug_is_one_line_that_asks_for_a_report(build, cli, monkeypatch):
     monkeypatch.delenv("SPEEDCHECK_DEBUG", raising=False)
-    monkeypatch.setattr("speedcheck.api.judge", lambda record, rule: 1 / 0)
+    monkeypatch.setattr("speedcheck.api.judge", lambda *arguments: 1 / 0)
     result = cli("verify", build.record())
     assert result.code == 2
     assert result.err.startswith("speedcheck: error: internal error (ZeroDivisionError: ")
@@ -114,7 +114,7 @@ def test_a_bug_is_one_line_that_asks_for_a_report(build, cli, monkeypatch):
 
 
 def test_ctrl_c_exits_with_130_and_without_a_traceback(build, cli, monkeypatch):
-    def interrupt(record, rule):
+    def interrupt(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("speedcheck.api.judge", interrupt)
@@ -127,7 +127,7 @@ def test_a_folder_that_may_not_be_read_is_one_line(build, cli, monkeypatch):
     folder = build.record()
     denied = PermissionError(13, "Permission denied", str(folder / "logs"))
 
-    def refuse(path):
+    def refuse(*arguments):
         raise denied
 
     monkeypatch.setattr("speedcheck.api.read_record", refuse)
@@ -149,7 +149,7 @@ def test_version_and_help_exit_with_0(cli):
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("verify", ["--json", "--track", "--target", "--alpha"]),
+        ("verify", ["--json", "--track", "--target", "--alpha", "--baseline", "--config"]),
         ("table", ["--csv"]),
         ("run", ["--recipe", "--seeds", "--out", "--resume", "--jobs", "--data-dir"]),
     ],

@@ -149,25 +149,19 @@ def test_a_wrong_published_figure_is_named_with_its_table_and_key(build, key, va
     assert caught.value.what.startswith(f"{key} is ")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"name = ",
-        b"name",
-        b"\xff\xfe",
-        b"a = 1\na = 2",
-        b"a = " + b"[" * 50_000,
-        b"a = " + b"9" * 5000,
-    ],
-    ids=[
-        "no value",
-        "no equals sign",
-        "no UTF-8",
-        "a key twice",
-        "nested too deeply",
-        "a huge number",
-    ],
-)
+NOT_TOML = {
+    "no value": b"name = ",
+    "no equals sign": b"name",
+    "no UTF-8": b"\xff\xfe",
+    "a key twice": b"a = 1\na = 2",
+    "nested too deeply": b"a = " + b"[" * 50_000,
+    "a huge number": b"a = " + b"9" * 5000,
+    "a huge file": b"#" * (2**20 + 1),
+    "a key of many parts": b" a ." * 10_000 + b"a = 1",
+}
+
+
+@pytest.mark.parametrize("content", NOT_TOML.values(), ids=NOT_TOML)
 def test_a_file_that_is_not_toml_is_said_in_one_line(build, cli, content):
     folder = build.folder({"record.toml": content})
     result = cli("verify", folder)
@@ -191,5 +185,5 @@ def test_an_unknown_track_is_named_with_those_that_are_known(build, cli, publish
     assert result.code == 2
     assert result.err == (
         f"speedcheck: error: {folder / 'record.toml'}: track: no track is called 'gpt2-smal'; "
-        "choose one of: gpt2-small, gpt2-medium, tiny\n"
+        "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny\n"
     )

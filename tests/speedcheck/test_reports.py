@@ -115,7 +115,7 @@ def test_names_of_strangers_are_shown_as_text(build, cli, published_log_text):
 
 def test_texts_of_a_strangers_plan_ledger_and_log_are_shown_as_text(build, cli, ledger_bytes):
     hostile = HOSTILE.encode().decode()
-    folder = build.record(plan={"name": hostile, "baseline": hostile, "recipe": hostile})
+    folder = build.record(plan={"name": hostile, "recipe": hostile})
     failed = {"event": "failed", "seed": 8, "reason": hostile + "\ud800"}
     (folder / "ledger.jsonl").write_bytes(ledger_bytes([{"event": "planned", "seed": 8}, failed]))
     log = folder / "logs" / "seed-000.txt"

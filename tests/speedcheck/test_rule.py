@@ -7,10 +7,11 @@ import math
 import pytest
 
 from speedcheck.api import verify
+from speedcheck.config import Config
 from speedcheck.errors import UsageError
 from speedcheck.records.folder import read_record
 from speedcheck.rule import Overrides, rule_for
-from speedcheck.tracks import GPT2_MEDIUM, GPT2_SMALL, TINY
+from speedcheck.tracks import GPT2_MEDIUM, GPT2_SMALL, TINY, TRACKS
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def rule_of(build):
 
     def rule(plan, **overrides):
         record = read_record(build.record(plan={"track": None} | plan))
-        found = rule_for(record, Overrides(**overrides))
+        found = rule_for(record, Overrides(**overrides), Config(TRACKS))
         return found.track, found.target, found.alpha
 
     return rule
@@ -48,7 +49,8 @@ def test_the_caller_goes_before_the_record_and_the_record_before_its_track(
 
 
 def test_published_logs_without_a_plan_enter_gpt2_small(build):
-    assert rule_for(read_record(build.published()), Overrides()).track is GPT2_SMALL
+    record = read_record(build.published())
+    assert rule_for(record, Overrides(), Config(TRACKS)).track is GPT2_SMALL
 
 
 @pytest.mark.parametrize("lenient", [{"target": TINY.target + 1}, {"alpha": 0.5}])
@@ -88,6 +90,6 @@ def test_a_record_may_be_stricter_than_its_track(build, losses):
         ({"track": "nope"}, "no track is called 'nope'; choose one of: gpt2-small, gpt2-medium"),
     ],
 )
-def test_a_number_out_of_range_or_an_unknown_track_is_refused(overrides, complaint):
+def test_a_number_out_of_range_or_an_unknown_track_is_refused(build, overrides, complaint):
     with pytest.raises(UsageError, match=complaint):
-        Overrides(**overrides)
+        verify(build.record(), **overrides)

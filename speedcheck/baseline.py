@@ -1,0 +1,83 @@
+"""The baseline of a record: where it is, and what its evidence shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speedcheck.certificate import Verdict
+from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.counting import weigh
+from speedcheck.checks.loss import check_loss, counted_statistics
+from speedcheck.config import project_root
+from speedcheck.errors import InputError
+from speedcheck.records.folder import ParserFor, Record, find_records, read_record
+from speedcheck.records.plan import PLAN_NAME
+from speedcheck.rule import Rule
+
+
+def read_baseline(
+    record: Record, rule: Rule, named: Path | None, parser_for: ParserFor
+) -> Baseline | None:
+    """Read the record that `record` is to be compared with, and judge its losses by `rule`.
+
+    Args:
+        record: the record that is judged.
+        rule: its rule.
+        named: the baseline's folder as the caller names it; the plan's unless given.
+        parser_for: gives the parser of a folder's logs.
+
+    Returns:
+        The baseline; None where neither the caller nor record.toml names one.
+
+    Raises:
+        InputError: the folder is missing, holds no record or several, or is one that record.toml
+            may not name.
+    """
+    planned = record.plan.baseline if record.plan else None
+    if named is None and planned is None:
+        return None
+    folder = named if named is not None else _planned_folder(record, planned or "")
+    try:
+        evidence = weigh(read_record(one_record(folder, parser_for), parser_for))
+    except InputError as error:
+        what = f"the baseline cannot be used: {error.what}"
+        raise InputError(what, where=error.where, remedy=error.remedy) from None
+    findings = check_loss(evidence, counted_statistics(evidence, rule), rule)
+    passes = Verdict.of(findings).status in ("pass", "warn")
+    return Baseline(str(named or planned), evidence, passes)
+
+
+def one_record(path: Path, parser_for: ParserFor) -> Path:
+    """Return the one record folder at or below `path`.
+
+    Raises:
+        InputError: no record is there, or more than one is.
+    """
+    folders = find_records(path, parser_for)
+    if len(folders) > 1:
+        raise InputError(
+            f"holds {len(folders)} records",
+            where=str(path),
+            remedy="name one, such as " + str(folders[0]),
+        )
+    return folders[0]
+
+
+def _planned_folder(record: Record, planned: str) -> Path:
+    """Return the folder that record.toml names, inside the project that the record is part of.
+
+    A stranger wrote it, and it must not lead to other folders of the machine.
+    """
+    folder = record.path / planned
+    project = project_root(record.path) or record.path.resolve().parent
+    try:
+        inside = folder.resolve().is_relative_to(project)
+    except (OSError, RuntimeError, ValueError):
+        inside = False
+    if not inside:
+        raise InputError(
+            f"baseline is {planned!r}, which is no folder in {project}",
+            where=str(record.path / PLAN_NAME),
+            remedy="name one beside the record, or give --baseline",
+        )
+    return folder

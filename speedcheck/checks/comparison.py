@@ -1,0 +1,172 @@
+"""A record beside its baseline: what of the two can be compared, and how the losses differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.checks import codes
+from speedcheck.checks.counting import Evidence
+from speedcheck.logs import Run
+from speedcheck.rule import Rule
+from speedcheck.stats import EQUIVALENCE_MARGIN, Difference, equivalence_p, paired, welch
+
+_CPU = "the CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The record to compare with.
+
+    Attributes:
+        name: its folder as the caller or record.toml names it.
+        evidence: its runs, weighed.
+        passes: whether its losses pass by the rule of the record that is judged.
+    """
+
+    name: str
+    evidence: Evidence
+    passes: bool
+
+
+def compare_losses(
+    evidence: Evidence, rule: Rule, baseline: Baseline | None
+) -> tuple[Finding, ...]:
+    """Say how the losses differ from the baseline's; a systems record must not make them worse."""
+    if baseline is None:
+        return ()
+    difference = welch(_losses(evidence), _losses(baseline.evidence))
+    findings = [
+        Finding(codes.LOSS_COMPARED, "info", describe_loss(difference, rule), where=baseline.name)
+    ]
+    sign = rule.track.sign
+    worse = difference.p_above if sign > 0 else difference.p_below
+    p = worse(sign * EQUIVALENCE_MARGIN)
+    if evidence.record.is_systems and p is not None and p < rule.alpha:
+        message = (
+            f"a systems record leaves the loss as it is, and this one is worse by more than "
+            f"{EQUIVALENCE_MARGIN:g} (p = {p:.2g})"
+        )
+        findings.append(Finding(codes.WORSE_LOSS, "fail", message, where=baseline.name))
+    return tuple(findings)
+
+
+def describe_loss(difference: Difference, rule: Rule) -> str:
+    """Return the comparison of two sets of losses in words."""
+    p_equal = equivalence_p(difference)
+    if difference.mean_a is None or difference.mean_b is None or difference.difference is None:
+        return "the losses cannot be compared: not both records have a mean"
+    means = (
+        f"mean loss {difference.mean_a:.6g} (n = {difference.n_a}) against "
+        f"{difference.mean_b:.6g} (n = {difference.n_b})"
+    )
+    if p_equal is None:
+        return f"{means}: too few different losses for a test"
+    shown = "shown" if p_equal < rule.alpha else "not shown"
+    return (
+        f"{means}: {interval(difference, '+.5f')}, Welch p = {two_sided(difference):.2g}; "
+        f"equivalent within {EQUIVALENCE_MARGIN:g}: {shown} (TOST p = {p_equal:.2g})"
+    )
+
+
+def interval(difference: Difference, spec: str) -> str:
+    """Return a difference and its confidence interval in words."""
+    low, high = difference.low or 0.0, difference.high or 0.0
+    return (
+        f"{difference.difference or 0.0:{spec}} "
+        f"({difference.level:.0%} interval {low:{spec}} to {high:{spec}})"
+    )
+
+
+def two_sided(difference: Difference) -> float:
+    """Return the two-sided p of "the means differ", for a difference with a test."""
+    return min(1.0, 2 * min(difference.p_below() or 0.0, difference.p_above() or 0.0))
+
+
+def compare_times(ours: Evidence, theirs: Evidence) -> tuple[Difference, str]:
+    """Compare the times of the counted runs, in seconds, and name the test.
+
+    Runs that were made in turn on one machine, A, B, A, B, are compared in pairs.
+    """
+    turns = _turns(ours, theirs)
+    if turns is not None:
+        return paired(*turns), "paired"
+    return welch(_seconds(ours), _seconds(theirs)), "Welch"
+
+
+def why_not_comparable(ours: Evidence, theirs: Evidence) -> str:
+    """Return why times of the two cannot be compared; "" where they were made on equal hardware.
+
+    Times of different machines differ by more than a record gains, whatever their GPUs are
+    called. Published logs do not name the machine: there, equal GPUs must do.
+    """
+    hardware = [{_hardware(run) for run, _ in side.counted()} for side in (ours, theirs)]
+    for name, found in zip(("the record", "the baseline"), hardware, strict=True):
+        if len(found) > 1:
+            return f"the runs of {name} come from {len(found)} kinds of hardware"
+        if not found or None in found:
+            return f"{name} does not say what it ran on"
+    (mine,), (other,) = hardware
+    if mine != other:
+        return f"it ran on {mine}, the baseline on {other}"
+    hosts = {_host(run) for side in (ours, theirs) for run, _ in side.counted()}
+    if len(hosts - {None}) > 1:
+        return "the runs come from different machines"
+    if None in hosts and mine == _CPU:
+        return "not all logs name the machine, and processors differ"
+    return ""
+
+
+def _hardware(run: Run) -> str | None:
+    gpu, n_gpus = run.environment.gpu, run.environment.n_gpus
+    if n_gpus == 0:
+        return _CPU
+    return f"{n_gpus} x {gpu}" if gpu and n_gpus else None
+
+
+def _host(run: Run) -> str | None:
+    host = run.header.host if run.header else None
+    return f"{host['id']} {host.get('cpu')}" if host and host.get("id") else None
+
+
+def _losses(evidence: Evidence) -> list[float]:
+    counted = [run.val_loss for run in evidence.judged if run.counted]
+    return [float("nan") if loss is None else loss for loss in counted]
+
+
+def _seconds(evidence: Evidence) -> list[float]:
+    return [seconds for run in evidence.judged if (seconds := _time_s(run)) is not None]
+
+
+def _time_s(run: JudgedRun) -> float | None:
+    return run.train_time_ms / 1000 if run.counted and run.train_time_ms is not None else None
+
+
+def _turns(ours: Evidence, theirs: Evidence) -> tuple[list[float], list[float]] | None:
+    """Return the times of both sides in the order of the runs, if they were made in turn."""
+    starts = [
+        (_started(run), side, _time_s(judged))
+        for side, evidence in enumerate((ours, theirs))
+        for run, judged in evidence.counted()
+    ]
+    known = [(s, side, t) for s, side, t in starts if s is not None and t is not None]
+    if len(known) < len(starts) or len({s for s, _, _ in known}) < len(known):
+        return None
+    known.sort()
+    sides = [side for _, side, _ in known]
+    if len(sides) % 2 or any(side == after for side, after in pairwise(sides)):
+        return None
+    times = [[t for _, side, t in known if side == wanted] for wanted in (0, 1)]
+    return times[0], times[1]
+
+
+def _started(run: Run) -> datetime | None:
+    if run.header is None or run.header.started is None:
+        return None
+    try:
+        started = datetime.fromisoformat(run.header.started)
+    except ValueError:
+        return None
+    return started if started.tzinfo is not None else None
