@@ -1,0 +1,80 @@
+"""The data loader of a program: what reads the shards, told by its name, and what that uses."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Mapping
+
+from speedcheck.program.model import Program
+from speedcheck.program.normal import Atom, normal_form
+from speedcheck.program.scopes import Names
+from speedcheck.program.source import parse
+
+# Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
+# _load_data_shard, TokenStream, BOSFinder.
+_LOADER = re.compile(
+    r"data(?:generator|iterator|loader|preloader|reader|set|shard|stream)"
+    r"|(?:load|open|peek|read)\w{0,40}shard|shard(?:loader|reader|s?$)"
+    r"|batch(?:generator|iterator|loader)|tokenstream|bosfinder"
+)
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def data_loader_fingerprint(program: Program) -> str | None:
+    """Return a digest of the data loader's code; None where none is found.
+
+    Comments, layout, docstrings and the names of local variables do not change it.
+    """
+    definitions = loader_definitions(program)
+    if not definitions:
+        return None
+    return _sha256(*(f"{name} {digest}" for name, digest in sorted(definitions.items())))
+
+
+def loader_definitions(program: Program) -> Mapping[str, str]:
+    """Return digests of the functions and classes that load data, by their names.
+
+    Those are the top-level ones with a name such as DistributedDataLoader, and the top-level ones
+    that they use, wherever these are named again.
+    """
+    if program.problem:
+        return {}
+    tree = parse(program.text)
+    names = Names(tree)
+    return {node.name: _digest(node, names) for node in _loader(tree)}
+
+
+def _loader(tree: ast.Module) -> list[_Definition]:
+    known = {node.name: node for node in tree.body if isinstance(node, _Definition)}
+    found: dict[str, _Definition] = {}
+    waiting = [name for name in known if _LOADER.search(name.lower().replace("_", ""))]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = known[name]
+            used = {node.id for node in ast.walk(known[name]) if isinstance(node, ast.Name)}
+            waiting.extend(used & known.keys())
+    return list(found.values())
+
+
+def _digest(node: _Definition, names: Names) -> str:
+    numbers: dict[object, int] = {}
+    return _sha256(*(_text(atom, numbers) for atom in normal_form(node, names)))
+
+
+def _text(atom: Atom, numbers: dict[object, int]) -> str:
+    """An atom without its line, a local variable as its number."""
+    match atom:
+        case Atom("name", (int(scope), _)) if scope > 0:
+            return f"local {numbers.setdefault(atom.value, len(numbers))}"
+        case Atom("constant", (_, int(number))):
+            # In decimal Python refuses to print more than 4300 digits.
+            return f"constant {number:#x}"
+    return f"{atom.kind} {atom.value!r}"
+
+
+def _sha256(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,33 @@
+"""The text of a program to what the rules ask of it."""
+
+from __future__ import annotations
+
+from speedcheck.program.compiling import find_compile_options
+from speedcheck.program.model import Program
+from speedcheck.program.numbers import find_val_tokens
+from speedcheck.program.paths import PathFinder
+from speedcheck.program.scopes import Names
+from speedcheck.program.settings import find_settings
+from speedcheck.program.snippet import Snippets
+from speedcheck.program.source import UnreadableProgramError, parse
+
+
+def read_program(text: str) -> Program:
+    """Read a program, or several source files one after another; nothing of it is run.
+
+    Never raises: where the text cannot be parsed, `problem` says why.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        tree = parse(text)
+    except UnreadableProgramError as error:
+        return Program(text, problem=str(error))
+    names = Names(tree)
+    paths = PathFinder(names)
+    snippets = Snippets(text)
+    return Program(
+        text=text,
+        settings=find_settings(names, paths, snippets),
+        compile_options=find_compile_options(names, paths, snippets),
+        val_tokens=find_val_tokens(names),
+    )

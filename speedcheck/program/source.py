@@ -1,0 +1,83 @@
+"""Text of an embedded program to its syntax tree, without running it and within bounds."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import warnings
+
+from speedcheck.program.lexical import cost_of
+from speedcheck.program.normal import is_text_alone
+
+MAX_CHARACTERS = 1 << 20
+MAX_TOKENS = 150_000
+"""Training programs have 20 to 100 KB, with a token in four characters. A token costs the parser up
+to 600 bytes and 7 microseconds (measured: 746 MB and 5 s for 1.2 million), so 90 MB at most."""
+
+MAX_NESTING = 500
+"""Hand-written modules reach 109 (scipy's longest). CPython's parser gives up by itself at 6000 of
+its own levels, within 1 MiB of stack (measured with 3.11, 3.12 and 3.13), far beyond this."""
+
+# Logs with several source files put a line such as "-----" or "=== kernels.py ===" between them.
+_DIVIDER = re.compile(r"^([-=*~+<>])\1\1(?=[^\n]*+$)", re.MULTILINE)
+
+
+class UnreadableProgramError(ValueError):
+    """The text is no program that can be parsed here; the message says why."""
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a program, or several source files one after another; lines keep their numbers.
+
+    Raises:
+        UnreadableProgramError: the text is too large or too deeply nested to parse, is no Python
+            of this interpreter's version, or holds no statement.
+    """
+    _refuse_costly(text)
+    try:
+        tree = _tree(text)
+    except SyntaxError as error:
+        tree = _tree_of_files(text, error)
+    if all(is_text_alone(statement) for statement in tree.body):
+        raise UnreadableProgramError("no statement stands in it")
+    return tree
+
+
+def _refuse_costly(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise UnreadableProgramError(f"longer than {MAX_CHARACTERS} characters")
+    cost = cost_of(text)
+    if cost.tokens > MAX_TOKENS:
+        raise UnreadableProgramError(f"more than {MAX_TOKENS} tokens")
+    if max(cost.nesting, cost.alternatives) > MAX_NESTING:
+        raise UnreadableProgramError(f"nested deeper than {MAX_NESTING} levels")
+
+
+def _tree(text: str) -> ast.Module:
+    """Parse; the parser's own guards against deep nesting become errors of ours."""
+    try:
+        with warnings.catch_warnings():
+            # Of invalid escapes in a stranger's string; here nobody can mend them.
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (MemoryError, RecursionError):
+        raise UnreadableProgramError("too complex for the parser") from None
+    except SyntaxError:
+        raise
+    except ValueError as error:
+        # NUL bytes, and characters that have no UTF-8.
+        raise UnreadableProgramError(f"not a text of Python ({error})") from None
+
+
+def _tree_of_files(text: str, error: SyntaxError) -> ast.Module:
+    """Parse once more with the lines between embedded files taken for comments."""
+    files = _DIVIDER.sub("#", text.replace("\n\ufeff", "\n"))
+    if files != text:
+        try:
+            return _tree(files)
+        except SyntaxError:
+            pass
+    version = ".".join(map(str, sys.version_info[:2]))
+    place = f"line {error.lineno}: " if error.lineno else ""
+    raise UnreadableProgramError(f"not Python {version} ({place}{error.msg})") from None

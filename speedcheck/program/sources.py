@@ -1,0 +1,76 @@
+"""The programs of a record's runs, each read once and only when somebody asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.logs import LogFile, Run
+from speedcheck.logs.text import NotTextError, normalise
+from speedcheck.program.model import Program
+from speedcheck.program.read import read_program
+
+MAX_PROGRAMS = 16
+"""A record has one program, a folder of many attempts a few; each costs up to a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A program and where it stands.
+
+    Attributes:
+        program: what was read.
+        log: the first log that was found to hold it.
+        first_line: number of the program's first line in that log.
+    """
+
+    program: Program
+    log: str
+    first_line: int
+
+    def where(self, line: int | None = None) -> str:
+        """Return the log, and the line in it of a line of the program."""
+        return self.log if line is None else f"{self.log}:{self.first_line + line - 1}"
+
+
+class Sources:
+    """The programs of the runs of one record.
+
+    Args:
+        root: the record folder.
+        logs: its logs, whose bytes are read again for the first run of each program.
+    """
+
+    def __init__(self, root: Path, logs: Iterable[LogFile]) -> None:
+        self._root = root
+        self._sha256 = {log.name: log.sha256 for log in logs}
+        self._read: dict[str, Source] = {}
+
+    def of(self, run: Run) -> Source | None:
+        """Return the program of `run`; None where its log holds none.
+
+        A program that cannot be read says why in its `problem`.
+        """
+        key = run.source_sha256
+        if key is None or run.source_span is None:
+            return None
+        if key not in self._read:
+            self._read[key] = self._source(run, run.source_span)
+        return self._read[key]
+
+    def _source(self, run: Run, span: tuple[int, int]) -> Source:
+        if len(self._read) >= MAX_PROGRAMS:
+            problem = f"more than {MAX_PROGRAMS} different programs: not read"
+            return Source(Program("", problem=problem), run.log, 1)
+        try:
+            raw = (self._root / run.log).read_bytes()
+            if hashlib.sha256(raw).hexdigest() != self._sha256.get(run.log):
+                return Source(Program("", problem="the log changed while it was read"), run.log, 1)
+            data = normalise(raw).data
+        except (OSError, NotTextError) as error:
+            problem = f"the log cannot be read again ({error})"
+            return Source(Program("", problem=problem), run.log, 1)
+        text = data[slice(*span)].decode("utf-8", "replace")
+        return Source(read_program(text), run.log, data.count(b"\n", 0, span[0]))

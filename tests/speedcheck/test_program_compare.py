@@ -1,0 +1,292 @@
+"""How two programs differ, and what their data loaders are told apart by."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speedcheck.program import (
+    Difference,
+    compare,
+    data_loader_fingerprint,
+    loader_definitions,
+    read_program,
+)
+from speedcheck.program.hunks import hunks
+
+PROGRAM = '''\
+"""Train a small model."""
+import os
+import torch
+from torch import nn
+
+LR = 0.0022
+
+class Net(nn.Module):
+    """A net."""
+
+    def __init__(self, width=768):
+        super().__init__()
+        self.width = width  # features
+
+    def forward(self, x):
+        y = torch.relu(x) * self.width
+        return y if y is not None else -1
+
+def train(net, steps):
+    run_id = "3b22a9d4-b52e-4916-99bf-3d48b38747a7"
+    for step in range(steps):
+        loss = net(step) * LR
+        print(f"step:{step} {loss:.4f}")
+
+train(Net(width=64), steps=1393)
+'''
+
+
+def difference(old: str, new: str, program: str = PROGRAM) -> Difference:
+    assert old in program
+    found = compare(read_program(program), read_program(program.replace(old, new)))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # features", ""),
+        ("\nclass Net", "\n\n\n# The model.\nclass Net"),
+        ('"""A net."""', '"""Another\n    text."""'),
+        ('"""Train a small model."""\n', ""),
+        ("torch.relu(x) * self.width", "(\n            torch.relu( x )*self.width)"),
+        ("3b22a9d4-b52e-4916-99bf-3d48b38747a7", "00000000-0000-4000-8000-00000000000f"),
+        ("1393", "1_393"),
+        ("import os\n", "import os; "),
+    ],
+)
+def test_comments_layout_docstrings_and_run_ids_are_text(old, new):
+    assert difference(old, new) == Difference("text")
+
+
+def test_equal_programs_are_the_same():
+    assert difference("import", "import") == Difference("same")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "detail"),
+    [
+        ("0.0022", "0.0024", 6, "line 6: 0.0022 -> 0.0024"),
+        ("1393", "1380", 25, "line 25: 1393 -> 1380"),
+        ("else -1", "else 1", 17, "line 17: -1 -> 1"),
+        ("else -1", "else None", 17, "line 17: -1 -> None"),
+        ('"step:', '"s:', 23, "line 23: 'step:' -> 's:'"),
+        ("1393", "0x" + "f" * 5000, 25, "line 25: 1393 -> a number of 20000 bits"),
+        ("1393", "1e400", 25, "line 25: 1393 -> inf"),
+    ],
+)
+def test_another_constant_is_shown_with_its_line(old, new, line, detail):
+    assert difference(old, new) == Difference("constants", line, (detail,))
+
+
+def test_one_and_true_are_two_constants():
+    found = difference("(x, 1)", "(x, True)", "f(x, 1)\n")
+    assert found == Difference("constants", 1, ("line 1: 1 -> True",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("run_id", "identifier", 20),
+        ("LR", "LEARNING_RATE", 6),
+        ("Net", "Model", 8),
+        ("width", "features", 11),
+        ("step ", "iteration ", 21),
+        ("(self", "(this", 11),
+    ],
+)
+def test_a_name_that_is_another_everywhere_is_a_name(old, new, line):
+    program = PROGRAM.replace("self.", "(self).").replace("  # features", "")
+    program = program.replace("net(step)", "net(step )").replace("{step}", "{step }")
+    found = difference(old, new, program)
+    assert (found.kind, found.line) == ("names", line)
+
+
+def test_a_local_name_may_be_another_in_one_function_alone():
+    program = "def f(x):\n    return x\n\ndef g(x):\n    return x + 1\n"
+    renamed = program.replace("def g(x):\n    return x", "def g(y):\n    return y")
+    found = compare(read_program(program), read_program(renamed))
+    assert found == Difference("names", 4, ("line 4: x -> y",))
+
+
+def test_names_and_constants_are_told_together():
+    text = PROGRAM.replace("LR", "RATE").replace("1393", "1380")
+    found = compare(read_program(PROGRAM), read_program(text))
+    details = ("line 6: LR -> RATE", "line 25: 1393 -> 1380")
+    assert found == Difference("names and constants", 6, details)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("relu", "gelu", 16),
+        ("import os", "import sys", 2),
+        ("y = torch", "y = x + torch", 16),
+        ("* LR", "+ LR", 22),
+        ("        print", "        loss.backward()\n        print", 23),
+        ("(net, steps)", "(steps, net)", 19),
+        ("range(steps)", "range(net)", 21),
+        ("print(", "str(", 23),
+        ("y is not None", "y is None", 17),
+        (", steps=1393", "", 25),
+        ("self.width = width", "self.width = self", 13),
+    ],
+)
+def test_another_call_operator_or_line_is_code(old, new, line):
+    found = difference(old, new)
+    assert (found.kind, found.line) == ("code", line)
+
+
+def test_code_is_shown_by_its_differing_lines():
+    found = difference(
+        "        loss = net(step) * LR\n", "        loss = net(step)\n        loss *= 2\n"
+    )
+    detail = "line 22: `loss = net(step) * LR` -> `loss = net(step)` and 1 more line"
+    assert found.details == (detail,)
+
+
+def test_a_long_line_is_shown_where_it_differs():
+    program = f"x = [{'1, ' * 400}a.b]\n"
+    found = difference("a.b", "a.c()", program)
+    assert found.details == ("line 1: `1, 1, 1, 1, 1, 1, a.b]` -> `1, 1, 1, 1, 1, 1, a.c()]`",)
+
+
+def test_a_long_list_of_differences_is_cut_short():
+    a, b = ("".join(f"x{i} = {i + more}\n" for i in range(20)) for more in (0, 1))
+    found = compare(read_program(a), read_program(b))
+    assert found is not None
+    assert found.details[0] == "line 1: 0 -> 1"
+    assert found.details[-1] == "15 more"
+    assert len(found.details) == 6
+
+
+def test_what_cannot_be_parsed_is_not_compared():
+    broken, whole = read_program("def f(:"), read_program("x = 1")
+    assert compare(broken, whole) is None
+    assert compare(whole, broken) is None
+    assert compare(broken, broken) is None
+
+
+class _Rename(ast.NodeTransformer):
+    def visit_Name(self, node):
+        node.id = {"loss": "error", "step": "i"}.get(node.id, node.id)
+        return node
+
+
+def test_the_same_tree_in_another_layout_is_text_whatever_wrote_it():
+    printed = ast.unparse(ast.parse(PROGRAM))
+    assert printed != PROGRAM
+    assert compare(read_program(PROGRAM), read_program(printed)) == Difference("text")
+    renamed = ast.unparse(_Rename().visit(ast.parse(PROGRAM)))
+    found = compare(read_program(PROGRAM), read_program(renamed))
+    assert found is not None
+    assert found.kind == "names"
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g"]), max_size=12)
+
+
+@given(LINES, LINES)
+def test_hunks_cover_exactly_what_differs(a, b):
+    rebuilt, end = [], 0
+    for hunk in hunks(a, b):
+        assert a[hunk.a : hunk.a_end] != b[hunk.b : hunk.b_end]
+        rebuilt += a[end : hunk.a] + b[hunk.b : hunk.b_end]
+        end = hunk.a_end
+    assert rebuilt + a[end:] == b
+
+
+@given(st.lists(st.integers(0, 500), unique=True, max_size=30), st.data())
+def test_hunks_of_unique_lines_are_those_of_difflib(numbers, data):
+    a = [str(n) for n in numbers]
+    b = [line for line in a if data.draw(st.booleans())]
+    blocks = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    expected = [tuple(block[1:]) for block in blocks if block[0] != "equal"]
+    assert [tuple(hunk) for hunk in hunks(a, b)] == expected
+
+
+LOADER = '''\
+import torch
+BOS = 50256
+
+def _load_data_shard(file):
+    """Read one shard."""
+    header = torch.from_file(str(file), False, 256)
+    assert header[0] == 20240520, "magic"
+    return torch.empty(int(header[2]))
+
+def order(files):
+    return sorted(files)
+
+def distributed_data_generator(pattern, batch_size):
+    for file in order(glob(pattern)):
+        tokens = _load_data_shard(file)
+        yield tokens[:batch_size]
+
+def model(x):
+    return x
+'''
+
+
+def fingerprint(old: str = "", new: str = "") -> str | None:
+    assert old in LOADER
+    return data_loader_fingerprint(read_program(LOADER.replace(old, new) if old else LOADER))
+
+
+def test_the_loader_is_what_is_called_so_and_what_that_uses():
+    definitions = loader_definitions(read_program(LOADER))
+    assert set(definitions) == {"_load_data_shard", "distributed_data_generator", "order"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return x", "return x + 1"),
+        ('"""Read one shard."""', '"""Read a shard."""'),
+        ("tokens", "shard"),
+        ("    for file", "    # each\n    for file"),
+        ("BOS = 50256\n", ""),
+    ],
+)
+def test_text_local_names_and_the_rest_of_the_program_leave_the_loader_as_it_is(old, new):
+    assert fingerprint(old, new) == fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("20240520", "20240521"),
+        ("tokens[:batch_size]", "tokens[batch_size:]"),
+        ("return sorted(files)", "return sorted(files)[:8]"),
+        ("20240520", "0x" + "f" * 5000),
+    ],
+)
+def test_another_loader_has_another_fingerprint(old, new):
+    assert fingerprint(old, new) not in {fingerprint(), None}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DistributedDataLoader", "DataLoader", "TokenStream", "BOSFinder", "Shard", "load_shards"],
+)
+def test_a_loader_is_known_by_its_name(name):
+    assert data_loader_fingerprint(read_program(f"class {name}:\n    size = 1\n"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x = 1", "def (:", "class ShardedOptimizer: pass", "DataLoader()"]
+)
+def test_no_loader_has_no_fingerprint(text):
+    assert data_loader_fingerprint(read_program(text)) is None

@@ -1,0 +1,281 @@
+"""Whatever the text of a program is: facts or a reason, never a crash, within bounds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from speedcheck.program import (
+    compare,
+    data_loader_fingerprint,
+    loader_definitions,
+    read_program,
+)
+from speedcheck.program.source import MAX_CHARACTERS, MAX_NESTING, MAX_TOKENS
+
+HONEST = """\
+import os, torch
+import torch._inductor.config as config
+config.coordinate_descent_tuning = True
+os.environ["TORCHINDUCTOR_MAX_AUTOTUNE"] = "1"
+
+class DataLoader:
+    val_tokens: int = 10 * 2**20
+
+    def __iter__(self):
+        match self.state:
+            case {"step": int(step), **rest} | [step, *rest]:
+                yield from (lambda a, *b: a if b else -a)(step, rest)
+            case _ as other:
+                raise KeyError(f"{other!r:>{self.width}}") from None
+
+model = torch.compile(torch.nn.Linear(3, 4), mode="max-autotune")
+try:
+    print(*[x async for x in y], sep="")
+except* (ValueError, OSError) as group:
+    global seed; del group
+"""
+PIECES = [
+    *("(", ")", "[", "]", "{", "}", ",", ";", ":", ":=", "=", "-", "~", "**", ".", "@", "#", "\\"),
+    *("\n", "\n    ", "\t", " ", "\r", "\x0c", "\ufeff", "\xa0", "'", '"', "'''", '"""', "f'{"),
+    *("lambda", "not", "await", "if", "else", "elif", "for", "in", "def f(", "class A", "yield"),
+    *("import", "from", "torch", "._inductor", ".config", ".patch", "compile", "setattr", "exec"),
+    *("os.environ", "'TORCHINDUCTOR_A'", "val_tokens", "1", "1e400", "0x1", "1_0", "x", "global"),
+    *(
+        "match x:\n case",
+        "print 'a'",
+        "----",
+        "====",
+        "\u0661",
+        "\ud800",
+        "\0",
+        "*",
+        "type X = int",
+    ),
+]
+
+
+def all_facts(text: str) -> None:
+    """Ask for everything; the answers must be of one piece."""
+    program = read_program(text)
+    facts = (program.settings, program.compile_options, program.val_tokens)
+    assert not (program.problem and any(facts))
+    lines = program.text.count("\n") + 1
+    assert all(1 <= fact.line <= lines for group in facts for fact in group)
+    assert (data_loader_fingerprint(program) is None) == (not loader_definitions(program))
+    honest = read_program(HONEST)
+    for pair in ((program, honest), (honest, program)):
+        assert (compare(*pair) is None) == bool(program.problem)
+    if not program.problem:
+        found = compare(program, program)
+        assert found is not None
+        assert found.kind == "same"
+
+
+def test_the_honest_program_is_read():
+    program = read_program(HONEST)
+    assert program.problem == ""
+    assert len(program.settings) == 2
+    assert len(program.compile_options) == 1
+    assert [count.value for count in program.val_tokens] == [10_485_760]
+
+
+@settings(max_examples=200)
+@given(
+    st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+)
+@example("")
+@example("'prose'; x = 1")
+@example("\ufeffx = 1")
+@example("x = 1\n\ufeffimport torch")
+def test_any_text_gives_facts_or_a_reason(text):
+    all_facts(text)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_program_with_something_put_in_or_cut_gives_facts_or_a_reason(data):
+    start = data.draw(st.integers(0, len(HONEST)))
+    end = data.draw(st.integers(start, min(start + 40, len(HONEST))))
+    middle = data.draw(st.lists(st.sampled_from(PIECES), max_size=4).map("".join))
+    all_facts(HONEST[:start] + middle + HONEST[end:])
+
+
+N = 30_000
+DEEP = {
+    "round brackets": "(" * N,
+    "closed brackets": "(" * N + ")" * N,
+    "square brackets": "[" * N,
+    "braces": "{" * N,
+    "minus signs": "-" * N + "1",
+    "tildes": "x = " + "~" * N + "1",
+    "nots": "not " * N + "1",
+    "lambdas": "lambda:" * N + "1",
+    "lambdas with parameters": "lambda a, b:" * 10_000 + "1",
+    "powers": "1" + "**1" * N,
+    "sums": "1" + "+1" * N,
+    "attributes": "a" + ".b" * N,
+    "calls": "a" + "()" * N,
+    "subscripts": "a" + "[0]" * N,
+    "conditions": "1 if 1 else " * 20_000 + "1",
+    "comparisons": "a" + "<a" * N,
+    "lines joined": "x = " + "-\\\n" * N + "1",
+    "elifs": "if a:\n pass\n" + "elif a:\n pass\n" * 10_000,
+    "awaits": "async def f():\n " + "await " * N + "a",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_nesting_is_refused_before_the_parser_sees_it(name):
+    assert read_program(DEEP[name]).problem == f"nested deeper than {MAX_NESTING} levels"
+
+
+UNREADABLE = {
+    "blocks": "".join(" " * i + "if a:\n" for i in range(200)),
+    "brackets at 300": "x = " + "(" * 300 + ")" * 300,
+    "f-strings": "f'{" * 200,
+    "minus signs in an f-string": "f'{" + "-" * 50_000 + "1}'",
+    "brackets in an f-string": "f'{" + "(" * 50_000,
+    "format specifications": "f'" + "{a:" * 200,
+    "a number of 5000 digits": "x = " + "9" * 5_000,
+    "Python 2": "print 'hello'",
+    "Python 2's exceptions": "try: pass\nexcept ValueError, e: pass",
+    "NUL bytes": "x = 1\0",
+    "half a character": "x = '\ud800'",
+    "tabs and blanks": "if a:\n\tx = 1\n        y = 2",
+    "a string without an end": 'x = """',
+    "cut in the middle": HONEST[: HONEST.index("lambda")],
+    "prose": "Sub-3 minute record\n\nEvidence for <= 3.28 mean loss",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_parsed_says_why(name):
+    program = read_program(UNREADABLE[name])
+    assert program.problem
+    assert len(program.problem) < 300
+    assert compare(program, read_program(HONEST)) is None
+
+
+def test_a_reason_names_the_line():
+    assert read_program("x = 1\nprint 'a'\n").problem.startswith(
+        f"not Python {sys.version_info[0]}.{sys.version_info[1]} (line 2: "
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", "'prose'\n", "# [565 lines of the training script omitted]\n"]
+)
+def test_a_text_without_a_statement_is_no_program(text):
+    assert read_program(text).problem == "no statement stands in it"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("-" * 10_000_000, f"longer than {MAX_CHARACTERS} characters"),
+        ("x = '" + "y" * MAX_CHARACTERS + "'", f"longer than {MAX_CHARACTERS} characters"),
+        ("x=1\n" * (MAX_TOKENS // 3 + 1), f"more than {MAX_TOKENS} tokens"),
+    ],
+    ids=["minus signs", "a line of a mebibyte", "statements"],
+)
+def test_a_program_that_would_fill_the_memory_is_refused(text, problem):
+    assert read_program(text).problem == problem
+
+
+STRINGS = {
+    "quotes": '"' * 500_000,
+    "escaped quotes": '\\"""' * 250_000,
+    "triple quotes": '"""\\' * 250_000,
+    "two kinds": "\"'" * 500_000,
+    "backslashes": "\\" * 1_000_000,
+    "hashes": "#" * 1_000_000,
+    "strings": "x = " + "'a'" * 40_000,
+    "bytes": "x = b'" + "\\xff" * 250_000 + "'",
+}
+
+
+@pytest.mark.parametrize("name", STRINGS)
+def test_quotes_of_every_kind_are_read_once(name):
+    all_facts(STRINGS[name])
+
+
+MANY = {
+    "names": "".join(f"x{i} = x{i - 1}.a\n" for i in range(1, 3_000)),
+    "one name": "import torch\n" + "c = torch._inductor.config\n" * 3_000 + "c.a = 1\n" * 2_000,
+    "names of names": "".join(f"x{i} = x{i - 1}.a\nx{i} = x{i - 1}.b\n" for i in range(1, 2_000)),
+    "functions": "".join(f"def f{i}(a): return f{i - 1}\n" for i in range(3_000)),
+    "loaders": "".join(f"def load_shard{i}(): load_shard{i - 1}\n" for i in range(3_000)),
+    "scopes": "x = " + "lambda:" * 100 + "[" + "a," * 10_000 + "]",
+    "decorators": "@a\n" * 10_000 + "def f(): pass",
+    "settings": "import torch\n" + "torch._dynamo.config.a = 1\n" * 3_000,
+    "arguments": "f(" + ", ".join(f"val_tokens={i}" for i in range(5_000)) + ")",
+    "targets": " = ".join(f"x{i}" for i in range(200)) + " = 1\n",
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_statements_cost_no_more_than_their_number(name):
+    text = MANY[name]
+    program = read_program(text)
+    assert program.problem == ""
+    found = compare(program, read_program(f"{text}\nz = 1\n"))
+    assert found is not None
+    assert found.kind == "code"
+    data_loader_fingerprint(program)
+
+
+def test_several_files_one_after_another_are_one_program():
+    bar = "-" * 40
+    more = "import triton\n=== more.py ===\nx = '''\n---\n'''\n"
+    files = f"{HONEST}\n\n{bar}\n# kernels.py\n{bar}\n\n{more}"
+    program = read_program(files)
+    assert program.problem == ""
+    assert program.settings == read_program(HONEST).settings
+    last = files.count("\n") + 1
+    setting = "import torch\ntorch._dynamo.config.a = 1"
+    assert read_program(files + setting).settings[-1].line == last + 1
+
+
+def test_a_bad_escape_in_a_string_is_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_program(r"x = '\d'").problem == ""
+        assert read_program("x = 1 is 1").problem == ""
+
+
+def test_what_is_let_through_needs_less_than_a_mebibyte_of_stack():
+    script = f"""
+import threading
+from speedcheck.program import compare, read_program
+
+half, most = {MAX_NESTING} // 2, {MAX_NESTING}
+texts = [
+    "-" * (most - 2) + "1", "not " * (most - 2) + "1", "lambda:" * (half - 2) + "1",
+    "a" + ".b" * (half - 2), "a" + "()" * (half // 2), "1 if 1 else " * (most // 4 - 1) + "1",
+    "(" * 199 + ")" * 199, "if a:\\n pass\\n" + "elif a:\\n pass\\n" * (most - 2),
+    "f'{{" + "-" * 50_000 + "1}}'", "1" + "**1" * (most // 3 - 2),
+]
+problems = []
+
+def read():
+    for text in texts:
+        program = read_program(text)
+        problems.append(program.problem)
+        compare(program, read_program(text + "+ 1"))
+
+threading.stack_size(1 << 20)
+thread = threading.Thread(target=read)
+thread.start()
+thread.join()
+print([not problem.startswith("nested") for problem in problems])
+"""
+    call = [sys.executable, "-c", script]
+    result = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.strip() == str([True] * 10)
