@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    recipe = RECIPES[options.recipe].with_windows(options.windows)
+    recipe = RECIPES[options.recipe]
+    if options.windows is not None:
+        recipe = recipe.with_windows(options.windows)
     check_device(recipe)
     # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
     # and --prepare has no use for torch.
@@ -97,7 +99,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help=f"folder of the token shards (default: ${DATA_VARIABLE}, else data)",
     )
     parser.add_argument(
-        "--windows", choices=WINDOWS, default="long-short", help="attention windows of the layers"
+        "--windows", choices=WINDOWS, help="attention windows (default: the recipe's)"
     )
     parser.add_argument(
         "--prepare", action="store_true", help="only make or check the data and print the plan"

@@ -232,7 +232,7 @@ TINY = Recipe(
         muon_lr=0.01,
         muon_dtype="float32",
         momentum_warmup=300,
-        head_lr=0.05,
+        head_lr=0.03,
         embedding_lr=0.1,
         scalar_lr=0.04,
     ),

@@ -32,7 +32,7 @@ class CorpusConfig:
         values: values that a fact may have.
         event_permille: chance, in thousandths, that a fact is told rather than a letter written.
         near_permille: chance, in thousandths, that a near recall is sought rather than a far one.
-            Far ones are not always to be had: with 350, 60 % of the recalls come out near.
+            Far ones are not always to be had: with 450, 70 % of the recalls come out near.
         near: least and greatest distance of a near recall, in tokens from key to key.
         far: the same of a far recall; a key unmentioned for longer is forgotten.
         length_quantiles: document lengths in tokens at evenly spaced probabilities; a length is
@@ -47,7 +47,7 @@ class CorpusConfig:
     keys: int = 2
     values: int = 12
     event_permille: int = 300
-    near_permille: int = 350
+    near_permille: int = 450
     near: tuple[int, int] = (3, 12)
     far: tuple[int, int] = (33, 48)
     length_quantiles: tuple[int, ...] = LENGTH_QUANTILES

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # SHA-256 of the default configuration's shard files; another default has others.
-TRAIN_SHA256 = "16ca3fbf89039757060c855efa7c2eba6a77dc830dfeb80779e25c3c94430c2b"
-VAL_SHA256 = "d51ed404d0695a2c879ba5f0818b252158682f784db6d0436d80d6015d533341"
+TRAIN_SHA256 = "940bf344a6592039603df90b5b79d502e4d54404473f8d783ba1805a730c6fbd"
+VAL_SHA256 = "6daabb4d1c84c9ff13c0588b708936a761b53dce9b4c36033b9500ea2e55cbc8"
 
 
 class CorpusPaths(NamedTuple):
