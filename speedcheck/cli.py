@@ -208,6 +208,35 @@ def table(
 
 
 @app.command()
+def gate(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders that hold records.  [default: records]", show_default=False),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Branch to merge into.  [default: origin/$GITHUB_BASE_REF, else main]",
+            metavar="REF",
+            show_default=False,
+        ),
+    ] = None,
+    head: Annotated[str, typer.Option(help="Branch to judge.", metavar="REF")] = "HEAD",
+    comment: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the body of a comment to this file.", metavar="FILE", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Judge the records that a branch adds, changes or removes, strictly."""
+    from speedcheck.gate.command import run_gate
+
+    opened = run_gate(paths or ["records"], base=base, head=head, comment=comment)
+    raise typer.Exit(CERTIFIED if opened else NOT_CERTIFIED)
+
+
+@app.command()
 def explain(
     codes: Annotated[
         list[str] | None,

@@ -31,6 +31,10 @@ class InputError(SpeedcheckError):
     """A file or folder that was named is missing, unreadable or not what it should be."""
 
 
+class NoRecordError(InputError):
+    """A folder that was named is there and holds no record."""
+
+
 class RecordError(SpeedcheckError):
     """A record folder cannot be written, resumed or trusted."""
 

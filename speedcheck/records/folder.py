@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, NoRecordError
 from speedcheck.logs import LogFile, Parser, parse_log, read_log
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
@@ -84,7 +84,8 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
         parser_for: gives the parser of a folder's logs.
 
     Raises:
-        InputError: `path` is no folder, or no record is in it.
+        InputError: `path` is no folder.
+        NoRecordError: no record is in it.
     """
     if not path.is_dir():
         problem = "is a file" if path.exists() else "does not exist"
@@ -92,7 +93,7 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
         raise InputError(f"the record folder {problem}", where=str(path), remedy=remedy)
     found = tuple(folder for folder in _folders(path) if _is_record(folder, parser_for))
     if not found:
-        raise InputError(
+        raise NoRecordError(
             f"holds no log and no {PLAN_NAME}",
             where=str(path),
             remedy="name a folder with run logs",

@@ -1,0 +1,69 @@
+"""`speedcheck gate`: from what was typed, and GitHub's environment, to the decisions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from speedcheck.errors import RecordError, UsageError
+from speedcheck.gate.gate import Gate
+from speedcheck.gate.git import Repository
+from speedcheck.report.gate import gate_lines, gate_markdown
+
+# GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
+# it shows on the job's page.
+BASE_VARIABLE = "GITHUB_BASE_REF"
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+DEFAULT_BASE = "main"
+
+
+def run_gate(paths: Iterable[str], *, base: str | None, head: str, comment: Path | None) -> bool:
+    """Judge a branch, print and write the decisions, and return whether the gate is open.
+
+    Args:
+        paths: folders of the repository that hold records.
+        base: branch to merge into; None for GitHub's, else main.
+        head: branch to judge.
+        comment: file for the body of a comment; None for none.
+
+    Raises:
+        SpeedcheckError: there is no repository, no such branch, or a file cannot be written.
+    """
+    repository = Repository(Path.cwd())
+    tip = repository.commit(base or _default_base())
+    judged = repository.commit(head)
+    gate = Gate(repository, repository.merge_base(tip, judged), judged, map(_folder, paths))
+    decisions = gate.decide()
+    sys.stdout.write(gate_lines(decisions))
+    body = gate_markdown(decisions)
+    if comment is not None:
+        _write(comment, body, "w")
+    if summary := os.environ.get(SUMMARY_VARIABLE):
+        _write(Path(summary), body, "a")
+    return all(decision.passed for decision in decisions)
+
+
+def _default_base() -> str:
+    branch = os.environ.get(BASE_VARIABLE)
+    return f"origin/{branch}" if branch else DEFAULT_BASE
+
+
+def _folder(text: str) -> PurePosixPath:
+    folder = PurePosixPath(text)
+    if folder.is_absolute() or ".." in folder.parts:
+        raise UsageError(
+            f"{text!r} is not a folder inside the repository",
+            remedy="give a path relative to its root, such as records",
+        )
+    return folder
+
+
+def _write(path: Path, text: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        raise RecordError(f"cannot write ({error.strerror})", where=str(path)) from error

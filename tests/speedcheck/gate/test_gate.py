@@ -1,0 +1,269 @@
+"""The gate on real branches, good and bad."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from speedcheck import cli
+
+FAST, SLOW = 87_000, 99_000
+
+
+@pytest.fixture
+def gate(clone, capsys, monkeypatch):
+    """Run `speedcheck gate` in the clone and return (exit code, output, errors)."""
+    monkeypatch.chdir(clone.root)
+    for name in ("GITHUB_BASE_REF", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["gate", *arguments])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def files_of(folder: Path, below: str) -> dict[str, str | bytes]:
+    return {
+        f"{below}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_branch_without_a_record_passes(clone, gate):
+    clone.branch("work")
+    clone.commit("no record", {"src/main.py": "", "records/README.md": "# Records\n"})
+    assert gate() == (0, "gate: open, no record is added, changed or removed\n", "")
+
+
+def test_a_good_record_passes(clone, gate, build):
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new"))
+    code, out, err = gate()
+    assert (code, err) == (0, "")
+    assert out.startswith("pass records/new: CERTIFIED: mean loss")
+    assert out.endswith("gate: open, 1 of 1 records pass\n")
+
+
+def test_a_record_that_misses_its_target_closes_the_gate(clone, gate, build, losses):
+    clone.branch("work")
+    worse = [loss + 0.5 for loss in losses]
+    clone.commit("records", files_of(build.record(worse), "records/bad"))
+    code, out, _ = gate()
+    assert code == 1
+    assert out.startswith("FAIL records/bad: NOT CERTIFIED: p = ")
+    assert out.endswith("gate: closed, 1 of 1 records may not pass\n")
+
+
+def test_a_record_of_unknown_provenance_closes_the_gate(clone, gate, build, log_text, losses):
+    clone.branch("work")
+    logs = {f"{s}.txt": log_text(seed=s, val_loss=x, time_ms=s) for s, x in enumerate(losses)}
+    clone.commit("logs alone", files_of(build.folder(logs), "records/x"))
+    assert cli.main(["verify", str(clone.root / "records/x")]) == 0
+    code, out, _ = gate()
+    assert code == 1
+    assert "provenance unknown" in out
+
+
+def test_a_log_taken_out_of_a_merged_record_closes_the_gate(clone, gate, build):
+    clone.commit("merged", files_of(build.record(), "records/old"))
+    clone.branch("work")
+    clone.git("rm", "--quiet", "records/old/logs/seed-003.txt")
+    clone.commit("drop the worst run")
+    code, out, _ = gate()
+    assert code == 1
+    assert "FAIL records/old" in out
+    assert "seed 3 was planned" in out
+
+
+def test_a_removed_record_closes_the_gate(clone, gate, build):
+    clone.commit("merged", files_of(build.record(), "records/old"))
+    clone.branch("work")
+    clone.git("rm", "-r", "--quiet", "records/old")
+    clone.commit("remove")
+    code, out, _ = gate()
+    assert (code, out.splitlines()[0]) == (1, "FAIL records/old: the branch removes this record")
+
+
+def test_merged_records_that_the_branch_leaves_alone_are_not_judged(clone, gate, build, losses):
+    worse = build.record([loss + 0.5 for loss in losses], name="worse")
+    clone.commit("merged", files_of(worse, "records/old"))
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new") | {"records/README.md": "x"})
+    code, out, _ = gate()
+    assert code == 0
+    assert "records/old" not in out
+
+
+def test_the_committed_files_are_judged_and_not_the_checkout(clone, gate, build):
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new"))
+    (clone.root / "records/new/logs/seed-000.txt").write_text("changed after the commit")
+    assert gate()[0] == 0
+
+
+def test_a_rule_that_the_branch_brings_is_not_obeyed(clone, gate, build):
+    clone.branch("work")
+    easy = "[tracks.easy]\ntarget = 100.0\nalpha = 0.9\n"
+    record = build.record([2.0, 2.1, 2.2], plan={"track": "easy", "recipe": None})
+    clone.commit("easy", files_of(record, "records/x") | {"speedcheck.toml": easy})
+    code, out, _ = gate()
+    assert code == 1
+    assert "'easy'" in out
+
+
+def test_a_project_s_own_track_is_read_from_the_base(clone, gate, build):
+    clone.commit("rule", {"speedcheck.toml": "[tracks.mine]\ntarget = 2.5\n"})
+    clone.branch("work")
+    record = build.record([2.0, 2.1, 2.2, 2.05], plan={"track": "mine"})
+    clone.commit("record", files_of(record, "records/x") | {"speedcheck.toml": ""})
+    assert gate()[0] == 0
+
+
+def test_the_fastest_merged_record_of_the_track_is_the_one_to_compare_with(
+    clone, gate, build, log_text, losses, tmp_path
+):
+    for name, time_ms in (("slow", SLOW), ("fast", FAST), ("middle", (SLOW + FAST) // 2)):
+        logs = {
+            seed: log_text(seed=seed, val_loss=loss, time_ms=time_ms + seed)
+            for seed, loss in enumerate(losses)
+        }
+        record = build.record(losses, name=name, logs=logs)
+        clone.commit(name, files_of(record, f"records/{name}"))
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(name="new"), "records/new"))
+    comment = tmp_path / "comment.md"
+    assert gate("--comment", str(comment))[0] == 0
+    assert "`records/fast`" in comment.read_text()
+
+
+def test_a_named_baseline_comes_from_the_base(clone, gate, build, tmp_path):
+    clone.commit("merged", files_of(build.record(name="old"), "records/old"))
+    clone.branch("work")
+    record = build.record(name="new", plan={"baseline": "../old"})
+    clone.commit("record", files_of(record, "records/new"))
+    comment = tmp_path / "comment.md"
+    gate("--comment", str(comment))
+    assert "`records/old`" in comment.read_text()
+
+
+@pytest.mark.parametrize(
+    ("named", "complaint"),
+    [
+        ("../nowhere", "records/nowhere is not in the base"),
+        ("../../../etc", "leaves the repository"),
+        ("/etc", "leaves the repository"),
+        ("../mine", "records/mine is not in the base"),
+    ],
+)
+def test_a_baseline_that_the_base_does_not_hold_closes_the_gate(
+    clone, gate, build, named, complaint
+):
+    clone.branch("work")
+    record = build.record(name="new", plan={"baseline": named})
+    own = files_of(build.record(name="mine"), "records/mine")
+    clone.commit("record", files_of(record, "records/new") | own)
+    code, out, _ = gate()
+    assert code == 1
+    assert complaint in out
+
+
+def test_a_link_in_a_record_is_never_followed(clone, gate, build, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("step:9/9 val_loss:0.0001 train_time:1ms step_avg:1ms\n")
+    clone.branch("work")
+    clone.write(files_of(build.record(), "records/x"))
+    (clone.root / "records/x/logs/more.txt").symlink_to(secret)
+    clone.commit("link")
+    code, out, _ = gate()
+    assert "0.0001" not in out
+    assert code == 0
+
+
+def test_the_summary_of_the_job_and_the_comment_say_the_same(
+    clone, gate, build, tmp_path, monkeypatch
+):
+    page, comment = tmp_path / "summary.md", tmp_path / "comment.md"
+    page.write_text("from an earlier step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new"))
+    assert gate("--comment", str(comment))[0] == 0
+    assert page.read_text() == "from an earlier step\n" + comment.read_text()
+    assert "## speedcheck gate: open" in comment.read_text()
+
+
+def test_hostile_names_stand_as_text_in_every_output(clone, gate, build, tmp_path):
+    name = "records/::error::x|<b>@someone"
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), name))
+    comment = tmp_path / "comment.md"
+    code, out, _ = gate("--comment", str(comment))
+    assert code == 0
+    assert not any(line.startswith("::") for line in out.splitlines())
+    html = MarkdownIt("commonmark").enable("table").render(comment.read_text())
+    assert "<b>" not in html
+    assert "&lt;b&gt;@someone" in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--base", "nowhere"], "git knows no commit 'nowhere'"),
+        (["--head", "--all"], "git knows no commit '--all'"),
+        (["/etc"], "is not a folder inside the repository"),
+        (["../x"], "is not a folder inside the repository"),
+        (["--comment", "/proc/none/x"], "cannot write"),
+    ],
+)
+def test_a_call_that_cannot_be_used_is_one_line(gate, arguments, complaint):
+    code, _, err = gate(*arguments)
+    assert code == 2
+    assert err.startswith("speedcheck: error: ")
+    assert complaint in err
+    assert err.count("\n") == 1
+
+
+def test_outside_a_repository_the_gate_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["gate"]) == 2
+    assert "is in no git repository" in capsys.readouterr().err
+
+
+def test_on_github_the_base_is_that_of_the_pull_request(clone, gate, build, monkeypatch):
+    clone.branch("release")
+    clone.commit("merged there", files_of(build.record(name="old"), "records/old"))
+    clone.git("update-ref", "refs/remotes/origin/release", "HEAD")
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(name="new"), "records/new"))
+    monkeypatch.setenv("GITHUB_BASE_REF", "release")
+    out = gate()[1]
+    assert "records/new" in out
+    assert "records/old" not in out
+
+
+def test_no_process_of_the_gate_runs_what_the_branch_brings(clone, gate, build, tmp_path):
+    proof = tmp_path / "ran"
+    clone.branch("work")
+    files = files_of(build.record(), "records/x")
+    hostile = f"import pathlib\npathlib.Path({str(proof)!r}).touch()\n"
+    for name in ("sitecustomize.py", "speedcheck.py", "numpy.py", "records/x/conftest.py"):
+        files[name] = hostile
+    clone.commit("record", files)
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "speedcheck", "gate"],
+        cwd=clone.root,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("GITHUB")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not proof.exists()
