@@ -13,10 +13,10 @@ from decimal import Decimal
 # "1,234.5", "60_000", "0.0084", ".5", "7.9e-05", "7.9 x 10^-5". No sign: a claimed figure has none.
 NUMBER = (
     r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9][0-9_]*)(?:\.[0-9]+)?"
-    r"(?:[eE][-+]?[0-9]{1,3}(?![0-9])|\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?-?[0-9]{1,3}\}?)?"
+    r"(?:[eE][-+]?[0-9]{1,3}(?![0-9])|\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?-?[0-9]{1,3}\}?)?"  # noqa: RUF001 - a sign is meant
     r"|\.[0-9]+"
 )
-_SCIENTIFIC = re.compile(r"\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?(-?[0-9]{1,3})\}?$")
+_SCIENTIFIC = re.compile(r"\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?(-?[0-9]{1,3})\}?$")  # noqa: RUF001 - the same
 
 # Longer than any float prints.
 _MAX_LENGTH = 40

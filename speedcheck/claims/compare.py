@@ -1,0 +1,113 @@
+"""One document against the runs of its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speedcheck.certificate import Claim
+from speedcheck.claims.figures import SetFigures
+from speedcheck.claims.model import ClaimSet
+from speedcheck.claims.pools import Pools
+from speedcheck.claims.recompute import Question
+from speedcheck.claims.series import JudgedSeries, claimed, describe, judge_series
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A list of losses with more values than logs.
+
+    Attributes:
+        claimed: number of losses in the list.
+        logs: number of runs that it can be of.
+        where: the document and the line.
+    """
+
+    claimed: int
+    logs: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of comparing the documents of a record with its logs.
+
+    Attributes:
+        claims: each list and figure with its status.
+        shortfalls: lists of losses with more values than logs.
+        unlisted: names of counted runs that no list of losses holds, though a list is of runs like
+            them.
+        lists_runs: whether there is such a list.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    unlisted: tuple[str, ...] = ()
+    lists_runs: bool = False
+
+
+def compare(
+    sets: list[ClaimSet], pools: Pools, question: Question, where: str, *, certain: bool
+) -> Comparison:
+    """Compare what a document claims with the runs of the record.
+
+    Args:
+        sets: the sets of runs that the document speaks of.
+        pools: the runs of the record.
+        question: the test of its track.
+        where: the document, as claims name it.
+        certain: whether the document speaks of this record and no other.
+    """
+    judged = judge_series(sets, pools, certain=certain)
+    claims: list[Claim] = []
+    for one in sets:
+        claims += [_claim(judged[id(series)], where) for series in one.series]
+        is_only = certain and sum(other.role == "record" for other in sets) == 1
+        figures = SetFigures(one, judged, pools, question, certain=is_only)
+        claims += figures.claims(where)
+    own = [
+        judged[id(series)]
+        for one in sets
+        if one.role == "record"
+        for series in one.of_kind("losses")
+    ]
+    lists_runs, unlisted = _unlisted(sets, judged, pools)
+    return Comparison(tuple(claims), _shortfalls(own, where), unlisted, lists_runs)
+
+
+def _claim(judged: JudgedSeries, where: str) -> Claim:
+    return Claim(
+        what=judged.series.kind,
+        claimed=claimed(judged.series),
+        recomputed=describe(judged),
+        status=judged.status,
+        where=f"{where}:{judged.series.line}",
+    )
+
+
+def _shortfalls(own: list[JudgedSeries], where: str) -> tuple[Shortfall, ...]:
+    return tuple(
+        Shortfall(
+            claimed=len(judged.series.numbers),
+            logs=len(judged.runs or judged.match.pool),
+            where=f"{where}:{judged.series.line}",
+        )
+        for judged in own
+        if judged.is_short
+    )
+
+
+def _unlisted(
+    sets: list[ClaimSet], judged: dict[int, JudgedSeries], pools: Pools
+) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a list is of these runs, and the counted ones like its own that none holds."""
+    lists = [judged[id(series)] for one in sets for series in one.of_kind("losses")]
+    known = [one for one in lists if one.is_of_record and len(one.series.numbers) > 1]
+    listed = {run for one in known for run in one.match.runs}
+    unlisted = [
+        run.name
+        for run in pools.counted
+        if run not in listed and any(run.is_alike(other) for other in listed)
+    ]
+    # A text that lists fewer than half of the runs shows examples.
+    is_list = 2 * len(listed) >= len(listed) + len(unlisted)
+    return bool(known), tuple(unlisted) if known and is_list else ()

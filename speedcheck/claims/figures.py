@@ -1,0 +1,226 @@
+"""Claimed figures, judged: against the list that they stand with, and against the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from speedcheck.certificate import Claim, ClaimStatus
+from speedcheck.claims.match import unit_of
+from speedcheck.claims.model import SECONDS, ClaimSet, Figure, Kind, Series
+from speedcheck.claims.numbers import shown
+from speedcheck.claims.pools import LoggedRun, Pool, Pools
+from speedcheck.claims.recompute import Question, forgets_root, holds, readings, scales
+from speedcheck.claims.series import JudgedSeries
+
+# A mean with fewer decimals agrees with the runs of any record, and so tells none of them.
+_TELLING_DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What one figure is compared with: lists of values in nats per token or seconds.
+
+    Attributes:
+        printed: the lists of the text itself.
+        logged: the same from the logs; empty where it is not known which runs, or too few are
+            there.
+        is_sure: whether the logs are those that the figure speaks of, so that they can refute it.
+        bears_list: whether every value of the text's list has a run.
+    """
+
+    printed: list[list[float]]
+    logged: list[list[float]]
+    is_sure: bool
+    bears_list: bool
+
+
+class SetFigures:
+    """The figures of one set of runs, and all that they can be compared with."""
+
+    def __init__(
+        self,
+        claims: ClaimSet,
+        judged: Mapping[int, JudgedSeries],
+        pools: Pools,
+        question: Question,
+        *,
+        certain: bool,
+    ) -> None:
+        self._claims = claims
+        self._judged = judged
+        self._pools = pools
+        target = claims.target if claims.target is not None else question.target
+        self._question = replace(question, target=target, one_sided=claims.one_sided)
+        self._certain = certain
+        self._pool, self._anchored = self._unlisted_pool()
+
+    def claims(self, where: str) -> list[Claim]:
+        """Return each figure with its status; `where` names the document."""
+        return [self._claim(figure, where) for figure in self._claims.figures]
+
+    def _claim(self, figure: Figure, where: str) -> Claim:
+        evidence = self._evidence(figure)
+        by_text = self._agrees(figure, evidence.printed)
+        by_logs = self._agrees(figure, evidence.logged)
+        status = _status(self._strength(figure), by_text, by_logs, evidence)
+        source = evidence.logged or evidence.printed
+        recomputed = self._describe(figure, source, status) if source else None
+        if recomputed and not evidence.logged:
+            recomputed += " from the list in the text"
+        return Claim(figure.what, _claimed(figure), recomputed, status, f"{where}:{figure.line}")
+
+    def _strength(self, figure: Figure) -> str:
+        """Loosen what a line says of another number of runs than the list has."""
+        sizes = {len(series.numbers) for series in self._claims.series}
+        counts = {
+            other.number.value
+            for other in self._claims.figures
+            if other.what == "n" and other.line == figure.line and other is not figure
+        }
+        is_other = bool(sizes) and bool(counts) and not counts & sizes
+        return "loose" if is_other and figure.strength == "stated" else figure.strength
+
+    def _agrees(self, figure: Figure, lists: list[list[float]]) -> bool | None:
+        """Return whether one of the lists gives the figure; None where there is none."""
+        found: list[bool] = []
+        for values in lists:
+            usual = readings(figure, values, self._question)
+            found += [
+                holds(figure, value, scale, max(values))
+                for value in usual
+                for scale in scales(figure, usual[0])
+            ]
+        return any(found) if found else None
+
+    def _describe(
+        self, figure: Figure, lists: list[list[float]], status: ClaimStatus
+    ) -> str | None:
+        usual = readings(figure, lists[0], self._question)
+        if not usual:
+            return None
+        unit = figure.unit or "s"
+        if figure.kind == "losses":
+            text = shown(_nearest(figure, usual, 1.0) if status == "confirmed" else usual[0])
+        else:
+            text = f"{shown(_nearest(figure, usual, SECONDS[unit]) / SECONDS[unit])} {unit}"
+        is_wrong_z = figure.what == "p" and status == "not_confirmed" and figure.sigma is not None
+        if is_wrong_z and forgets_root(figure, lists[0], self._question):
+            text += f" (sqrt(n) left out, n = {len(lists[0])}, gives the claimed figure)"
+        return text
+
+    def _evidence(self, figure: Figure) -> _Evidence:
+        if figure.what == "n" or figure.kind == "losses":
+            own = self._series_of(figure, "losses") or (
+                self._series_of(figure, "times") if figure.what == "n" else []
+            )
+        else:
+            own = self._series_of(figure, "times")
+        if own:
+            return self._listed(figure, own)
+        beside = [self._judged[id(series)] for series in self._claims.series]
+        runs = next((j.runs for j in beside if j.status == "confirmed"), ())
+        if beside:
+            logged = [values for values in [_values(figure, runs, None)] if values]
+            return _Evidence([], logged, is_sure=bool(logged), bears_list=False)
+        pools = [self._pool] if self._anchored else list(self._pools.all())
+        logged = [values for pool in pools if (values := _values(figure, pool, None))]
+        return _Evidence([], logged, is_sure=self._anchored, bears_list=False)
+
+    def _series_of(self, figure: Figure, kind: Kind) -> list[Series]:
+        """Return the lists that a figure may be of: those that the text names, if it does."""
+        own = self._claims.of_kind(kind)
+        named = [series for series in own if series.name in figure.of]
+        at_step = [series for series in named or own if series.step == figure.step]
+        return at_step or named or own
+
+    def _listed(self, figure: Figure, own: list[Series]) -> _Evidence:
+        judged = [self._judged[id(series)] for series in own]
+        printed = [_in_base_units(j.series, j.runs) for j in judged]
+        logged = [
+            values for j in judged if j.runs and (values := _values(figure, j.runs, j.match.step))
+        ]
+        steps = {j.match.step for j in judged} | {
+            run.run.final_step for j in judged for run in j.runs
+        }
+        if figure.step is not None and figure.step not in steps:
+            logged += [v for j in judged if j.runs and (v := _values(figure, j.runs, figure.step))]
+        return _Evidence(
+            printed,
+            logged,
+            is_sure=bool(logged) and all(j.status != "not_checkable" for j in judged),
+            bears_list=all(j.status == "confirmed" for j in judged),
+        )
+
+    def _unlisted_pool(self) -> tuple[Pool, bool]:
+        """Return the pool that figures without a list agree with best, and whether that is sure.
+
+        It is where another figure agrees with it to the last digit, where the text counts as many
+        runs; or where a mean and its test are stated of the record's only runs.
+        """
+        stated = [f for f in self._claims.figures if f.strength == "stated" and f.relation == "="]
+        best: Pool = self._pools.counted
+        most = 0
+        for pool in self._pools.all():
+            agreed = sum(self._tells(figure, pool) for figure in stated)
+            if agreed > most:
+                best, most = pool, agreed
+        subjects = {figure.what for figure in stated} & {"mean", "std", "p"}
+        is_only = self._pools.counted == self._pools.everything and len(best) > 1
+        is_of_record = self._certain and self._claims.role == "record"
+        return best, most > 0 or (
+            is_of_record and is_only and "mean" in subjects and len(subjects) > 1
+        )
+
+    def _tells(self, figure: Figure, pool: Pool) -> bool:
+        """Return whether a figure shows that these runs are meant."""
+        values = _values(figure, pool, None)
+        if not values or len(values) < 2:
+            return False
+        is_exact = figure.what != "mean" or figure.number.decimals >= _TELLING_DECIMALS
+        return is_exact and bool(self._agrees(figure, [values]))
+
+
+def _status(
+    strength: str, by_text: bool | None, by_logs: bool | None, evidence: _Evidence
+) -> ClaimStatus:
+    """Weigh a figure; None means that there is nothing to compare it with."""
+    if by_logs or (by_text and evidence.bears_list):
+        return "confirmed"
+    if strength == "loose":
+        return "not_checkable"
+    if by_text is False:
+        return "not_confirmed"
+    return "not_confirmed" if by_logs is False and evidence.is_sure else "not_checkable"
+
+
+def _values(figure: Figure, runs: Pool, step: int | None) -> list[float]:
+    """Return what the logs give: seconds for a figure of times, else losses."""
+    if figure.kind == "times":
+        return [run.time_ms / 1000 for run in runs if run.time_ms is not None]
+    return _losses(runs, figure.step if _all_have(runs, figure.step) else step)
+
+
+def _all_have(runs: Pool, step: int | None) -> bool:
+    return step is not None and all(run.loss_at(step) is not None for run in runs)
+
+
+def _losses(runs: tuple[LoggedRun, ...], step: int | None) -> list[float]:
+    return [loss for run in runs if (loss := run.loss_at(step)) is not None]
+
+
+def _in_base_units(series: Series, runs: Pool) -> list[float]:
+    if series.kind == "losses":
+        return series.values
+    seconds = [run.time_ms / 1000 for run in runs if run.time_ms is not None]
+    scale = SECONDS[unit_of(series, seconds)]
+    return [value * scale for value in series.values]
+
+
+def _nearest(figure: Figure, usual: list[float], scale: float) -> float:
+    return min(usual, key=lambda value: abs(value / scale - figure.number.value))
+
+
+def _claimed(figure: Figure) -> str:
+    relation = "" if figure.relation == "=" else f"{figure.relation} "
+    return f"{relation}{figure.number.text}{f' {figure.unit}' if figure.unit else ''}"
