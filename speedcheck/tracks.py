@@ -109,7 +109,12 @@ GPT2_SMALL_STEPS = Track(
     cost="steps",
 )
 
-TINY = Track(name="tiny", target=1.62, alpha=ALPHA, typical_sd=0.03)
+TINY = Track(
+    name="tiny",
+    target=1.30,  # docs/tiny.md: 64 measured seeds
+    alpha=ALPHA,
+    typical_sd=0.0067,  # the same 64
+)
 
 TRACKS = {track.name: track for track in (GPT2_SMALL, GPT2_MEDIUM, GPT2_SMALL_STEPS, TINY)}
 DEFAULT_TRACK = GPT2_SMALL.name
