@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown, code
-from speedcheck.report.text import headline, printable
+from speedcheck.report.text import headline, inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.gate.gate import Decision
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def gate_lines(decisions: Sequence[Decision]) -> str:
     """Return one line a record and a last one for all; ends in a newline."""
     lines = [_line(decision) for decision in decisions]
-    return "\n".join([*lines, summary(decisions)]) + "\n"
+    return inert("\n".join([*lines, summary(decisions)]) + "\n")
 
 
 def summary(decisions: Sequence[Decision]) -> str:

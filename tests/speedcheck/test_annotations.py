@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,9 @@ from speedcheck.certificate import (
     Verdict,
     Verdicts,
 )
+from speedcheck.gate.gate import Decision
 from speedcheck.report.annotations import certificate_annotations
+from speedcheck.report.gate import gate_lines, gate_markdown
 from speedcheck.report.text import inert
 
 NAN = float("nan")
@@ -236,3 +239,16 @@ def test_a_certified_record_is_a_notice(build, cli):
     commands = [line for line in result.out.splitlines() if line.startswith("::")]
     assert commands[0].startswith("::notice title=CERTIFIED%3A record::mean loss ")
     assert not any(line.startswith("::error") for line in commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_gates_lines_and_comment_obey_nothing(command):
+    finding = Finding("P004 incomplete-log", "fail", command)
+    certificate = certificate_with(finding, record=command)
+    decisions = [
+        Decision(PurePosixPath(command), certificate, command, PurePosixPath(command)),
+        Decision(PurePosixPath(command), None, command),
+    ]
+    for text in (gate_lines(decisions), gate_markdown(decisions)):
+        assert re.search("[a-z-]+", command)[0] in text
+        assert obeyed(text) == []
