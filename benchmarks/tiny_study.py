@@ -134,7 +134,7 @@ def report(rows: list[Row]) -> None:
         )
     skewness, shapiro = stats.skew(baseline), stats.shapiro(baseline).pvalue
     print(f"\n{BASELINE}: skewness {skewness:+.2f}, Shapiro p = {shapiro:.2g}")
-    for factor in (2.0, 2.4, 2.8, 3.2):
+    for factor in (2.4, 2.8, 3.2, 3.6):
         target = baseline.mean() + factor * baseline.std(ddof=1)
         resampled, normal = certification_chance(baseline, target)
         print(
