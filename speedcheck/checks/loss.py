@@ -156,8 +156,9 @@ def _not_significant(loss: LossStatistics, rule: Rule) -> str:
 def _hint(needed: int | None, n: int, rule: Rule) -> str:
     if needed is None:
         return f"; the mean is not {_side(rule)} the target"
+    given = "mean" if rule.track.sigma else "mean and sd"
     return (
-        f"; with this mean and sd it would take {needed} runs, {needed - n} more: plan a new "
+        f"; with this {given} it would take {needed} runs, {needed - n} more: plan a new "
         "record with more, since adding runs until the test passes is no test"
     )
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 # A line of figures is short; the memory that a search may take grows with the line.
 MAX_MATCHED_LINE = 64 << 10
 
-# A sound pattern reads a MiB in 0.03 s, so that only one that backtracks without end meets these
+# A sound pattern reads a MiB in 0.1 s, so that only one that backtracks without end meets these
 # bounds. They count the processor's time of this process: a busy machine reads no less.
 SECONDS_PER_LINE = 0.5
 SECONDS_AT_FIRST = 2.0
-SECONDS_PER_MIB = 1.0
+SECONDS_PER_MIB = 2.0
 
 
 class _TooSlowError(Exception):
@@ -109,16 +109,15 @@ class ForeignParser:
                 yield found
 
     def _search(self, line: str, start: int, problems: Problems) -> re.Match[str] | None:
-        if self._seconds_left <= 0:
+        if self._seconds_left < SECONDS_PER_LINE:
             problems.add(None, "not read: the track's log_pattern was too slow for other files")
             raise _TooSlowError
-        limit = min(SECONDS_PER_LINE, self._seconds_left)
         begin = time.process_time()
         try:
-            return self._compiled.search(line, timeout=limit)
+            return self._compiled.search(line, timeout=SECONDS_PER_LINE)
         except TimeoutError:
-            message = f"the track's log_pattern takes more than {limit:.2g} s here: file not read"
-            problems.add(start, message)
+            limit = f"{SECONDS_PER_LINE:g} s"
+            problems.add(start, f"the track's log_pattern takes over {limit} here: file not read")
             raise _TooSlowError from None
         finally:
             self._seconds_left -= time.process_time() - begin

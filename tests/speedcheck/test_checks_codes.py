@@ -16,6 +16,10 @@ def with_file(folder, name, content):
     return folder
 
 
+def with_baseline(folder, baseline):
+    return with_file(folder, "record.toml", f'baseline = "../{baseline.name}"')
+
+
 def ledger_edited(folder):
     path = folder / "ledger.jsonl"
     return with_file(folder, path.name, path.read_text().replace("18:30:00Z", "18:30:01Z", 1))
@@ -24,6 +28,19 @@ def ledger_edited(folder):
 def without_log(folder, name):
     (folder / "logs" / name).unlink()
     return folder
+
+
+def beside(b, losses=(3.277, 3.276, 3.278), *, kind="model", **options):
+    """Write a record, and beside it the baseline that it names."""
+    b.published(losses, name="baseline", **options)
+    return with_file(b.published(), "record.toml", f'kind = "{kind}"\nbaseline = "../baseline"')
+
+
+def slower(b, pub):
+    """Write a record whose baseline takes half of its time."""
+    logs = {f"{i}.txt": pub(val_loss=3.276 + i / 1000, time_ms=90_000 + i) for i in range(3)}
+    b.folder(logs, name="baseline")
+    return with_file(b.published(), "record.toml", 'baseline = "../baseline"')
 
 
 # By code: the verdict that it belongs to, and a function of (build, make_log, make_published_log).
@@ -42,6 +59,20 @@ CASES = {
         "loss",
         lambda b, log, pub: b.record([9.0, 9.1], plan={"kind": "systems"}),
     ),
+    codes.LOSS_COMPARED: ("loss", lambda b, log, pub: beside(b)),
+    codes.WORSE_LOSS: (
+        "loss",
+        lambda b, log, pub: beside(b, [3.261, 3.262, 3.263], kind="systems"),
+    ),
+    codes.KNOWN_SIGMA: (
+        "loss",
+        lambda b, log, pub: with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
+    ),
+    codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
+    codes.SLOWER: ("speed", lambda b, log, pub: slower(b, pub)),
+    codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),
+    codes.NOT_COMPARABLE: ("speed", lambda b, log, pub: beside(b, n_gpus=1)),
+    codes.WEAK_BASELINE: ("speed", lambda b, log, pub: beside(b, [3.29, 3.291, 3.292])),
     codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
     codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
     codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),
@@ -50,7 +81,30 @@ CASES = {
         lambda b, log, pub: b.record(plan={"track": "gpt2-small"}),
     ),
     codes.HARDWARE_UNKNOWN: ("rules", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
-    codes.SOURCE_NOT_READ: ("rules", lambda b, log, pub: b.published()),
+    codes.SOURCE_NOT_READ: ("rules", lambda b, log, pub: b.published(script="import torch:\n")),
+    codes.COMPILER_SETTING: (
+        "rules",
+        lambda b, log, pub: b.published(script="import torch\ntorch._inductor.config.a = 1\n"),
+    ),
+    codes.COMPILE_OPTION: (
+        "rules",
+        lambda b, log, pub: b.published(script="import torch\ntorch.compile(f, mode='m')\n"),
+    ),
+    codes.SETTING_UNCLEAR: (
+        "rules",
+        lambda b, log, pub: b.published(script="import torch\nexec(text)\n"),
+    ),
+    codes.VALIDATION_UNKNOWN: (
+        "rules",
+        lambda b, log, pub: b.published(script="import torch\n"),
+    ),
+    codes.DATA_LOADER_DIFFERS: (
+        "rules",
+        lambda b, log, pub: with_baseline(
+            b.published(script="class DataLoader: size = 1\n"),
+            b.published(script="class DataLoader: size = 2\n", name="baseline"),
+        ),
+    ),
     codes.LEDGER_BROKEN: ("provenance", lambda b, log, pub: ledger_edited(b.record())),
     codes.RUN_MISSING: (
         "provenance",
@@ -105,6 +159,10 @@ CASES = {
     codes.CLAIMS_NOT_READ: (
         "provenance",
         lambda b, log, pub: with_file(b.published(), "README.md", "p=0.01"),
+    ),
+    codes.SEVERAL_GROUPS: (
+        "provenance",
+        lambda b, log, pub: with_file(b.published(), "9.txt", pub(val_loss=3.2, steps=1750)),
     ),
     codes.NO_LEDGER: (
         "provenance",
