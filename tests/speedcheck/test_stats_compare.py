@@ -79,13 +79,36 @@ def test_equivalence_within_the_margin_is_shown_where_the_90_percent_interval_li
     assert shown == {True, False}
 
 
-def test_welch_errs_as_often_as_it_says():
+@pytest.mark.parametrize(("n_a", "sd_a", "n_b", "sd_b"), [(8, 1, 8, 1), (5, 1, 9, 3)])
+def test_welch_errs_as_often_as_it_says(n_a, sd_a, n_b, sd_b):
     rng = np.random.default_rng(3)
-    samples = [(rng.normal(0, 1, 5), rng.normal(0, 3, 9)) for _ in range(4000)]
-    below = np.mean([welch(a, b).p_below() < 0.05 for a, b in samples])
-    covered = np.mean([(d := welch(a, b)).low <= 0 <= d.high for a, b in samples])
-    assert below == pytest.approx(0.05, abs=0.012)
-    assert covered == pytest.approx(0.95, abs=0.012)
+    samples = [(rng.normal(0, sd_a, n_a), rng.normal(0, sd_b, n_b)) for _ in range(10_000)]
+    found = [welch(a, b) for a, b in samples]
+    below = np.mean([d.p_below() < 0.01 for d in found])
+    covered = np.mean([d.low <= 0 <= d.high for d in found])
+    print(f"n = {n_a} and {n_b}: p < 0.01 {below:.2%}, 95 % interval {covered:.2%}")
+    assert below == pytest.approx(0.01, abs=0.004)
+    assert covered == pytest.approx(0.95, abs=0.008)
+
+
+@pytest.mark.parametrize(("n", "shown"), [(8, 0.0), (32, 0.01), (64, 0.51)])
+def test_to_show_that_losses_are_equal_takes_many_runs(n, shown):
+    rng, sd = np.random.default_rng(4), 0.00185
+    rates = {
+        shift: np.mean(
+            [
+                equivalence_p(welch(rng.normal(3.28 + shift, sd, n), rng.normal(3.28, sd, n)))
+                < 0.01
+                for _ in range(2000)
+            ]
+        )
+        for shift in (0.0, EQUIVALENCE_MARGIN)
+    }
+    print(
+        f"n = {n}: equal {rates[0.0]:.2%}, differing by the margin {rates[EQUIVALENCE_MARGIN]:.2%}"
+    )
+    assert rates[0.0] == pytest.approx(shown, abs=0.04)
+    assert rates[EQUIVALENCE_MARGIN] <= 0.017
 
 
 @pytest.mark.parametrize("compare", [welch, paired])

@@ -66,6 +66,17 @@ def test_the_margin_of_a_test_is_what_its_alpha_asks_for():
         margin_for(SIGMA, 1)
 
 
+@pytest.mark.parametrize(("sd", "certified"), [(SIGMA, 0.00105), (0.00185, 0.0153)])
+def test_a_mean_at_the_target_certifies_as_often_as_sigma_is_right(sd, certified):
+    # With another true sd the distance in units of its standard error is margin / sd.
+    assert scipy.stats.norm.sf(MARGIN / sd) == pytest.approx(certified, rel=0.01)
+    means = np.random.default_rng(5).normal(3.28, sd / np.sqrt(8), 20_000)
+    tests = [one_sample_z([mean] * 8, 3.28, SIGMA) for mean in means]
+    rate = np.mean([passes(test.p_value, GPT2_SMALL_STEPS.alpha) for test in tests])
+    print(f"sd = {sd}: certified {rate:.2%}")
+    assert rate == pytest.approx(certified, abs=0.003)
+
+
 @given(gap=st.floats(1e-4, 0.01))
 def test_the_runs_needed_are_the_fewest_that_pass_with_this_mean(gap):
     n = runs_needed_z(3.28 - gap, 3.28, MARGIN)
