@@ -3,45 +3,71 @@
 from __future__ import annotations
 
 from speedcheck.certificate import Certificate, Verdict, Verdicts
-from speedcheck.checks.counting import weigh
-from speedcheck.checks.loss import check_loss, loss_statistics
+from speedcheck.checks.comparison import Baseline, compare_losses
+from speedcheck.checks.counting import Evidence, Selection, weigh
+from speedcheck.checks.documents import check_documents
+from speedcheck.checks.loss import check_loss, counted_statistics
 from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
-from speedcheck.claims import published_claims
+from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
+from speedcheck.program.sources import Sources
 from speedcheck.records.folder import Record
 from speedcheck.rule import Rule
 
 
-def judge(record: Record, rule: Rule) -> Certificate:
-    """Judge `record` by `rule`."""
-    evidence = weigh(record)
+def judge(
+    record: Record,
+    rule: Rule,
+    baseline: Baseline | None = None,
+    selection: Selection | None = None,
+) -> Certificate:
+    """Judge `record` by `rule`, and against `baseline` if there is one.
+
+    Raises:
+        UsageError: the selection names a group that is not there, or leaves no log.
+    """
+    sources = Sources(record.path, record.logs)
+    evidence = weigh(record, selection, sources)
     counted = tuple(run for run in evidence.judged if run.counted)
-    loss = loss_statistics([run.val_loss for run in counted], rule.target)
+    loss = counted_statistics(evidence, rule)
     runtime = runtime_statistics(counted)
-    claims = published_claims(record.plan, evidence.judged, loss, runtime)
+    documents = _documents(evidence, rule)
+    claims = (
+        *published_claims(record.plan, evidence.judged, loss, runtime),
+        *documents.comparison.claims,
+    )
     verdicts = Verdicts(
-        loss=Verdict.of(check_loss(evidence, loss, rule)),
-        speed=Verdict.of(check_speed(evidence, runtime)),
-        rules=Verdict.of(check_rules(evidence, rule.track)),
-        provenance=Verdict.of(check_provenance(evidence, claims)),
+        loss=Verdict.of(
+            (*check_loss(evidence, loss, rule), *compare_losses(evidence, rule, baseline))
+        ),
+        speed=Verdict.of(check_speed(evidence, runtime, rule, baseline)),
+        rules=Verdict.of(check_rules(evidence, rule.track, sources, baseline)),
+        provenance=Verdict.of(
+            (*check_provenance(evidence, claims, sources), *check_documents(documents))
+        ),
     )
     return Certificate(
         record=record.name,
         track=rule.track.name,
         target=rule.target,
         alpha=rule.alpha,
-        certified=evidence.from_logs and _is_shown(verdicts, systems=_is_systems(record)),
+        certified=evidence.from_logs and _is_shown(verdicts, systems=record.is_systems),
         runs=evidence.judged,
         loss=loss,
         runtime=runtime,
         claims=claims,
         verdicts=verdicts,
+        direction=rule.track.direction,
     )
 
 
-def _is_systems(record: Record) -> bool:
-    return record.plan is not None and record.plan.kind == "systems"
+def _documents(evidence: Evidence, rule: Rule) -> DocumentClaims:
+    track = rule.track
+    question = Question(target=rule.target, sigma=track.sigma, direction=track.direction)
+    return document_claims(
+        evidence.record, zip(evidence.runs, evidence.judged, strict=False), question
+    )
 
 
 def _is_shown(verdicts: Verdicts, *, systems: bool) -> bool:

@@ -177,6 +177,37 @@ _RULES = {
         "Let each log begin with the full text of the program that wrote it, and read it "
         "yourself until then.",
     ),
+    codes.COMPILER_SETTING: Explanation(
+        ("fail", "warn"),
+        "The program changes torch._inductor.config or torch._dynamo.config, or sets an "
+        "environment variable TORCHINDUCTOR_*. The rule against it came after the first records, "
+        "so it is a warning, and a failure where the baseline's program does without it.",
+        "Remove the setting and time the record again.",
+    ),
+    codes.COMPILE_OPTION: Explanation(
+        ("fail", "warn"),
+        "The program gives torch.compile more than the model, dynamic=False and fullgraph=True. "
+        "It is a warning, and a failure where the baseline's program does without it.",
+        "Remove the option and time the record again.",
+    ),
+    codes.SETTING_UNCLEAR: Explanation(
+        ("unknown",),
+        "The program may set up the compiler here, and that cannot be told without running it: "
+        "it executes text, or passes a module of configuration on.",
+        "Read the line that is named. A submitter can write the setting out, or leave it out.",
+    ),
+    codes.VALIDATION_UNKNOWN: Explanation(
+        ("unknown",),
+        "How many tokens the loss is a mean over cannot be told: the program has no val_tokens, "
+        "or it is not one constant.",
+        "Read how the program validates. A submitter can write `val_tokens = 10485760`.",
+    ),
+    codes.DATA_LOADER_DIFFERS: Explanation(
+        ("warn",),
+        "The functions and classes that load the data are others than the baseline's. A loader "
+        "may be faster; it must not choose its tokens.",
+        "Compare the definitions that are named: the tokens must be the same, in the same order.",
+    ),
 }
 
 _PROVENANCE = {
@@ -220,7 +251,9 @@ _PROVENANCE = {
     codes.MIXED_SOURCE: Explanation(
         ("fail", "warn", "info"),
         "The counted runs come from different programs, so they are no sample of one. How grave "
-        "that is depends on what differs: comments, constants or code.",
+        "that is depends on what differs. Comments, layout and names of variables change nothing "
+        "that runs; another constant may be a path or a learning rate; other code is another "
+        "program, and the test of a mean over two programs says nothing about either.",
         "Submit runs of one program, or keep the others in a folder of their own.",
     ),
     codes.MIXED_HARDWARE: Explanation(
@@ -309,6 +342,20 @@ _PROVENANCE = {
         "A README or statistics.md lists the losses of the record's runs and leaves out a run that "
         "counts, so its figures may be those of the better runs. The record is judged by all.",
         "Add the run to the list and compute the figures again, or say what the log is of.",
+    ),
+    codes.SEVERAL_GROUPS: Explanation(
+        ("warn", "info"),
+        "The folder holds runs of several kinds: another number of steps, other code, or logs that "
+        "are named as a comparison. One kind is judged as the record, and the others do not count. "
+        "It is a warning where nothing but their number decided.",
+        "Give each kind a folder of its own, list the record's losses in its README, or choose "
+        "with --group, --only or --exclude.",
+    ),
+    codes.SELECTED_BY_CALLER: Explanation(
+        ("info",),
+        "Whoever called chose with --only, --exclude or --group which runs count; nothing in the "
+        "folder says so.",
+        "Judge the folder without these options too before you rely on the verdict.",
     ),
 }
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Hashable
-from pathlib import PurePosixPath
-
 from speedcheck.certificate import Claim, Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.checks.counting import NOT_IN_LEDGER, Evidence
-from speedcheck.logs import Run
+from speedcheck.checks.counting import IN_ANOTHER_GROUP, LEFT_OUT, NOT_IN_LEDGER, Evidence
+from speedcheck.checks.mixtures import check_mixtures, grouped, listed
+from speedcheck.program.sources import Sources
 from speedcheck.records.folder import LOGS_NAME
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
 
 
-def check_provenance(evidence: Evidence, claims: tuple[Claim, ...]) -> tuple[Finding, ...]:
+def check_provenance(
+    evidence: Evidence, claims: tuple[Claim, ...], sources: Sources
+) -> tuple[Finding, ...]:
     """Judge whether the runs are all there, are what they claim to be, and are of one kind."""
     return (
         *_ledger_chain(evidence),
@@ -24,14 +22,15 @@ def check_provenance(evidence: Evidence, claims: tuple[Claim, ...]) -> tuple[Fin
         *_unplanned_runs(evidence),
         *_changed_logs(evidence),
         *_not_counted(evidence),
+        *_selected(evidence),
+        *_other_groups(evidence),
         *_unread_files(evidence),
         *_early_stop(evidence),
         *_repeated_seeds(evidence),
         *_changed_sources(evidence),
         *_changed_recipe(evidence),
-        *_mixtures(evidence),
+        *check_mixtures(evidence, sources),
         *_no_logs(evidence),
-        *_unread_claims(evidence),
         *_claims(claims),
     )
 
@@ -151,7 +150,7 @@ def _changed_logs(evidence: Evidence) -> list[Finding]:
 def _not_counted(evidence: Evidence) -> list[Finding]:
     findings = []
     for run in evidence.judged:
-        if run.counted:
+        if run.counted or run.reason.startswith((LEFT_OUT, IN_ANOTHER_GROUP)):
             continue
         if run.reason.startswith("a copy of"):
             finding = Finding(codes.DUPLICATE_LOG, "warn", run.reason, where=run.log or "")
@@ -161,6 +160,28 @@ def _not_counted(evidence: Evidence) -> list[Finding]:
             finding = Finding(codes.INCOMPLETE_LOG, "warn", run.reason, where=run.log or "")
         findings.append(finding)
     return findings
+
+
+def _selected(evidence: Evidence) -> list[Finding]:
+    left_out = [run for run in evidence.judged if run.reason.startswith(LEFT_OUT)]
+    if not left_out:
+        return []
+    message = f"{len(left_out)} runs were left out by --only or --exclude"
+    return [Finding(codes.SELECTED_BY_CALLER, "info", message)]
+
+
+def _other_groups(evidence: Evidence) -> list[Finding]:
+    """Say which kinds of runs the folder holds, which one is judged, and why."""
+    choice, groups = evidence.choice, evidence.groups
+    if choice is None:
+        return []
+    kinds = "; ".join(f"{group.name}: {group.label}" for group in groups)
+    judged = "all" if choice.group is None else choice.group.name
+    message = f"runs of {len(groups)} kinds, judged is {judged} since {choice.why} ({kinds})"
+    if choice.ground == "asked":
+        return [Finding(codes.SELECTED_BY_CALLER, "info", message)]
+    severity: Severity = "warn" if choice.ground == "majority" else "info"
+    return [Finding(codes.SEVERAL_GROUPS, severity, message)]
 
 
 def _unread_files(evidence: Evidence) -> list[Finding]:
@@ -192,12 +213,12 @@ def _early_stop(evidence: Evidence) -> list[Finding]:
 
 
 def _repeated_seeds(evidence: Evidence) -> list[Finding]:
-    by_seed = _grouped(evidence, lambda run: run.header.seed if run.header else None)
+    by_seed = grouped(evidence, lambda run: run.seed)
     return [
         Finding(
             codes.REPEATED_SEED,
             "fail",
-            f"{len(logs)} counted runs have seed {seed}: {_listed(logs)}",
+            f"{len(logs)} counted runs have seed {seed}: {listed(logs)}",
         )
         for seed, logs in by_seed.items()
         if len(logs) > 1
@@ -236,33 +257,6 @@ def _changed_recipe(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _mixtures(evidence: Evidence) -> list[Finding]:
-    """Point out what differs among runs that should be alike."""
-    bundled = any(run.header for run, _ in evidence.counted())
-    hardware = _grouped(evidence, lambda run: (run.environment.n_gpus, run.environment.gpu))
-    torch = _grouped(evidence, lambda run: run.environment.torch)
-    program = _grouped(evidence, _program)
-    findings = []
-    if len(program) > 1:
-        # Two versions of the bundled trainer are two records; a published script may differ in
-        # no more than a comment.
-        severity: Severity = "fail" if bundled else "warn"
-        message = f"the runs come from {len(program)} programs: {_sizes(program)}"
-        findings.append(Finding(codes.MIXED_SOURCE, severity, message))
-    if len(hardware) > 1:
-        message = f"the runs come from {len(hardware)} kinds of hardware: {_sizes(hardware)}"
-        findings.append(Finding(codes.MIXED_HARDWARE, "warn", message))
-    if len(torch) > 1:
-        message = f"the runs come from {len(torch)} versions of PyTorch: {_sizes(torch)}"
-        findings.append(Finding(codes.MIXED_TORCH, "warn", message))
-    return findings
-
-
-def _program(run: Run) -> Hashable:
-    configuration = json.dumps(run.header.config, sort_keys=True) if run.header else ""
-    return (run.source_sha256, configuration) if run.source_sha256 else None
-
-
 def _no_logs(evidence: Evidence) -> list[Finding]:
     if evidence.from_logs:
         return []
@@ -271,17 +265,6 @@ def _no_logs(evidence: Evidence) -> list[Finding]:
         "figure without its log is no evidence"
     )
     return [Finding(codes.CLAIMED_WITHOUT_LOGS, "unknown", message, where=PLAN_NAME)]
-
-
-def _unread_claims(evidence: Evidence) -> list[Finding]:
-    """Say that nobody compared a stranger's README with the logs; our own is written from them."""
-    record = evidence.record
-    if record.ledger is not None or not record.documents:
-        return []
-    message = "the figures that it claims are not compared with the logs by this version"
-    return [
-        Finding(codes.CLAIMS_NOT_READ, "unknown", message, where=name) for name in record.documents
-    ]
 
 
 def _claims(claims: tuple[Claim, ...]) -> list[Finding]:
@@ -295,27 +278,3 @@ def _claims(claims: tuple[Claim, ...]) -> list[Finding]:
         for claim in claims
         if claim.status == "not_confirmed"
     ]
-
-
-def _grouped(
-    evidence: Evidence, key: Callable[[Run], Hashable | None]
-) -> dict[Hashable, list[str]]:
-    """Return the counted runs' logs by `key`, leaving out runs whose key is not known."""
-    groups: dict[Hashable, list[str]] = defaultdict(list)
-    for run, judged in evidence.counted():
-        value = key(run)
-        if value is not None and value != (None, None):
-            groups[value].append(judged.log or "")
-    return groups
-
-
-def _sizes(groups: dict[Hashable, list[str]]) -> str:
-    """Say how large each group is, and name the logs of all but the largest."""
-    ordered = sorted(groups.values(), key=len, reverse=True)
-    others = [log for logs in ordered[1:] for log in logs]
-    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {_listed(others)}"
-
-
-def _listed(logs: list[str], most: int = 4) -> str:
-    names = [PurePosixPath(log).name for log in logs[:most]]
-    return ", ".join(names) + (f" and {len(logs) - most} more" if len(logs) > most else "")

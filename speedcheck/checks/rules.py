@@ -1,19 +1,34 @@
-"""Was it run by the rules of its track? What the logs say of hardware and validation data."""
+"""Was it run by the rules of its track? What the logs say of hardware, validation and program."""
 
 from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
+from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.counting import Evidence
+from speedcheck.checks.program_rules import check_programs
+from speedcheck.program.sources import Sources
 from speedcheck.tracks import Track
 
 
-def check_rules(evidence: Evidence, track: Track) -> tuple[Finding, ...]:
-    """Judge the counted runs by the rules of `track`."""
+def check_rules(
+    evidence: Evidence,
+    track: Track,
+    sources: Sources,
+    baseline: Baseline | None = None,
+) -> tuple[Finding, ...]:
+    """Judge the counted runs by the rules of `track`.
+
+    Args:
+        evidence: the record.
+        track: its track.
+        sources: the programs of its runs.
+        baseline: the record whose program it is compared with, if there is one.
+    """
     return (
         *_hardware(evidence, track),
         *_validation_tokens(evidence, track),
-        *_source(evidence, track),
+        *check_programs(evidence, track, sources, baseline),
     )
 
 
@@ -55,14 +70,3 @@ def _validation_tokens(evidence: Evidence, track: Track) -> list[Finding]:
         for tokens, log in found
         if tokens != track.val_tokens
     ]
-
-
-def _source(evidence: Evidence, track: Track) -> list[Finding]:
-    """Say that a program which is not the bundled one was not read against the track's rules."""
-    if track.n_gpus is None or all(run.header for run, _ in evidence.counted()):
-        return [] if evidence.from_logs else [_unread("no log holds the program")]
-    return [_unread("this version does not read the embedded program for forbidden settings")]
-
-
-def _unread(message: str) -> Finding:
-    return Finding(codes.SOURCE_NOT_READ, "unknown", message)

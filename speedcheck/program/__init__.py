@@ -1,13 +1,14 @@
 """The program that a log embeds: parsed with `ast`, never executed.
 
-`read_program` gives what the rules ask of it, `compare` how two programs differ, and
-`data_loader_fingerprint` tells one data loader from another. docs/rules.md says what is read, how,
-and what cannot be seen.
+`read_program` gives what the rules ask of it, `compare` how two programs differ, `code_digest` and
+`data_loader_fingerprint` tell one program, or one data loader, from another. docs/rules.md says
+what is read, how, and what cannot be seen.
 """
 
 from __future__ import annotations
 
-from speedcheck.program.compare import KINDS, Difference, compare
+from speedcheck.program.compare import KINDS, Difference, Kind, compare, differences
+from speedcheck.program.digest import code_digest
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
 from speedcheck.program.model import Program, Setting, TokenCount
 from speedcheck.program.read import read_program
@@ -15,11 +16,14 @@ from speedcheck.program.read import read_program
 __all__ = [
     "KINDS",
     "Difference",
+    "Kind",
     "Program",
     "Setting",
     "TokenCount",
+    "code_digest",
     "compare",
     "data_loader_fingerprint",
+    "differences",
     "loader_definitions",
     "read_program",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal, get_args
@@ -39,12 +40,20 @@ class Difference:
 
 def compare(a: Program, b: Program) -> Difference | None:
     """Say how `b` differs from `a`; None where one of them could not be read."""
-    if a.problem or b.problem:
-        return None
-    if a.text == b.text:
-        return Difference("same")
-    before, after = _Parsed(a.text), _Parsed(b.text)
-    return _compare_atoms(before, after) or _compare_lines(before, after)
+    return next(differences(a, [b]))
+
+
+def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | None]:
+    """Say of each of several programs how it differs from `a`, which is parsed once."""
+    before: _Parsed | None = None
+    for b in others:
+        if a.problem or b.problem:
+            yield None
+        elif a.text == b.text:
+            yield Difference("same")
+        else:
+            before, after = before or _Parsed(a.text), _Parsed(b.text)
+            yield _compare_atoms(before, after) or _compare_lines(before, after)
 
 
 class _Parsed:

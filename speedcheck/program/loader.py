@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import re
 from collections.abc import Mapping
 
+from speedcheck.program.digest import numbered, sha256
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
 from speedcheck.program.scopes import Names
@@ -31,7 +31,7 @@ def data_loader_fingerprint(program: Program) -> str | None:
     definitions = loader_definitions(program)
     if not definitions:
         return None
-    return _sha256(*(f"{name} {digest}" for name, digest in sorted(definitions.items())))
+    return sha256(f"{name} {digest}" for name, digest in sorted(definitions.items()))
 
 
 def loader_definitions(program: Program) -> Mapping[str, str]:
@@ -62,19 +62,14 @@ def _loader(tree: ast.Module) -> list[_Definition]:
 
 def _digest(node: _Definition, names: Names) -> str:
     numbers: dict[object, int] = {}
-    return _sha256(*(_text(atom, numbers) for atom in normal_form(node, names)))
 
+    def text(atom: Atom) -> str:
+        match atom:
+            case Atom("name", (int(scope), _)) if scope > 0:
+                return numbered(atom, numbers)
+            case Atom("constant", (_, int(number))):
+                # In decimal Python refuses to print more than 4300 digits.
+                return f"constant {number:#x}"
+        return f"{atom.kind} {atom.value!r}"
 
-def _text(atom: Atom, numbers: dict[object, int]) -> str:
-    """An atom without its line, a local variable as its number."""
-    match atom:
-        case Atom("name", (int(scope), _)) if scope > 0:
-            return f"local {numbers.setdefault(atom.value, len(numbers))}"
-        case Atom("constant", (_, int(number))):
-            # In decimal Python refuses to print more than 4300 digits.
-            return f"constant {number:#x}"
-    return f"{atom.kind} {atom.value!r}"
-
-
-def _sha256(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(map(text, normal_form(node, names)))

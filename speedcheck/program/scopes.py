@@ -21,7 +21,12 @@ _NAMED: dict[type[ast.AST], str] = {
     ast.MatchStar: "name",
     ast.MatchMapping: "rest",
 }
+_BINDING = frozenset(
+    {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign, *_NAMED}
+    | {ast.NamedExpr, ast.Name, ast.Attribute}
+)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_OPENING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)
 
 Value = ast.expr | str | None
 """What is bound to a name: an expression, the dotted path of an import, or None: anything else."""
@@ -89,7 +94,14 @@ class Names:
         while stack:
             node, scope = stack.pop()
             self.scope_of[node] = scope
-            stack.extend(reversed(list(self._enter(node, scope))))
+            if type(node) in _BINDING:
+                self._bind(node, scope)
+            if isinstance(node, _OPENING):
+                inside = list(self._enter(node, scope))
+            else:
+                inside = [(child, scope) for name in node._fields for child in children(node, name)]
+            # Operators and the like, which hold nothing, have no use for a scope.
+            stack.extend(pair for pair in reversed(inside) if pair[0]._fields)
 
     def _scope(
         self, kind: Literal["module", "class", "function", "comprehension"], parent: Scope | None
@@ -98,15 +110,13 @@ class Names:
         return Scope(self._count - 1, kind, parent)
 
     def _enter(self, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-        """Bind what `node` binds, and give its children with their scopes."""
-        self._bind(node, scope)
-        inner = scope
+        """Open a scope of its own for `node`, and give its children with their scopes."""
         if isinstance(node, _Function):
             inner = self._scope("function", scope)
             self._bind_parameters(node.args, inner)
         elif isinstance(node, ast.ClassDef):
             inner = self._scope("class", scope)
-        elif isinstance(node, _COMPREHENSIONS):
+        else:
             inner = self._scope("comprehension", scope)
         for name in node._fields:
             # What a definition evaluates outside itself: decorators, bases, defaults.

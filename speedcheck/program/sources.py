@@ -9,6 +9,7 @@ from pathlib import Path
 
 from speedcheck.logs import LogFile, Run
 from speedcheck.logs.text import NotTextError, normalise
+from speedcheck.program.digest import code_digest
 from speedcheck.program.model import Program
 from speedcheck.program.read import read_program
 
@@ -47,6 +48,7 @@ class Sources:
         self._root = root
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
+        self._code: dict[str, str] = {}
 
     def of(self, run: Run) -> Source | None:
         """Return the program of `run`; None where its log holds none.
@@ -59,6 +61,18 @@ class Sources:
         if key not in self._read:
             self._read[key] = self._source(run, run.source_span)
         return self._read[key]
+
+    def code_of(self, run: Run) -> str | None:
+        """Return what the code of `run` is known by: alike where names and constants are left out.
+
+        A program that cannot be read is known by its bytes; None where the log holds none.
+        """
+        source, key = self.of(run), run.source_sha256
+        if source is None or key is None:
+            return None
+        if key not in self._code:
+            self._code[key] = code_digest(source.program) or key
+        return self._code[key]
 
     def _source(self, run: Run, span: tuple[int, int]) -> Source:
         if len(self._read) >= MAX_PROGRAMS:

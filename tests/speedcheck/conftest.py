@@ -32,7 +32,12 @@ import sys
 
 print("step:300/300 val_loss:0.0001 train_time:1ms step_avg:0.00ms")
 """
-SCRIPT = "import torch\n\nprint(f'step:{step}/{total} val_loss:{loss} train_time:{t}ms')\n"
+SCRIPT = """\
+import torch
+
+val_tokens = 10_485_760
+print(f'step:{step}/{total} val_loss:{loss} train_time:{t}ms')
+"""
 SMI_ROW = "|   {index}  {name}          On  |   00000000:1{index}:00.0 Off |            0 |\n"
 
 # Eight different losses, all well below the target of the track.
@@ -245,6 +250,12 @@ def every_certificate_follows_the_schema(monkeypatch, schema_validator):
 def build(tmp_path):
     """Write record folders into a temporary folder."""
     return Builder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def script_text():
+    """Give the program that published logs embed."""
+    return SCRIPT
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,8 @@ def slower(b, pub):
     return with_file(b.published(), "record.toml", 'baseline = "../baseline"')
 
 
-# By code: the verdict that it belongs to, and a function of (build, make_log, make_published_log).
+# By code: the verdict that it belongs to, and a function of (build, make_log, make_published_log)
+# that makes the folder, or the folder and the options to judge it with.
 CASES = {
     codes.NO_LOSS: ("loss", lambda b, log, pub: b.record(last_step=150)),
     codes.TOO_FEW_RUNS: ("loss", lambda b, log, pub: b.published([3.27])),
@@ -125,7 +126,9 @@ CASES = {
     ),
     codes.MIXED_SOURCE: (
         "provenance",
-        lambda b, log, pub: with_file(b.published(), "9.txt", pub(script="import os\n")),
+        lambda b, log, pub: with_file(
+            b.published(script="import os\nx = 1\n"), "9.txt", pub(script="import os\nx = 2\n")
+        ),
     ),
     codes.MIXED_HARDWARE: (
         "provenance",
@@ -158,15 +161,25 @@ CASES = {
     codes.RECIPE_CHANGED: ("provenance", lambda b, log, pub: b.record(recipe="another")),
     codes.CLAIMS_NOT_READ: (
         "provenance",
-        lambda b, log, pub: with_file(b.published(), "README.md", "p=0.01"),
+        lambda b, log, pub: with_file(b.published(), "README.md", "p=0.5\n" * 2**18),
     ),
     codes.SEVERAL_GROUPS: (
         "provenance",
         lambda b, log, pub: with_file(b.published(), "9.txt", pub(val_loss=3.2, steps=1750)),
     ),
+    codes.SELECTED_BY_CALLER: (
+        "provenance",
+        lambda b, log, pub: (b.published(), {"exclude": ["00*"]}),
+    ),
     codes.NO_LEDGER: (
         "provenance",
         lambda b, log, pub: b.folder({"a.txt": log(), "b.txt": log(seed=1, val_loss=1.0)}),
+    ),
+    codes.UNLISTED_LOG: (
+        "provenance",
+        lambda b, log, pub: with_file(
+            b.published([3.271, 3.272, 3.273]), "README.md", "losses = [3.271, 3.272]"
+        ),
     ),
     codes.UNPLANNED_RUN: (
         "provenance",
@@ -180,7 +193,9 @@ def test_every_code_is_found_in_its_verdict_and_in_no_record_without_cause(
     build, log_text, published_log_text, code
 ):
     verdict, make = CASES[code]
-    verdicts = verify(make(build, log_text, published_log_text)).verdicts
+    made = make(build, log_text, published_log_text)
+    folder, options = made if isinstance(made, tuple) else (made, {})
+    verdicts = verify(folder, **options).verdicts
     assert code in {finding.code for finding in getattr(verdicts, verdict).findings}
     clean = {finding.code for finding in verify(build.record(name="clean")).verdicts.findings()}
     assert code not in clean or code == codes.NO_BASELINE

@@ -66,12 +66,5 @@ def test_a_tiny_record_cannot_enter_the_track_of_the_large_model(build, findings
     assert not verify(folder).certified
 
 
-def test_an_embedded_script_that_nobody_read_leaves_the_rules_unknown(build, findings_of):
-    folder = build.published()
-    (finding,) = findings_of(folder)["R004 source-not-read"]
-    assert finding.severity == "unknown"
-    assert verify(folder).verdicts.rules.status == "unknown"
-
-
 def test_the_tiny_track_asks_for_no_hardware(build):
     assert verify(build.record()).verdicts.rules.status == "pass"

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from speedcheck.program import (
     Difference,
+    code_digest,
     compare,
     data_loader_fingerprint,
+    differences,
     loader_definitions,
     read_program,
 )
@@ -290,3 +292,34 @@ def test_a_loader_is_known_by_its_name(name):
 )
 def test_no_loader_has_no_fingerprint(text):
     assert data_loader_fingerprint(read_program(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # features", ""),
+        ("0.0022", "0.0024"),
+        ("LR", "RATE"),
+        ("forward", "call"),
+        ("relu", "gelu"),
+        ("(net, steps)", "(steps, net)"),
+        ("import os", "import sys"),
+        ("y is not None", "y is None"),
+    ],
+)
+def test_programs_have_one_code_digest_exactly_when_they_do_not_differ_in_code(old, new):
+    a, b = read_program(PROGRAM), read_program(PROGRAM.replace(old, new))
+    found = compare(a, b)
+    assert found is not None
+    assert (code_digest(a) == code_digest(b)) == (found.kind != "code")
+
+
+def test_what_cannot_be_read_has_no_code_digest():
+    assert code_digest(read_program("def f(:")) is None
+
+
+def test_several_programs_are_compared_with_one():
+    first = read_program("x = 1")
+    others = [read_program(text) for text in ("x = 1", "x = 2", "x = (", "y = 1", "x = 1 + 1")]
+    kinds = [found.kind if found else None for found in differences(first, others)]
+    assert kinds == ["same", "constants", None, "names", "code"]

@@ -1,0 +1,106 @@
+"""Are the counted runs of one kind? Programs, hardware and PyTorch versions that differ."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from pathlib import PurePosixPath
+
+from speedcheck.certificate import Finding, Severity
+from speedcheck.checks import codes
+from speedcheck.checks.counting import Evidence
+from speedcheck.logs import Run
+from speedcheck.program import KINDS, Difference, Kind, differences
+from speedcheck.program.sources import Source, Sources
+
+# What a difference does to the verdict. Comments and names change nothing that runs. Another
+# constant may be a path or a learning rate: a reader must look. Runs of different code are no
+# sample of one program, and the test of their mean says nothing about any.
+_SEVERITY: dict[Kind, Severity] = {
+    "same": "info",
+    "text": "info",
+    "names": "info",
+    "constants": "warn",
+    "names and constants": "warn",
+    "code": "fail",
+}
+_IN_WORDS = {"same": "nothing", "text": "comments and layout", "names": "the names of variables"}
+
+
+def check_mixtures(evidence: Evidence, sources: Sources) -> list[Finding]:
+    """Point out what differs among runs that should be alike."""
+    hardware = grouped(evidence, lambda run: (run.environment.n_gpus, run.environment.gpu))
+    torch = grouped(evidence, lambda run: run.environment.torch)
+    findings = _programs(evidence, sources)
+    if len(hardware) > 1:
+        message = f"the runs come from {len(hardware)} kinds of hardware: {_sizes(hardware)}"
+        findings.append(Finding(codes.MIXED_HARDWARE, "warn", message))
+    if len(torch) > 1:
+        message = f"the runs come from {len(torch)} versions of PyTorch: {_sizes(torch)}"
+        findings.append(Finding(codes.MIXED_TORCH, "warn", message))
+    return findings
+
+
+def _programs(evidence: Evidence, sources: Sources) -> list[Finding]:
+    groups = grouped(evidence, _program)
+    if len(groups) < 2:
+        return []
+    message = f"the runs come from {len(groups)} programs"
+    if any(run.header for run, _ in evidence.counted()):
+        # Two versions of the bundled trainer, or two configurations, are two records.
+        return [Finding(codes.MIXED_SOURCE, "fail", f"{message}: {_sizes(groups)}")]
+    source, difference = _gravest(evidence, sources, groups)
+    if difference is None:
+        problem = f", which cannot be compared: {_sizes(groups)}"
+        return [Finding(codes.MIXED_SOURCE, "warn", message + problem)]
+    kind = _IN_WORDS.get(difference.kind, difference.kind)
+    parts = (f"{message} that differ in {kind}: {_sizes(groups)}", *difference.details)
+    where = source.where(difference.line) if source else ""
+    return [Finding(codes.MIXED_SOURCE, _SEVERITY[difference.kind], "; ".join(parts), where)]
+
+
+def _gravest(
+    evidence: Evidence, sources: Sources, groups: dict[Hashable, list[str]]
+) -> tuple[Source | None, Difference | None]:
+    """The program of the most runs, and the gravest difference of another from it.
+
+    None for a difference that cannot be told, unless another program's code surely differs.
+    """
+    run_of = {_program(run): run for run, _ in evidence.counted()}
+    first, *others = sorted(groups, key=lambda key: len(groups[key]), reverse=True)
+    main = sources.of(run_of[first])
+    programs = [source.program for key in others if (source := sources.of(run_of[key]))]
+    found = list(differences(main.program, programs)) if main else []
+    known = [difference for difference in found if difference]
+    gravest = max(known, key=lambda difference: KINDS.index(difference.kind), default=None)
+    is_told = gravest is not None and (gravest.kind == "code" or None not in found)
+    return main, gravest if is_told else None
+
+
+def _program(run: Run) -> Hashable:
+    configuration = json.dumps(run.header.config, sort_keys=True) if run.header else ""
+    return (run.source_sha256, configuration) if run.source_sha256 else None
+
+
+def grouped(evidence: Evidence, key: Callable[[Run], Hashable | None]) -> dict[Hashable, list[str]]:
+    """Return the counted runs' logs by `key`, leaving out runs whose key is not known."""
+    groups: dict[Hashable, list[str]] = defaultdict(list)
+    for run, judged in evidence.counted():
+        value = key(run)
+        if value is not None and value != (None, None):
+            groups[value].append(judged.log or "")
+    return groups
+
+
+def _sizes(groups: dict[Hashable, list[str]]) -> str:
+    """Say how large each group is, and name the logs of all but the largest."""
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    others = [log for logs in ordered[1:] for log in logs]
+    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {listed(others)}"
+
+
+def listed(logs: list[str], most: int = 4) -> str:
+    """Return the names of the first logs, and how many more there are."""
+    names = [PurePosixPath(log).name for log in logs[:most]]
+    return ", ".join(names) + (f" and {len(logs) - most} more" if len(logs) > most else "")

@@ -1,0 +1,179 @@
+"""The rules verdict on embedded programs, alone and against a baseline's."""
+
+from __future__ import annotations
+
+import pytest
+
+from speedcheck.api import verify
+from speedcheck.program.sources import MAX_PROGRAMS, Sources
+from speedcheck.records.folder import read_record
+
+H100 = "NVIDIA H100 80GB HBM3"
+CLEAN = "import torch\nval_tokens = 10485760\nclass DataLoader:\n    size = 1\n"
+TUNED = f"{CLEAN}torch._inductor.config.coordinate_descent_tuning = True\n"
+OPTION = f"{CLEAN}model = torch.compile(model, dynamic=False, mode='max-autotune')\n"
+
+
+@pytest.fixture
+def rules(build):
+    """Judge a folder of published logs with this program, against a baseline with another."""
+
+    def judge(script, baseline=None, **options):
+        folder = build.published(script=script)
+        if baseline is not None:
+            options["baseline"] = build.published(script=baseline, name="baseline")
+        verdict = verify(folder, **options).verdicts.rules
+        return verdict.status, [(f.code.split()[0], f.severity, f.where) for f in verdict.findings]
+
+    return judge
+
+
+def test_a_program_without_settings_that_validates_as_the_track_asks_passes(rules):
+    assert rules(CLEAN) == ("pass", [])
+
+
+@pytest.mark.parametrize(("script", "code"), [(TUNED, "R005"), (OPTION, "R006")])
+def test_a_setting_of_the_compiler_is_one_warning_with_its_line_for_all_logs(rules, script, code):
+    assert rules(script) == ("warn", [(code, "warn", "00.txt:5")])
+
+
+@pytest.mark.parametrize(("script", "code"), [(TUNED, "R005"), (OPTION, "R006")])
+def test_a_setting_that_the_baseline_does_without_fails(rules, build, script, code):
+    assert rules(script, CLEAN) == ("fail", [(code, "fail", "00.txt:5")])
+    folder, baseline = build.path / "submission", build.path / "baseline"
+    (finding,) = verify(folder, baseline=baseline).verdicts.rules.findings
+    assert finding.message.endswith("and the baseline's program does without it")
+
+
+@pytest.mark.parametrize("script", [TUNED, OPTION])
+def test_a_setting_that_the_baseline_has_too_stays_a_warning(rules, script):
+    (_, ((_, severity, _),)) = rules(script, f"# again\n{script}")
+    assert severity == "warn"
+
+
+def test_another_value_of_the_baselines_setting_fails(rules):
+    status, _ = rules(TUNED, TUNED.replace("True", "False"))
+    assert status == "fail"
+
+
+def test_a_baseline_that_cannot_be_read_makes_no_setting_a_failure(rules):
+    status, findings = rules(TUNED, "import torch:\n")
+    assert (status, findings) == ("warn", [("R005", "warn", "00.txt:5")])
+
+
+def test_what_cannot_be_told_is_unknown_even_where_the_baseline_lacks_it(rules):
+    assert rules(f"{CLEAN}exec(text)\n", CLEAN) == ("unknown", [("R007", "unknown", "00.txt:5")])
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "severity"),
+    [
+        ("val_tokens = 1048576", "R002", "fail"),
+        ("val_tokens = 10 * 1024**2", None, None),
+        ("val_tokens = count(shard)", "R008", "unknown"),
+        ("val_tokens = 10485760; val_tokens = 1048576", "R008", "unknown"),
+        ("tokens = 10485760", "R008", "unknown"),
+    ],
+)
+def test_the_number_of_validation_tokens_is_judged_from_the_program(rules, line, code, severity):
+    _, findings = rules(f"import torch\n{line}\n")
+    where = "00.txt" if line.startswith("tokens") else "00.txt:2"
+    assert findings == ([(code, severity, where)] if code else [])
+
+
+def test_the_lines_are_those_of_the_log_when_a_separator_stands_before_the_program(
+    build, published_log_text
+):
+    text = "=" * 100 + "\n" + published_log_text(script=TUNED)
+    folder = build.folder({"a.txt": text, "b.txt": published_log_text(script=TUNED, time_ms=1)})
+    (finding,) = verify(folder).verdicts.rules.findings
+    name, line = finding.where.split(":")
+    assert "coordinate_descent_tuning" in (folder / name).read_text().split("\n")[int(line) - 1]
+
+
+def test_a_data_loader_that_differs_from_the_baselines_is_named_in_a_warning(rules, build):
+    assert rules(CLEAN.replace("size = 1", "size = 2"), CLEAN) == (
+        "warn",
+        [("R009", "warn", "00.txt")],
+    )
+    folder, baseline = build.path / "submission", build.path / "baseline"
+    (finding,) = verify(folder, baseline=baseline).verdicts.rules.findings
+    assert "differs from the baseline's in DataLoader:" in finding.message
+
+
+def test_the_same_data_loader_and_one_that_is_not_found_are_no_finding(rules):
+    commented = CLEAN.replace("class", "# loads\nclass")
+    assert rules(commented, CLEAN) == ("pass", [])
+    assert rules(CLEAN, CLEAN.replace("DataLoader", "Thing")) == ("pass", [])
+    assert rules(CLEAN.replace("DataLoader", "Thing"), CLEAN) == ("pass", [])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import torch:\n",
+        "# [565 lines of the program omitted, sha256 78b9ea95995afc95]\n",
+        f"import torch\nx = {'(' * 100_000}\n",
+    ],
+    ids=["broken", "not there", "nested"],
+)
+def test_a_program_that_is_not_there_or_cannot_be_parsed_leaves_the_rules_unknown(rules, script):
+    assert rules(script) == ("unknown", [("R004", "unknown", "00.txt")])
+
+
+def test_logs_without_a_program_leave_the_rules_unknown(build):
+    folder = build.folder(
+        {f"{i}.log": f"s:0 tel:11.0\ns:9536 tel:3.{27 + i}60\n" for i in range(2)}
+    )
+    codes = [f.code for f in verify(folder).verdicts.rules.findings]
+    assert codes == ["R003 hardware-unknown"] * 2 + ["R004 source-not-read"]
+
+
+@pytest.mark.parametrize("track", ["gpt2-small-steps", "tiny"])
+def test_only_the_timed_tracks_forbid_settings_of_the_compiler(rules, track):
+    assert rules(TUNED, track=track) == ("pass", [])
+
+
+def test_the_header_of_the_bundled_trainer_says_on_how_many_tokens_it_validated(
+    build, small_losses
+):
+    options = {"recipe": "sub3", "gpus": (H100,) * 8, "val_tokens": 10_485_760, "steps": 1393}
+    plan = {"track": "gpt2-small", "recipe": "sub3"}
+    program = "# file: trainer/config.py\nimport os\nval_tokens = 16384\n"
+    folder = build.record(small_losses, plan=plan, program=program, **options)
+    assert verify(folder).verdicts.rules.status == "pass"
+
+
+def test_the_bundled_trainer_too_is_read_for_settings(build, small_losses):
+    options = {"recipe": "sub3", "gpus": (H100,) * 8, "val_tokens": 10_485_760, "steps": 1393}
+    plan = {"track": "gpt2-small", "recipe": "sub3"}
+    folder = build.record(small_losses, plan=plan, program=TUNED, **options)
+    assert verify(folder).verdicts.rules.status == "warn"
+
+
+def test_a_log_that_changes_after_it_was_read_is_not_read_again(build):
+    folder = build.published(script=TUNED)
+    record = read_record(folder)
+    run = record.logs[0].runs[0]
+    (folder / "00.txt").write_bytes((folder / "01.txt").read_bytes())
+    source = Sources(folder, record.logs).of(run)
+    assert source is not None
+    assert source.program.problem == "the log changed while it was read"
+    (folder / "00.txt").unlink()
+    source = Sources(folder, record.logs).of(run)
+    assert source is not None
+    assert source.program.problem.startswith("the log cannot be read again")
+
+
+def test_more_programs_than_a_record_has_are_not_read(build, published_log_text):
+    texts = {
+        f"{i:02d}.txt": published_log_text(
+            val_loss=3.27 + i / 1000, time_ms=i, script=f"{CLEAN}x = {i}\n"
+        )
+        for i in range(MAX_PROGRAMS + 4)
+    }
+    verdicts = verify(build.folder(texts), group="all").verdicts
+    messages = {finding.message for finding in verdicts.rules.findings}
+    assert messages == {
+        f"the program cannot be read: more than {MAX_PROGRAMS} different programs: not read"
+    }
