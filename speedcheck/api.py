@@ -9,6 +9,7 @@ from pathlib import Path
 
 from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
+from speedcheck.checks.counting import Selection
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.config import load_config
 from speedcheck.errors import UsageError
@@ -37,7 +38,7 @@ class LossCertificate:
     verdict: Verdict
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one argument an option of the command
     path: str | Path,
     *,
     track: str | None = None,
@@ -45,6 +46,9 @@ def verify(
     alpha: float | None = None,
     baseline: str | Path | None = None,
     config: str | Path | None = None,
+    only: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    group: str | None = None,
 ) -> Certificate:
     """Judge the one record in a folder by the evidence in it.
 
@@ -57,11 +61,14 @@ def verify(
             given.
         config: the speedcheck.toml with the project's own tracks; looked for above the folder
             unless given.
+        only: patterns such as "this_pr/*", one of which the path of a counted log matches.
+        exclude: patterns that the path of no counted log matches.
+        group: name of the kind of runs to judge, where the folder holds several; "all" for all.
 
     Raises:
         InputError: no record is there, more than one is, or it cannot be read; the same for the
             baseline and the configuration.
-        UsageError: no such track, or a number out of its range.
+        UsageError: no such track or group, a number out of its range, or no log is left.
     """
     overrides = Overrides(
         track=track,
@@ -70,15 +77,18 @@ def verify(
         baseline=None if baseline is None else Path(baseline),
         config=None if config is None else Path(config),
     )
-    return verify_folder(one_record(Path(path), overrides.parser_for), overrides)
+    selection = Selection(only=tuple(only), exclude=tuple(exclude), group=group)
+    return verify_folder(one_record(Path(path), overrides.parser_for), overrides, selection)
 
 
-def verify_folder(folder: Path, overrides: Overrides) -> Certificate:
+def verify_folder(
+    folder: Path, overrides: Overrides, selection: Selection | None = None
+) -> Certificate:
     """Judge the record in `folder`, which is one of `find_records`."""
     record = read_record(folder, overrides.parser_for)
     rule = rule_for(record, overrides, load_config(folder, overrides.config))
     baseline = read_baseline(record, rule, overrides.baseline, lambda *_: rule.track.parser())
-    return judge(record, rule, baseline)
+    return judge(record, rule, baseline, selection)
 
 
 def certify(

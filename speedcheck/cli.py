@@ -23,6 +23,7 @@ from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
+    from speedcheck.checks.counting import Selection
     from speedcheck.rule import Overrides
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
@@ -177,14 +178,32 @@ def verify(  # noqa: PLR0913 - one argument an option
     alpha: AlphaOption = None,
     baseline: BaselineOption = None,
     config: ConfigOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Count these logs alone.", metavar="GLOB", show_default=False),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Do not count these logs.", metavar="GLOB", show_default=False),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge this kind of runs where a folder holds several, or all.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
+    from speedcheck.checks.counting import Selection
     from speedcheck.report.outputs import Outputs, write_outputs
     from speedcheck.rule import Overrides
 
     outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
-    judged, unusable = _judge_all(folders, overrides)
+    selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
+    judged, unusable = _judge_all(folders, overrides, selection)
     write_outputs(outputs, judged)
     raise typer.Exit(UNUSABLE if unusable else _exit_code([c for _, c in judged]))
 
@@ -259,7 +278,7 @@ def explain(
 
 
 def _judge_all(
-    folders: list[Path], overrides: Overrides
+    folders: list[Path], overrides: Overrides, selection: Selection | None = None
 ) -> tuple[list[tuple[Path, Certificate]], bool]:
     """Judge every record below `folders`; say of each folder that cannot be used why not."""
     from speedcheck.api import verify_folder
@@ -273,7 +292,7 @@ def _judge_all(
             found += find_records(folder, overrides.parser_for)
     for folder in found:
         with _noted(problems):
-            judged.append((folder, verify_folder(folder, overrides)))
+            judged.append((folder, verify_folder(folder, overrides, selection)))
     return judged, bool(problems)
 
 

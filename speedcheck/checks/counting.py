@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from speedcheck.certificate import JudgedRun
+from speedcheck.checks.grouping import Choice, Group, choose_group, find_groups
+from speedcheck.claims.documents import listed_losses
+from speedcheck.errors import UsageError
 from speedcheck.logs import Run
+from speedcheck.program.sources import Sources
 from speedcheck.records.folder import LOGS_NAME, Record
 from speedcheck.records.ledger import Entry
 
+LEFT_OUT = "left out by"
+IN_ANOTHER_GROUP = "of another kind: group"
 NOT_IN_LEDGER = "the ledger does not know it as a finished run"
 
 
@@ -24,12 +31,16 @@ class Evidence:
         judged: the same runs as the certificate lists them; for a record without logs, its
             published losses.
         early_stop: the step at which every run of the folder ends on purpose; None otherwise.
+        groups: the kinds of runs in the folder, where there are several.
+        choice: which of them is judged; None where all runs are of one kind.
     """
 
     record: Record
     runs: tuple[Run, ...]
     judged: tuple[JudgedRun, ...]
     early_stop: int | None
+    groups: tuple[Group, ...] = ()
+    choice: Choice | None = None
 
     @property
     def from_logs(self) -> bool:
@@ -42,23 +53,92 @@ class Evidence:
         return tuple((run, judged) for run, judged in pairs if judged.counted)
 
 
-def weigh(record: Record) -> Evidence:
-    """Decide for every run of `record` whether it counts."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which runs the caller wants counted.
+
+    Attributes:
+        only: patterns, one of which a log's path must match; none for all.
+        exclude: patterns, none of which it may match.
+        group: name of the group to judge, or "all"; None to leave it to the evidence.
+    """
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    group: str | None = None
+
+
+def weigh(
+    record: Record, selection: Selection | None = None, sources: Sources | None = None
+) -> Evidence:
+    """Decide for every run of `record` whether it counts.
+
+    Args:
+        record: the record as it was read.
+        selection: what the caller wants counted.
+        sources: the programs of its runs; read when they are asked for, unless given.
+
+    Raises:
+        UsageError: the selection names a group that is not there, or leaves no log.
+    """
+    selection = selection or Selection()
     runs = tuple(run for log in record.logs for run in log.runs)
-    early_stop = _early_stop(runs) if record.ledger is None else None
+    if not runs:
+        published = enumerate(_published(record))
+        judged = tuple(_published_run(index, loss) for index, loss in published)
+        return Evidence(record, runs, judged, early_stop=None)
+    selected = tuple(run for run in runs if not _selection_reason(run, selection))
+    if not selected:
+        raise UsageError("--only and --exclude leave no log", where=str(record.path))
+    early_stop = _early_stop(selected) if record.ledger is None else None
+    reasons = _reasons(record, runs, selection, early_stop)
+    groups, choice = _groups(record, runs, reasons, selection, sources)
+    if choice is not None and choice.group is not None:
+        for group in groups:
+            for index in group.members if group != choice.group else ():
+                reasons[index] = f"{IN_ANOTHER_GROUP} {group.name}"
+    judged = tuple(map(_judged, runs, reasons))
+    return Evidence(record, runs, judged, early_stop, groups, choice)
+
+
+def _reasons(
+    record: Record, runs: tuple[Run, ...], selection: Selection, early_stop: int | None
+) -> list[str]:
+    """Return for each run why it does not count, whatever group it is of; "" where it may."""
     finished = _finished_logs(record)
     first_of: dict[tuple[object, ...], str] = {}
-    judged = []
-    for run in runs:
-        reason = (
-            _incomplete_reason(run, early_stop)
-            or _ledger_reason(run, finished)
-            or _copy_reason(run, first_of)
-        )
-        judged.append(_judged(run, reason))
-    if not runs:
-        judged = [_published_run(index, loss) for index, loss in enumerate(_published(record))]
-    return Evidence(record, runs, tuple(judged), early_stop)
+    return [
+        _selection_reason(run, selection)
+        or _incomplete_reason(run, early_stop)
+        or _ledger_reason(run, finished)
+        or _copy_reason(run, first_of)
+        for run in runs
+    ]
+
+
+def _groups(
+    record: Record,
+    runs: tuple[Run, ...],
+    reasons: list[str],
+    selection: Selection,
+    sources: Sources | None,
+) -> tuple[tuple[Group, ...], Choice | None]:
+    """Divide the runs that may count, and choose; a ledger says what belongs to its record."""
+    if record.ledger is not None and selection.group is None:
+        return (), None
+    members = [index for index, reason in enumerate(reasons) if not reason]
+    sources = sources or Sources(record.path, record.logs)
+    groups = find_groups(runs, members, sources)
+    if len(groups) < 2 and selection.group is None:
+        return (), None
+    return groups, choose_group(groups, runs, listed_losses(record), selection.group)
+
+
+def _selection_reason(run: Run, selection: Selection) -> str:
+    if selection.only and not any(fnmatchcase(run.log, pattern) for pattern in selection.only):
+        return f"{LEFT_OUT} --only"
+    hit = next((pattern for pattern in selection.exclude if fnmatchcase(run.log, pattern)), None)
+    return "" if hit is None else f"{LEFT_OUT} --exclude {hit}"
 
 
 def _early_stop(runs: tuple[Run, ...]) -> int | None:

@@ -153,8 +153,12 @@ class _Reader:
         elif sign == "±" and self.figures and self.figures[-1].what in ("mean", "time_mean"):
             of_time = self.figures[-1].kind == "times"
             self._add("time_std" if of_time else "std", number, unit, "loose")
-        elif sign not in ("-", "→") and not _is_other(label, unit):
+        elif not _is_other(label, unit) and not self._is_change(index):
             self._moment(what, number, unit, label, index)
+
+    def _is_change(self, index: int) -> bool:
+        """Return whether a number is an end of "3.2790 → 3.2785", or is subtracted."""
+        return self._before(index) in ("-", "→") or self._after(index) == "→"
 
     def _p(self, number: Printed, sign: str) -> None:
         relation = sign[0] if sign[:1] in ("<", ">") else "="

@@ -27,6 +27,7 @@ _CODE = re.compile(
 )
 _TARGET = re.compile(r"ttest_1samp\([^,()]{1,200},\s*(?:popmean\s*=\s*)?([0-9.]{1,12})")
 _STEP = re.compile(r"(?:step|@)[ _:=]*([0-9]{2,6})\b|(?<![0-9])([0-9]{3,6})[ _]steps?\b")
+_DIGIT = re.compile(r"[0-9]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ITEM = re.compile(
     r"\s*(?:[-*+] )?(?:run|seed|trial|rep) ?#?[0-9]{1,4}\s?[:=-]\s?(?:(?:val[ _])?loss\s?[:=]?\s?)?"
@@ -111,9 +112,9 @@ class _Reader:
         if _CODE.match(text):
             self._code(line, text)
             return
-        if not self._one_run(line):
+        if _DIGIT.search(text) and not self._one_run(line):
             self._result(line, plain(text).strip().lstrip("#>-+ "))
-        if not line.fence:
+        if not line.fence and line.number not in self.lists:
             self._remember_label(text)
 
     def _code(self, line: Line, text: str) -> None:
@@ -146,17 +147,25 @@ class _Reader:
         self._add(line, figures, role=vocabulary.role_of(text))
 
     def _context(self, line: Line) -> Context:
-        last = self.current.figures[-1] if self.current and self.current.figures else None
         named = self._named()
         computed = self.code[-1] if self.code else ""
         strength: Strength = "tied" if named else "stated"
         return Context(
-            kind=last.kind if last else None,
+            kind=self._kind_spoken_of(),
             label=tuple(vocabulary.words(computed)[-6:]),
             of=named,
             step=_step_in(" ".join((*line.headings[-1:], self.label))) if not named else None,
             strength=strength,
         )
+
+    def _kind_spoken_of(self) -> Kind | None:
+        """Return what the last figure is of, else what the set's lists hold, if that is one."""
+        if self.current is None:
+            return None
+        if self.current.figures:
+            return self.current.figures[-1].kind
+        kinds = {series.kind for series in self.current.series}
+        return kinds.pop() if len(kinds) == 1 else None
 
     def _named(self) -> frozenset[str]:
         """Return the lists that the newest line of code which names one computes from."""

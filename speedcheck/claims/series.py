@@ -54,10 +54,10 @@ def judge_series(sets: list[ClaimSet], pools: Pools, *, certain: bool) -> dict[i
         certain: whether the document speaks of this record and no other.
     """
     matches = {id(s): best_match(s, pools) for claims in sets for s in claims.series}
-    taken = {run for match in matches.values() if _is_sure(match) for run in match.runs}
     only = _only_listed(sets)
     judged: dict[int, JudgedSeries] = {}
     for claims in sets:
+        taken = _taken_by_others(claims, sets, matches)
         for series in sorted(claims.series, key=lambda s: s.kind):
             match = matches[id(series)]
             is_of_record = certain and claims is only
@@ -73,8 +73,13 @@ def judge_series(sets: list[ClaimSet], pools: Pools, *, certain: bool) -> dict[i
     return judged
 
 
-def _is_sure(match: Match) -> bool:
-    return match.is_full and match.series.kind == "losses" and len(match.runs) > 1
+def _taken_by_others(
+    claims: ClaimSet, sets: list[ClaimSet], matches: dict[int, Match]
+) -> set[LoggedRun]:
+    """Return the runs that another set of the document lists to the last one."""
+    others = (s for other in sets if other is not claims for s in other.of_kind("losses"))
+    full = (matches[id(series)] for series in others if len(series.numbers) > 1)
+    return {run for match in full if match.is_full for run in match.runs}
 
 
 def _only_listed(sets: list[ClaimSet]) -> ClaimSet | None:

@@ -10,7 +10,9 @@ from speedcheck.claims.numbers import NUMBER
 
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*)")
 # "# p=0.0084" and "# acc: (tensor(0.0011), ...": a program's comment outside a code block.
-_COMMENT = re.compile(r"\s*#\s*[\w ().'\"-]{0,40}[=:]\s*\(?(?:tensor\(|[0-9.]|np\.)")
+_COMMENT = re.compile(
+    r"\s*#\s*(?:[\w ().'\"-]{0,40}[=:]\s*\(?(?:tensor\(|[0-9.]|np\.)|\(tensor\(|[0-9]+\.[0-9])"
+)
 _FLOAT = re.compile(rf"(?:np|numpy)\.float(?:64|32)\(({NUMBER})\)")
 _FENCE = re.compile(r"\s*(```|~~~)\s*([\w+-]*)")
 _LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,500}(?:\s[^()]{0,200})?\)")

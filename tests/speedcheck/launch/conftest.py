@@ -67,7 +67,7 @@ class Fate:
 
 
 def finishes(seed: int, loss: str = "") -> Fate:
-    return Fate(log_text(seed, loss or f"{1.5 + 0.01 * seed:.6f}"))
+    return Fate(log_text(seed, loss or f"{1.18 + 0.01 * seed:.6f}"))
 
 
 def crashes(seed: int) -> Fate:

@@ -62,7 +62,7 @@ def test_the_certificate_holds_scipys_figures(run_tiny, tmp_path):
     run_tiny("--seeds", "6")
     written = certificate(tmp_path / "record")
     losses = [run["val_loss"] for run in written["runs"]]
-    assert losses == [pytest.approx(1.5 + 0.01 * seed) for seed in range(6)]
+    assert losses == [pytest.approx(1.18 + 0.01 * seed) for seed in range(6)]
     expected = stats.ttest_1samp(losses, written["target"], alternative="less")
     assert written["loss"]["p_value"] == pytest.approx(expected.pvalue, rel=1e-12)
     assert written["runtime"]["mean_s"] == pytest.approx(0.0425)
@@ -77,8 +77,8 @@ def test_verify_of_the_new_record_repeats_its_certificate(run_tiny, tmp_path, ca
 def test_plain_output_has_a_line_per_event_and_no_control_characters(run_tiny):
     out = run_tiny("--seeds", "2", "--jobs", "1").out
     assert "seed 0: started, seed-000.txt" in out
-    assert "seed 1: finished, val_loss 1.5100 in 0.0 s" in out
-    assert "2/2 runs: mean 1.5050, sd 0.0071, p so far" in out
+    assert "seed 1: finished, val_loss 1.1900 in 0.0 s" in out
+    assert "2/2 runs: mean 1.1850, sd 0.0071, p so far" in out
     assert "\x1b" not in out
 
 
