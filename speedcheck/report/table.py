@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DTYPES = {
-    "record": "string",
-    "log": "string",
+    "record": "string[python]",
+    "log": "string[python]",
     "run": "Int64",
     "seed": "Int64",
     "val_loss": "Float64",
@@ -22,11 +22,11 @@ _DTYPES = {
     "total_steps": "Int64",
     "complete": "boolean",
     "counted": "boolean",
-    "reason": "string",
-    "gpu": "string",
+    "reason": "string[python]",
+    "gpu": "string[python]",
     "n_gpus": "Int64",
-    "torch": "string",
-    "source_sha256": "string",
+    "torch": "string[python]",
+    "source_sha256": "string[python]",
 }
 # What fits on a terminal.
 _SHORT = ["log", "run", "seed", "val_loss", "train_time_ms", "final_step", "total_steps", "counted"]

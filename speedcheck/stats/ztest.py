@@ -64,7 +64,7 @@ def one_sample_z(
     undefined = ZTest(sample.n, sample.mean, sigma, target)
     if sample.mean is None or not 0 < sigma < math.inf:
         return undefined
-    z = (sample.mean - target) / (sigma / math.sqrt(sample.n))
+    z = (sample.mean - target) / sigma * math.sqrt(sample.n)
     if not math.isfinite(z):
         return undefined
     p_value = float(ndtr(z if alternative == "less" else -z))

@@ -64,7 +64,10 @@ WRONG_CALLS = [
     (("verify", "RECORD", "--alpha"), "Option '--alpha' requires an argument"),
     (("verify", "RECORD", "--target", "nan"), "the target is nan; give a finite loss"),
     (("verify", "RECORD", "--target", "-inf"), "the target is -inf; give a finite loss"),
-    (("verify", "RECORD", "--track", "nope"), "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny"),
+    (
+        ("verify", "RECORD", "--track", "nope"),
+        "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny",
+    ),
     (("verify", "RECORD", "--csv"), "No such option: --csv"),
     (("table", "RECORD", "--json"), "No such option: --json"),
     (("certify", "RECORD"), "No such command 'certify'"),

@@ -63,7 +63,9 @@ def test_a_run_writes_a_complete_log_in_three_parts(data: Path, tmp_path: Path) 
     versions, header = facts.splitlines()[:2], facts.splitlines()[2:]
     assert versions[0].startswith("Running Python 3.")
     assert re.fullmatch(r"Running PyTorch \S+ compiled for .+", versions[1])
-    values = {key: json.loads(text) for key, _, text in (line.partition(": ") for line in header)}
+    # On a GPU machine the text of nvidia-smi follows.
+    keyed = [line.partition(": ") for line in header if re.match(r"[a-z_0-9]+: ", line)]
+    values = {key: json.loads(text) for key, _, text in keyed}
     assert list(values)[:5] == ["speedcheck_log", "seed", "recipe", "config", "source_sha256"]
     assert values["seed"] == 3
     assert values["config"]["model"]["windows"] == "long-short"

@@ -33,7 +33,8 @@ def runner(clone, tmp_path):
     (binary / "python").symlink_to(sys.executable)
     # The interpreter behind a link finds its packages only through its own environment.
     home = Path(sys.executable).parents[1]
-    (temporary / "speedcheck/pyvenv.cfg").write_text((home / "pyvenv.cfg").read_text())
+    if (home / "pyvenv.cfg").exists():
+        (temporary / "speedcheck/pyvenv.cfg").write_text((home / "pyvenv.cfg").read_text())
     (temporary / "speedcheck/lib").symlink_to(home / "lib")
 
     def run(**inputs: str) -> tuple[int, str, Path]:
