@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -280,30 +278,29 @@ def explain(
 def _judge_all(
     folders: list[Path], overrides: Overrides, selection: Selection | None = None
 ) -> tuple[list[tuple[Path, Certificate]], bool]:
-    """Judge every record below `folders`; say of each folder that cannot be used why not."""
-    from speedcheck.api import verify_folder
+    """Judge every record below `folders`; say of each folder that cannot be used why not.
+
+    One folder that cannot be used hides no other.
+    """
+    from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records
 
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
-    problems: list[SpeedcheckError] = []
+    unusable = False
     for folder in folders:
-        with _noted(problems):
+        try:
             found += find_records(folder, overrides.parser_for)
-    for folder in found:
-        with _noted(problems):
-            judged.append((folder, verify_folder(folder, overrides, selection)))
-    return judged, bool(problems)
-
-
-@contextmanager
-def _noted(problems: list[SpeedcheckError]) -> Iterator[None]:
-    """Say what is wrong and go on: one folder that cannot be used hides no other."""
-    try:
-        yield
-    except SpeedcheckError as error:
-        _complain(str(error))
-        problems.append(error)
+        except SpeedcheckError as error:
+            _complain(str(error))
+            unusable = True
+    for folder, result in zip(found, verify_folders(found, overrides, selection), strict=True):
+        if isinstance(result, SpeedcheckError):
+            _complain(str(result))
+            unusable = True
+        else:
+            judged.append((folder, result))
+    return judged, unusable
 
 
 def _exit_code(certificates: list[Certificate]) -> int:
