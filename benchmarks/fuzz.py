@@ -1,0 +1,116 @@
+"""Feed hostile bytes to everything that reads a submission, guided by coverage.
+
+    pip install atheris
+    python benchmarks/fuzz.py [CORPUS] -max_total_time=600
+
+Every input goes to one reader, chosen by its first byte. A reader may refuse (a SpeedcheckError,
+a problem in its result); any other exception is a bug, and so is a certificate figure that JSON
+cannot hold. The arguments are libFuzzer's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["speedcheck"]):
+    from speedcheck.api import verify
+    from speedcheck.claims.reader import read_claims
+    from speedcheck.errors import SpeedcheckError
+    from speedcheck.logs import parse_log, parse_step_line
+    from speedcheck.program import compare, read_program
+    from speedcheck.records.ledger import parse_ledger
+    from speedcheck.records.plan import read_plan
+    from speedcheck.report.markdown import certificates_markdown, code
+
+FOLDER = Path(tempfile.mkdtemp(prefix="speedcheck-fuzz-"))
+
+
+def fuzz_log(data: bytes) -> None:
+    """Logs: runs or a problem, never neither."""
+    log = parse_log(data, "log")
+    if not log.runs and not log.problems:
+        raise AssertionError("neither a run nor a problem")
+
+
+def fuzz_step_line(data: bytes) -> None:
+    """One line of a growing log."""
+    parse_step_line(data.decode("utf-8", "replace"))
+
+
+def fuzz_claims(data: bytes) -> None:
+    """READMEs."""
+    read_claims(data.decode("utf-8", "replace"))
+
+
+def fuzz_program(data: bytes) -> None:
+    """Embedded programs, and two halves of one against each other."""
+    text = data.decode("utf-8", "replace")
+    half = len(text) // 2
+    read_program(text)
+    compare(read_program(text[:half]), read_program(text[half:]))
+
+
+def fuzz_ledger(data: bytes) -> None:
+    """Ledgers."""
+    parse_ledger(data)
+
+
+def fuzz_plan(data: bytes) -> None:
+    """Files record.toml."""
+    path = FOLDER / "record.toml"
+    path.write_bytes(data)
+    read_plan(path)
+
+
+def fuzz_markdown(data: bytes) -> None:
+    """Text of strangers in Markdown: one line, whatever it is."""
+    if "\n" in code(data.decode("utf-8", "replace")):
+        raise AssertionError("a line break in a code span")
+
+
+def fuzz_folder(data: bytes) -> None:
+    """A whole folder: two logs, a README and a record.toml out of one input."""
+    folder = FOLDER / "record"
+    folder.mkdir(exist_ok=True)
+    names = ("a.txt", "b.txt", "README.md", "record.toml")
+    parts = (data.split(b"\xff", 3) + [b""] * 3)[:4]
+    for name, part in zip(names, parts, strict=True):
+        (folder / name).write_bytes(part)
+    if not parts[3]:
+        (folder / "record.toml").unlink()
+    certificate = verify(folder)
+    json.loads(certificate.to_json())
+    certificates_markdown([certificate])
+
+
+READERS = (
+    fuzz_log,
+    fuzz_log,
+    fuzz_step_line,
+    fuzz_claims,
+    fuzz_program,
+    fuzz_ledger,
+    fuzz_plan,
+    fuzz_markdown,
+    fuzz_folder,
+)
+
+
+def fuzz(data: bytes) -> None:
+    """Give the input to the reader that its first byte names."""
+    if not data:
+        return
+    try:
+        READERS[data[0] % len(READERS)](data[1:])
+    except SpeedcheckError:
+        return
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, fuzz)
+    atheris.Fuzz()
