@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from speedcheck.claims.model import SECONDS, Series, Unit
@@ -14,7 +15,7 @@ from speedcheck.claims.pools import LoggedRun, Pool, Pools
 _BINARY = 1e-9
 # A list at another step than the final one is told by its values only where chance cannot.
 _FEWEST_TO_TELL = 2
-_MOST_STEPS = 200
+_MOST_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,13 @@ def _at_other_steps(series: Series, pools: Pools) -> list[Match]:
     """Compare with earlier validations, where a list of losses is of one of them."""
     if len(series.numbers) < _FEWEST_TO_TELL:
         return []
+    # The last steps: a claim is of the end of the training.
     steps = Counter(step for run in pools.everything for step in run.validations)
     common = [step for step, count in steps.items() if count >= len(series.numbers)]
-    return [_match(series, pools.everything, step) for step in common[-_MOST_STEPS:]]
+    return [
+        _match(series, pools.everything, step)
+        for step in sorted(common, reverse=True)[:_MOST_STEPS]
+    ]
 
 
 def _match(series: Series, pool: Pool, step: int | None) -> Match:
@@ -121,19 +126,23 @@ def _with_shorter(
 
     One digit less is a final zero that Python leaves out.
     """
+    most = series.decimals - 1
     left = [
-        i
-        for i, number in enumerate(series.numbers)
-        if i not in pairs and number.decimals < series.decimals - 1
+        i for i, number in enumerate(series.numbers) if i not in pairs and number.decimals < most
     ]
-    free = [i for i in range(len(logged)) if i not in set(pairs.values())]
+    free = _others(range(len(logged)), pairs)
     for decimals in sorted({series.numbers[i].decimals for i in left}, reverse=True):
         chosen = [i for i in left if series.numbers[i].decimals == decimals]
         half = 10.0**-decimals / 2
         more = _pair([series.values[i] for i in chosen], [logged[i][0] for i in free], half, half)
         pairs = pairs | {chosen[i]: free[j] for i, j in more.items()}
-        free = [i for i in free if i not in set(pairs.values())]
+        free = _others(free, pairs)
     return pairs
+
+
+def _others(indices: Iterable[int], pairs: dict[int, int]) -> list[int]:
+    paired = set(pairs.values())
+    return [index for index in indices if index not in paired]
 
 
 def _pair(claimed: list[float], found: list[float], below: float, above: float) -> dict[int, int]:

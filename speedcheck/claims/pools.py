@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 from speedcheck.certificate import JudgedRun
 from speedcheck.logs import Run, Validation
 
+_MOST_PARTS = 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedRun:
@@ -57,7 +59,8 @@ class Pools:
     Attributes:
         counted: the runs that enter the statistics.
         everything: all complete runs of the folder, copies left out.
-        parts: `everything` by program, length and subfolder, where there is more than one part.
+        parts: `everything` by program, length and subfolder, where there is more than one part;
+            the largest ones.
     """
 
     counted: Pool
@@ -82,10 +85,11 @@ def pools_of(runs: Iterable[tuple[Run, JudgedRun]]) -> Pools:
         folder = PurePosixPath(run.log).parent
         key = (folder, run.total_steps, run.final_step, run.source_sha256)
         parts.setdefault(key, []).append(logged)
+    largest = sorted(parts.values(), key=len, reverse=True)[:_MOST_PARTS]
     return Pools(
         counted=tuple(logged for logged in everything if logged.counted),
         everything=everything,
-        parts=tuple(tuple(part) for part in parts.values()) if len(parts) > 1 else (),
+        parts=tuple(map(tuple, largest)) if len(parts) > 1 else (),
     )
 
 

@@ -37,6 +37,7 @@ _ITEM = re.compile(
 _LINE_OF_LOG = re.compile(r"step:([0-9]{1,7})/([0-9]{1,7}) val_loss:([0-9]{1,4}\.[0-9]{1,8})\b")
 
 MAX_FIGURES = 1_000
+MAX_SERIES = 200
 
 # Runs of one program differ by less; the values of one run over its steps by more.
 _MOST_SPREAD = 1.5
@@ -47,6 +48,8 @@ _FEWEST_DIGITS = 2
 _MAX_LABEL_WORDS = 10
 # Lines between two quoted runs: the lines of a log from its training.
 _MOST_BETWEEN = 3
+# More runs than any record has; a list is copied as it grows.
+_MOST_QUOTED = 2_000
 # A longer line tells a story, in which a figure may be of anything.
 _MAX_SURE_WORDS = 30
 _SKIPPED_LANGUAGES = frozenset({"diff", "patch", "c", "cpp", "cuda", "yaml", "toml", "json"})
@@ -55,7 +58,8 @@ _SKIPPED_LANGUAGES = frozenset({"diff", "patch", "c", "cpp", "cuda", "yaml", "to
 def read_claims(text: str) -> list[ClaimSet]:
     """Return the sets of runs that a document claims figures of, in its order.
 
-    The first `MAX_FIGURES` figures are read; what looks like no claim is left out.
+    The first `MAX_FIGURES` figures and `MAX_SERIES` lists are read; what looks like no claim is
+    left out.
     """
     reader = _Reader(normalised(text))
     reader.read()
@@ -71,6 +75,7 @@ class _Reader:
         self.label = ""
         self.code: list[str] = []
         self.figures = 0
+        self.series = 0
         self.items = 0
         self.fence = 0
         bracketed = [found for found in find_lists(text) if _kind(found)]
@@ -203,6 +208,8 @@ class _Reader:
         if self.current is None or not self.items or line.number > self.items + _MOST_BETWEEN:
             return False
         known = self.current.of_kind("losses")[-1]
+        if len(known.numbers) == _MOST_QUOTED:
+            return False
         position = self.current.series.index(known)
         self.current.series[position] = replace(known, numbers=(*known.numbers, loss))
         self.items = line.number
@@ -219,6 +226,9 @@ class _Reader:
 
     def _place(self, line: Line, series: Series, *, role: Role, owner: str) -> None:
         """Add a list to the set that it belongs to, which may be a new one."""
+        self.series += 1
+        if self.series > MAX_SERIES:
+            return
         if not vocabulary.is_own(owner):
             role = _worse(role, vocabulary.role_of(*line.headings), vocabulary.role_of(self.label))
         home = next(

@@ -146,9 +146,11 @@ def describe(judged: JudgedSeries) -> str | None:
         f"{_counted(len(found), kind)} in the logs{whose}",
         f"no log gives {_listed(match.missing)}",
     ]
-    extra = [(value, run) for value, run in found if run in set(match.extra)]
+    left = set(match.extra)
+    extra = [(value, run) for value, run in found if run in left]
     if extra:
-        shown = [f"{_as(judged.series, value)} ({run.name})" for value, run in extra]
+        decimals = max(judged.series.decimals, 0)
+        shown = [f"{value:.{decimals}f} ({run.name})" for value, run in extra]
         parts.append(f"not in the list: {_cut(shown)}")
     if match.is_of_these_runs:
         parts += _mistyped(judged.series, match.missing, extra)
@@ -171,9 +173,11 @@ def _mistyped(
 ) -> list[str]:
     """Name the values that differ from a run's in one digit, where each has but one such run."""
     found = []
+    decimals = max(series.decimals, 0)
+    logged = [f"{value:.{decimals}f}" for value, _ in extra]
     for number in missing[:_MOST_NAMED]:
-        printed = f"{number.value:.{max(series.decimals, 0)}f}"
-        near = [text for value, _ in extra if _one_digit(printed, text := _as(series, value))]
+        printed = f"{number.value:.{decimals}f}"
+        near = [text for text in logged if _one_digit(printed, text)]
         if len(near) == 1:
             found.append(f"{printed} differs from {near[0]} in one digit")
     return found
@@ -181,10 +185,6 @@ def _mistyped(
 
 def _one_digit(one: str, other: str) -> bool:
     return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
-
-
-def _as(series: Series, value: float) -> str:
-    return f"{value:.{max(series.decimals, 0)}f}"
 
 
 def _listed(numbers: tuple[Printed, ...]) -> str:

@@ -1,0 +1,221 @@
+"""Whatever the runs were: true READMEs are confirmed, and one wrong digit is not."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from speedcheck.certificate import JudgedRun
+from speedcheck.claims import Question
+from speedcheck.claims.compare import compare
+from speedcheck.claims.pools import pools_of
+from speedcheck.claims.reader import read_claims
+from speedcheck.logs import Environment, Run, Validation
+
+QUESTION = Question(target=3.28)
+TEXT = st.text(st.characters(exclude_categories=["Nd"]) | st.sampled_from("|-:`#=()[],.\n\r\t*_<>"))
+FRAGMENTS = """\
+losses = [¦3.2785¦3.28¦, ¦]¦p=¦p < ¦0.01¦mean ¦std: ¦(tensor(¦)¦), tensor(¦time: ¦152.7 s¦n = 8
+step 1393 ¦baseline ¦±¦→¦Mean(statistic=¦minmax=(¦np.float64(¦z-test sigma=0.0013 ¦1e400¦<!--¦-->
+run 3: ¦step:9/9 val_loss:3.2 ¦new ¦vs. ¦~¦## Baseline\n¦# ¦```python\n¦```\n¦| 1 | 3.27 |\n
+| run | loss |\n|-|-|\n¦\x00"""
+PIECES = st.lists(
+    st.sampled_from(["\n", *FRAGMENTS.replace("\n", "¦\n").split("¦")]), max_size=40
+).map("".join)
+
+
+@st.composite
+def samples(draw):
+    """Losses of 4 decimals that differ, and times of 3, as logs print them."""
+    n = draw(st.integers(3, 20))
+    losses = draw(st.lists(st.integers(32_600, 32_790), min_size=n, max_size=n, unique=True))
+    times = draw(st.lists(st.integers(80_000, 300_000), min_size=n, max_size=n, unique=True))
+    assume(max(times) < 1.2 * min(times))
+    return [loss / 1e4 for loss in losses], [ms / 1e3 for ms in times]
+
+
+def compared(text, losses, times):
+    """Compare a text with complete runs of these losses and times (seconds)."""
+    runs = [logged(i, *pair) for i, pair in enumerate(zip(losses, times, strict=True))]
+    return compare(read_claims(text), pools_of(runs), QUESTION, "README.md", certain=True)
+
+
+def logged(index, loss, seconds):
+    final = Validation(1393, 1393, loss, seconds * 1000, None, 99, {})
+    run = Run(
+        log=f"{index}.txt",
+        index=0,
+        format="modded",
+        validations=(Validation(0, 1393, 10.8258, 0.0, None, 9, {}), final),
+        last_step=1393,
+        total_steps=1393,
+        environment=Environment(),
+        header=None,
+        source_sha256="ab" * 32,
+        source_span=None,
+        diverged=False,
+        stopped=None,
+        peak_memory_mib=None,
+        step_repeats=0,
+    )
+    judged = JudgedRun(
+        log=run.log,
+        run=0,
+        seed=None,
+        val_loss=loss,
+        train_time_ms=seconds * 1000,
+        final_step=1393,
+        total_steps=1393,
+        complete=True,
+        counted=True,
+        reason="",
+        gpu=None,
+        n_gpus=None,
+        torch=None,
+        source_sha256=run.source_sha256,
+    )
+    return run, judged
+
+
+def figures(losses, times):
+    """The figures of a record, by name, as the programs of its author print them."""
+    as_float32 = np.asarray(losses, np.float32)
+    return {
+        "p": f"{stats.ttest_1samp(losses, 3.28, alternative='less').pvalue:.4f}",
+        "mean": f"{statistics.mean(losses):.6f}",
+        "std": f"{statistics.stdev(losses):.6f}",
+        "mean32": f"{as_float32.mean():.4f}",
+        "std32": f"{as_float32.std(ddof=1):.4f}",
+        "time": f"{statistics.mean(times):.3f}",
+        "minutes": f"{statistics.mean(times) / 60:.3f}",
+        "time_std": f"{statistics.stdev(times) * 1000:.0f}",
+        "n": str(len(losses)),
+    }
+
+
+def code(losses, times, f):
+    return (
+        f"accs = {losses}\ntimes = {times}\n"
+        "print('p=%.4f' % scipy.stats.ttest_1samp(accs, 3.28, alternative='less').pvalue)\n"
+        f"# p={f['p']}\nprint('acc:', torch.std_mean(torch.tensor(accs)))\n"
+        f"# acc: (tensor({f['std32']}), tensor({f['mean32']}))\n"
+    )
+
+
+def shell(losses, times, f):
+    mean, _, std = stats.bayes_mvs(losses)
+    return (
+        f"```\n$ grep val * | python\n{losses}\n{mean}\n{std}\np={f['p']}\n```\n```\n"
+        f"Mean runtime: {f['time']} seconds\nStddev: {f['time_std']}ms\n```\n"
+    )
+
+
+def tables(losses, times, f):
+    runs = enumerate(zip(losses, times, strict=True))
+    rows = "".join(f"| {i} | {loss} | {seconds:.3f} |\n" for i, (loss, seconds) in runs)
+    return (
+        f"| run | val_loss | time (s) |\n|---:|---:|---:|\n{rows}\n"
+        f"| metric | value |\n|---|---:|\n| mean val loss | {f['mean']} |\n"
+        f"| val loss sample std | {f['std']} |\n| one-sided p vs 3.28 | {f['p']} |\n"
+        f"| mean train time | {f['time']} s |\n"
+    )
+
+
+def prose(losses, times, f):
+    return (
+        f"n = {f['n']}, mean val_loss: {f['mean']}, std {f['std']}, one-sided p={f['p']}.\n"
+        f"Mean time: {f['minutes']} minutes.\n"
+    )
+
+
+SHAPES = st.sampled_from([code, shell, tables, prose])
+
+
+@given(sample=samples(), shape=SHAPES)
+def test_a_true_readme_is_confirmed_in_every_shape(sample, shape):
+    losses, times = sample
+    found = compared(shape(losses, times, figures(losses, times)), losses, times)
+    assert {claim.status for claim in found.claims} == {"confirmed"}
+    assert len(found.claims) >= 5
+    assert (found.shortfalls, found.unlisted) == ((), ())
+
+
+def changed(text, position, by):
+    """Change one of the digits of a number, by 1 to 9 modulo 10."""
+    places = [i for i, character in enumerate(text) if character.isdigit()]
+    place = places[position % len(places)]
+    return text[:place] + str((int(text[place]) + by) % 10) + text[place + 1 :]
+
+
+@given(
+    sample=samples(),
+    shape=SHAPES,
+    what=st.sampled_from(["p", "mean"]),
+    position=st.integers(0, 20),
+    by=st.integers(1, 9),
+)
+def test_one_digit_of_a_figure_changed_is_not_confirmed(sample, shape, what, position, by):
+    losses, times = sample
+    true = figures(losses, times)
+    wrong = {key: changed(true[key], position, by) for key in (what, f"{what}32") if key in true}
+    found = compared(shape(losses, times, true | wrong), losses, times)
+    printed = set(wrong.values())
+    claims = [claim for claim in found.claims if claim.claimed in printed and claim.what == what]
+    # A mean that is no loss any more is no claim that is read.
+    assert claims or what == "mean"
+    assert all(claim.status == "not_confirmed" for claim in claims)
+
+
+@given(
+    sample=samples(),
+    shape=st.sampled_from([code, shell, tables]),
+    index=st.integers(0, 99),
+    position=st.integers(1, 20),
+    by=st.integers(1, 9),
+)
+def test_one_digit_of_a_loss_changed_is_not_confirmed(sample, shape, index, position, by):
+    losses, times = sample
+    index %= len(losses)
+    printed = f"{losses[index]:.4f}"
+    # The first digit stays: 9.2785 among losses of 3.2 makes the list one of something else.
+    wrong = float(printed[0] + changed(printed[1:], position, by))
+    claimed = [*losses[:index], wrong, *losses[index + 1 :]]
+    found = compared(shape(claimed, times, figures(losses, times)), losses, times)
+    (claim,) = [claim for claim in found.claims if claim.what == "losses"]
+    assert claim.status == "not_confirmed"
+    assert f"no log gives {wrong}" in claim.recomputed
+
+
+@given(sample=samples(), left_out=st.integers(1, 3))
+def test_logs_left_out_are_a_shortfall_of_the_list(sample, left_out):
+    losses, times = sample
+    left = max(len(losses) - left_out, 2)
+    assume(left < len(losses))
+    found = compared(f"losses = {losses}", losses[:left], times[:left])
+    (shortfall,) = found.shortfalls
+    assert (shortfall.claimed, shortfall.logs) == (len(losses), left)
+    assert [claim.status for claim in found.claims] == ["not_confirmed"]
+
+
+@given(text=TEXT)
+def test_a_text_without_a_digit_claims_nothing(text):
+    assert not any(claims.series or claims.figures for claims in read_claims(text))
+
+
+@settings(max_examples=300)
+@given(text=PIECES)
+def test_any_heap_of_pieces_is_compared_without_a_crash(text):
+    found = compared(text, [3.2785, 3.2779, 3.2791], [152.7, 152.8, 152.9])
+    numbers = any(character.isdigit() for character in text)
+    assert numbers or not found.claims
+    assert all(claim.recomputed for claim in found.claims if claim.status != "not_checkable")
+
+
+@settings(max_examples=300)
+@given(text=st.text())
+def test_any_text_is_compared_without_a_crash(text):
+    compared(text, [3.2785, 3.2779, 3.2791], [152.7, 152.8, 152.9])
