@@ -8,6 +8,7 @@ signal ends exits with 128 plus the signal's number.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -318,8 +319,15 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         arguments: the words after `speedcheck`; those of this process unless given.
         launcher: starts the runs of `speedcheck run`; child processes unless given.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name may hold what a terminal's encoding does not.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = NOT_CERTIFIED
     try:
-        return int(app(arguments, standalone_mode=False, obj=launcher) or 0)
+        code = int(app(arguments, standalone_mode=False, obj=launcher) or 0)
+        # Here and not at exit, where nobody could catch what a closed pipe raises.
+        sys.stdout.flush()
+        return code
     except _TypedWrong as error:
         _complain(error.format_message())  # type: ignore[attr-defined]  # ClickException has it
     except SpeedcheckError as error:
@@ -327,7 +335,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return code
     except OSError as error:
         _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):

@@ -249,11 +249,10 @@ from speedcheck.logs.foreign import ForeignParser
 from speedcheck.logs.pattern import LogPattern
 pattern = LogPattern(r"(?P<step>(((((((((a))))))))))*(?P<val_loss>b)")
 for n in (60_000, 10_000_000):
-    ForeignParser(pattern)(b"a" * n + b"!b" + b"\\n", "a.log")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(ForeignParser(pattern)(b"a" * n + b"!b" + b"\\n", "a.log").runs)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 250
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "()\n()\n"), done.stderr
 
 
 def golf_log_of_seed(seed):
