@@ -189,11 +189,15 @@ def _today() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a whole file or none: what stood there before stays where the disk is full."""
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        path.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise RecordError(
-            f"cannot write ({error.strerror}); the logs are complete",
+            f"cannot write ({error.strerror}); the logs and the ledger are kept",
             where=str(path),
             remedy="free some space, then add --resume",
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -289,6 +290,25 @@ def test_a_full_disk_ends_the_command_in_one_line_and_loses_nothing(
     assert run_tiny("--resume").code == 0
     assert 1 not in fake.seeds
     assert 0 not in fake.seeds
+
+
+def test_a_full_disk_at_the_end_keeps_the_earlier_evidence_whole(run_tiny, tmp_path, monkeypatch):
+    run_tiny("--seeds", "4")
+    record = tmp_path / "record"
+    before = (record / "README.md").read_bytes()
+
+    def full(path, *arguments, **keywords):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run_tiny("--resume")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "No space left on device; the logs and the ledger are kept" in result.err.replace(
+        ")", ""
+    )
+    assert (record / "README.md").read_bytes() == before
+    assert [path.name for path in record.iterdir() if path.name.startswith(".")] == []
 
 
 def test_two_campaigns_on_one_record_are_refused(run_tiny, fake, tmp_path, capsys):
