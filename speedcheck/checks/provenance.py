@@ -272,9 +272,16 @@ def _claims(claims: tuple[Claim, ...]) -> list[Finding]:
         Finding(
             codes.CLAIM_NOT_CONFIRMED,
             "fail",
-            f"{claim.what} is claimed as {claim.claimed}; the evidence gives {claim.recomputed}",
+            f"{_what_is_claimed(claim)}; the evidence gives {claim.recomputed}",
             where=claim.where,
         )
         for claim in claims
         if claim.status == "not_confirmed"
     ]
+
+
+def _what_is_claimed(claim: Claim) -> str:
+    """Name a figure; of a list the length, since the claim itself holds its values."""
+    if claim.what in ("losses", "times"):
+        return f"{claim.claimed.partition(':')[0]} are claimed"
+    return f"{claim.what} is claimed as {claim.claimed}"

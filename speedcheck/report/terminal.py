@@ -81,7 +81,10 @@ def _runs(certificate: Certificate) -> RenderableType | None:
 
 
 def _shortened(name: str) -> str:
-    """Return a name that leaves room for the figures; a UUID is told by its first digits."""
+    """Return a name that leaves room for the figures; a UUID is told by its first digits.
+
+    A list of losses is told by its length, with which it begins.
+    """
     return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
 
 
@@ -116,7 +119,7 @@ def _claims(certificate: Certificate) -> RenderableType | None:
     for claim in certificate.claims:
         table.add_row(
             claim.what,
-            printable(claim.claimed),
+            _shortened(printable(claim.claimed)),
             printable(claim.recomputed or ABSENT),
             claim.status.replace("_", " "),
         )
