@@ -9,7 +9,7 @@ from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.match import unit_of
 from speedcheck.claims.model import SECONDS, ClaimSet, Figure, Kind, Series
 from speedcheck.claims.numbers import shown
-from speedcheck.claims.pools import LoggedRun, Pool, Pools
+from speedcheck.claims.pools import Place, Pool, Pools
 from speedcheck.claims.recompute import Question, forgets_root, holds, readings, scales
 from speedcheck.claims.series import JudgedSeries
 
@@ -138,9 +138,9 @@ class SetFigures:
         judged = [self._judged[id(series)] for series in own]
         printed = [_in_base_units(j.series, j.runs) for j in judged]
         logged = [
-            values for j in judged if j.runs and (values := _values(figure, j.runs, j.match.step))
+            values for j in judged if j.runs and (values := _values(figure, j.runs, j.match.place))
         ]
-        steps = {j.match.step for j in judged} | {
+        steps = {j.match.place for j in judged} | {
             run.run.final_step for j in judged for run in j.runs
         }
         if figure.step is not None and figure.step not in steps:
@@ -194,19 +194,19 @@ def _status(
     return "not_confirmed" if by_logs is False and evidence.is_sure else "not_checkable"
 
 
-def _values(figure: Figure, runs: Pool, step: int | None) -> list[float]:
+def _values(figure: Figure, runs: Pool, place: Place) -> list[float]:
     """Return what the logs give: seconds for a figure of times, else losses."""
     if figure.kind == "times":
         return [run.time_ms / 1000 for run in runs if run.time_ms is not None]
-    return _losses(runs, figure.step if _all_have(runs, figure.step) else step)
+    return _losses(runs, figure.step if _all_have(runs, figure.step) else place)
 
 
 def _all_have(runs: Pool, step: int | None) -> bool:
     return step is not None and all(run.loss_at(step) is not None for run in runs)
 
 
-def _losses(runs: tuple[LoggedRun, ...], step: int | None) -> list[float]:
-    return [loss for run in runs if (loss := run.loss_at(step)) is not None]
+def _losses(runs: Pool, place: Place) -> list[float]:
+    return [loss for run in runs if (loss := run.loss_at(place)) is not None]
 
 
 def _in_base_units(series: Series, runs: Pool) -> list[float]:

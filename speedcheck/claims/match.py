@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from speedcheck.claims.model import SECONDS, Series, Unit
 from speedcheck.claims.numbers import Printed
-from speedcheck.claims.pools import LoggedRun, Pool, Pools
+from speedcheck.claims.pools import LoggedRun, Place, Pool, Pools
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
-# A list at another step than the final one is told by its values only where chance cannot.
+# A list of other losses than the final ones is told by its values only where chance cannot.
 _FEWEST_TO_TELL = 2
 _MOST_STEPS = 40
+_MOST_FIELDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Match:
         runs: the runs whose figures stand in the list, in the order of their values.
         missing: values of the list that no log gives.
         extra: runs of the pool that are not in the list.
-        step: the validation step compared; None for the final one.
+        place: the step or the field compared; None for the final loss.
     """
 
     series: Series
@@ -36,7 +37,7 @@ class Match:
     runs: tuple[LoggedRun, ...]
     missing: tuple[Printed, ...]
     extra: tuple[LoggedRun, ...]
-    step: int | None
+    place: Place
 
     @property
     def is_full(self) -> bool:
@@ -55,13 +56,13 @@ def best_match(series: Series, pools: Pools) -> Match:
     best = max(matches, key=_quality, default=Match(series, (), (), series.numbers, (), None))
     if best.is_full or series.kind == "times" or series.step is not None:
         return best
-    return next((match for match in _at_other_steps(series, pools) if match.is_full), best)
+    return next((match for match in _elsewhere(series, pools) if match.is_full), best)
 
 
-def values_of(series: Series, runs: Pool, step: int | None) -> list[tuple[float, LoggedRun]]:
+def values_of(series: Series, runs: Pool, place: Place) -> list[tuple[float, LoggedRun]]:
     """Return what the logs give for a list, in its unit; runs that give nothing are left out."""
     if series.kind == "losses":
-        losses = ((run.loss_at(step), run) for run in runs)
+        losses = ((run.loss_at(place), run) for run in runs)
         return [(loss, run) for loss, run in losses if loss is not None and math.isfinite(loss)]
     times = [(run.time_ms / 1000, run) for run in runs if run.time_ms is not None]
     scale = SECONDS[unit_of(series, [seconds for seconds, _ in times])]
@@ -87,22 +88,26 @@ def _quality(match: Match) -> tuple[int, int]:
     return len(match.runs), -len(match.extra)
 
 
-def _at_other_steps(series: Series, pools: Pools) -> list[Match]:
-    """Compare with earlier validations, where a list of losses is of one of them."""
+def _elsewhere(series: Series, pools: Pools) -> Iterator[Match]:
+    """Compare with earlier validations, and with other losses of the final line, as an EMA's."""
     if len(series.numbers) < _FEWEST_TO_TELL:
-        return []
+        return
     # The last steps: a claim is of the end of the training.
     steps = Counter(step for run in pools.everything for step in run.validations)
     common = [step for step, count in steps.items() if count >= len(series.numbers)]
-    return [
-        _match(series, pools.everything, step)
-        for step in sorted(common, reverse=True)[:_MOST_STEPS]
+    final = (run.run.final for run in pools.everything)
+    fields = dict.fromkeys(key for last in final if last for key in last.extra if "loss" in key)
+    places: list[Place] = [
+        *sorted(common, reverse=True)[:_MOST_STEPS],
+        *list(fields)[:_MOST_FIELDS],
     ]
+    for place in places:
+        yield _match(series, pools.everything, place)
 
 
-def _match(series: Series, pool: Pool, step: int | None) -> Match:
+def _match(series: Series, pool: Pool, place: Place) -> Match:
     """Pair a list with a pool, the values rounded; or, if that fits the whole list only, cut."""
-    logged = values_of(series, pool, step)
+    logged = values_of(series, pool, place)
     unit = 10.0**-series.decimals
     pairs = _pair(series.values, [value for value, _ in logged], unit / 2, unit / 2)
     if len(pairs) < len(series.numbers):
@@ -115,7 +120,7 @@ def _match(series: Series, pool: Pool, step: int | None) -> Match:
         runs=tuple(logged[pairs[i]][1] for i in sorted(pairs)),
         missing=tuple(number for i, number in enumerate(series.numbers) if i not in pairs),
         extra=tuple(run for i, (_, run) in enumerate(logged) if i not in matched),
-        step=step,
+        place=place,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -10,6 +11,11 @@ from speedcheck.certificate import JudgedRun
 from speedcheck.logs import Run, Validation
 
 _MOST_PARTS = 8
+
+Place = int | str | None
+"""Where a loss stands in a log: at a step, in another field of the final line, or as its loss."""
+
+_LOSS = re.compile(r"[0-9]{1,4}\.[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +38,14 @@ class LoggedRun:
     counted: bool
     validations: dict[int, Validation]
 
-    def loss_at(self, step: int | None) -> float | None:
-        """Return the loss at a validation step; the final one for None."""
-        if step is None or step == self.run.final_step:
+    def loss_at(self, place: Place) -> float | None:
+        """Return the loss that stands at a place of the log."""
+        if place is None or place == self.run.final_step:
             return self.loss
-        validation = self.validations.get(step)
+        if isinstance(place, str):
+            text = self.run.final.extra.get(place, "") if self.run.final else ""
+            return float(text) if _LOSS.fullmatch(text) else None
+        validation = self.validations.get(place)
         return validation.loss if validation else None
 
     def is_alike(self, other: LoggedRun) -> bool:

@@ -8,7 +8,7 @@ from speedcheck.certificate import ClaimStatus
 from speedcheck.claims.match import Match, best_match, values_of
 from speedcheck.claims.model import ClaimSet, Kind, Series
 from speedcheck.claims.numbers import Printed
-from speedcheck.claims.pools import LoggedRun, Pool, Pools
+from speedcheck.claims.pools import LoggedRun, Place, Pool, Pools
 
 # Of a set that is not the record's, so that its logs need not be there.
 _OTHERS_SHARE = 0.8
@@ -135,12 +135,11 @@ def describe(judged: JudgedSeries) -> str | None:
     """Say what the logs give for a list; None where that is not known."""
     match, kind = judged.match, judged.series.kind
     if judged.status == "confirmed":
-        at = f" at step {match.step}" if match.step is not None else ""
-        return f"{_counted(len(match.runs), kind)} in the logs{at}"
+        return f"{_counted(len(match.runs), kind)} in the logs{_at(match.place)}"
     if not judged.is_attributed:
         return None
     pool = match.pool if judged.is_short and not judged.runs else judged.runs
-    found = values_of(judged.series, pool, match.step)
+    found = values_of(judged.series, pool, match.place)
     whose = "" if match.is_of_these_runs else ", of other runs"
     parts = [
         f"{_counted(len(found), kind)} in the logs{whose}",
@@ -155,6 +154,12 @@ def describe(judged: JudgedSeries) -> str | None:
     if match.is_of_these_runs:
         parts += _mistyped(judged.series, match.missing, extra)
     return "; ".join(parts)
+
+
+def _at(place: Place) -> str:
+    if place is None:
+        return ""
+    return f" as {place}" if isinstance(place, str) else f" at step {place}"
 
 
 def claimed(series: Series) -> str:
