@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from speedcheck.certificate import JudgedRun
@@ -14,7 +15,7 @@ from speedcheck.claims.pools import Pools, pools_of
 from speedcheck.claims.reader import read_claims
 from speedcheck.claims.recompute import Question
 from speedcheck.logs import Run
-from speedcheck.records.folder import LOGS_NAME, Record
+from speedcheck.records.folder import LOGS_NAME, MAX_FILES, Record
 
 # A README with every figure of 1,500 runs has 100 kB.
 MAX_BYTES = 2**20
@@ -24,7 +25,7 @@ _STEMS = frozenset({"readme", "statistics"})
 _SUFFIXES = frozenset({".md", ".markdown"})
 # A folder of more is the list of a track's records, whose README is no claim of any one of them.
 _MOST_SIBLINGS = 16
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf"})
+_NO_LOGS = _SUFFIXES | {".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf", ".py"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +120,27 @@ def _documents(folder: Path) -> list[_Document]:
 def _claiming(folder: Path) -> list[Path]:
     return [
         path
-        for path in sorted(folder.iterdir())
+        for path in _entries(folder)
         if path.stem.lower() in _STEMS and path.suffix.lower() in _SUFFIXES
     ]
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
-    ]
+    return [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
 
 
 def _has_files(folder: Path) -> bool:
-    """Return whether a folder holds anything but documents and pictures."""
-    no_logs = _SUFFIXES | _PICTURES | {".py"}
-    return any(
-        path.is_file() and path.suffix.lower() not in no_logs and not path.name.startswith(".")
-        for path in folder.iterdir()
-    )
+    """Return whether a folder holds anything but documents, pictures and programs."""
+    return any(path.suffix.lower() not in _NO_LOGS and path.is_file() for path in _entries(folder))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what a folder holds; nothing of one that may not be looked into."""
+    try:
+        found = sorted(islice(folder.iterdir(), MAX_FILES))
+    except OSError:
+        return []
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def _read(path: Path) -> str | Unread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,19 @@ def test_a_document_that_is_too_large_or_a_link_is_not_read_and_leaves_provenanc
         (finding,) = [f for f in findings if f.code == "P019 claims-not-read"]
         assert (finding.severity, finding.where) == ("unknown", "README.md")
         assert certificate.claims == ()
+
+
+def test_a_folder_above_that_may_not_be_listed_is_no_hindrance(build, monkeypatch):
+    folder = build.published(name="above/record")
+    list_folder = Path.iterdir
+
+    def refusing(path):
+        if path.name == "above":
+            raise PermissionError(path)
+        return list_folder(path)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    assert verify(folder).claims == ()
 
 
 @pytest.mark.parametrize(
