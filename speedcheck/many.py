@@ -15,8 +15,8 @@ from speedcheck.errors import SpeedcheckError
 from speedcheck.launch.room import available_cpus
 from speedcheck.rule import Overrides
 
-# A new process imports scipy for the better part of a second: as long as judging this many takes.
-FEWEST_FOR_PROCESSES = 64
+# A new process imports scipy for the better part of a second; reading a program takes a tenth.
+FEWEST_FOR_PROCESSES = 16
 _CHUNK = 4
 
 
