@@ -13,6 +13,8 @@ from speedcheck.claims.pools import LoggedRun, Place, Pool, Pools
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
+# Digits that are cut off are less than a unit, and one unit off is another value.
+_CUT = 0.999
 # A list of other losses than the final ones is told by its values only where chance cannot.
 _FEWEST_TO_TELL = 2
 _MOST_STEPS = 40
@@ -111,7 +113,7 @@ def _match(series: Series, pool: Pool, place: Place) -> Match:
     unit = 10.0**-series.decimals
     pairs = _pair(series.values, [value for value, _ in logged], unit / 2, unit / 2)
     if len(pairs) < len(series.numbers):
-        cut = _pair(series.values, [value for value, _ in logged], 0.0, unit * (1 - _BINARY))
+        cut = _pair(series.values, [value for value, _ in logged], 0.0, unit * _CUT)
         pairs = cut if len(cut) == len(series.numbers) else _with_shorter(series, logged, pairs)
     matched = set(pairs.values())
     return Match(

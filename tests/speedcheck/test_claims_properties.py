@@ -98,6 +98,10 @@ def figures(losses, times):
     }
 
 
+def unit_of(text):
+    return 10.0 ** -len(text.partition(".")[2])
+
+
 def code(losses, times, f):
     return (
         f"accs = {losses}\ntimes = {times}\n"
@@ -163,6 +167,10 @@ def test_one_digit_of_a_figure_changed_is_not_confirmed(sample, shape, what, pos
     losses, times = sample
     true = figures(losses, times)
     wrong = {key: changed(true[key], position, by) for key in (what, f"{what}32") if key in true}
+    value = stats.ttest_1samp(losses, 3.28, alternative="less").pvalue
+    value = value if what == "p" else statistics.mean(losses)
+    # A value between two printed ones may be rounded to either.
+    assume(all(abs(float(text) - value) > 0.6 * unit_of(text) for text in wrong.values()))
     found = compared(shape(losses, times, true | wrong), losses, times)
     printed = set(wrong.values())
     claims = [claim for claim in found.claims if claim.claimed in printed and claim.what == what]
@@ -184,6 +192,9 @@ def test_one_digit_of_a_loss_changed_is_not_confirmed(sample, shape, index, posi
     printed = f"{losses[index]:.4f}"
     # The first digit stays: 9.2785 among losses of 3.2 makes the list one of something else.
     wrong = float(printed[0] + changed(printed[1:], position, by))
+    # What a person rounded by hand, such as 3.27 among 3.2785, is no mistake.
+    decimals = len(repr(wrong).partition(".")[2])
+    assume(decimals > 2 or abs(losses[index] - wrong) > 0.6 * 10.0**-decimals)
     claimed = [*losses[:index], wrong, *losses[index + 1 :]]
     found = compared(shape(claimed, times, figures(losses, times)), losses, times)
     (claim,) = [claim for claim in found.claims if claim.what == "losses"]
@@ -199,7 +210,9 @@ def test_logs_left_out_are_a_shortfall_of_the_list(sample, left_out):
     found = compared(f"losses = {losses}", losses[:left], times[:left])
     (shortfall,) = found.shortfalls
     assert (shortfall.claimed, shortfall.logs) == (len(losses), left)
-    assert [claim.status for claim in found.claims] == ["not_confirmed"]
+    # A few logs of many are a sample, from which nobody can tell.
+    status = "not_confirmed" if 2 * left >= len(losses) else "not_checkable"
+    assert [claim.status for claim in found.claims] == [status]
 
 
 @given(text=TEXT)
