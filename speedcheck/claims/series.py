@@ -114,11 +114,12 @@ def _incomplete(match: Match) -> JudgedSeries:
 def _must_be_here(claims: ClaimSet, series: Series, judged: dict[int, JudgedSeries]) -> bool:
     """Return whether a list can be of no other runs than the record's.
 
-    A list of times is, where the losses of as many runs stand with it and are the record's or
-    should be; else it may be of a timing of its own.
+    One loss alone may be of anything. A list of times is, where the losses of as many runs stand
+    with it and are the record's or should be; else it may be of a timing of its own.
     """
     if series.kind == "losses":
-        return series.step is None and len(claims.of_kind("losses")) == 1
+        is_only = len(claims.of_kind("losses")) == 1
+        return series.step is None and is_only and len(series.numbers) > 1
     beside = [judged[id(s)] for s in claims.of_kind("losses") if id(s) in judged]
     return any(
         other.status != "not_checkable" and len(other.series.numbers) == len(series.numbers)
