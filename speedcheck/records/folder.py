@@ -17,6 +17,7 @@ from pathlib import Path
 
 from speedcheck.errors import InputError, NoRecordError
 from speedcheck.logs import LogFile, Parser, parse_log, read_log
+from speedcheck.logs.parse import MAX_BYTES
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
 
@@ -28,8 +29,8 @@ CERTIFICATE_NAME = "certificate.json"
 _NOT_LOGS = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME}
 _DOCUMENTS = {".md", ".markdown", ".rst", ".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf"}
 
-# A published log has at most 1 MB; a file of this size is no log and would fill the memory.
-MAX_FILE_BYTES = 64 * 2**20
+# The parser would not read a larger file either; here it is refused before it is opened.
+MAX_FILE_BYTES = MAX_BYTES
 MAX_FILES = 10_000
 
 # The parser of the logs in a folder with this plan: a track may have a log format of its own.

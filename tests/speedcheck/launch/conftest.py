@@ -123,7 +123,6 @@ class FakeLauncher:
     refusal: str = ""
     jobs: list[Job] = field(default_factory=list)
     processes: list[FakeProcess] = field(default_factory=list)
-    most_at_once: int = 0
     on_start: Callable[[Job], None] | None = None
 
     def prepare(self, recipe: str) -> Setup:
