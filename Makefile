@@ -14,7 +14,7 @@ install: $(INSTALLED) ## make .venv and install the project with all extras
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,data,test]'
 	@touch $@
 
 demo: install ## train and certify a tiny record, then verify what was written

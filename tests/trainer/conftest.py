@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from trainer.config import RECIPES, Recipe
 from trainer.data import TokenStream, ValidationSet
 from trainer.distributed import SINGLE
 from trainer.train import Run
+
+# Triton reads this when a kernel is declared: without a GPU, kernels run on CPU tensors.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
+
+
+@pytest.fixture
+def device() -> torch.device:
+    """The GPU where there is one, else the CPU, where Triton interprets its kernels."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.fixture
+def cuda() -> torch.device:
+    """The GPU; the test is skipped where there is none."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    return torch.device("cuda")
 
 
 @pytest.fixture

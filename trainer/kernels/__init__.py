@@ -1,0 +1,1 @@
+"""GPU kernels in Triton, and the functions that launch them."""
