@@ -55,8 +55,8 @@ class TokenStream:
         """Steps that the shards hold."""
         return self._steps_before[-1]
 
-    def require(self, steps: int) -> None:
-        """Check that the shards hold `steps` steps.
+    def require(self, steps: int, *, where: str = "training data") -> None:
+        """Check that the shards, which are found `where`, hold `steps` steps.
 
         Raises:
             TrainerError: they do not; says what they hold and how many more tokens are needed.
@@ -66,7 +66,7 @@ class TokenStream:
             raise TrainerError(
                 f"{sum(map(len, self.shards)):,} tokens in {len(self.shards)} shard(s) hold "
                 f"{self.steps_available} steps of {self.span:,} tokens, the run needs {steps}",
-                where="training data",
+                where=where,
                 remedy=f"add at least {missing * self.span + 2:,} tokens in further shards",
             )
 

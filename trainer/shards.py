@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +77,17 @@ def read_shard(path: Path, *, vocab_size: int) -> Tokens:
         TrainerError: the file is missing, is no shard, is not as long as its header says, or
             holds a token that is not below `vocab_size`.
     """
-    tokens = _map_shard(path)
+    tokens = map_shard(path)
     _check_range(path, tokens, vocab_size)
     return tokens
 
 
-def _map_shard(path: Path) -> Tokens:
+def map_shard(path: Path) -> Tokens:
+    """Return the shard's tokens like `read_shard`, without looking at them.
+
+    Raises:
+        TrainerError: the file is missing, is no shard, or is not as long as its header says.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -139,24 +145,40 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The data of a run; `dataclasses.asdict` gives the `data` line of a log."""
+    """The data of a run; `dataclasses.asdict` gives the `data` line of a log.
+
+    `origin` says in words where the shards come from; None where nobody wrote it down.
+    """
 
     train: tuple[Shard, ...]
     val: tuple[Shard, ...]
     val_tokens: int
+    origin: str | None = None
 
 
-def manifest(train: Sequence[Path], val: Sequence[Path], val_tokens: int) -> Manifest:
+def manifest(
+    train: Sequence[Path], val: Sequence[Path], val_tokens: int, origin: str | None = None
+) -> Manifest:
     """Describe the shards of a run.
 
     Raises:
         TrainerError: a file cannot be read or is no shard.
     """
-    return Manifest(
-        tuple(describe_shard(path) for path in train),
-        tuple(describe_shard(path) for path in val),
-        val_tokens,
-    )
+    described = describe_shards([*train, *val])
+    return Manifest(described[: len(train)], described[len(train) :], val_tokens, origin)
+
+
+def describe_shards(paths: Sequence[Path]) -> tuple[Shard, ...]:
+    """Return `describe_shard` of every path.
+
+    A shard of 100 M tokens takes 0.14 s to hash, so nine of them over a second at the start of
+    every run; hashing needs no interpreter lock, so threads share it.
+
+    Raises:
+        TrainerError: a file cannot be read or is no shard.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return tuple(pool.map(describe_shard, paths))
 
 
 def describe_shard(path: Path) -> Shard:
@@ -165,7 +187,7 @@ def describe_shard(path: Path) -> Shard:
     Raises:
         TrainerError: the file cannot be read or is no shard.
     """
-    return Shard(path.name, len(_map_shard(path)), file_sha256(path))
+    return Shard(path.name, len(map_shard(path)), file_sha256(path))
 
 
 def file_sha256(path: Path) -> str:

@@ -125,13 +125,13 @@ def test_two_writers_at_once_leave_one_whole_shard(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_manifest_states_names_tokens_and_digests(tmp_path: Path) -> None:
+def test_the_manifest_states_names_tokens_digests_and_origin(tmp_path: Path) -> None:
     paths = []
     for name, tokens in (("a.bin", [1, 2, 3]), ("b.bin", [4]), ("v.bin", [5, 6])):
         paths.append(tmp_path / name)
         write_shard(paths[-1], uint16(tokens))
 
-    data = asdict(manifest(paths[:2], paths[2:], val_tokens=1))
+    data = asdict(manifest(paths[:2], paths[2:], val_tokens=1, origin="made up"))
 
     assert data == {
         "train": (
@@ -140,6 +140,7 @@ def test_the_manifest_states_names_tokens_and_digests(tmp_path: Path) -> None:
         ),
         "val": ({"file": "v.bin", "tokens": 2, "sha256": sha256_of([5, 6])},),
         "val_tokens": 1,
+        "origin": "made up",
     }
 
 
