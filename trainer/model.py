@@ -1,63 +1,45 @@
 """The network: a GPT with a U-Net of skips, value embeddings and softcapped logits.
 
+The weights and the order of the steps are here; `operations` computes the steps.
+
 Shapes: B sequences, T tokens, D features, V = head_rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor, nn
 
 from trainer import layout
-from trainer.attention import Attention, norm, rotary_tables
+from trainer.attention import rotary_tables
 from trainer.config import ModelConfig
-from trainer.masks import AttentionBias
-
-# logits = 30 * sigmoid(z / 7.5): bounded, so that no single token can dominate the loss.
-LOGIT_CAP = 30.0
-LOGIT_TEMPERATURE = 7.5
+from trainer.operations.plain import PlainOperations, softcap
+from trainer.operations.protocol import Context, Operations, Rotary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
-
-class _ReluSquared(torch.autograd.Function):
-    """Autograd's own formula takes a relu, a power and two products; one product will do."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        positive = x.relu()
-        ctx.save_for_backward(positive)
-        return positive.square()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (positive,) = ctx.saved_tensors
-        return torch.mul(gradients[0], positive).mul_(2)
+Watch = Callable[[Tensor, int], None]
 
 
-def relu_squared(x: Tensor) -> Tensor:
-    """max(x, 0) squared."""
-    result: Tensor = _ReluSquared.apply(x)  # type: ignore[no-untyped-call]  # torch's own
-    return result
+class Attention(nn.Module):
+    """Weights of multi-head attention; Q, K and V are one weight of three matrices (3, D, D)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.qkv = nn.Parameter(torch.empty(3, width, width))
+        self.out = nn.Parameter(torch.zeros(width, width))
 
 
 class MLP(nn.Module):
-    """D -> 4D, ReLU squared, 4D -> D."""
+    """Weights D -> 4D (`up`) and 4D -> D (`down`)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.up = nn.Parameter(torch.empty(4 * width, width))
         self.down = nn.Parameter(torch.zeros(width, 4 * width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, D) to (B, T, D)."""
-        hidden = relu_squared(F.linear(x, self.up.type_as(x)))
-        return F.linear(hidden, self.down.type_as(x))
 
 
 class Block(nn.Module):
@@ -66,9 +48,7 @@ class Block(nn.Module):
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         attends = layer != layout.attention_free_layer(config.depth)
-        self.attention = (
-            Attention(config.width, config.heads, config.softmax_scale) if attends else None
-        )
+        self.attention = Attention(config.width) if attends else None
         self.mlp = MLP(config.width)
 
 
@@ -81,15 +61,19 @@ class GPT(nn.Module):
     Args:
         config: the shape of the network.
         max_length: tokens of the longest sequence, for the rotary tables.
+        operations: how it computes; plain PyTorch unless told.
     """
 
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, config: ModelConfig, max_length: int) -> None:
+    def __init__(
+        self, config: ModelConfig, max_length: int, operations: Operations | None = None
+    ) -> None:
         super().__init__()
         depth, tables = config.depth, layout.value_tables(config.depth)
         self.config = config
+        self.operations: Operations = operations or PlainOperations(DTYPES[config.dtype])
         self.embedding = _embedding(config)
         self.value_embeddings = nn.ModuleList(_embedding(config) for _ in range(tables))
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(depth))
@@ -106,68 +90,99 @@ class GPT(nn.Module):
     @property
     def attentions(self) -> list[Attention]:
         """The attentions of those layers that have one, in order."""
-        return [block.attention for block in self._blocks() if block.attention is not None]
+        return [block.attention for block in self.layers if block.attention is not None]
 
     @property
     def mlps(self) -> list[MLP]:
         """The MLPs of all layers."""
-        return [block.mlp for block in self._blocks()]
+        return [block.mlp for block in self.layers]
+
+    @property
+    def layers(self) -> list[Block]:
+        """The blocks, in order."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
+    @property
+    def tables(self) -> list[nn.Parameter]:
+        """The embedding and then the value embeddings, (vocabulary, D) each."""
+        return [*self.embedding.parameters(), *self.value_embeddings.parameters()]
 
     def hidden_matrices(self) -> Iterator[nn.Parameter]:
         """The weights that Muon updates: all matrices between the embeddings and the head."""
         for module in (*self.attentions, *self.mlps):
             yield from module.parameters()
 
-    def forward(self, tokens: Tensor, targets: Tensor, bias: AttentionBias) -> Tensor:
-        """Mean cross-entropy of `targets` (B, T), in nats per token."""
-        logits = self.logits(tokens, bias)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    def context(self, tokens: Tensor, documents: Tensor, windows: tuple[int, int]) -> Context:
+        """What the layers share in a pass over `tokens` (B, T), whose documents are numbered."""
+        return self.operations.context(tokens, documents, self.config.block_size, windows)
 
-    def logits(self, tokens: Tensor, bias: AttentionBias) -> Tensor:
+    def forward(
+        self, tokens: Tensor, targets: Tensor, context: Context, watch: Watch | None = None
+    ) -> Tensor:
+        """Mean cross-entropy of `targets` (B, T), in nats per token.
+
+        Args:
+            tokens: (B, T).
+            targets: (B, T).
+            context: from `context`, for these tokens.
+            watch: called with each layer's input and the layer's number.
+        """
+        return self.operations.loss(self.features(tokens, context, watch), self.head, targets)
+
+    def logits(self, tokens: Tensor, context: Context) -> Tensor:
         """Softcapped logits (B, T, V), in float32 at least."""
-        x = self._trunk(tokens, bias)
-        z = F.linear(norm(x), self.head.type_as(x))
-        z = z.to(torch.promote_types(z.dtype, torch.float32))
-        return LOGIT_CAP * torch.sigmoid(z / LOGIT_TEMPERATURE)
+        return softcap(self.operations.linear(self.features(tokens, context), self.head))
 
-    def _trunk(self, tokens: Tensor, bias: AttentionBias) -> Tensor:
-        """The residual stream after the last block, (B, T, D)."""
-        half = self.config.depth // 2
-        x = x0 = norm(self.embedding(tokens))
-        values = [table(tokens) for table in self.value_embeddings]
+    def features(self, tokens: Tensor, context: Context, watch: Watch | None = None) -> Tensor:
+        """What the head sees: the normalised stream after the last block, (B, T, D)."""
+        operations, half = self.operations, self.config.depth // 2
+        stream = x0 = operations.embed(self.embedding.weight, tokens, context)
+        values = [operations.look_up(table, tokens) for table in self.tables[1:]]
+        delta: Tensor | None = None
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
-        residual_mix = _pairs(self.residual_mix)
-        value_mix = iter(_pairs(self.value_mix))
-        skip_weights = iter(self.skip_weights.unbind())
-        for layer, block in enumerate(self._blocks()):
-            if layer >= half:
-                x = x + next(skip_weights) * skips.pop()
-            a, b = residual_mix[layer]
-            x = a * x + b * x0
+        residual_mix = self.residual_mix.unbind()
+        skip_weights = self.skip_weights.unbind()
+        value_mix = iter(self.value_mix.unbind())
+        for layer, block in enumerate(self.layers):
+            if watch is not None and delta is not None:
+                watch(delta, layer)
+            # Layer `half` mirrors the one before it, whose output is its own input.
+            x, stream, normed, x0 = operations.mix_norm(
+                stream,
+                delta,
+                x0,
+                residual_mix[layer],
+                skips.pop() if layer > half else None,
+                skip_weights[layer - half] if layer >= half else None,
+            )
+            if 0 < layer < half:
+                skips.append(x)
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
-                x = x + block.attention(
-                    norm(x),
-                    None if table is None else values[table],
+                value = None if table is None else values[table]
+                q, k, v = operations.project(
+                    normed,
+                    block.attention.qkv,
+                    self.config.heads,
+                    value,
                     next(value_mix),
-                    (self.cos, self.sin),
-                    self._bias_of(layer, bias),
+                    Rotary(self.cos, self.sin),
+                    context,
                 )
-            x = x + block.mlp(norm(x))
-            if layer < half:
-                skips.append(x)
-        return x
+                mask = context.long if self._is_long(layer) else context.short
+                attended = operations.attend(q, k, v, mask, self.config.softmax_scale)
+                delta = operations.linear(attended, block.attention.out)
+                stream, normed = operations.add_norm(stream, delta)
+            delta = operations.mlp(normed, block.mlp.up, block.mlp.down)
+        assert delta is not None  # noqa: S101 - the depth is at least 6
+        return operations.add_norm(stream, delta)[1]
 
-    def _bias_of(self, layer: int, bias: AttentionBias) -> Tensor:
+    def _is_long(self, layer: int) -> bool:
         windows = self.config.windows
-        long = windows == "all-long" or (
+        return windows == "all-long" or (
             windows == "long-short" and layer in layout.long_layers(self.config.depth)
         )
-        return bias.long if long else bias.short
-
-    def _blocks(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
 
 
 def _embedding(config: ModelConfig) -> nn.Embedding:
@@ -180,9 +195,3 @@ def _initialise(weight: Tensor) -> None:
     """Uniform, with a standard deviation of half the usual 1/sqrt(fan_in)."""
     bound = math.sqrt(3) * 0.5 / math.sqrt(weight.shape[-1])
     weight.uniform_(-bound, bound)
-
-
-def _pairs(scalars: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """The rows of (n, 2) as pairs of scalars."""
-    flat = scalars.flatten().unbind()
-    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -19,8 +19,8 @@ from trainer.config import Recipe
 from trainer.data import Batch, TokenStream, ValidationSet, document_ids
 from trainer.distributed import World
 from trainer.log import StepLog
-from trainer.masks import AttentionBias, attention_bias
-from trainer.model import DTYPES, GPT
+from trainer.model import GPT
+from trainer.operations import Context
 from trainer.optim import Optimizers, gradients
 from trainer.schedule import Window, lr_multiplier, momentum_at, window_at
 
@@ -90,7 +90,7 @@ def accumulate_gradients(model: GPT, run: Run, step: int, window: Window) -> flo
     for first in range(0, share, data.sequences_per_pass):
         count = min(data.sequences_per_pass, share - first)
         batch = run.stream.sequences(step, run.world.rank * share + first, count)
-        loss = model(*_on_device(batch, run, window)) * (count / share)
+        loss = model(*_on_device(model, batch, run, window)) * (count / share)
         loss.backward()
         total += loss.detach()
     run.world.mean_([total, *gradients(model)])
@@ -105,7 +105,7 @@ def evaluate(model: GPT, run: Run, window: Window) -> float:
     firsts = range(0, count, per_pass)[run.world.rank :: run.world.size]
     for first in firsts:
         batch = run.validation.sequences(first, min(per_pass, count - first))
-        total += model(*_on_device(batch, run, window)) * len(batch.inputs)
+        total += model(*_on_device(model, batch, run, window)) * len(batch.inputs)
     run.world.mean_([total])
     return total.item() * run.world.size / count
 
@@ -145,13 +145,13 @@ def _window(recipe: Recipe, step: int) -> Window:
     )
 
 
-def _on_device(batch: Batch, run: Run, window: Window) -> tuple[Tensor, Tensor, AttentionBias]:
-    """Inputs (B, T), targets (B, T) and the masks that all layers share."""
-    recipe, device = run.recipe, run.world.device
-    documents = torch.from_numpy(document_ids(batch.inputs, recipe.data.separator)).to(device)
-    bias = attention_bias(documents, recipe.model.block_size, window, DTYPES[recipe.model.dtype])
-    inputs, targets = (torch.from_numpy(array).to(device) for array in batch)
-    return inputs, targets, bias
+def _on_device(
+    model: GPT, batch: Batch, run: Run, window: Window
+) -> tuple[Tensor, Tensor, Context]:
+    """Inputs (B, T), targets (B, T) and what the layers share."""
+    arrays = (*batch, document_ids(batch.inputs, run.recipe.data.separator))
+    inputs, targets, documents = (torch.from_numpy(a).to(run.world.device) for a in arrays)
+    return inputs, targets, model.context(inputs, documents, window)
 
 
 def _report(log: StepLog, step: int, kind: str, loss: float, watch: Stopwatch) -> None:

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from reference_step import Reference
 from torch import Tensor
 
 from trainer.config import RECIPES, ModelConfig, Recipe
+from trainer.data import document_ids
 from trainer.masks import AttentionBias, attention_bias
-from trainer.model import GPT, relu_squared
+from trainer.model import GPT
+from trainer.operations.plain import PlainOperations, relu_squared
 from trainer.schedule import Window
 
 LENGTH = 32
@@ -89,42 +92,26 @@ def test_logits_stay_between_0_and_30(mini: Recipe) -> None:
     assert logits.max() - logits.min() > 29
 
 
-def plain_logits(model: GPT, tokens: Tensor, bias: AttentionBias) -> Tensor:
-    """The specification's page, line by line, for depth 6 and one sequence at a time."""
-
-    def rms(t: Tensor) -> Tensor:
-        return t / (t.square().mean(-1, keepdim=True) + torch.finfo(torch.float32).eps).sqrt()
-
-    rotary = (model.cos, model.sin)
-    long = {0, 1, 4, 5}
-    x0 = rms(model.embedding.weight[tokens])
-    ve = model.value_embeddings[0].weight[tokens]
-    x, outputs, attending = x0, [], 0
-    for layer in range(6):
-        if layer >= 3:
-            x = x + model.skip_weights[layer - 3] * outputs[5 - layer]
-        a, b = model.residual_mix[layer]
-        x = a * x + b * x0
-        if layer != 4:
-            mix = tuple(model.value_mix[attending])
-            matrix = bias.long if layer in long else bias.short
-            attention = model.blocks[layer].attention
-            x = x + attention(rms(x), ve if layer in (0, 5) else None, mix, rotary, matrix)
-            attending += 1
-        mlp = model.mlps[layer]
-        x = x + torch.clamp(rms(x) @ mlp.up.T, min=0) ** 2 @ mlp.down.T
-        outputs.append(x)
-    z = rms(x) @ model.head.T
-    return 30 / (1 + torch.exp(-z / 7.5))
-
-
-def test_the_network_is_the_one_of_the_specification(mini: Recipe) -> None:
-    model = randomised(mini.model)
-    tokens, bias = batch(mini.model)
-    with torch.no_grad():
-        assert torch.allclose(
-            model.logits(tokens, bias), plain_logits(model, tokens, bias), atol=1e-4
-        )
+@pytest.mark.parametrize("depth", [6, 12])
+def test_the_network_is_the_one_of_the_specification(mini: Recipe, depth: int) -> None:
+    model = randomised(replace(mini.model, depth=depth)).double()
+    model.cos, model.sin = model.cos.double(), model.sin.double()
+    tokens = torch.randint(mini.model.vocab_size, (1, LENGTH))
+    tokens[0, [3, 17]] = mini.data.separator
+    documents = torch.from_numpy(document_ids(tokens.numpy(), mini.data.separator))
+    reference = Reference.of(model, mini.data.separator, torch.float64)
+    model.operations = PlainOperations(torch.float64)
+    for window in (Window(1, 1), Window(2, 1), Window(4, 2)):
+        context = model.context(tokens, documents, window)
+        loss = model(tokens, tokens, context)
+        expected = reference.loss(tokens[0], tokens[0], window)
+        assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+        model.zero_grad()
+        loss.backward()
+        names = list(reference.weights)
+        gradients = torch.autograd.grad(expected, list(reference.weights.values()))
+        for name, gradient in zip(names, gradients, strict=True):
+            assert torch.allclose(model.get_parameter(name).grad, gradient, atol=1e-6), name
 
 
 @pytest.mark.parametrize(("windows", "kind"), [("all-short", "short"), ("all-long", "long")])

@@ -1,0 +1,140 @@
+"""The operations in plain PyTorch, for any device and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's standard name
+from torch import Tensor, nn
+
+from trainer.attention import norm, rotate
+from trainer.masks import AttentionBias, attention_bias
+from trainer.operations.protocol import Mixed, Rotary
+from trainer.schedule import Window
+
+# logits = 30 * sigmoid(z / 7.5): bounded, so that no single token can dominate the loss.
+LOGIT_CAP = 30.0
+LOGIT_TEMPERATURE = 7.5
+
+
+class _ReluSquared(torch.autograd.Function):
+    """Autograd's own formula takes a relu, a power and two products; one product will do."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = x.relu()
+        ctx.save_for_backward(positive)
+        return positive.square()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return torch.mul(gradients[0], positive).mul_(2)
+
+
+def relu_squared(x: Tensor) -> Tensor:
+    """max(x, 0) squared."""
+    result: Tensor = _ReluSquared.apply(x)  # type: ignore[no-untyped-call]  # torch's own
+    return result
+
+
+def softcap(z: Tensor) -> Tensor:
+    """Logits between 0 and 30, in float32 at least."""
+    z = z.to(torch.promote_types(z.dtype, torch.float32))
+    return LOGIT_CAP * torch.sigmoid(z / LOGIT_TEMPERATURE)
+
+
+class PlainOperations:
+    """See `protocol.Operations`; autograd keeps whatever it needs.
+
+    Args:
+        dtype: of the activations.
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+    def embed(self, table: Tensor, tokens: Tensor, context: AttentionBias) -> Tensor:  # noqa: ARG002 - protocol
+        """Look up and normalise."""
+        return norm(F.embedding(tokens, table))
+
+    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
+        """Value embeddings (B, T, D)."""
+        return F.embedding(tokens, table)
+
+    def mix_norm(
+        self,
+        stream: Tensor,
+        delta: Tensor | None,
+        x0: Tensor,
+        mix: Tensor,
+        skip: Tensor | None,
+        weight: Tensor | None,
+    ) -> Mixed:
+        """Open a layer."""
+        x = stream if delta is None else stream + delta
+        y = x if weight is None else x + weight * (x if skip is None else skip)
+        a, b = mix.unbind()
+        y = a * y + b * x0
+        return Mixed(x, y, norm(y), x0)
+
+    def add_norm(self, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+        """Add, then normalise."""
+        total = stream + delta
+        return total, norm(total)
+
+    def project(
+        self,
+        normed: Tensor,
+        qkv: Tensor,
+        heads: int,
+        value: Tensor | None,
+        mix: Tensor,
+        rotary: Rotary,
+        context: AttentionBias,  # noqa: ARG002 - protocol
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Project, mix the values, normalise and turn queries and keys."""
+        shape = normed.shape[:2]
+        projected = F.linear(normed, qkv.flatten(0, 1).type_as(normed))
+        qk, v = torch.split(projected, [2 * normed.shape[-1], normed.shape[-1]], dim=-1)
+        l0, l1 = mix.unbind()
+        v = l0 * v
+        if value is not None:
+            v = v + l1 * value
+        # Q and K are normalised and turned alike: as 2H heads of one tensor (B, T, 2H, E).
+        qk = rotate(norm(qk.view(*shape, 2 * heads, -1)), *rotary)
+        q, k = qk.transpose(1, 2).chunk(2, dim=1)
+        return q, k, v.view(*shape, heads, -1).transpose(1, 2)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float) -> Tensor:
+        """Dense attention; `mask` (B, 1, T, T) is added to the scores."""
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+        return y.transpose(1, 2).flatten(2)
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """One matrix product."""
+        return F.linear(x, weight.type_as(x))
+
+    def mlp(self, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        """Two matrix products."""
+        return self.linear(relu_squared(self.linear(x, up)), down)
+
+    def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+        """Log-softmax over all rows of the head."""
+        logits = softcap(self.linear(normed, head))
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    def context(
+        self,
+        tokens: Tensor,  # noqa: ARG002 - protocol
+        documents: Tensor,
+        block_size: int,
+        windows: tuple[int, int],
+    ) -> AttentionBias:
+        """Dense masks."""
+        return attention_bias(documents, block_size, Window(*windows), self.dtype)
+
+    def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
+        """Nothing was copied."""

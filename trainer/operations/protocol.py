@@ -1,0 +1,131 @@
+"""What the model asks of a set of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+
+class Context(Protocol):
+    """What all layers of one pass share: who sees whom, with long and with short windows.
+
+    The masks are whatever `Operations.attend` takes.
+    """
+
+    @property
+    def long(self) -> Any:
+        """Mask of the layers with the long window."""
+
+    @property
+    def short(self) -> Any:
+        """Mask of the layers with the short window."""
+
+
+class Rotary(NamedTuple):
+    """Cosines and signed sines of `attention.rotary_tables`, (length, E) each."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+class Mixed(NamedTuple):
+    """What `mix_norm` makes of a residual stream: all (B, T, D).
+
+    Attributes:
+        x: the stream as the layer before left it, which a later layer may take as its skip.
+        stream: the stream inside the layer.
+        normed: `stream`, normalised.
+        x0: the embedding, for the next layer.
+    """
+
+    x: Tensor
+    stream: Tensor
+    normed: Tensor
+    x0: Tensor
+
+
+class Operations(Protocol):
+    """The steps of a forward pass, each differentiable.
+
+    A layer's output is the sum of a stream and of a delta that the layer computed last; the sum is
+    taken by the operation that needs it.
+    """
+
+    def embed(self, table: Tensor, tokens: Tensor, context: Any) -> Tensor:
+        """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
+
+    def look_up(self, table: Tensor, tokens: Tensor) -> Any:
+        """Value embeddings of `tokens` in the form that `project` takes."""
+
+    def mix_norm(
+        self,
+        stream: Tensor,
+        delta: Tensor | None,
+        x0: Tensor,
+        mix: Tensor,
+        skip: Tensor | None,
+        weight: Tensor | None,
+    ) -> Mixed:
+        """Open a layer: x = stream + delta; a * (x + weight * skip) + b * x0, and its norm.
+
+        Args:
+            stream: (B, T, D).
+            delta: (B, T, D); None for 0.
+            x0: (B, T, D).
+            mix: the layer's (a, b), shape (2,).
+            skip: (B, T, D); None with a weight stands for x itself.
+            weight: of the skip, shape (); None where the layer takes none.
+        """
+
+    def add_norm(self, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of the two and its norm, (B, T, D) each."""
+
+    def project(
+        self,
+        normed: Tensor,
+        qkv: Tensor,
+        heads: int,
+        value: Any,
+        mix: Tensor,
+        rotary: Rotary,
+        context: Any,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, normalised and turned, and values, (B, H, T, E) each.
+
+        Args:
+            normed: (B, T, D).
+            qkv: weights (3, D, D).
+            heads: H.
+            value: value embeddings from `look_up`, or None.
+            mix: (l0, l1), shape (2,): v = l0 * v + l1 * value embedding.
+            rotary: the tables.
+            context: of the pass.
+        """
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float) -> Tensor:
+        """Softmax attention under the mask: (B, T, D)."""
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """`x` (B, T, in) times a weight (out, in)."""
+
+    def mlp(self, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        """D -> F by `up` (F, D), ReLU squared, F -> D by `down` (D, F)."""
+
+    def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+        """Mean softcapped cross-entropy in nats per token, shape ().
+
+        Args:
+            normed: (B, T, D).
+            head: weights (V, D).
+            targets: (B, T).
+        """
+
+    def context(
+        self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]
+    ) -> Context:
+        """What the layers share, for tokens (B, T) in documents (B, T), windows in blocks."""
+
+    def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
+        """Take notice that the optimizer has changed these weights."""
