@@ -1,0 +1,111 @@
+"""FlexAttention under a block mask.
+
+FlexAttention visits, for each block of queries, the key blocks that a list names: those of the
+full list without a look at single tokens, those of the partial list with the rule applied. The
+window is in the lists alone, whose shapes do not depend on it: one compiled kernel serves every
+window.
+
+Shapes: B sequences, H heads, T tokens, E features, N = T / block blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask as FlexBlockMask
+from torch.nn.attention.flex_attention import flex_attention
+
+from trainer.masks import BlockMask
+
+
+class BlockLists(NamedTuple):
+    """The blocks that a block relates to: how many, (B, 1, N), and which, (B, 1, N, N), int32.
+
+    `kv` lists are by query block, for the forward pass and the queries' gradient; `q` lists are by
+    key block, for the gradients of keys and values.
+    """
+
+    kv_count: Tensor
+    kv: Tensor
+    full_kv_count: Tensor
+    full_kv: Tensor
+    q_count: Tensor
+    q: Tensor
+    full_q_count: Tensor
+    full_q: Tensor
+
+
+class FlexMask(NamedTuple):
+    """A block mask and what its rule for single tokens needs.
+
+    Attributes:
+        documents: document numbers (B, T).
+        lists: the blocks.
+        block_size: tokens in a block.
+    """
+
+    documents: Tensor
+    lists: BlockLists
+    block_size: int
+
+
+def block_lists(mask: BlockMask) -> BlockLists:
+    """List the related blocks of each block, in order."""
+    by_query = [_listed(relation) for relation in mask]
+    by_key = [_listed(relation.mT) for relation in mask]
+    return BlockLists(*(part for count_and_list in (*by_query, *by_key) for part in count_and_list))
+
+
+def _listed(relation: Tensor) -> tuple[Tensor, Tensor]:
+    """Count (B, 1, N) and columns (B, 1, N, N) of the true entries of each row of (B, N, N)."""
+    count = relation.sum(-1, dtype=torch.int32)
+    order = relation.to(torch.int8).argsort(dim=-1, descending=True, stable=True)
+    return count.unsqueeze(1), order.to(torch.int32).unsqueeze(1)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) -> Tensor:
+    """Attention of (B, H, T, E), compiled at the first call."""
+    return _compiled()(q, k, v, mask.documents, mask.lists, mask.block_size, scale)
+
+
+def attend_uncompiled(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    documents: Tensor,
+    lists: BlockLists,
+    block_size: int,
+    scale: float,
+) -> Tensor:
+    """Attention of (B, H, T, E); see `FlexMask`."""
+
+    def sees(batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key <= query) & (documents[batch, key] == documents[batch, query])
+
+    length = q.shape[-2]
+    blocks = FlexBlockMask(
+        seq_lengths=(length, length),
+        kv_num_blocks=lists.kv_count,
+        kv_indices=lists.kv,
+        full_kv_num_blocks=lists.full_kv_count,
+        full_kv_indices=lists.full_kv,
+        q_num_blocks=lists.q_count,
+        q_indices=lists.q,
+        full_q_num_blocks=lists.full_q_count,
+        full_q_indices=lists.full_q,
+        BLOCK_SIZE=(block_size, block_size),
+        mask_mod=sees,
+    )
+    attended = flex_attention(q, k, v, block_mask=blocks, scale=scale)
+    assert isinstance(attended, Tensor)  # noqa: S101 - without auxiliary outputs it is one
+    return attended
+
+
+@cache
+def _compiled() -> Callable[..., Tensor]:
+    compiled: Callable[..., Tensor] = torch.compile(attend_uncompiled)
+    return compiled
