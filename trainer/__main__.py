@@ -35,15 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    recipe = RECIPES[options.recipe]
-    if options.windows is not None:
-        recipe = recipe.with_windows(options.windows)
-    check_device(recipe)
+    recipe = _recipe(options)
     # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
-    # and --prepare has no use for torch.
-    from trainer.corpus import ensure_corpus  # noqa: PLC0415
+    # and preparing a CPU recipe has no use for torch.
+    if recipe.device == "cuda":
+        from trainer.device import check_device  # noqa: PLC0415
 
-    shards = ensure_corpus(options.data_dir)
+        check_device(recipe)
+    from trainer.sources import find_data  # noqa: PLC0415
+
+    shards = find_data(recipe, options.data_dir)
     if options.prepare:
         print(json.dumps(plan(recipe), sort_keys=True))  # noqa: T201 - the command's own output
         return EXIT_COMPLETE
@@ -54,24 +55,13 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_COMPLETE if finite else EXIT_DIVERGED
 
 
-def check_device(recipe: Recipe) -> None:
-    """Check that this machine can train the recipe.
-
-    Raises:
-        TrainerError: it cannot.
-    """
-    if recipe.device == "cpu":
-        return
-    import torch  # noqa: PLC0415 - needed for CUDA recipes only
-
-    remedy = "train on the CPU with: speedcheck run --recipe tiny"
-    if not torch.cuda.is_available():
-        raise TrainerError(f"recipe {recipe.name} needs a CUDA GPU, none is here", remedy=remedy)
-    raise TrainerError(
-        f"recipe {recipe.name} needs GPU attention over {recipe.data.sequence_length:,} tokens, "
-        "which this version does not have",
-        remedy=remedy,
-    )
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = RECIPES[options.recipe]
+    if options.windows is not None:
+        recipe = recipe.with_windows(options.windows)
+    if options.sequence_length is not None:
+        recipe = recipe.with_sequence_length(options.sequence_length)
+    return recipe
 
 
 def plan(recipe: Recipe) -> dict[str, str | int]:
@@ -79,11 +69,19 @@ def plan(recipe: Recipe) -> dict[str, str | int]:
     return {
         "recipe": recipe.name,
         "device": recipe.device,
-        "ranks": 1,
+        "ranks": _ranks(recipe),
         "threads": recipe.threads,
         "memory_mib": recipe.memory_mib,
         "steps": recipe.schedule.steps,
     }
+
+
+def _ranks(recipe: Recipe) -> int:
+    if recipe.device == "cpu":
+        return 1
+    from trainer.device import ranks_here  # noqa: PLC0415
+
+    return ranks_here(recipe)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -102,6 +100,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--windows", choices=WINDOWS, help="attention windows (default: the recipe's)"
     )
     parser.add_argument(
+        "--sequence-length",
+        type=int,
+        help="tokens that pass at once, for GPUs with less memory; the step stays as long",
+    )
+    parser.add_argument(
         "--prepare", action="store_true", help="only make or check the data and print the plan"
     )
     options = parser.parse_args(arguments)
@@ -117,6 +120,15 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _is_alone() -> bool:
+    """Whether this is the only rank.
+
+    Python calls a handler between two of its instructions: not while the main thread waits within
+    an exchange of the ranks, which then would outlast torchrun's patience.
+    """
+    return os.environ.get("WORLD_SIZE", "1") == "1"
+
+
 def _end_quietly(number: int, _frame: object) -> NoReturn:
     """End at once with the shell's status for a signal: the log has every line already."""
     os._exit(128 + number)
@@ -124,5 +136,5 @@ def _end_quietly(number: int, _frame: object) -> NoReturn:
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end_quietly)
+        signal.signal(number, _end_quietly if _is_alone() else signal.SIG_DFL)
     sys.exit(main())

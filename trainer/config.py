@@ -76,6 +76,8 @@ class DataConfig:
     """The token stream.
 
     Attributes:
+        source: "fineweb" for shards that are fetched or made from a text, "generated" for the
+            corpus that the trainer makes itself.
         separator: token id that begins every document.
         sequence_length: tokens that one forward pass sees at once, T.
         sequences_per_step: sequences whose mean gradient makes one update.
@@ -83,6 +85,7 @@ class DataConfig:
         val_tokens: length of the validation stream.
     """
 
+    source: Literal["fineweb", "generated"]
     separator: int
     sequence_length: int
     sequences_per_step: int
@@ -147,13 +150,15 @@ class Recipe:
         name: what `--recipe` calls it.
         device: where it runs.
         threads: CPU threads of one process.
-        memory_mib: what one process needs, for a launcher that plans several.
+        memory_mib: what one process needs of the device's memory.
+        warm_up: rehearse on dummy data, untimed, before the first step.
     """
 
     name: str
     device: Literal["cpu", "cuda"]
     threads: int
     memory_mib: int
+    warm_up: bool
     model: ModelConfig
     data: DataConfig
     optimizer: OptimizerConfig
@@ -166,6 +171,21 @@ class Recipe:
             f"{self.model.block_size}",
         )
 
+    def with_sequence_length(self, length: int) -> Recipe:
+        """The same recipe with its steps cut into sequences of another length.
+
+        Raises:
+            TrainerError: the length does not divide a step, or blocks do not divide it.
+        """
+        data = self.data
+        tokens = data.sequences_per_step * data.sequence_length
+        _require(
+            length > 0 and tokens % length == 0,
+            f"sequence_length {length} does not divide the {tokens} tokens of a step",
+        )
+        changed = replace(data, sequence_length=length, sequences_per_step=tokens // length)
+        return replace(self, data=changed)
+
     def with_windows(self, windows: Windows) -> Recipe:
         """The same recipe with another window pattern."""
         return replace(self, model=replace(self.model, windows=windows))
@@ -175,7 +195,8 @@ SUB3 = Recipe(
     name="sub3",
     device="cuda",
     threads=1,
-    memory_mib=36_864,
+    memory_mib=32_768,
+    warm_up=True,
     model=ModelConfig(
         depth=12,
         width=768,
@@ -188,6 +209,7 @@ SUB3 = Recipe(
         dtype="bfloat16",
     ),
     data=DataConfig(
+        source="fineweb",
         separator=50_256,
         sequence_length=65_536,
         sequences_per_step=8,
@@ -210,6 +232,7 @@ TINY = Recipe(
     device="cpu",
     threads=1,
     memory_mib=450,
+    warm_up=False,
     model=ModelConfig(
         depth=6,
         width=64,
@@ -222,6 +245,7 @@ TINY = Recipe(
         dtype="float32",
     ),
     data=DataConfig(
+        source="generated",
         separator=256,
         sequence_length=128,
         sequences_per_step=4,

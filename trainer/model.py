@@ -21,7 +21,7 @@ from trainer.operations.protocol import Context, Operations, Rotary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
-Watch = Callable[[Tensor, int], None]
+Watch = Callable[[Tensor, int | str], None]
 
 
 class Attention(nn.Module):
@@ -116,6 +116,10 @@ class GPT(nn.Module):
         """What the layers share in a pass over `tokens` (B, T), whose documents are numbered."""
         return self.operations.context(tokens, documents, self.config.block_size, windows)
 
+    def refresh(self) -> None:
+        """Take notice that the hidden matrices have changed; to be called after every update."""
+        self.operations.refresh(self.hidden_matrices())
+
     def forward(
         self, tokens: Tensor, targets: Tensor, context: Context, watch: Watch | None = None
     ) -> Tensor:
@@ -125,7 +129,8 @@ class GPT(nn.Module):
             tokens: (B, T).
             targets: (B, T).
             context: from `context`, for these tokens.
-            watch: called with each layer's input and the layer's number.
+            watch: called with what the layer before adds to each layer's input and the layer's
+                number, and at the end with "head".
         """
         return self.operations.loss(self.features(tokens, context, watch), self.head, targets)
 
@@ -175,6 +180,8 @@ class GPT(nn.Module):
                 delta = operations.linear(attended, block.attention.out)
                 stream, normed = operations.add_norm(stream, delta)
             delta = operations.mlp(normed, block.mlp.up, block.mlp.down)
+        if watch is not None and delta is not None:
+            watch(delta, "head")
         assert delta is not None  # noqa: S101 - the depth is at least 6
         return operations.add_norm(stream, delta)[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import resource
 import sys
 from datetime import UTC, datetime
@@ -13,24 +14,29 @@ from torch.utils import deterministic
 
 from trainer import provenance
 from trainer.config import Recipe
-from trainer.corpus import CorpusPaths
 from trainer.data import TokenStream, ValidationSet
 from trainer.distributed import World, open_world
+from trainer.fineweb import ShardPaths
 from trainer.log import FileLog, NoLog, header_line, memory_line, stopped_line
-from trainer.shards import manifest, read_shard
+from trainer.shards import read_shard
+from trainer.sources import describe_data
 from trainer.train import DivergedError, Run, train
 
 LOG_VERSION = 1
-TIMING_RULE = "every training step is timed; validation is not; no warm-up"
+TIMING_RULE = "every training step is timed; validation is not; "
+WARM_UP_RULE = {
+    True: "kernels were warmed up on dummy data before, untimed, and the state was reset",
+    False: "no warm-up",
+}
 
 
-def run_seed(recipe: Recipe, seed: int, shards: CorpusPaths, log_path: Path) -> bool:
+def run_seed(recipe: Recipe, seed: int, shards: ShardPaths, log_path: Path) -> bool:
     """Train one seed, write its log, and return whether the loss stayed finite.
 
     Raises:
         TrainerError: the ranks, the data or the log file cannot be used.
     """
-    make_deterministic(recipe.threads)
+    make_deterministic(recipe)
     with open_world(recipe) as world:
         run = open_run(recipe, seed, shards, world)
         if not world.is_main:
@@ -48,19 +54,23 @@ def train_to_the_end(run: Run, log: FileLog | NoLog) -> bool:
     except DivergedError as error:
         log.line(stopped_line(error.step))
         return False
-    log.line(memory_line(*peak_memory_mib()))
+    log.line(memory_line(*peak_memory_mib(run.world.device)))
     return True
 
 
-def make_deterministic(threads: int) -> None:
+def make_deterministic(recipe: Recipe) -> None:
     """Same seed, same machine: same losses, bit for bit."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(recipe.threads)
+    if recipe.device == "cuda":
+        # cuBLAS chooses among its kernels by the workspace that it finds; read at its first use.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        return
     torch.use_deterministic_algorithms(True)
     # Filling fresh memory would only hide a read of it, and costs a pass over each tensor.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def open_run(recipe: Recipe, seed: int, shards: CorpusPaths, world: World) -> Run:
+def open_run(recipe: Recipe, seed: int, shards: ShardPaths, world: World) -> Run:
     """Open the shards and check that they suffice.
 
     Raises:
@@ -68,7 +78,7 @@ def open_run(recipe: Recipe, seed: int, shards: CorpusPaths, world: World) -> Ru
     """
     data, vocab_size = recipe.data, recipe.model.vocab_size
     stream = TokenStream(
-        [read_shard(shards.train, vocab_size=vocab_size)],
+        [read_shard(path, vocab_size=vocab_size) for path in shards.train],
         sequences_per_step=data.sequences_per_step,
         sequence_length=data.sequence_length,
     )
@@ -81,10 +91,10 @@ def open_run(recipe: Recipe, seed: int, shards: CorpusPaths, world: World) -> Ru
     return Run(recipe, seed, stream, validation, world)
 
 
-def environment(run: Run, shards: CorpusPaths, source_sha256: str) -> list[str]:
+def environment(run: Run, shards: ShardPaths, source_sha256: str) -> list[str]:
     """The lines of the log's environment part."""
     recipe, world = run.recipe, run.world
-    data = manifest([shards.train], [shards.val], recipe.data.val_tokens)
+    data = describe_data(recipe, shards)
     compiled_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
     facts = {
         "speedcheck_log": LOG_VERSION,
@@ -94,7 +104,7 @@ def environment(run: Run, shards: CorpusPaths, source_sha256: str) -> list[str]:
         "source_sha256": source_sha256,
         "git": provenance.git_state(),
         "data": dataclasses.asdict(data),
-        "timing": TIMING_RULE,
+        "timing": TIMING_RULE + WARM_UP_RULE[recipe.warm_up],
         "host": provenance.host(),
         "gpus": provenance.gpus(),
         "world": {"device": world.device.type, "ranks": world.size, "threads": recipe.threads},
@@ -108,8 +118,14 @@ def environment(run: Run, shards: CorpusPaths, source_sha256: str) -> list[str]:
     ]
 
 
-def peak_memory_mib() -> tuple[float, float]:
-    """Peak memory of this process: resident, for want of an allocator that tells two figures."""
+def peak_memory_mib(device: torch.device) -> tuple[float, float]:
+    """Peak memory, allocated and reserved: the GPU's, or what of the process was resident."""
+    if device.type == "cuda":
+        allocated, reserved = (
+            torch.cuda.max_memory_allocated(device),
+            torch.cuda.max_memory_reserved(device),
+        )
+        return allocated / (1 << 20), reserved / (1 << 20)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mib = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     return mib, mib

@@ -6,23 +6,26 @@ number of updates done.
 
 from __future__ import annotations
 
+import contextlib
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from trainer.clock import Clock, Lap
 from trainer.config import Recipe
 from trainer.data import Batch, TokenStream, ValidationSet, document_ids
 from trainer.distributed import World
 from trainer.log import StepLog
-from trainer.model import GPT
-from trainer.operations import Context
-from trainer.optim import Optimizers, gradients
+from trainer.model import DTYPES, GPT
+from trainer.operations import Context, Operations
+from trainer.operations.plain import PlainOperations
+from trainer.optim import Optimizers
+from trainer.rehearsal import dummy_data
 from trainer.schedule import Window, lr_multiplier, momentum_at, window_at
+from trainer.warmup import warm_up
 
 
 class DivergedError(Exception):
@@ -48,6 +51,14 @@ class Run:
     world: World
 
 
+@dataclass(frozen=True)
+class Trainee:
+    """What changes during a run."""
+
+    model: GPT
+    optimizers: Optimizers
+
+
 def train(run: Run, log: StepLog) -> float:
     """Train one model and return its last validation loss, in nats per token.
 
@@ -56,45 +67,80 @@ def train(run: Run, log: StepLog) -> float:
     Raises:
         DivergedError: the loss of a step or a validation is not finite; the log shows it.
     """
-    recipe, world = run.recipe, run.world
-    schedule, steps = recipe.schedule, recipe.schedule.steps
-    torch.manual_seed(run.seed)
-    model = GPT(recipe.model, recipe.data.sequence_length).to(world.device)
-    optimizers = Optimizers(model, recipe.optimizer, world)
-    watch = Stopwatch(world.device)
-    for step in range(steps):
-        window = _window(recipe, step)
+    recipe, schedule = run.recipe, run.recipe.schedule
+    trainee = start(run)
+    clock = Clock(run.world.device)
+    report = _Report(log, clock)
+    clock.start()
+    for step in range(schedule.steps):
         if step % schedule.val_every == 0:
-            _report(log, step, "val", evaluate(model, run, window), watch)
-        with watch.running():
-            loss = accumulate_gradients(model, run, step, window)
-            optimizers.step(
-                multiplier=lr_multiplier(step, steps, cooldown=schedule.cooldown),
-                momentum=momentum_at(step, warmup=recipe.optimizer.momentum_warmup),
-            )
-        _report(log, step + 1, "train", loss, watch)
-    final_loss = evaluate(model, run, _window(recipe, steps))
-    _report(log, steps, "val", final_loss, watch)
+            with clock.paused():
+                report.validation(step, evaluate(trainee.model, run, window_of(recipe, step)))
+        loss = train_step(trainee, run, step)
+        report.training(step + 1, loss)
+    with clock.paused():
+        final_loss = evaluate(trainee.model, run, window_of(recipe, schedule.steps))
+        report.validation(schedule.steps, final_loss)
     return final_loss
 
 
-def accumulate_gradients(model: GPT, run: Run, step: int, window: Window) -> float:
+def start(run: Run) -> Trainee:
+    """Initial weights and optimizers, with all kernels compiled where the recipe warms up."""
+    recipe, world = run.recipe, run.world
+    torch.manual_seed(run.seed)
+    with world.device:
+        model = GPT(recipe.model, recipe.data.sequence_length, _operations(recipe, world.device))
+    trainee = Trainee(model, Optimizers(model, recipe.optimizer, world))
+    if recipe.warm_up:
+        warm_up(model, trainee.optimizers, lambda: _rehearse(trainee, run))
+        model.refresh()
+    world.start_training()
+    return trainee
+
+
+def train_step(trainee: Trainee, run: Run, step: int, *, data_step: int | None = None) -> Tensor:
+    """One update; returns the mean loss over all sequences of the step, shape ().
+
+    Args:
+        trainee: what is trained.
+        run: what is fixed.
+        step: decides windows, learning rates and momentum.
+        data_step: whose tokens to read, where not those of `step`.
+    """
+    schedule, optimizer = run.recipe.schedule, run.recipe.optimizer
+    loss = accumulate_gradients(
+        trainee, run, step if data_step is None else data_step, window_of(run.recipe, step)
+    )
+    trainee.optimizers.step(
+        multiplier=lr_multiplier(step, schedule.steps, cooldown=schedule.cooldown),
+        momentum=momentum_at(step, warmup=optimizer.momentum_warmup),
+    )
+    trainee.model.refresh()
+    return loss
+
+
+def accumulate_gradients(trainee: Trainee, run: Run, step: int, window: Window) -> Tensor:
     """Set every `.grad` to that of the mean loss over all sequences of the step; return the loss.
 
-    Each rank passes its contiguous share of the sequences through the model.
+    Each rank passes its contiguous share of the sequences through the model. The sums over the
+    ranks start while the last backward pass is under way; `Optimizers.step` waits for them.
     """
-    data = run.recipe.data
+    data, gradients = run.recipe.data, trainee.optimizers.gradients
     share = data.sequences_per_step // run.world.size
     total = torch.zeros((), device=run.world.device)
-    model.zero_grad()
+    gradients.zero()
     for first in range(0, share, data.sequences_per_pass):
         count = min(data.sequences_per_pass, share - first)
+        is_last = first + count == share
         batch = run.stream.sequences(step, run.world.rank * share + first, count)
-        loss = model(*_on_device(model, batch, run, window)) * (count / share)
-        loss.backward()
+        watch = gradients.watch if is_last else None
+        loss = trainee.model(*on_device(trainee.model, batch, run, window), watch)
+        loss = loss * (count / data.sequences_per_step)
+        with gradients.last_backward() if is_last else contextlib.nullcontext():
+            loss.backward()
         total += loss.detach()
-    run.world.mean_([total, *gradients(model)])
-    return total.item()
+    run.world.sum_(total)
+    return total
 
 
 @torch.no_grad()
@@ -105,37 +151,13 @@ def evaluate(model: GPT, run: Run, window: Window) -> float:
     firsts = range(0, count, per_pass)[run.world.rank :: run.world.size]
     for first in firsts:
         batch = run.validation.sequences(first, min(per_pass, count - first))
-        total += model(*_on_device(model, batch, run, window)) * len(batch.inputs)
-    run.world.mean_([total])
-    return total.item() * run.world.size / count
+        total += model(*on_device(model, batch, run, window)) * len(batch.inputs)
+    run.world.sum_(total)
+    return total.item() / count
 
 
-@dataclass
-class Stopwatch:
-    """Adds up the time spent inside `running` blocks: training, but not validation.
-
-    Args:
-        device: waited for at both ends of a block, since a GPU works behind the program's back.
-    """
-
-    device: torch.device
-    milliseconds: float = 0.0
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Time the block."""
-        self._wait()
-        start = time.perf_counter()
-        yield
-        self._wait()
-        self.milliseconds += 1000 * (time.perf_counter() - start)
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
-
-def _window(recipe: Recipe, step: int) -> Window:
+def window_of(recipe: Recipe, step: int) -> Window:
+    """The attention windows of a step."""
     schedule = recipe.schedule
     return window_at(
         step,
@@ -145,16 +167,68 @@ def _window(recipe: Recipe, step: int) -> Window:
     )
 
 
-def _on_device(
-    model: GPT, batch: Batch, run: Run, window: Window
-) -> tuple[Tensor, Tensor, Context]:
+def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tensor, Tensor, Context]:
     """Inputs (B, T), targets (B, T) and what the layers share."""
-    arrays = (*batch, document_ids(batch.inputs, run.recipe.data.separator))
-    inputs, targets, documents = (torch.from_numpy(a).to(run.world.device) for a in arrays)
-    return inputs, targets, model.context(inputs, documents, window)
+    documents = document_ids(batch.inputs, run.recipe.data.separator)
+    arrays = torch.from_numpy(np.stack([*batch, documents]))
+    if run.world.device.type == "cuda":
+        # From pageable memory the copy would wait for all work that the GPU has been given.
+        arrays = arrays.pin_memory().to(run.world.device, non_blocking=True)
+    inputs, targets, numbers = arrays.unbind()
+    return inputs, targets, model.context(inputs, numbers, window)
 
 
-def _report(log: StepLog, step: int, kind: str, loss: float, watch: Stopwatch) -> None:
-    log.step(step, kind=kind, loss=loss, train_ms=watch.milliseconds)
-    if not math.isfinite(loss):
-        raise DivergedError(step)
+def _operations(recipe: Recipe, device: torch.device) -> Operations:
+    if device.type == "cpu":
+        return PlainOperations(DTYPES[recipe.model.dtype])
+    # Imported where it is used: the CPU recipe needs no Triton.
+    from trainer.head import head_precision  # noqa: PLC0415
+    from trainer.operations.fused import FusedOperations  # noqa: PLC0415
+
+    return FusedOperations(head_precision(device))
+
+
+def _rehearse(trainee: Trainee, run: Run) -> None:
+    """A first and a last step and a validation on dummy tokens: every kernel runs once."""
+    stream, validation = dummy_data(run.recipe.data)
+    rehearsal = Run(run.recipe, run.seed, stream, validation, run.world)
+    last = run.recipe.schedule.steps - 1
+    for step in (0, last):
+        train_step(trainee, rehearsal, step, data_step=0)
+    evaluate(trainee.model, rehearsal, window_of(run.recipe, last))
+
+
+class _Report:
+    """Writes losses into the log in the order of the steps, and stops a run that has diverged.
+
+    On a GPU a step's loss is read when the next step has been given to it: reading waits, and
+    meanwhile the GPU should have work.
+    """
+
+    def __init__(self, log: StepLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._pending: tuple[int, Tensor, Lap] | None = None
+
+    def training(self, step: int, loss: Tensor) -> None:
+        """Take the loss, shape (), of the step that ended just now."""
+        lap = self._clock.lap()
+        self._flush()
+        self._pending = (step, loss, lap)
+        if not self._clock.lags:
+            self._flush()
+
+    def validation(self, step: int, loss: float) -> None:
+        """Write a validation loss, with the clock standing still."""
+        self._flush()
+        self._write(step, "val", loss, self._clock.milliseconds)
+
+    def _flush(self) -> None:
+        if self._pending is not None:
+            (step, loss, lap), self._pending = self._pending, None
+            self._write(step, "train", loss.item(), lap.milliseconds())
+
+    def _write(self, step: int, kind: str, loss: float, milliseconds: float) -> None:
+        self._log.step(step, kind=kind, loss=loss, train_ms=milliseconds)
+        if not math.isfinite(loss):
+            raise DivergedError(step)

@@ -126,7 +126,7 @@ class _AddNorm(Function):
 
 class _Project(Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0913, PLR0917 - autograd passes inputs one by one
         ctx: Any,
         normed: Tensor,
         qkv: Tensor,

@@ -19,7 +19,7 @@ def gradient_of(weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def add_product_(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total += left @ right, accumulated in total's precision.
+    """Add left @ right to total, accumulated in total's precision.
 
     Args:
         total: (rows, cols), contiguous.

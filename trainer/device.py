@@ -1,0 +1,80 @@
+"""Whether this machine can train a recipe, and with how many ranks."""
+
+from __future__ import annotations
+
+import torch
+
+from trainer.config import RANKS, Recipe
+from trainer.errors import TrainerError
+
+TINY = "train on the CPU with: speedcheck run --recipe tiny"
+# Compute capability from which on GPUs multiply bfloat16 matrices.
+BFLOAT16_CAPABILITY = (8, 0)
+
+# Peak of one rank of sub3, measured on an H200 at two sequence lengths (docs/performance-log.md).
+FIXED_MIB = 4_000
+KIB_PER_TOKEN = 420
+
+
+def check_device(recipe: Recipe) -> None:
+    """Check that this machine can train the recipe.
+
+    Raises:
+        TrainerError: it cannot; says why, and what it could train.
+    """
+    if recipe.device == "cpu":
+        return
+    if not torch.cuda.is_available():
+        raise TrainerError(f"recipe {recipe.name} needs a CUDA GPU, none is here", remedy=TINY)
+    for index in range(torch.cuda.device_count()):
+        _check_gpu(recipe, index)
+
+
+def _check_gpu(recipe: Recipe, index: int) -> None:
+    gpu = torch.cuda.get_device_properties(index)
+    if (gpu.major, gpu.minor) < BFLOAT16_CAPABILITY:
+        raise TrainerError(
+            f"{gpu.name} (compute capability {gpu.major}.{gpu.minor}) has no bfloat16 products, "
+            f"recipe {recipe.name} needs compute capability 8.0",
+            where=f"GPU {index}",
+            remedy=TINY,
+        )
+    check_memory(recipe, gpu.total_memory >> 20, f"GPU {index} ({gpu.name})")
+
+
+def check_memory(recipe: Recipe, available_mib: int, where: str) -> None:
+    """Check that a rank of the recipe fits into a GPU's memory.
+
+    Raises:
+        TrainerError: it does not; says the sequence length that fits.
+    """
+    needed = memory_mib(recipe.data.sequence_length)
+    if needed <= available_mib:
+        return
+    fitting = [length for length in _shorter_lengths(recipe) if memory_mib(length) <= available_mib]
+    remedy = f"add --sequence-length {fitting[0]}" if fitting else TINY
+    raise TrainerError(
+        f"{available_mib:,} MiB are too few for sequences of {recipe.data.sequence_length:,} "
+        f"tokens, which need {needed:,} MiB",
+        where=where,
+        remedy=remedy,
+    )
+
+
+def memory_mib(sequence_length: int) -> int:
+    """GPU memory that a rank of sub3 needs for sequences of this length."""
+    return FIXED_MIB + sequence_length * KIB_PER_TOKEN // 1024
+
+
+def ranks_here(recipe: Recipe) -> int:
+    """The number of ranks to start: every GPU, or as many as a step divides over."""
+    gpus = torch.cuda.device_count() if recipe.device == "cuda" else 1
+    return max(ranks for ranks in RANKS if ranks <= max(gpus, 1))
+
+
+def _shorter_lengths(recipe: Recipe) -> list[int]:
+    """Halves of the recipe's sequence length, the longest first, down to one attention block."""
+    lengths = [recipe.data.sequence_length // 2]
+    while lengths[-1] // 2 >= recipe.model.block_size:
+        lengths.append(lengths[-1] // 2)
+    return lengths
