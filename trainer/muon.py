@@ -6,6 +6,7 @@ Newton-Schulz iteration that needs matrix products only.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from trainer.distributed import World
+from trainer.distributed import Pending, World
 
 # Coefficients of the quintic a*s + b*s^3 + c*s^5, applied to every singular value s: steep at 0
 # (slope 3.44) so that five rounds suffice, at the price of ending anywhere in about [0.7, 1.2].
@@ -45,37 +46,54 @@ class _Shape:
     stack of all n matrices; the stack is padded with zeros to a multiple of the ranks.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], world: World, dtype: torch.dtype) -> None:
+    def __init__(self, parameters: list[Tensor], world: World, dtype: torch.dtype) -> None:
         self.parameters = parameters
         self.world = world
         self.dtype = dtype
         rows, cols = parameters[0].shape[-2:]
         self.counts = [parameter.numel() // (rows * cols) for parameter in parameters]
         share = -(-sum(self.counts) // world.size)
-        self.share = slice(world.rank * share, (world.rank + 1) * share)
+        self.own = _within(self.counts, world.rank * share, (world.rank + 1) * share)
         self.buffer = parameters[0].new_zeros(share, rows, cols)
         # An orthogonal matrix with more rows than columns has a smaller mean square.
         self.scale = math.sqrt(max(1.0, rows / cols))
 
-    def step(self, lr: float, momentum: float) -> None:
+    def start_update(self, momentum: float) -> Pending:
+        """Orthogonalise this rank's share, and start collecting those of the others."""
         gradients = self._own_gradients()
         self.buffer.lerp_(gradients, 1 - momentum)
-        update = orthogonalise(gradients.lerp(self.buffer, momentum), self.dtype)
-        updates = self.world.gather(update)[: sum(self.counts)]
-        deltas = torch.split(updates, self.counts)
-        for parameter, delta in zip(self.parameters, deltas, strict=True):
-            parameter.add_(delta.view_as(parameter), alpha=-lr * self.scale)
+        ahead = gradients.lerp_(self.buffer, momentum)
+        return self.world.start_gather(orthogonalise(ahead, self.dtype))
+
+    def apply(self, updates: Tensor, lr: float) -> None:
+        """Move all parameters by the stack of all ranks' shares."""
+        wide = updates[: sum(self.counts)].to(self.parameters[0].dtype)
+        deltas = [
+            delta.view_as(parameter)
+            for parameter, delta in zip(
+                self.parameters, torch.split(wide, self.counts), strict=True
+            )
+        ]
+        torch._foreach_add_(self.parameters, deltas, alpha=-lr * self.scale)
 
     def _own_gradients(self) -> Tensor:
+        """A copy of the share's gradients, (share, rows, cols)."""
         shape = self.buffer.shape
-        stack = torch.cat([_gradient(p).view(-1, *shape[-2:]) for p in self.parameters])
-        padded = torch.zeros_like(self.buffer)
-        own = stack[self.share]
-        padded[: len(own)] = own
-        return padded
+        stacks = [
+            _gradient(parameter).view(-1, *shape[1:])[matrices]
+            for parameter, matrices in zip(self.parameters, self.own, strict=True)
+        ]
+        padding = shape[0] - sum(map(len, stacks))
+        return torch.cat([*stacks, self.buffer.new_zeros(padding, *shape[1:])])
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
+def _within(counts: list[int], first: int, end: int) -> list[slice]:
+    """Which of its items each of consecutive groups has in the range from `first` to `end`."""
+    starts = [0, *itertools.accumulate(counts)]
+    return [slice(max(first - start, 0), max(end - start, 0)) for start in starts[:-1]]
+
+
+def _gradient(parameter: Tensor) -> Tensor:
     if parameter.grad is None:
         raise ValueError("Muon steps before a backward pass")
     return parameter.grad
@@ -96,7 +114,7 @@ class Muon:
     def __init__(
         self, parameters: Iterable[nn.Parameter], world: World, dtype: torch.dtype
     ) -> None:
-        by_shape: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+        by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
         for parameter in parameters:
             by_shape[parameter.shape[-2:]].append(parameter)
         self._shapes = [_Shape(group, world, dtype) for group in by_shape.values()]
@@ -104,5 +122,11 @@ class Muon:
     @torch.no_grad()
     def step(self, *, lr: float, momentum: float) -> None:
         """One update from the gradients in `.grad`."""
-        for shape in self._shapes:
-            shape.step(lr, momentum)
+        # The shares of one shape travel while those of the next are computed.
+        pending = [shape.start_update(momentum) for shape in self._shapes]
+        for shape, updates in zip(self._shapes, pending, strict=True):
+            shape.apply(updates.wait(), lr)
+
+    def state(self) -> list[Tensor]:
+        """The momentum of this rank's shares, as it is kept."""
+        return [shape.buffer for shape in self._shapes]

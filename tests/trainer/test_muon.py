@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.distributed import SINGLE
+from trainer.distributed import SINGLE, Pending
 from trainer.muon import Muon, orthogonalise
 
 
@@ -101,9 +101,9 @@ class OneOf(type(SINGLE)):  # type: ignore[misc]
 
     shares: list[Tensor] = []  # noqa: RUF012 - shared by the ranks on purpose
 
-    def gather(self, share: Tensor) -> Tensor:
+    def start_gather(self, share: Tensor) -> Pending:
         self.shares.append(share)
-        return share.new_zeros(len(share) * self.size, *share.shape[1:])
+        return Pending(share.new_zeros(len(share) * self.size, *share.shape[1:]))
 
 
 @pytest.mark.parametrize("size", [2, 4, 8])
@@ -126,3 +126,32 @@ def test_the_ranks_shares_together_are_the_whole_update(size: int) -> None:
     together = torch.cat(OneOf.shares)
     assert torch.allclose(-together[:7], torch.cat(list(whole)), atol=1e-6)
     assert not together[7:].any()
+
+
+def test_one_shapes_update_travels_while_the_next_is_computed() -> None:
+    """Every exchange has started before the first is waited for."""
+    events: list[str] = []
+
+    class Slow(Pending):
+        def wait(self) -> Tensor:
+            events.append("wait")
+            return self.result
+
+    class Recorder(type(SINGLE)):  # type: ignore[misc]
+        def start_gather(self, share: Tensor) -> Pending:
+            events.append("start")
+            return Slow(share)
+
+    weights = [nn.Parameter(torch.zeros(shape)) for shape in ((8, 8), (16, 8), (8, 16))]
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
+    Muon(weights, Recorder(**vars(SINGLE)), torch.float32).step(lr=1.0, momentum=0.9)
+    assert events == ["start"] * 3 + ["wait"] * 3
+
+
+def test_gradients_are_left_as_they_were() -> None:
+    weight = nn.Parameter(torch.zeros(8, 8))
+    weight.grad = spread_matrices(8, 8, count=1)[0]
+    before = weight.grad.clone()
+    Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+    assert torch.equal(weight.grad, before)
