@@ -45,9 +45,9 @@ def write_shard(path: Path, tokens: Tokens) -> None:
     header[:3] = MAGIC, VERSION, len(tokens)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as file:
-            file.write(header.tobytes())
-            file.write(tokens.astype("<u2", copy=False).tobytes())
+        with replacing(path) as file:
+            file.write(header)
+            file.write(np.ascontiguousarray(tokens, dtype="<u2"))
     except OSError as error:
         raise TrainerError(
             f"the shard cannot be written ({error.strerror})",
@@ -57,7 +57,7 @@ def write_shard(path: Path, tokens: Tokens) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file of this process's own that takes the place of `path` when it is complete."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
