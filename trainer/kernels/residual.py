@@ -1,0 +1,413 @@
+"""The residual stream between the matrix products: sums, skips and RMS norms, one pass each.
+
+Shapes: T tokens, D features. A program takes one row (D,) at a time, padded to a power of two, and
+goes on with the row PROGRAMS further down.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+# A sum over tokens is one partial a program, so this fixes the order of adding on every card.
+# Chosen for an H200, 12 for each of its 132 multiprocessors: all are resident at once, since
+# compiled for sm_90 the largest kernel takes 153 registers a thread, which lets 13 in.
+PROGRAMS = 1584
+# Chosen for D = 768: three loads of 16 bytes a thread, and sums over a row without a barrier.
+WARPS = 1
+
+
+class MixNorm(NamedTuple):
+    """What a block starts from; all but `rstd` (T,) are (T, D)."""
+
+    x: Tensor
+    mixed: Tensor
+    normed: Tensor
+    rstd: Tensor
+
+
+class MixNormGradients(NamedTuple):
+    """Gradients of the inputs of `mix_norm`; None where there was no such input."""
+
+    d_stream: Tensor
+    d_skip: Tensor | None
+    d_mix: Tensor
+    d_weight: Tensor | None
+
+
+class AddNorm(NamedTuple):
+    """A sum (T, D), its norm (T, D) and the factor between them (T,)."""
+
+    total: Tensor
+    normed: Tensor
+    rstd: Tensor
+
+
+def wide_dtype(x: Tensor) -> torch.dtype:
+    """In what a kernel computes: float32, or float64 for an `x` of float64."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def require_contiguous(*tensors: Tensor | None) -> None:
+    """Raise ValueError unless every tensor that is given lies in memory without gaps."""
+    for tensor in tensors:
+        if tensor is not None and not tensor.is_contiguous():
+            raise ValueError(
+                f"a tensor {tuple(tensor.shape)} with strides {tensor.stride()} is not contiguous"
+            )
+
+
+def mix_norm(
+    stream: Tensor,
+    delta: Tensor | None,
+    x0: Tensor,
+    mix: Tensor,
+    skip: Tensor | None,
+    weight: Tensor | None,
+    eps: float,
+) -> MixNorm:
+    """Close one block and open the next: add, skip, mix with x0, normalise.
+
+    x = stream + delta; y = x + weight * skip; mixed = mix[0] * y + mix[1] * x0;
+    rstd = 1 / sqrt(mean(mixed^2) + eps); normed = mixed * rstd.
+
+    Args:
+        stream: (T, D), contiguous as all of this shape.
+        delta: (T, D), or None: `x` is then `stream` itself and nothing is written.
+        x0: (T, D).
+        mix: (2,) float32.
+        skip: (T, D), or None with a weight: `x` itself is the skip.
+        weight: one float32 number; None where the block has no skip.
+        eps: of the norm.
+
+    Returns:
+        The sums in the dtype of `stream`, rstd in float32 (float64 for float64).
+
+    Raises:
+        ValueError: a tensor is not contiguous, or a skip comes without a weight.
+    """
+    require_contiguous(stream, delta, x0, mix, skip)
+    if skip is not None and weight is None:
+        raise ValueError("a skip needs its weight")
+    rows, width = stream.shape
+    x = stream if delta is None else torch.empty_like(stream)
+    mixed, normed = torch.empty_like(stream), torch.empty_like(stream)
+    rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
+    _mix_norm[(min(rows, PROGRAMS),)](
+        stream,
+        delta,
+        x0,
+        mix,
+        skip,
+        weight,
+        x,
+        mixed,
+        normed,
+        rstd,
+        eps,
+        rows,
+        WIDTH=width,
+        BLOCK=triton.next_power_of_2(width),
+        num_warps=WARPS,
+    )
+    return MixNorm(x, mixed, normed, rstd)
+
+
+def mix_norm_backward(
+    d_x: Tensor | None,
+    d_mixed: Tensor | None,
+    d_normed: Tensor,
+    normed: Tensor,
+    rstd: Tensor,
+    x: Tensor,
+    x0: Tensor,
+    mix: Tensor,
+    skip: Tensor | None,
+    weight: Tensor | None,
+    d_x0: Tensor,
+) -> MixNormGradients:
+    """Gradients of `mix_norm` from those of x, mixed and normed (None: zero).
+
+    d_total = d_mixed + rstd * (d_normed - normed * mean(d_normed * normed));
+    d_y = mix[0] * d_total; d_stream = d_x + d_y, which is the gradient of delta too;
+    d_skip = weight * d_y, a part of d_stream where x itself is the skip;
+    d_mix = [sum(d_total * y), sum(d_total * x0)]; d_weight = sum(d_y * skip).
+
+    Args:
+        d_x: (T, D) or None.
+        d_mixed: (T, D) or None.
+        d_normed: (T, D).
+        normed: as `mix_norm` returned it; likewise `rstd` and `x`.
+        rstd: (T,).
+        x: (T, D).
+        x0: as `mix_norm` took it; likewise `mix`, `skip` and `weight`.
+        mix: (2,).
+        skip: (T, D) or None.
+        weight: one number or None.
+        d_x0: (T, D), updated in place: mix[1] * d_total is added.
+
+    Returns:
+        Gradients of the rows in the dtype of `d_normed`, of the scalars in that of `rstd`: mix
+        (2,), weight 0-dim.
+
+    Raises:
+        ValueError: a tensor is not contiguous.
+    """
+    require_contiguous(d_x, d_mixed, d_normed, normed, x, x0, mix, skip, d_x0)
+    rows, width = d_normed.shape
+    programs = min(rows, PROGRAMS)
+    d_stream = torch.empty_like(d_normed)
+    d_skip = None if skip is None else torch.empty_like(d_normed)
+    partials = rstd.new_empty(programs, 3)
+    _mix_norm_backward[(programs,)](
+        d_x,
+        d_mixed,
+        d_normed,
+        normed,
+        rstd,
+        x,
+        x0,
+        mix,
+        skip,
+        weight,
+        d_x0,
+        d_stream,
+        d_skip,
+        partials,
+        rows,
+        WIDTH=width,
+        BLOCK=triton.next_power_of_2(width),
+        num_warps=WARPS,
+    )
+    sums = partials.sum(0)
+    return MixNormGradients(d_stream, d_skip, sums[:2], None if weight is None else sums[2])
+
+
+def add_norm(stream: Tensor, delta: Tensor, eps: float) -> AddNorm:
+    """Sum of stream and delta, and its RMS norm with `eps`; both (T, D) and contiguous.
+
+    Returns:
+        total and normed in the dtype of `stream`, rstd (T,) in float32 (float64 for float64).
+
+    Raises:
+        ValueError: a tensor is not contiguous.
+    """
+    require_contiguous(stream, delta)
+    rows, width = stream.shape
+    total, normed = torch.empty_like(stream), torch.empty_like(stream)
+    rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
+    _add_norm[(min(rows, PROGRAMS),)](
+        stream,
+        delta,
+        total,
+        normed,
+        rstd,
+        eps,
+        rows,
+        WIDTH=width,
+        BLOCK=triton.next_power_of_2(width),
+        num_warps=WARPS,
+    )
+    return AddNorm(total, normed, rstd)
+
+
+def add_norm_backward(
+    d_total: Tensor | None, d_normed: Tensor, normed: Tensor, rstd: Tensor
+) -> Tensor:
+    """Gradient (T, D) of both inputs of `add_norm`, from those of total (None: zero) and normed.
+
+    d_total + rstd * (d_normed - normed * mean(d_normed * normed)), in the dtype of `d_normed`.
+
+    Raises:
+        ValueError: a tensor is not contiguous.
+    """
+    require_contiguous(d_total, d_normed, normed)
+    rows, width = d_normed.shape
+    d_stream = torch.empty_like(d_normed)
+    _add_norm_backward[(min(rows, PROGRAMS),)](
+        d_total,
+        d_normed,
+        normed,
+        rstd,
+        d_stream,
+        rows,
+        WIDTH=width,
+        BLOCK=triton.next_power_of_2(width),
+        num_warps=WARPS,
+    )
+    return d_stream
+
+
+@triton.jit
+def store_normed(values, normed_ptr, rstd_ptr, eps, row, columns, WIDTH: tl.constexpr):
+    """Write the RMS norm of one row, whose padding is 0, and its 1 / RMS."""
+    scale = tl.rsqrt(tl.sum(values * values, 0) / WIDTH + eps)
+    tl.store(normed_ptr + row * WIDTH + columns, values * scale, mask=columns < WIDTH)
+    tl.store(rstd_ptr + row, scale)
+
+
+@triton.jit
+def _norm_gradient(d_normed, normed, rstd, WIDTH: tl.constexpr):
+    """Of a row before its RMS norm: without the part along the row, times 1 / RMS."""
+    return rstd * (d_normed - normed * (tl.sum(d_normed * normed, 0) / WIDTH))
+
+
+# Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
+@triton.jit(do_not_specialize_on_alignment=["mix_ptr", "weight_ptr"])
+def _mix_norm(
+    stream_ptr,
+    delta_ptr,
+    x0_ptr,
+    mix_ptr,
+    skip_ptr,
+    weight_ptr,
+    x_ptr,
+    mixed_ptr,
+    normed_ptr,
+    rstd_ptr,
+    eps,
+    n_rows,
+    WIDTH: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
+    columns = tl.arange(0, BLOCK)
+    inside = columns < WIDTH
+    mix_y = tl.load(mix_ptr).to(WIDE)
+    mix_x0 = tl.load(mix_ptr + 1).to(WIDE)
+    row = tl.program_id(0).to(tl.int64)
+    while row < n_rows:
+        start = row * WIDTH
+        y = tl.load(stream_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        if delta_ptr is not None:
+            y += tl.load(delta_ptr + start + columns, mask=inside, other=0).to(WIDE)
+            tl.store(x_ptr + start + columns, y, mask=inside)
+        if weight_ptr is not None:
+            added = y
+            if skip_ptr is not None:
+                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
+            y += tl.load(weight_ptr).to(WIDE) * added
+        mixed = mix_y * y + mix_x0 * x0
+        tl.store(mixed_ptr + start + columns, mixed, mask=inside)
+        store_normed(mixed, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
+        row += tl.num_programs(0)
+
+
+@triton.jit(do_not_specialize_on_alignment=["mix_ptr", "weight_ptr"])
+def _mix_norm_backward(
+    d_x_ptr,
+    d_mixed_ptr,
+    d_normed_ptr,
+    normed_ptr,
+    rstd_ptr,
+    x_ptr,
+    x0_ptr,
+    mix_ptr,
+    skip_ptr,
+    weight_ptr,
+    d_x0_ptr,
+    d_stream_ptr,
+    d_skip_ptr,
+    partials_ptr,
+    n_rows,
+    WIDTH: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
+    columns = tl.arange(0, BLOCK)
+    inside = columns < WIDTH
+    mix_y = tl.load(mix_ptr).to(WIDE)
+    mix_x0 = tl.load(mix_ptr + 1).to(WIDE)
+    d_mix_y = tl.full((), 0, WIDE)
+    d_mix_x0 = tl.full((), 0, WIDE)
+    d_weight = tl.full((), 0, WIDE)
+    row = tl.program_id(0).to(tl.int64)
+    while row < n_rows:
+        start = row * WIDTH
+        d_normed = tl.load(d_normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        normed = tl.load(normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        y = tl.load(x_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        d_x0 = tl.load(d_x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        d_total = _norm_gradient(d_normed, normed, tl.load(rstd_ptr + row), WIDTH)
+        if d_mixed_ptr is not None:
+            d_total += tl.load(d_mixed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        d_y = mix_y * d_total
+        d_stream = d_y
+        if d_x_ptr is not None:
+            d_stream += tl.load(d_x_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        if weight_ptr is not None:
+            weight = tl.load(weight_ptr).to(WIDE)
+            added = y
+            if skip_ptr is not None:
+                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
+                tl.store(d_skip_ptr + start + columns, weight * d_y, mask=inside)
+            else:
+                d_stream += weight * d_y
+            d_weight += tl.sum(d_y * added, 0)
+            y += weight * added
+        d_mix_y += tl.sum(d_total * y, 0)
+        d_mix_x0 += tl.sum(d_total * x0, 0)
+        tl.store(d_stream_ptr + start + columns, d_stream, mask=inside)
+        tl.store(d_x0_ptr + start + columns, d_x0 + mix_x0 * d_total, mask=inside)
+        row += tl.num_programs(0)
+    own_ptr = partials_ptr + tl.program_id(0) * 3
+    tl.store(own_ptr, d_mix_y)
+    tl.store(own_ptr + 1, d_mix_x0)
+    tl.store(own_ptr + 2, d_weight)
+
+
+@triton.jit
+def _add_norm(
+    stream_ptr,
+    delta_ptr,
+    total_ptr,
+    normed_ptr,
+    rstd_ptr,
+    eps,
+    n_rows,
+    WIDTH: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
+    columns = tl.arange(0, BLOCK)
+    inside = columns < WIDTH
+    row = tl.program_id(0).to(tl.int64)
+    while row < n_rows:
+        start = row * WIDTH
+        total = tl.load(stream_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        total += tl.load(delta_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        tl.store(total_ptr + start + columns, total, mask=inside)
+        store_normed(total, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
+        row += tl.num_programs(0)
+
+
+@triton.jit
+def _add_norm_backward(
+    d_total_ptr,
+    d_normed_ptr,
+    normed_ptr,
+    rstd_ptr,
+    d_stream_ptr,
+    n_rows,
+    WIDTH: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
+    columns = tl.arange(0, BLOCK)
+    inside = columns < WIDTH
+    row = tl.program_id(0).to(tl.int64)
+    while row < n_rows:
+        start = row * WIDTH
+        d_normed = tl.load(d_normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        normed = tl.load(normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        d_stream = _norm_gradient(d_normed, normed, tl.load(rstd_ptr + row), WIDTH)
+        if d_total_ptr is not None:
+            d_stream += tl.load(d_total_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        tl.store(d_stream_ptr + start + columns, d_stream, mask=inside)
+        row += tl.num_programs(0)
