@@ -1,4 +1,4 @@
-"""`python -m trainer`: prepare the data of a recipe, or train one seed of it."""
+"""`python -m trainer`: prepare the data of a recipe, train one seed of it, or time its steps."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def _run(options: argparse.Namespace) -> int:
         check_device(recipe)
     from trainer.sources import find_data  # noqa: PLC0415
 
+    if options.command == "bench":
+        from trainer.bench import run_bench  # noqa: PLC0415
+
+        run_bench(recipe, options.data_dir, kernels=options.kernels, json_file=options.json)
+        return EXIT_COMPLETE
     shards = find_data(recipe, options.data_dir)
     if options.prepare:
         print(json.dumps(plan(recipe), sort_keys=True))  # noqa: T201 - the command's own output
@@ -86,7 +91,8 @@ def _ranks(recipe: Recipe) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = _Parser(prog="python -m trainer", description=__doc__)
-    parser.add_argument("--recipe", choices=sorted(RECIPES), required=True)
+    parser.add_argument("command", nargs="?", choices=("train", "bench"), default="train")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), help="bench: sub3 unless told")
     parser.add_argument("--seed", type=_seed, help="decides the initial weights; 0 or more")
     parser.add_argument("--log-dir", type=Path, help="folder of the log, made if missing")
     parser.add_argument("--log-name", help="file name of the log (default: seed-003.txt for 3)")
@@ -107,7 +113,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--prepare", action="store_true", help="only make or check the data and print the plan"
     )
+    bench = parser.add_argument_group("bench", "measures the step and prints a table")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    bench.add_argument("--kernels", type=int, default=25, help="lines of the kernel table")
     options = parser.parse_args(arguments)
+    if options.command == "bench":
+        options.recipe = options.recipe or "sub3"
+        return options
+    if options.recipe is None:
+        parser.error("a run needs --recipe")
     if not options.prepare and (options.seed is None or options.log_dir is None):
         parser.error("a run needs --seed and --log-dir")
     return options

@@ -76,8 +76,6 @@ class DataConfig:
     """The token stream.
 
     Attributes:
-        source: "fineweb" for shards that are fetched or made from a text, "generated" for the
-            corpus that the trainer makes itself.
         separator: token id that begins every document.
         sequence_length: tokens that one forward pass sees at once, T.
         sequences_per_step: sequences whose mean gradient makes one update.
@@ -85,7 +83,6 @@ class DataConfig:
         val_tokens: length of the validation stream.
     """
 
-    source: Literal["fineweb", "generated"]
     separator: int
     sequence_length: int
     sequences_per_step: int
@@ -151,6 +148,8 @@ class Recipe:
         device: where it runs.
         threads: CPU threads of one process.
         memory_mib: what one process needs of the device's memory.
+        source: "fineweb" for shards that are fetched or made from a text, "generated" for the
+            corpus that the trainer makes itself.
         warm_up: rehearse on dummy data, untimed, before the first step.
     """
 
@@ -158,6 +157,7 @@ class Recipe:
     device: Literal["cpu", "cuda"]
     threads: int
     memory_mib: int
+    source: Literal["fineweb", "generated"]
     warm_up: bool
     model: ModelConfig
     data: DataConfig
@@ -196,6 +196,7 @@ SUB3 = Recipe(
     device="cuda",
     threads=1,
     memory_mib=32_768,
+    source="fineweb",
     warm_up=True,
     model=ModelConfig(
         depth=12,
@@ -209,7 +210,6 @@ SUB3 = Recipe(
         dtype="bfloat16",
     ),
     data=DataConfig(
-        source="fineweb",
         separator=50_256,
         sequence_length=65_536,
         sequences_per_step=8,
@@ -232,6 +232,7 @@ TINY = Recipe(
     device="cpu",
     threads=1,
     memory_mib=450,
+    source="generated",
     warm_up=False,
     model=ModelConfig(
         depth=6,
@@ -245,7 +246,6 @@ TINY = Recipe(
         dtype="float32",
     ),
     data=DataConfig(
-        source="generated",
         separator=256,
         sequence_length=128,
         sequences_per_step=4,

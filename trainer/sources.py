@@ -17,7 +17,7 @@ def find_data(recipe: Recipe, directory: Path) -> ShardPaths:
     Raises:
         TrainerError: a shard is missing, broken or too short, or cannot be made; says what to do.
     """
-    if recipe.data.source == "fineweb":
+    if recipe.source == "fineweb":
         return find_shards(directory, recipe.data, recipe.schedule.steps)
     made = ensure_corpus(directory)
     return ShardPaths((made.train,), made.val)
@@ -29,6 +29,6 @@ def describe_data(recipe: Recipe, shards: ShardPaths) -> Manifest:
     Raises:
         TrainerError: a file cannot be read, or is not what is written down of it.
     """
-    if recipe.data.source == "fineweb":
+    if recipe.source == "fineweb":
         return run_manifest(shards, recipe.data.val_tokens)
     return manifest(shards.train, [shards.val], recipe.data.val_tokens)

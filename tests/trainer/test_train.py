@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,11 +8,13 @@ import pytest
 import torch
 
 from trainer import train as train_module
+from trainer.clock import Clock
 from trainer.config import Recipe
 from trainer.distributed import SINGLE
 from trainer.model import GPT
+from trainer.optim import Optimizers
 from trainer.schedule import Window
-from trainer.train import DivergedError, Run, Stopwatch, accumulate_gradients, evaluate, train
+from trainer.train import DivergedError, Run, Trainee, accumulate_gradients, evaluate, train
 
 OpenRun = Callable[..., Run]
 
@@ -104,10 +105,11 @@ def test_gradients_do_not_depend_on_how_many_sequences_pass_at_once(
     torch.manual_seed(0)
     model = GPT(mini.model, 32)
     torch.nn.init.normal_(model.head, std=0.1)
+    trainee = Trainee(model, Optimizers(model, mini.optimizer, SINGLE))
     found = []
     for per_pass in (1, 3, 4):
         recipe = replace(mini, data=replace(mini.data, sequences_per_pass=per_pass))
-        loss = accumulate_gradients(model, open_mini(recipe), 1, Window(2, 1))
+        loss = accumulate_gradients(trainee, open_mini(recipe), 1, Window(2, 1)).item()
         found.append((loss, model.head.grad.clone(), model.mlps[0].down.grad.clone()))
     for loss, *gradients in found[1:]:
         assert loss == pytest.approx(found[0][0], rel=1e-6)
@@ -127,11 +129,27 @@ def test_validation_is_the_mean_over_all_its_tokens(mini: Recipe, open_mini: Ope
     assert means[0] != pytest.approx(math.log(272), abs=1e-3)
 
 
-def test_the_stopwatch_counts_only_what_runs_inside_it() -> None:
-    watch = Stopwatch(SINGLE.device)
-    with watch.running():
-        time.sleep(0.02)
-    time.sleep(0.05)
-    with watch.running():
-        time.sleep(0.02)
-    assert 40 <= watch.milliseconds < 85
+def test_a_run_with_a_rehearsal_gives_the_same_losses_to_the_last_bit(
+    mini: Recipe, open_mini: OpenRun
+) -> None:
+    rehearsed = replace(mini, warm_up=True)
+    assert losses(open_mini(rehearsed)) == losses(open_mini(mini))
+
+
+@pytest.mark.parametrize("lags", [False, True])
+def test_a_lagging_device_changes_no_line_of_the_log(
+    mini: Recipe, open_mini: OpenRun, monkeypatch: pytest.MonkeyPatch, *, lags: bool
+) -> None:
+    expected = losses(open_mini(mini))
+    monkeypatch.setattr(Clock, "__init__", lagging(lags=lags))
+    assert losses(open_mini(mini)) == expected
+
+
+def lagging(*, lags: bool) -> Callable[[Clock, torch.device], None]:
+    original = Clock.__init__
+
+    def initialise(self: Clock, device: torch.device) -> None:
+        original(self, device)
+        self.lags = lags
+
+    return initialise

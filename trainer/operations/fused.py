@@ -119,8 +119,10 @@ class _AddNorm(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, Tensor]:
         normed, rstd = ctx.saved_tensors
-        d_total, d_normed = (None if g is None else g[0] for g in gradients)
-        d_out = residual.add_norm_backward(d_total, d_normed, normed, rstd).unsqueeze(0)
+        d_total, d_normed = gradients[0], gradients[1]
+        assert d_normed is not None  # noqa: S101 - the norm is what a layer is for
+        d_total = None if d_total is None else d_total[0]
+        d_out = residual.add_norm_backward(d_total, d_normed[0], normed, rstd).unsqueeze(0)
         return d_out, d_out
 
 
@@ -282,11 +284,12 @@ class FusedOperations:
         """Block masks from one build."""
         long, short = windows
         blocks = block_mask(documents, block_size, long)
-        masks = (
+        long_mask, short_mask = (
             FlexMask(documents, flex.block_lists(mask), block_size)
             for mask in (blocks, blocks.within(short))
         )
-        return FusedContext(*masks, tokens[0], embedding.sort_tokens(tokens[0]))
+        segments = embedding.sort_tokens(tokens[0])
+        return FusedContext(long_mask, short_mask, tokens[0], segments)
 
     def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
         """Copy the weights anew."""

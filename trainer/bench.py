@@ -1,0 +1,199 @@
+"""`python -m trainer bench`: how long the real step takes at five window sizes.
+
+The step is the one that a run takes, on the run's own shards, with the model and the optimizers of
+a run; only the steps between the measured ones are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.clock import Clock
+from trainer.config import ModelConfig, Recipe
+from trainer.distributed import World, open_world
+from trainer.masks import block_mask
+from trainer.run import make_deterministic, open_run
+from trainer.sources import find_data
+from trainer.train import Run, Trainee, start, train_step, window_of
+
+# First and last step of each stretch, by the table of the record's program: the long window is
+# 1, 4, 7, 11 and 14 blocks there.
+STRETCHES = ((4, 13), (342, 351), (692, 701), (1042, 1051), (1381, 1385))
+# Steps whose tokens are read, over and over: enough for some variety, and they fit in a shard.
+DATA_STEPS = 40
+# Untimed steps before each stretch: memory settles, and clocks rise from idle.
+SETTLING = 2
+# Dense bfloat16 rate of an H100 or H200 (SXM), FLOP/s, by its datasheet.
+PEAK_FLOPS = 989.5e12
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One line of the table.
+
+    Attributes:
+        first: number of the first timed step, from 0.
+        last: of the last.
+        window: of the long layers, tokens.
+        step_ms: wall time of a step, milliseconds.
+        mfu: model FLOPs of a step over what the GPUs could do in that time.
+    """
+
+    first: int
+    last: int
+    window: int
+    step_ms: float
+    mfu: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the benchmark measured."""
+
+    gpu: str
+    ranks: int
+    torch: str
+    windows: str
+    stretches: tuple[Stretch, ...]
+    mean_step_ms: float
+    peak_allocated_mib: float
+    kernels: tuple[tuple[str, float, int], ...]
+
+
+def run_bench(recipe: Recipe, data_dir: Path, *, kernels: int, json_file: Path | None) -> None:
+    """Measure and print.
+
+    Raises:
+        TrainerError: the ranks or the data cannot be used.
+    """
+    make_deterministic(recipe)
+    # Windows follow the number of the step; the tokens may come from other ones.
+    shards = find_data(_short(recipe), data_dir)
+    with open_world(recipe) as world:
+        run = replace(open_run(_short(recipe), 0, shards, world), recipe=recipe)
+        trainee = start(run)
+        if world.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(world.device)
+        stretches = tuple(_measure(trainee, run, *stretch) for stretch in STRETCHES)
+        report = Report(
+            gpu=_device_name(world),
+            ranks=world.size,
+            torch=torch.__version__,
+            windows=recipe.model.windows,
+            stretches=stretches,
+            mean_step_ms=sum(s.step_ms for s in stretches) / len(stretches),
+            peak_allocated_mib=_peak_mib(world),
+            kernels=_kernel_table(trainee, run, kernels) if kernels else (),
+        )
+        if world.is_main:
+            print(text_of(report))  # noqa: T201 - the command's own output
+            if json_file is not None:
+                json_file.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+
+
+def _short(recipe: Recipe) -> Recipe:
+    return replace(recipe, schedule=replace(recipe.schedule, steps=DATA_STEPS))
+
+
+def _measure(trainee: Trainee, run: Run, first: int, last: int) -> Stretch:
+    clock = Clock(run.world.device)
+    available = run.stream.steps_available
+    for step in range(max(0, first - SETTLING), first):
+        train_step(trainee, run, step, data_step=step % available)
+    clock.start()
+    for step in range(first, last + 1):
+        train_step(trainee, run, step, data_step=step % available)
+    clock.stop()
+    step_ms = clock.milliseconds / (last + 1 - first)
+    window = window_of(run.recipe, first)
+    flops = step_flops(run, first)
+    return Stretch(
+        first,
+        last,
+        window.long * run.recipe.model.block_size,
+        step_ms,
+        flops / (step_ms / 1000) / (run.world.size * PEAK_FLOPS),
+    )
+
+
+def step_flops(run: Run, step: int) -> float:
+    """Floating-point operations of the model in one step, without recomputation.
+
+    Six for each weight of a matrix and each token (two forward, four backward); and in attention
+    12 E for each head and each pair of tokens in a block that is not empty.
+    """
+    model, data = run.recipe.model, run.recipe.data
+    tokens = data.sequences_per_step * data.sequence_length
+    return 6.0 * matrix_weights(model) * tokens + _attention_flops(run, step)
+
+
+def matrix_weights(model: ModelConfig) -> int:
+    """Weights of the matrices that every token passes, the head's padding included."""
+    attentions, d = model.depth - 1, model.width
+    return attentions * 4 * d * d + model.depth * 8 * d * d + model.head_rows * d
+
+
+def _attention_flops(run: Run, step: int) -> float:
+    model, window = run.recipe.model, window_of(run.recipe, step)
+    batch = run.stream.sequences(step % run.stream.steps_available, 0, 1)
+    tokens = torch.from_numpy(batch.inputs)
+    documents = (tokens == run.recipe.data.separator).cumsum(-1)
+    blocks = block_mask(documents, model.block_size, window.long)
+    pairs = [
+        int((mask.full | mask.partial).sum()) * model.block_size**2
+        for mask in (blocks, blocks.within(window.short))
+    ]
+    long = 3 if model.windows == "long-short" else (model.depth - 1) * (model.windows == "all-long")
+    per_sequence = long * pairs[0] + (model.depth - 1 - long) * pairs[1]
+    return 12.0 * model.width * per_sequence * run.recipe.data.sequences_per_step
+
+
+def _kernel_table(trainee: Trainee, run: Run, lines: int) -> tuple[tuple[str, float, int], ...]:
+    """Name, milliseconds and launches of the kernels that take most of a step at the end."""
+    if run.world.device.type != "cuda":
+        return ()
+    step = STRETCHES[-1][0]
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        train_step(trainee, run, step, data_step=0)
+        torch.cuda.synchronize(run.world.device)
+    return tuple(_busiest(profile.key_averages(), lines))
+
+
+def _busiest(events: Iterable[Any], lines: int) -> list[tuple[str, float, int]]:
+    rows = [(e.key, e.self_device_time_total / 1000, e.count) for e in events]
+    return sorted(rows, key=lambda row: -row[1])[:lines]
+
+
+def _device_name(world: World) -> str:
+    return torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else "CPU"
+
+
+def _peak_mib(world: World) -> float:
+    if world.device.type != "cuda":
+        return 0.0
+    return torch.cuda.max_memory_allocated(world.device) / (1 << 20)
+
+
+def text_of(report: Report) -> str:
+    """The report as a table."""
+    lines = [
+        f"{report.ranks} x {report.gpu}, torch {report.torch}, windows {report.windows}",
+        "",
+        "steps        window   ms/step    MFU",
+        *(
+            f"{f'{s.first}-{s.last}':<12} {s.window:>6} {s.step_ms:>9.1f} {s.mfu:>6.1%}"
+            for s in report.stretches
+        ),
+        f"mean                {report.mean_step_ms:>9.1f}",
+        f"peak memory allocated: {report.peak_allocated_mib:,.0f} MiB",
+    ]
+    if report.kernels:
+        lines += ["", "ms of a last step  launches  kernel"]
+        lines += [f"{ms:>17.2f}  {count:>8}  {name[:100]}" for name, ms, count in report.kernels]
+    return "\n".join(lines)
