@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from trainer import distributed
 from trainer.config import RECIPES
 from trainer.distributed import check_ranks, open_world
 from trainer.errors import TrainerError
@@ -24,7 +28,9 @@ from trainer.config import RECIPES
 from trainer.data import TokenStream, ValidationSet
 from trainer.distributed import open_world
 from trainer.model import GPT
-from trainer.train import Run, train
+from trainer.optim import gradient_buckets
+from trainer.schedule import Window
+from trainer.train import Run, accumulate_gradients, start, train
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -41,14 +47,14 @@ tiny = RECIPES["tiny"]
 recipe = replace(
     tiny,
     model=replace(tiny.model, width=16, heads=2, dtype="float64"),
-    data=replace(tiny.data, sequence_length=32, sequences_per_step=4, sequences_per_pass=2,
+    data=replace(tiny.data, sequence_length=32, sequences_per_step=8, sequences_per_pass=3,
                  val_tokens=192),
     optimizer=replace(tiny.optimizer, muon_dtype="float64"),
-    schedule=replace(tiny.schedule, steps=8, val_every=3),
+    schedule=replace(tiny.schedule, steps=5, val_every=2),
 )
 tokens = np.random.default_rng(7).integers(97, 105, 2000, dtype=np.uint16)
 tokens[::21] = 256
-stream = TokenStream([tokens], sequences_per_step=4, sequence_length=32)
+stream = TokenStream([tokens], sequences_per_step=8, sequence_length=32)
 validation = ValidationSet(tokens[1000:], val_tokens=192, sequence_length=32)
 
 class Memory:
@@ -57,42 +63,64 @@ class Memory:
         self.losses.append(loss)
 
 with open_world(recipe) as world:
-    mixed = [torch.full((2,), world.rank + 1.0, dtype=dtype)
-             for dtype in (torch.bfloat16, torch.float32, torch.bfloat16)]
-    world.mean_(mixed)
-    assert all(t.tolist() == [(world.size + 1) / 2] * 2 for t in mixed)
-    train(Run(recipe, 3, stream, validation, world), Memory())
+    for dtype in (torch.bfloat16, torch.float32, torch.float64):
+        own = torch.full((1, 2), world.rank + 1.0, dtype=dtype)
+        total = own.clone()
+        world.sum_(total)
+        assert total.tolist() == [[world.size * (world.size + 1) / 2] * 2]
+        whole = world.start_gather(own).wait()
+        assert whole.dtype == dtype
+        assert whole.tolist() == [[rank + 1.0] * 2 for rank in range(world.size)]
+    run = Run(recipe, 3, stream, validation, world)
+    # Neither optimizer minds the scale of the gradients: no loss would show a wrong one.
+    trainee = start(run)
+    accumulate_gradients(trainee, run, 0, Window(2, 1))
+    for bucket in gradient_buckets(trainee.model):
+        trainee.optimizers.gradients.wait(bucket)
+    norms = [parameter.grad.norm().item() for parameter in trainee.model.parameters()]
+    train(run, Memory())
     with open(f"{sys.argv[1]}-{world.size}-{world.rank}.json", "w") as file:
-        json.dump(Memory.losses, file)
+        json.dump([Memory.losses, norms], file)
 """
 
 
-def losses_of(ranks: int, folder: Path) -> list[list[float]]:
-    """Run the script under torchrun; return the losses that each rank saw."""
+Outcome = tuple[list[float], list[float]]
+
+
+def outcomes_of(ranks: int, folder: Path) -> list[Outcome]:
+    """Run the script; return the losses and the gradients' norms that each rank saw."""
     script = folder / "run.py"
     script.write_text(SCRIPT)
     root = str(Path(__file__).resolve().parents[2])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     subprocess.run(
-        [*torchrun, f"--nproc-per-node={ranks}", str(script), str(folder / "losses")],
+        [sys.executable, *(torchrun if ranks > 1 else ()), str(script), str(folder / "seen")],
         env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
         timeout=240,
     )
-    return [
-        json.loads((folder / f"losses-{ranks}-{rank}.json").read_text()) for rank in range(ranks)
-    ]
+    return [json.loads((folder / f"seen-{ranks}-{rank}.json").read_text()) for rank in range(ranks)]
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    (outcome,) = outcomes_of(1, tmp_path_factory.mktemp("alone"))
+    losses, norms = outcome
+    assert len(losses) == 9
+    assert losses[-1] < losses[0] - 0.1  # it did train
+    assert min(norms) > 1e-6
+    return outcome
+
+
+# Muon has 20, 6 and 6 matrices of a shape: 4 and 8 do not divide all of them.
 @pytest.mark.slow
-def test_two_ranks_train_as_one_does(tmp_path: Path) -> None:
-    (alone,) = losses_of(1, tmp_path)
-    first, second = losses_of(2, tmp_path)
-    assert first == second
-    assert len(alone) == 12
-    assert first == pytest.approx(alone, rel=1e-9)
-    assert alone[-1] < alone[0] - 0.1  # it did train
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+def test_several_ranks_train_as_one_does(ranks: int, alone: Outcome, tmp_path: Path) -> None:
+    first, *others = outcomes_of(ranks, tmp_path)
+    assert all(other == first for other in others)
+    for seen, expected in zip(first, alone, strict=True):
+        assert seen == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("recipe", "possible"), [("sub3", {1, 2, 4, 8}), ("tiny", {1, 2, 4})])
@@ -110,6 +138,28 @@ def test_without_torchrun_there_is_one_rank(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delenv(name, raising=False)
     with open_world(RECIPES["tiny"]) as world:
         assert (world.rank, world.size, world.is_main) == (0, 1, True)
+
+
+def test_a_rank_that_cannot_reach_the_others_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(distributed, "START_TIMEOUT", timedelta(seconds=1))
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "1"), ("MASTER_ADDR", "127.0.0.1")):
+        monkeypatch.setenv(name, value)
+    with socket.socket() as taken:  # bound and not listening: nobody answers
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        with pytest.raises(TrainerError) as caught:
+            open_world(RECIPES["tiny"]).__enter__()
+    assert re.fullmatch(
+        r"torch.distributed: .*127\.0\.0\.1.*; start several ranks with torchrun", str(caught.value)
+    )
+
+
+def test_a_rank_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "99")
+    with pytest.raises(TrainerError, match="LOCAL_RANK: 99 is no GPU of this machine"):
+        open_world(RECIPES["sub3"]).__enter__()
 
 
 def test_several_ranks_without_a_meeting_place_are_refused(
