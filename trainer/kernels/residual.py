@@ -6,7 +6,7 @@ goes on with the row PROGRAMS further down.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -61,6 +61,13 @@ def require_contiguous(*tensors: Tensor | None) -> None:
             )
 
 
+def launch_by_rows(kernel: Any, rows: int, width: int, *arguments: Tensor | float | None) -> None:
+    """Run a kernel whose programs share `rows` rows of `width` features, `PROGRAMS` of them."""
+    kernel[(min(rows, PROGRAMS),)](
+        *arguments, rows, WIDTH=width, BLOCK=triton.next_power_of_2(width), num_warps=WARPS
+    )
+
+
 def mix_norm(
     stream: Tensor,
     delta: Tensor | None,
@@ -97,22 +104,8 @@ def mix_norm(
     x = stream if delta is None else torch.empty_like(stream)
     mixed, normed = torch.empty_like(stream), torch.empty_like(stream)
     rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
-    _mix_norm[(min(rows, PROGRAMS),)](
-        stream,
-        delta,
-        x0,
-        mix,
-        skip,
-        weight,
-        x,
-        mixed,
-        normed,
-        rstd,
-        eps,
-        rows,
-        WIDTH=width,
-        BLOCK=triton.next_power_of_2(width),
-        num_warps=WARPS,
+    launch_by_rows(
+        _mix_norm, rows, width, stream, delta, x0, mix, skip, weight, x, mixed, normed, rstd, eps
     )
     return MixNorm(x, mixed, normed, rstd)
 
@@ -159,11 +152,13 @@ def mix_norm_backward(
     """
     require_contiguous(d_x, d_mixed, d_normed, normed, x, x0, mix, skip, d_x0)
     rows, width = d_normed.shape
-    programs = min(rows, PROGRAMS)
     d_stream = torch.empty_like(d_normed)
     d_skip = None if skip is None else torch.empty_like(d_normed)
-    partials = rstd.new_empty(programs, 3)
-    _mix_norm_backward[(programs,)](
+    partials = rstd.new_empty(min(rows, PROGRAMS), 3)
+    launch_by_rows(
+        _mix_norm_backward,
+        rows,
+        width,
         d_x,
         d_mixed,
         d_normed,
@@ -178,10 +173,6 @@ def mix_norm_backward(
         d_stream,
         d_skip,
         partials,
-        rows,
-        WIDTH=width,
-        BLOCK=triton.next_power_of_2(width),
-        num_warps=WARPS,
     )
     sums = partials.sum(0)
     return MixNormGradients(d_stream, d_skip, sums[:2], None if weight is None else sums[2])
@@ -200,18 +191,7 @@ def add_norm(stream: Tensor, delta: Tensor, eps: float) -> AddNorm:
     rows, width = stream.shape
     total, normed = torch.empty_like(stream), torch.empty_like(stream)
     rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
-    _add_norm[(min(rows, PROGRAMS),)](
-        stream,
-        delta,
-        total,
-        normed,
-        rstd,
-        eps,
-        rows,
-        WIDTH=width,
-        BLOCK=triton.next_power_of_2(width),
-        num_warps=WARPS,
-    )
+    launch_by_rows(_add_norm, rows, width, stream, delta, total, normed, rstd, eps)
     return AddNorm(total, normed, rstd)
 
 
@@ -228,17 +208,7 @@ def add_norm_backward(
     require_contiguous(d_total, d_normed, normed)
     rows, width = d_normed.shape
     d_stream = torch.empty_like(d_normed)
-    _add_norm_backward[(min(rows, PROGRAMS),)](
-        d_total,
-        d_normed,
-        normed,
-        rstd,
-        d_stream,
-        rows,
-        WIDTH=width,
-        BLOCK=triton.next_power_of_2(width),
-        num_warps=WARPS,
-    )
+    launch_by_rows(_add_norm_backward, rows, width, d_total, d_normed, normed, rstd, d_stream)
     return d_stream
 
 

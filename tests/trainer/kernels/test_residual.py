@@ -159,7 +159,7 @@ def test_add_norm_and_its_backward_equal_autograd(
 def test_the_mean_square_has_eps_added(device: torch.device) -> None:
     zeros = torch.zeros(3, WIDTH, dtype=torch.float64, device=device)
     result = residual.add_norm(zeros, zeros, 2.0**-10)
-    assert result.rstd.tolist() == [32.0] * 3
+    assert result.rstd.tolist() == pytest.approx([32.0] * 3)
     assert not result.normed.any()
 
 
