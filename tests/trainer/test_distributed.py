@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainer import distributed
 from trainer.config import RECIPES
@@ -28,6 +29,7 @@ from trainer.config import RECIPES
 from trainer.data import TokenStream, ValidationSet
 from trainer.distributed import open_world
 from trainer.model import GPT
+from trainer.operations.plain import PlainOperations
 from trainer.optim import gradient_buckets
 from trainer.schedule import Window
 from trainer.train import Run, accumulate_gradients, start, train
@@ -43,9 +45,12 @@ class Randomised(GPT):
                 parameter.add_(torch.randn_like(parameter), alpha=0.05)
 
 trainer.train.GPT = Randomised
+# On GPUs too: the fused operations know no float64.
+trainer.train._operations = lambda recipe, device: PlainOperations(torch.float64)
 tiny = RECIPES["tiny"]
 recipe = replace(
     tiny,
+    device=sys.argv[2],
     model=replace(tiny.model, width=16, heads=2, dtype="float64"),
     data=replace(tiny.data, sequence_length=32, sequences_per_step=8, sequences_per_pass=3,
                  val_tokens=192),
@@ -64,7 +69,7 @@ class Memory:
 
 with open_world(recipe) as world:
     for dtype in (torch.bfloat16, torch.float32, torch.float64):
-        own = torch.full((1, 2), world.rank + 1.0, dtype=dtype)
+        own = torch.full((1, 2), world.rank + 1.0, dtype=dtype, device=world.device)
         total = own.clone()
         world.sum_(total)
         assert total.tolist() == [[world.size * (world.size + 1) / 2] * 2]
@@ -87,14 +92,17 @@ with open_world(recipe) as world:
 Outcome = tuple[list[float], list[float]]
 
 
-def outcomes_of(ranks: int, folder: Path) -> list[Outcome]:
+def outcomes_of(ranks: int, folder: Path, device: str = "cpu") -> list[Outcome]:
     """Run the script; return the losses and the gradients' norms that each rank saw."""
     script = folder / "run.py"
     script.write_text(SCRIPT)
     root = str(Path(__file__).resolve().parents[2])
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     subprocess.run(
-        [sys.executable, *(torchrun if ranks > 1 else ()), str(script), str(folder / "seen")],
+        [
+            *(sys.executable, *(torchrun if ranks > 1 else ())),
+            *(str(script), str(folder / "seen"), device),
+        ],
         env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
@@ -120,6 +128,17 @@ def test_several_ranks_train_as_one_does(ranks: int, alone: Outcome, tmp_path: P
     first, *others = outcomes_of(ranks, tmp_path)
     assert all(other == first for other in others)
     for seen, expected in zip(first, alone, strict=True):
+        assert seen == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.gpu
+def test_two_gpus_train_as_one_does(tmp_path: Path) -> None:
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    (one,) = outcomes_of(1, tmp_path, "cuda")
+    first, second = outcomes_of(2, tmp_path, "cuda")
+    assert first == second
+    for seen, expected in zip(first, one, strict=True):
         assert seen == pytest.approx(expected, rel=1e-9)
 
 

@@ -126,3 +126,19 @@ def test_the_state_is_a_copy(mini: Recipe) -> None:
     stepped(optimizers, model, 1)
     assert not any(tensor.any() for tensor in state)
     assert all(tensor.any() for tensor in optimizers.state())
+
+
+@pytest.mark.gpu
+def test_a_gpu_updates_as_the_processor_does(mini: Recipe, cuda: torch.device) -> None:
+    moved = []
+    for device in (SINGLE.device, cuda):
+        torch.manual_seed(0)
+        model = GPT(mini.model, 32).to(device)
+        optimizers = Optimizers(model, mini.optimizer, replace(SINGLE, device=device))
+        for _ in range(3):
+            for parameter in model.parameters():
+                parameter.grad.copy_(torch.randn(parameter.shape))
+            optimizers.step(multiplier=1.0, momentum=0.9)
+        moved.append([p.detach().cpu() for p in model.parameters()])
+    for processor, gpu in zip(*moved, strict=True):
+        assert torch.allclose(gpu, processor, atol=1e-4)
