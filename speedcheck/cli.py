@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck import __version__
+from speedcheck import __version__, data_command
 from speedcheck.errors import SpeedcheckError
 from speedcheck.report.text import inert, printable
 
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_command.app, name="data")
 
 
 def _whole_number(text: str) -> int:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from trainer.errors import TrainerError
 from trainer.fineweb import layout
-from trainer.fineweb.check import as_json, check_folder, origins, outlook, table_row
+from trainer.fineweb.check import (
+    TABLE_HEAD,
+    Checked,
+    as_json,
+    check_folder,
+    origins,
+    outlook,
+    table_row,
+)
 from trainer.fineweb.encode import gpt2_encoding
 from trainer.fineweb.fetch import fetch_shards
 from trainer.fineweb.synth import SynthConfig, make_shards
@@ -87,7 +95,7 @@ def _tokenize(options: argparse.Namespace) -> int:
         totals = now
         _show(f"{now.tokens:,} tokens")
 
-    for shard in tokenize_files(options.files, options.out, gpt2_encoding(), config, show):
+    for shard in tokenize_files(options.files, options.out, gpt2_encoding, config, show):
         _show("")
         _say(_made(shard))
     _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} documents")
@@ -95,13 +103,11 @@ def _tokenize(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    checked = []
-    if not options.json:
-        _say(f"{'shard':<24} {'tokens':>13}  sha256 (first half)")
+    checked: list[Checked] = []
     for entry in check_folder(options.dir):
-        checked.append(entry)
         if not options.json:
-            _say(table_row(entry))
+            _say(table_row(entry) if checked else f"{TABLE_HEAD}\n{table_row(entry)}")
+        checked.append(entry)
     future = outlook(options.dir, checked)
     if options.json:
         _say(json.dumps(as_json(checked, future), indent=2))

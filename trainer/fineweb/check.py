@@ -123,6 +123,9 @@ def outlook(directory: Path, checked: list[Checked]) -> Outlook:
     )
 
 
+TABLE_HEAD = f"{'shard':<24} {'tokens':>13}  sha256 (first half)"
+
+
 def table_row(checked: Checked) -> str:
     """Return a file's line of the printed table."""
     if checked.shard is None:

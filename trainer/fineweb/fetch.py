@@ -97,7 +97,8 @@ def _fetch(path: Path, remote: RemoteFile, commit: str) -> None:
     partial = _partial(path, remote)
     with _opened(partial) as file:
         if file.tell() > remote.size:
-            file.truncate(0)
+            file.seek(0)
+            file.truncate()
         download(remote, commit, file)
         file.flush()
         found = file_sha256(partial)

@@ -111,7 +111,8 @@ def _hub_errors(name: str = "") -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             what = f"cannot be written ({error.strerror})"
             raise TrainerError(what, where=name, remedy=GO_ON) from error
-        what = f"the hub cannot be reached ({' '.join(str(error).split()) or type(error).__name__})"
+        failed = "the download failed" if name else "the hub cannot be reached"
+        what = f"{failed} ({str(error).partition(chr(10))[0] or type(error).__name__})"
         remedy = f"check the network or name a mirror in HF_ENDPOINT; {GO_ON}"
         raise TrainerError(what, where=where, remedy=remedy) from error
 

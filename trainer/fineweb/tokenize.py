@@ -58,11 +58,18 @@ class Totals:
 def tokenize_files(
     paths: list[Path],
     directory: Path,
-    encoding: tiktoken.Encoding,
+    load_encoding: Callable[[], tiktoken.Encoding],
     config: TokenizeConfig,
     on_progress: Callable[[Totals], None],
 ) -> Iterator[Shard]:
     """Write the text of the files as shards; yield each when it is complete.
+
+    Args:
+        paths: .txt, .jsonl and .parquet files, read in this order.
+        directory: made if missing.
+        load_encoding: called once what can be checked quickly has been.
+        config: the rest.
+        on_progress: called every now and then.
 
     Raises:
         TrainerError: a file cannot be read; the folder holds shards already or cannot be
@@ -70,7 +77,7 @@ def tokenize_files(
     """
     require_readable(paths)
     require_no_shards(directory)
-    totals = Totals()
+    encoding, totals = load_encoding(), Totals()
     pieces = _counted(read_pieces(paths, config.field), totals)
     origin = f"{encoding.name} tokens of the user's own text, from {paths[0].name}"
     if len(paths) > 1:
