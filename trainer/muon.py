@@ -26,17 +26,27 @@ NORM_EPS = 1e-7
 
 def orthogonalise(matrices: Tensor, dtype: torch.dtype) -> Tensor:
     """Newton-Schulz iteration on a stack of matrices (n, rows, cols), computed in `dtype`."""
-    a, b, c = NEWTON_SCHULZ
     x = matrices.to(dtype)
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + NORM_EPS)
     for _ in range(ITERATIONS):
-        gram = x @ x.mT
-        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        x = torch.baddbmm(x, polynomial, x, beta=a)
+        x = torch.baddbmm(x, _even_part(x), x, beta=NEWTON_SCHULZ[0])
     return x.mT if tall else x
+
+
+def _even_part(x: Tensor) -> Tensor:
+    """b*A + c*A*A of A = X X^T: what multiplies X beside the linear term."""
+    _, b, c = NEWTON_SCHULZ
+    if x.is_cuda and x.dtype == torch.bfloat16:
+        # Imported where it is used: the CPU recipe needs no Triton.
+        from trainer.kernels.symmetric import symmetric_product  # noqa: PLC0415
+
+        gram = symmetric_product(x)
+        return symmetric_product(gram, gram, alpha=c, beta=b)
+    gram = x @ x.mT
+    return torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
 
 
 class _Shape:

@@ -155,3 +155,15 @@ def test_gradients_are_left_as_they_were() -> None:
     before = weight.grad.clone()
     Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
     assert torch.equal(weight.grad, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(768, 768), (3072, 768), (768, 3072)])
+def test_on_the_card_bfloat16_stays_close_to_float32(
+    cuda: torch.device, shape: tuple[int, int]
+) -> None:
+    matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)).to(cuda)
+    exact = orthogonalise(matrices, torch.float32)
+    rounded = orthogonalise(matrices, torch.bfloat16).float()
+    # Plain PyTorch on a processor: 0.0105 for each of the shapes.
+    assert (rounded - exact).norm() < 0.02 * exact.norm()
