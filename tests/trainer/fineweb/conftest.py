@@ -174,6 +174,6 @@ def small_encoding() -> tiktoken.Encoding:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encoding() -> tiktoken.Encoding:
     return small_encoding()
