@@ -9,12 +9,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 # -P: a folder that happens to be called `trainer` where the user stands is not the trainer.
@@ -143,13 +145,25 @@ def _given(**options: str | Path | None) -> list[str]:
 
 def _run(*arguments: str) -> NoReturn:
     """Run the command in a process that shares this one's terminal; exit as it does."""
+    child = subprocess.Popen([*_COMMAND, *arguments])
+    with _passing_on(child):
+        status = child.wait()
+    raise typer.Exit(status if status >= 0 else 128 - status)
+
+
+@contextmanager
+def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave it to the process to end on a signal: it has files to close.
+
+    Ctrl-C reaches it by itself too, and it heeds the first one only.
+    """
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)
 
-    child = subprocess.Popen([*_COMMAND, *arguments])
-    # Ctrl-C reaches both at once; the process has files to close, and this one waits for it.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, pass_on)
-    status = child.wait()
-    raise typer.Exit(status if status >= 0 else 128 - status)
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
