@@ -1,0 +1,182 @@
+"""Compile the kernels for Hopper on a machine without a GPU, and show what each one takes.
+
+    python -m bench.compile_check [MODULE...]
+
+Launchers run as always, on tensors that hold no data and say they are on a GPU; Triton's driver is
+replaced by one that only knows the target. A kernel that does not compile, spills registers or
+takes more shared memory than the card has ends the program with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import torch
+import triton
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
+from triton.backends.compiler import GPUTarget
+from triton.runtime.jit import JITFunction
+
+from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
+
+HOPPER = GPUTarget("cuda", 90, 32)
+SHARED_LIMIT = 227 * 1024  # what one program may take on an H100 or H200, in bytes
+TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
+
+TOKENS, WIDTH, HIDDEN, HEADS, HEAD_DIM = 65536, 768, 3072, 6, 128
+
+
+class CardTensor(torch.Tensor):
+    """A tensor without data that claims to be on the GPU."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]  # a property in torch too
+        """Where launchers look."""
+        return torch.device("cuda", 0)
+
+
+class OnCard(TorchFunctionMode):
+    """Torch's functions on such tensors: shapes and types without data."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        args, kwargs = tree_map_only(CardTensor, _plain, (args, kwargs or {}))
+        if "device" in kwargs:
+            kwargs["device"] = "meta"
+        return tree_map_only(Tensor, _on_card, function(*args, **kwargs))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.as_subclass(Tensor)
+
+
+def _on_card(tensor: Tensor) -> Tensor:
+    return tensor.as_subclass(CardTensor)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one compiled kernel takes of the card."""
+
+    name: str
+    registers: int
+    spills: int
+    shared: int
+    warps: int
+    wgmma: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be launched, and keeps its numbers in registers."""
+        return self.shared <= SHARED_LIMIT and self.spills == 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:34} {self.warps:2d} warps  {self.registers:3d} registers  "
+            f"{self.spills:4d} spills  {self.shared / 1024:5.1f} KiB shared  {self.wgmma:3d} wgmma"
+        )
+
+
+def tensor(*shape: int, dtype: torch.dtype = torch.bfloat16) -> CardTensor:
+    """Return a contiguous tensor of the shape."""
+    return torch.empty(shape, dtype=dtype, device="meta").as_subclass(CardTensor)
+
+
+@contextlib.contextmanager
+def compile_only(target: GPUTarget = HOPPER) -> Iterator[list[Usage]]:
+    """Within it, a launch compiles and adds what the kernel takes to the list."""
+    driver = SimpleNamespace(
+        get_current_target=lambda: target,
+        get_current_device=lambda: 0,
+        get_current_stream=lambda _: 0,
+    )
+    usages: list[Usage] = []
+    run = JITFunction.run
+
+    def compile_instead(function: Any, *args: Any, **kwargs: Any) -> None:
+        kernel = run(function, *args, **{**kwargs, "warmup": True})
+        usages.append(_usage(function.__name__, kernel))
+
+    properties = SimpleNamespace(multi_processor_count=132)
+    capability = divmod(target.arch, 10)
+    with (
+        mock.patch.object(triton.runtime.driver, "_active", driver),
+        mock.patch.object(JITFunction, "run", compile_instead),
+        mock.patch.object(torch.cuda, "get_device_capability", return_value=capability),
+        mock.patch.object(torch.cuda, "get_device_properties", return_value=properties),
+        OnCard(),
+    ):
+        yield usages
+
+
+def _usage(name: str, kernel: Any) -> Usage:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(kernel.asm["cubin"])
+        file.flush()
+        report = _tool("cuobjdump", "--dump-resource-usage", file.name)
+        assembly = _tool("nvdisasm", "-c", file.name)
+    return Usage(
+        name,
+        registers=int(_search(r"REG:(\d+)", report)),
+        spills=len(re.findall(r"\b(?:LDL|STL)\b", assembly)),
+        shared=kernel.metadata.shared,
+        warps=kernel.metadata.num_warps,
+        wgmma=len(re.findall(r"\b[HQ]GMMA\b", assembly)),
+    )
+
+
+def _tool(name: str, *args: str) -> str:
+    done = subprocess.run([TOOLS / name, *args], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def _search(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise ValueError(f"{pattern} is not in {text!r}")
+    return match.group(1)
+
+
+def launch_mlp(config: MatmulConfig | None = None) -> None:
+    """Both products of the MLP, at the size of the recipe sub3."""
+    x, up, down = tensor(TOKENS, WIDTH), tensor(HIDDEN, WIDTH), tensor(WIDTH, HIDDEN)
+    up_relu_squared(x, up, config)
+    down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
+
+
+# What is compiled: a function that launches, for each module of kernels.
+SHIPPED: dict[str, Callable[[], None]] = {"mlp": launch_mlp}
+
+
+def main() -> int:
+    """Compile everything; 1 if something cannot run."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("modules", nargs="*", default=list(SHIPPED), help="by default all")
+    unfit = 0
+    for module in parser.parse_args().modules:
+        with compile_only() as usages:
+            SHIPPED[module]()
+        for usage in usages:
+            print(f"{module:10} {usage}{'' if usage.fits else '  UNFIT'}")
+        unfit += sum(not usage.fits for usage in usages)
+    return min(unfit, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainer.kernels.mlp import (
+    HOPPER,
+    PORTABLE,
+    MatmulConfig,
+    down_backward_relu_squared,
+    up_relu_squared,
+)
+
+# Whole tiles of none of them.
+TOKENS, WIDTH, HIDDEN = 45, 24, 40
+SMALL = MatmulConfig(block_m=32, block_n=32, block_k=16, stages=2, warps=4, group=2)
+CONFIGS = {
+    "default": None,
+    "copy engine": SMALL,
+    "copy engine, four pieces": replace(SMALL, block_n=64, pieces=4),
+    "copy engine, one program a tile": replace(SMALL, persistent=False),
+    "plain loads": replace(SMALL, tma=False),
+    "plain loads, one program a tile": replace(SMALL, tma=False, persistent=False, pieces=1),
+}
+# Half a unit in the last place where a kernel is compiled; Triton's interpreter cuts off instead.
+BFLOAT16_ROUNDING = 2**-7 if os.environ.get("TRITON_INTERPRET") else 2**-8
+
+
+@pytest.fixture(autouse=True)
+def loops_with_bounds_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Triton 3.6's interpreter count to a number that a kernel computed.
+
+    It holds scalars as arrays of one element, and NumPy 2.4 makes no int of those.
+    """
+    from triton.runtime import interpreter
+
+    patch = interpreter._patch_lang_tensor
+
+    def patch_and_mend(tensor: Any, scope: Any) -> None:
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
+    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patch_and_mend)
+
+
+def draw(
+    device: torch.device,
+    dtype: torch.dtype,
+    sizes: tuple[int, int, int] = (TOKENS, WIDTH, HIDDEN),
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x (T, D), up (F, D), down (D, F), gradient (T, D)."""
+    torch.manual_seed(5)
+    tokens, width, hidden = sizes
+    shapes = ((tokens, width), (hidden, width), (width, hidden), (tokens, width))
+    return tuple(torch.randn(shape, device=device).to(dtype) for shape in shapes)  # type: ignore[return-value]
+
+
+def assert_close(actual: Tensor, exact: Tensor) -> None:
+    """Allow each element its rounding and, since terms cancel, a little of the largest element.
+
+    The tensor cores cut a sum off each time they add 16 products, so 768 of them may lose 48
+    units of float32's last place.
+    """
+    if actual.dtype == torch.bfloat16:
+        rounding, cancelled = BFLOAT16_ROUNDING, 48 * 2**-23
+    else:
+        rounding, cancelled = 2**-22, 2**-21
+    error = (actual.double() - exact).abs()
+    allowed = rounding * exact.abs() + cancelled * exact.abs().max()
+    assert (error <= allowed).all(), (error - allowed).max()
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_up_is_the_squared_relu_of_the_product(
+    device: torch.device, dtype: torch.dtype, config: MatmulConfig | None
+) -> None:
+    x, up, _, _ = draw(device, dtype)
+    exact = (x.double() @ up.double().T).relu().square()
+    assert_close(up_relu_squared(x, up, config), exact)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_down_backward_scales_the_product_by_twice_the_root(
+    device: torch.device, dtype: torch.dtype, config: MatmulConfig | None, turned: bool
+) -> None:
+    x, up, down, d_m = draw(device, dtype)
+    h = up_relu_squared(x, up)
+    exact = (d_m.double() @ down.double()) * 2 * h.double().sqrt()
+    stored = down.T.contiguous().T if turned else down
+    actual = down_backward_relu_squared(d_m, stored, h, config)
+    assert_close(actual, exact)
+
+
+def test_gradients_of_the_whole_mlp_are_those_of_autograd(device: torch.device) -> None:
+    if device.type == "cuda":
+        pytest.skip("float64 products are for the interpreter")
+    x, up, down, d_m = (t.double().requires_grad_() for t in draw(device, torch.float64))
+    ((x @ up.T).relu().square() @ down.T).backward(d_m)
+    with torch.no_grad():
+        h = up_relu_squared(x, up)
+        d_pre = down_backward_relu_squared(d_m, down, h)
+        torch.testing.assert_close(d_pre @ up, x.grad)
+        torch.testing.assert_close(d_pre.T @ x, up.grad)
+        torch.testing.assert_close(d_m.T @ h, down.grad)
+
+
+def test_rows_may_lie_apart_in_memory(device: torch.device) -> None:
+    x, up, down, d_m = draw(device, torch.float32)
+    apart = torch.cat([x, d_m], dim=1)
+    h = up_relu_squared(x, up)
+    assert torch.equal(up_relu_squared(apart[:, :WIDTH], up), h)
+    expected = down_backward_relu_squared(d_m, down, h)
+    assert torch.equal(down_backward_relu_squared(apart[:, WIDTH:], down, h), expected)
+
+
+def test_not_a_number_stays_one(device: torch.device) -> None:
+    x, up, _, _ = draw(device, torch.float32)
+    x[3, 7] = float("nan")
+    assert up_relu_squared(x, up).isnan().any(dim=1).nonzero().flatten().tolist() == [3]
+
+
+def test_nothing_flows_back_where_nothing_came_through(device: torch.device) -> None:
+    x, up, down, d_m = draw(device, torch.float32)
+    h = up_relu_squared(x, up)
+    d_pre = down_backward_relu_squared(d_m, down, h)
+    assert torch.equal(d_pre != 0, h > 0)
+
+
+def test_shapes_that_do_not_fit_are_refused(device: torch.device) -> None:
+    x, up, down, d_m = draw(device, torch.float32)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        up_relu_squared(x[:, 1:], up)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        down_backward_relu_squared(d_m, down, x)
+
+
+def test_mixed_types_and_turned_rows_are_refused(device: torch.device) -> None:
+    x, up, _, _ = draw(device, torch.float32)
+    with pytest.raises(ValueError, match="types differ"):
+        up_relu_squared(x, up.bfloat16())
+    with pytest.raises(ValueError, match="not neighbours"):
+        up_relu_squared(x.T.contiguous().T, up)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("config", [HOPPER, PORTABLE], ids=["hopper", "portable"])
+@pytest.mark.parametrize("tokens", [65536, 65536 - 77])
+def test_full_size_agrees_with_float64(
+    cuda: torch.device, tokens: int, config: MatmulConfig
+) -> None:
+    if config is HOPPER and torch.cuda.get_device_capability() < (9, 0):
+        pytest.skip("needs the copy engine of sm_90")
+    x, up, down, d_m = draw(cuda, torch.bfloat16, (tokens, 768, 3072))
+    h = up_relu_squared(x, up, config)
+    d_pre = down_backward_relu_squared(d_m, down, h, config)
+    # Both ends and a part of the middle: float64 for all would take 10 s.
+    for rows in (slice(0, 512), slice(tokens // 2, tokens // 2 + 512), slice(tokens - 512, tokens)):
+        exact = (x[rows].double() @ up.double().T).relu().square()
+        assert_close(h[rows], exact)
+        exact = (d_m[rows].double() @ down.double()) * 2 * h[rows].double().sqrt()
+        assert_close(d_pre[rows], exact)
+
+
+@pytest.mark.gpu
+def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
+    x, up, _, _ = draw(cuda, torch.bfloat16, (65536, 768, 3072))
+    assert torch.equal(up_relu_squared(x, up), up_relu_squared(x, up))
