@@ -157,7 +157,7 @@ class _Project(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         normed, projected, rstd, mix, copy, cos, sin = ctx.saved_tensors
         table, context = ctx.table, ctx.context
-        d_q, d_k, d_v = (g[0].transpose(0, 1) for g in gradients)
+        d_q, d_k, d_v = (_by_token(g) for g in gradients)
         tokens = None if table is None else context.tokens
         d_projected, d_mix = heads.split_heads_backward(
             d_q, d_k, d_v, projected, rstd, mix, table, tokens, cos, sin
@@ -168,6 +168,12 @@ class _Project(Function):
         add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed[0])
         d_normed = (d_flat @ copy.flatten(0, 1)).unsqueeze(0)
         return d_normed, None, None, None, None, d_mix, None, None
+
+
+def _by_token(gradient: Tensor) -> Tensor:
+    """(1, H, T, E) as (T, H, E), with the features of a head side by side in memory."""
+    rows = gradient[0].transpose(0, 1)
+    return rows if rows.stride(2) == 1 else rows.contiguous()
 
 
 class _Linear(Function):
