@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainer.adam import Adam
 from trainer.config import RECIPES, Recipe
-from trainer.distributed import SINGLE
+from trainer.distributed import SINGLE, Pending, World
 from trainer.model import GPT
 from trainer.optim import Optimizers, gradient_buckets
 
@@ -142,3 +142,45 @@ def test_a_gpu_updates_as_the_processor_does(mini: Recipe, cuda: torch.device) -
         moved.append([p.detach().cpu() for p in model.parameters()])
     for processor, gpu in zip(*moved, strict=True):
         assert torch.allclose(gpu, processor, atol=1e-4)
+
+
+class Late(Pending):
+    """A sum that is nothing until it is waited for."""
+
+    def __init__(self, tensor: Tensor, events: list[str]) -> None:
+        super().__init__(tensor)
+        self.__dict__.update(events=events, sum=tensor.clone())
+        tensor.fill_(torch.nan)
+
+    def wait(self) -> Tensor:
+        self.events.append("sum")
+        return self.result.copy_(self.sum)
+
+
+class Slow(World):
+    """One of two ranks, which are equal."""
+
+    events: list[str] = []  # noqa: RUF012 - one world at a time
+
+    def start_sum(self, tensor: Tensor) -> Pending:
+        return Late(tensor, self.events)
+
+    def start_gather(self, share: Tensor) -> Pending:
+        self.events.append("Muon")
+        return Pending(torch.cat([share, share]))
+
+
+def test_every_gradient_is_waited_for_and_the_embeddings_after_muon_has_computed(
+    mini: Recipe,
+) -> None:
+    model = GPT(mini.model, 32)
+    world = Slow(rank=0, size=2, device=SINGLE.device)
+    optimizers = Optimizers(model, mini.optimizer, world)
+    with optimizers.gradients.last_backward():
+        for parameter in model.parameters():
+            parameter.grad.fill_(1)
+    world.events.clear()
+    optimizers.step(multiplier=1.0, momentum=0.9)
+    # Head, scalars and six blocks; three shapes of matrices; the embeddings.
+    assert world.events == ["sum"] * 8 + ["Muon"] * 3 + ["sum"]
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
