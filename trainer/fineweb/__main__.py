@@ -98,7 +98,7 @@ def _tokenize(options: argparse.Namespace) -> int:
     for shard in tokenize_files(options.files, options.out, gpt2_encoding, config, show):
         _show("")
         _say(_made(shard))
-    _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} documents")
+    _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} document(s)")
     return EXIT_DONE
 
 

@@ -96,9 +96,6 @@ def _require_room(directory: Path, missing: list[RemoteFile]) -> None:
 def _fetch(path: Path, remote: RemoteFile, commit: str) -> None:
     partial = _partial(path, remote)
     with _opened(partial) as file:
-        if file.tell() > remote.size:
-            file.seek(0)
-            file.truncate()
         download(remote, commit, file)
         file.flush()
         found = file_sha256(partial)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 # Seconds until a hub that does not answer is given up.
 TIMEOUT = 30
+# Times to try again where nothing more has come.
+RETRIES = 3
+RETRY_SECONDS = 1.0
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -67,10 +72,30 @@ def download(remote: RemoteFile, commit: str, file: BinaryIO) -> None:
     Raises:
         TrainerError: the hub gives no usable answer, or the disk is full.
     """
+    # The client's own trying again differs by version, and would speak into the progress bar.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    farthest = failures = 0
+    while True:
+        try:
+            _append(remote, commit, file)
+            return
+        except _BrokenOffError:
+            failures = 0 if file.tell() > farthest else failures + 1
+            if failures > RETRIES:
+                raise
+            farthest = max(farthest, file.tell())
+            time.sleep(RETRY_SECONDS)
+
+
+def _append(remote: RemoteFile, commit: str, file: BinaryIO) -> None:
     from huggingface_hub import hf_hub_url  # noqa: PLC0415 - an extra
     from huggingface_hub.file_download import http_get  # noqa: PLC0415
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # noqa: PLC0415
 
+    # Left by a store that sends all where it is asked for the rest.
+    if file.tell() > remote.size:
+        file.seek(0)
+        file.truncate()
     url = hf_hub_url(
         REPOSITORY, remote.name, repo_type="dataset", revision=commit, endpoint=_endpoint()
     )
@@ -83,6 +108,10 @@ def download(remote: RemoteFile, commit: str, file: BinaryIO) -> None:
             expected_size=remote.size,
             displayed_filename=remote.name,
         )
+
+
+class _BrokenOffError(TrainerError):
+    """The connection failed; trying again may help."""
 
 
 def _endpoint() -> str:
@@ -105,8 +134,8 @@ def _hub_errors(name: str = "") -> Iterator[None]:
         raise TrainerError(what, where=where, remedy=remedy) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
-        what, remedy = f"the hub answers {status}", _remedy(status)
-        raise TrainerError(what, where=where, remedy=remedy) from error
+        kind = _BrokenOffError if status >= 500 else TrainerError
+        raise kind(f"the hub answers {status}", where=where, remedy=_remedy(status)) from error
     except (OSError, *network_errors) as error:
         if isinstance(error, OSError) and error.errno:
             what = f"cannot be written ({error.strerror})"
@@ -114,7 +143,7 @@ def _hub_errors(name: str = "") -> Iterator[None]:
         failed = "the download failed" if name else "the hub cannot be reached"
         what = f"{failed} ({str(error).partition(chr(10))[0] or type(error).__name__})"
         remedy = f"check the network or name a mirror in HF_ENDPOINT; {GO_ON}"
-        raise TrainerError(what, where=where, remedy=remedy) from error
+        raise _BrokenOffError(what, where=where, remedy=remedy) from error
 
 
 def _remedy(status: int) -> str:
