@@ -46,8 +46,8 @@ def write_shard(path: Path, tokens: Tokens) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
-            file.write(header)
-            file.write(np.ascontiguousarray(tokens, dtype="<u2"))
+            file.write(header.data)
+            file.write(np.ascontiguousarray(tokens, dtype="<u2").data)
     except OSError as error:
         raise TrainerError(
             f"the shard cannot be written ({error.strerror})",

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import tiktoken
 
 from trainer.shards import write_shard
+
+if TYPE_CHECKING:
+    import tiktoken
 
 REPOSITORY = "kjj0/fineweb10B-gpt2"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -163,6 +166,7 @@ GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 
 def small_encoding() -> tiktoken.Encoding:
     """GPT-2's cuts with some hundred merges, also of white space, so that a wrong cut shows."""
+    tiktoken = pytest.importorskip("tiktoken")
     ranks = {bytes([value]): value for value in range(256)}
     for pair in itertools.product(" \n\t" + string.ascii_lowercase, repeat=2):
         ranks.setdefault("".join(pair).encode(), len(ranks))

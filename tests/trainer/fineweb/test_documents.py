@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.errors import TrainerError
 from trainer.fineweb import documents
 from trainer.fineweb.documents import Piece, cut_document, read_pieces, require_readable
+
+if TYPE_CHECKING:
+    import tiktoken
 
 
 def texts(*paths: Path, field: str = "text") -> list[str]:
@@ -89,8 +92,6 @@ def test_files_are_read_in_the_order_given(tmp_path: Path) -> None:
         ("a.jsonl", b'\n{"body": 1, "id": 2}', r"a\.jsonl:2: .*no field 'text'.*has body, id"),
         ("a.jsonl", b'["text"]', r"a\.jsonl:1: .*no field 'text': the line is list"),
         ("a.jsonl", b'{"text": 3}', r"a\.jsonl:1: 'text' is int, not text"),
-        ("a.parquet", b"PAR1 nonsense", r"a\.parquet: not a readable Parquet file"),
-        ("a.parquet", b"", r"a\.parquet: not a readable Parquet file"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(
@@ -98,6 +99,13 @@ def test_what_cannot_be_read_is_named_with_its_place(
 ) -> None:
     with pytest.raises(TrainerError, match=complaint):
         texts(write(tmp_path / name, content))
+
+
+@pytest.mark.parametrize("content", [b"PAR1 nonsense", b""])
+def test_what_is_no_parquet_file_is_named(tmp_path: Path, content: bytes) -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(TrainerError, match=r"a\.parquet: not a readable Parquet file"):
+        texts(write(tmp_path / "a.parquet", content))
 
 
 def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def partials(folder: Path) -> list[Path]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a broken download be tried again without waiting, and keep every 100 bytes that came."""
+    pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 100)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiktoken
 
 from trainer.errors import TrainerError
 from trainer.fineweb import encode
@@ -21,7 +20,9 @@ from trainer.fineweb.documents import Piece
 from trainer.fineweb.encode import encode_pieces
 from trainer.fineweb.tokenize import TokenizeConfig, Totals, tokenize_files
 from trainer.shards import read_shard
-from trainer.tokenizer import byte_encoding
+
+tiktoken = pytest.importorskip("tiktoken")
+from trainer.tokenizer import byte_encoding  # noqa: E402 - needs tiktoken
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["fineweb_val_000000.bin", "fineweb_train_000001.bin", "fineweb_train_000002.bin"]
