@@ -17,7 +17,7 @@ from torch import Tensor
 from trainer.clock import Clock, Lap
 from trainer.config import Recipe
 from trainer.data import Batch, TokenStream, ValidationSet, document_ids
-from trainer.distributed import World
+from trainer.distributed import Pending, World
 from trainer.log import StepLog
 from trainer.model import DTYPES, GPT
 from trainer.operations import Context, Operations
@@ -127,7 +127,7 @@ def accumulate_gradients(trainee: Trainee, run: Run, step: int, window: Window) 
     """
     data, gradients = run.recipe.data, trainee.optimizers.gradients
     share = data.sequences_per_step // run.world.size
-    total = torch.zeros((), device=run.world.device)
+    pending = Pending(total := torch.zeros((), device=run.world.device))
     gradients.zero()
     for first in range(0, share, data.sequences_per_pass):
         count = min(data.sequences_per_pass, share - first)
@@ -136,11 +136,13 @@ def accumulate_gradients(trainee: Trainee, run: Run, step: int, window: Window) 
         watch = gradients.watch if is_last else None
         loss = trainee.model(*on_device(trainee.model, batch, run, window), watch)
         loss = loss * (count / data.sequences_per_step)
+        total += loss.detach()
+        if is_last:
+            # Behind the gradients it would wait for all of them, and Muon with it.
+            pending = run.world.start_sum(total)
         with gradients.last_backward() if is_last else contextlib.nullcontext():
             loss.backward()
-        total += loss.detach()
-    run.world.sum_(total)
-    return total
+    return pending.wait()
 
 
 @torch.no_grad()

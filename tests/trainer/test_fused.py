@@ -39,7 +39,7 @@ def dense_attend(q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) 
                 )
                 visible[part] = rule[0][part] if one_by_one else True
     scores = (q @ k.mT * scale).masked_fill(~visible, -math.inf)
-    return scores.softmax(-1) @ v
+    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
 
 
 @pytest.fixture

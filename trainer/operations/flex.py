@@ -68,7 +68,7 @@ def _listed(relation: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) -> Tensor:
-    """Attention of (B, H, T, E), compiled at the first call."""
+    """Attention of (B, H, T, E), as (B, T, H * E), compiled at the first call."""
     return _compiled()(q, k, v, mask.documents, mask.lists, mask.block_size, scale)
 
 
@@ -81,7 +81,11 @@ def attend_uncompiled(
     block_size: int,
     scale: float,
 ) -> Tensor:
-    """Attention of (B, H, T, E); see `FlexMask`."""
+    """Attention of (B, H, T, E), as (B, T, H * E); see `FlexMask`.
+
+    Heads side by side is how the kernel writes and what the next layer reads; returned in another
+    order, the gradient would be copied into that order before the kernel gets it.
+    """
 
     def sees(batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (documents[batch, key] == documents[batch, query])
@@ -102,7 +106,7 @@ def attend_uncompiled(
     )
     attended = flex_attention(q, k, v, block_mask=blocks, scale=scale)
     assert isinstance(attended, Tensor)  # noqa: S101 - without auxiliary outputs it is one
-    return attended
+    return attended.transpose(1, 2).flatten(2)
 
 
 @cache

@@ -265,7 +265,7 @@ class FusedOperations:
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) -> Tensor:
         """FlexAttention."""
-        return flex.attend(q, k, v, mask, scale).transpose(1, 2).flatten(2)
+        return flex.attend(q, k, v, mask, scale)
 
     def linear(self, x: Tensor, weight: Tensor) -> Tensor:
         """One product."""
