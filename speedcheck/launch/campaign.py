@@ -255,5 +255,5 @@ def _remark(run: Run) -> str:
 
 def _exit_reason(status: int, last_lines: str) -> str:
     end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    last = last_lines.strip().splitlines()[-1:] or ["it printed nothing"]
-    return f"{end}: {last[0].strip()}"
+    said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
+    return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"

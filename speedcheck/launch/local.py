@@ -22,6 +22,8 @@ STOP_SECONDS = 10.0
 # Enough for the end of a traceback, and short enough to read.
 TAIL_LINES = 12
 TAIL_BYTES = 16_384
+# How the trainer begins the line that says why it cannot go on.
+TRAINER_SAYS = "trainer: "
 
 # -P: a folder that happens to be called `trainer` where the user stands is not the trainer.
 _PYTHON = (sys.executable, "-P", "-m")
@@ -49,7 +51,7 @@ class LocalLauncher:
         if done.returncode == 0:
             return _read_setup(done.stdout)
         lines = done.stderr.strip().splitlines() or [f"the trainer ended with {done.returncode}"]
-        raise LaunchError(lines[-1].removeprefix("trainer: "))
+        raise LaunchError(lines[-1].removeprefix(TRAINER_SAYS))
 
     def start(self, job: Job, *, lock: int) -> Process:
         """Start the run in a session of its own, so that Ctrl-C reaches it only through us."""
@@ -93,11 +95,22 @@ class _LocalProcess:
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - TAIL_BYTES))
         text = self._output.read().decode(errors="replace")
-        return "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+        return _telling_lines(text)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, number)
+
+
+def _telling_lines(output: str) -> str:
+    """The trainer's own last words, each once; for want of them the end of the output.
+
+    With several ranks torchrun ends the output with a box of its own, and every rank that fails
+    says the same.
+    """
+    lines = output.strip().splitlines()
+    said = dict.fromkeys(line for line in lines if line.startswith(TRAINER_SAYS))
+    return "\n".join(said or lines[-TAIL_LINES:])
 
 
 def _command(job: Job) -> tuple[str, ...]:

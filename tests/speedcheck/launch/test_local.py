@@ -149,3 +149,16 @@ def test_an_orphaned_run_keeps_the_records_lock(stand_in, job, tmp_path):
     process.terminate()
     process.stop()
     LedgerWriter(ledger).__exit__(None, None, None)
+
+
+def test_of_what_several_ranks_and_torchrun_print_the_trainers_own_line_is_told(
+    stand_in, job, lock
+):
+    stand_in(
+        "for rank in range(2): print('trainer: GPU 0: too little memory', file=sys.stderr)\n"
+        "print('=' * 60 + '\\n host : someone\\n' + '=' * 60, file=sys.stderr)\n"
+        "sys.exit(1)"
+    )
+    process = LocalLauncher().start(job, lock=lock)
+    wait_for(lambda: process.poll() is not None)
+    assert process.last_lines() == "trainer: GPU 0: too little memory"
