@@ -108,6 +108,7 @@ def environment(run: Run, shards: ShardPaths, source_sha256: str) -> list[str]:
         "host": provenance.host(),
         "gpus": provenance.gpus(),
         "world": {"device": world.device.type, "ranks": world.size, "threads": recipe.threads},
+        "head": _head_dtype(run),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     return [
@@ -116,6 +117,15 @@ def environment(run: Run, shards: ShardPaths, source_sha256: str) -> list[str]:
         *(header_line(key, value) for key, value in facts.items()),
         *provenance.nvidia_smi().splitlines(),
     ]
+
+
+def _head_dtype(run: Run) -> str:
+    """In what the head's products are computed in training."""
+    if run.world.device.type == "cpu":
+        return run.recipe.model.dtype
+    from trainer.head import head_precision  # noqa: PLC0415 - the CPU recipe needs no Triton
+
+    return {"fp8": "float8", "bf16": "bfloat16"}[head_precision(run.world.device)]
 
 
 def peak_memory_mib(device: torch.device) -> tuple[float, float]:
