@@ -31,7 +31,7 @@ def test_a_cpu_recipe_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_gpu_the_way_out_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpus=0)
-    with pytest.raises(TrainerError, match="needs a CUDA GPU, none is here; .*--recipe tiny"):
+    with pytest.raises(TrainerError, match=r"needs a CUDA GPU, none is here; .*--recipe tiny"):
         check_device(SUB3)
 
 
