@@ -1,6 +1,6 @@
 """Compile the kernels for Hopper on a machine without a GPU, and show what each one takes.
 
-    python -m bench.compile_check [MODULE...]
+    python -m bench.compile_check [MODULE...] [--target 90]
 
 Launchers run as always, on tensors that hold no data and say they are on a GPU; Triton's driver is
 replaced by one that only knows the target. A kernel that does not compile, spills registers or
@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,10 +34,12 @@ from torch.utils._pytree import tree_map_only
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
+from trainer.kernels.attention import Tilings, attend, attend_backward
 from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
 
 HOPPER = GPUTarget("cuda", 90, 32)
-SHARED_LIMIT = 227 * 1024  # what one program may take on an H100 or H200, in bytes
+# KiB of shared memory that one program may take, by compute capability.
+SHARED_KIB = {80: 163, 86: 99, 89: 99, 90: 227}
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 
 TOKENS, WIDTH, HIDDEN, HEADS, HEAD_DIM = 65536, 768, 3072, 6, 128
@@ -42,7 +48,7 @@ TOKENS, WIDTH, HIDDEN, HEADS, HEAD_DIM = 65536, 768, 3072, 6, 128
 class CardTensor(torch.Tensor):
     """A tensor without data that claims to be on the GPU."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]  # a property in torch too
@@ -82,9 +88,9 @@ class Usage:
     wgmma: int
 
     @property
-    def fits(self) -> bool:
-        """Whether it can be launched, and keeps its numbers in registers."""
-        return self.shared <= SHARED_LIMIT and self.spills == 0
+    def short(self) -> str:
+        """Registers, spills and KiB of shared memory."""
+        return f"{self.registers:3} {self.spills:4} {self.shared / 1024:5.0f}"
 
     def __str__(self) -> str:
         return (
@@ -160,21 +166,52 @@ def launch_mlp(config: MatmulConfig | None = None) -> None:
     down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
 
 
+def launch_attention(tilings: Tilings | None = None) -> None:
+    """Attention and its gradients, at the size of the recipe sub3."""
+    merged = tensor(TOKENS, 3, HEADS, HEAD_DIM)
+    q, k, v, d_out = merged[:, 0], merged[:, 1], *(tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
+    low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
+    out, lse = attend(q, k, v, low, 0.12, tilings)
+    attend_backward(d_out, q, k, v, out, lse, low, high, 0.12, tilings)
+
+
+def compile_one(launch: Callable[[Any], None], config: Any) -> list[Usage] | str:
+    """Compile what a launch under a configuration needs, or say why that fails."""
+    try:
+        with compile_only() as usages:
+            launch(config)
+    except Exception as error:  # noqa: BLE001 - a configuration that does not compile is a result
+        return f"does not compile: {type(error).__name__}"
+    return usages
+
+
+def compile_all(
+    launch: Callable[[Any], None], configs: dict[str, Any]
+) -> dict[str, list[Usage] | str]:
+    """Compile all configurations, a process a core; Triton's cache keeps the programs."""
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        results = pool.map(partial(compile_one, launch), configs.values())
+        return dict(zip(configs, results, strict=True))
+
+
 # What is compiled: a function that launches, for each module of kernels.
-SHIPPED: dict[str, Callable[[], None]] = {"mlp": launch_mlp}
+SHIPPED: dict[str, Callable[[], None]] = {"mlp": launch_mlp, "attention": launch_attention}
 
 
 def main() -> int:
     """Compile everything; 1 if something cannot run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", default=list(SHIPPED), help="by default all")
+    parser.add_argument("--target", type=int, choices=SHARED_KIB, default=90, help="sm_TARGET")
+    args = parser.parse_args()
     unfit = 0
-    for module in parser.parse_args().modules:
-        with compile_only() as usages:
+    for module in args.modules:
+        with compile_only(GPUTarget("cuda", args.target, 32)) as usages:
             SHIPPED[module]()
         for usage in usages:
-            print(f"{module:10} {usage}{'' if usage.fits else '  UNFIT'}")
-        unfit += sum(not usage.fits for usage in usages)
+            fits = usage.spills == 0 and usage.shared <= SHARED_KIB[args.target] * 1024
+            print(f"{module:10} {usage}{'' if fits else '  UNFIT'}")
+            unfit += not fits
     return min(unfit, 1)
 
 

@@ -13,14 +13,11 @@ Columns: registers, spills and KiB of shared memory of a program; ms (median); T
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
@@ -29,7 +26,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.testing import do_bench
 
-from bench.compile_check import HIDDEN, WIDTH, compile_only, launch_mlp
+from bench.compile_check import HIDDEN, WIDTH, compile_all, launch_mlp
 from trainer.kernels.mlp import (
     HOPPER,
     PORTABLE,
@@ -127,24 +124,14 @@ def report(label: str, run: Callable[[], Tensor], exact: Tensor | None, *, token
         print(f"{label:58} {traceback.format_exc().splitlines()[-1][:100]}", flush=True)
 
 
-def compile_one(name: str) -> tuple[str, str]:
-    """Compile one configuration into Triton's cache; what the two kernels take, or the error."""
-    try:
-        with compile_only() as usages:
-            launch_mlp(CONFIGS[name])
-    except Exception as error:  # noqa: BLE001 - a configuration that does not compile is a result
-        message = f"{type(error).__name__}"
-        return message, message
-    up, down = (f"{u.registers:3} {u.spills:4} {u.shared / 1024:5.0f}" for u in usages)
-    return up, down
-
-
-def sweep(names: list[str], usages: dict[str, tuple[str, str]], problem: Problem) -> None:
-    """Time both products under the named configurations."""
+def sweep(configs: dict[str, MatmulConfig], problem: Problem) -> None:
+    """Time both products under each configuration."""
     tokens = len(problem.x)
-    for name in names:
-        config = CONFIGS[name]
-        up_usage, down_usage = usages[name]
+    for name, usages in compile_all(launch_mlp, configs).items():
+        if isinstance(usages, str):
+            print(f"{name:30} {usages}")
+            continue
+        config, (up_usage, down_usage) = configs[name], (usage.short for usage in usages)
         report(
             f"up    {name:24} {up_usage}",
             lambda config=config: up_relu_squared(problem.x, problem.up, config),
@@ -178,27 +165,19 @@ def baselines(problem: Problem) -> None:
     )
 
 
-def compile_all(names: list[str]) -> dict[str, tuple[str, str]]:
-    """Compile the named configurations, one process a core."""
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        return dict(zip(names, pool.map(compile_one, names), strict=True))
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tokens", type=int, default=65536)
     parser.add_argument("--specialized", action="store_true", help="these alone, and right here")
     args = parser.parse_args()
-    specialized = [name for name, config in CONFIGS.items() if config.specialize]
-    if args.specialized:
-        sweep(specialized, compile_all(specialized), draw(args.tokens))
-        return
-    others = [name for name in CONFIGS if name not in specialized]
-    usages = compile_all(others)
+    specialized = {name: config for name, config in CONFIGS.items() if config.specialize}
     problem = draw(args.tokens)
+    if args.specialized:
+        sweep(specialized, problem)
+        return
     baselines(problem)
-    sweep(others, usages, problem)
+    sweep({name: CONFIGS[name] for name in CONFIGS if name not in specialized}, problem)
     again = [sys.executable, "-m", "bench.sweep_mlp", "--specialized", "--tokens", f"{args.tokens}"]
     try:
         subprocess.run(again, timeout=SPECIALIZED_TIMEOUT, check=False)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from trainer.kernels.mlp import (
     up_relu_squared,
 )
 
+ROOT = Path(__file__).resolve().parents[3]
 # Whole tiles of none of them.
 TOKENS, WIDTH, HIDDEN = 45, 24, 40
 SMALL = MatmulConfig(block_m=32, block_n=32, block_k=16, stages=2, warps=4, group=2)
@@ -148,6 +152,16 @@ def test_mixed_types_and_turned_rows_are_refused(device: torch.device) -> None:
         up_relu_squared(x, up.bfloat16())
     with pytest.raises(ValueError, match="not neighbours"):
         up_relu_squared(x.T.contiguous().T, up)
+
+
+@pytest.mark.parametrize("target", ["90", "80"])
+def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
+    command = [sys.executable, "-m", "bench.compile_check", "mlp", "--target", target]
+    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.gpu

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainer.kernels.attention import (
+    HOPPER,
+    PORTABLE,
+    Tiling,
+    Tilings,
+    Visible,
+    attend,
+    attend_backward,
+    visible,
+)
+from trainer.masks import block_mask, dense_mask, token_rule
+
+ROOT = Path(__file__).resolve().parents[3]
+TOKENS, HEADS, FEATURES = 256, 2, 16
+BLOCK = 32
+SCALE = 0.3
+TILINGS = {
+    "default": None,
+    "copy engine": Tilings(*[Tiling(own=64, visited=32, stages=2, warps=4)] * 3),
+    "visits more than it owns": Tilings(*[Tiling(own=32, visited=128, stages=2, warps=4)] * 3),
+    "plain loads": Tilings(*[Tiling(own=128, visited=64, stages=2, warps=4, tma=False)] * 3),
+}
+
+
+@pytest.fixture(autouse=True)
+def loops_with_bounds_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Triton 3.6's interpreter count to a number that a kernel computed.
+
+    It holds scalars as arrays of one element, and NumPy 2.4 makes no int of those.
+    """
+    from triton.runtime import interpreter
+
+    patch = interpreter._patch_lang_tensor
+
+    def patch_and_mend(tensor: Any, scope: Any) -> None:
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
+    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patch_and_mend)
+
+
+def documents_of(length: int, mean: int, seed: int) -> Tensor:
+    """Numbers of documents whose lengths are geometric, (T,)."""
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(length, generator=generator) < 1 / mean).cumsum(0)
+
+
+def oracle_mask(documents: Tensor, block: int, window: int) -> Tensor:
+    """Who sees whom, (T, T) of [query, key]."""
+    several = documents.unsqueeze(0)
+    return dense_mask(block_mask(several, block, window), token_rule(several))[0]
+
+
+def oracle(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Attention (T, H, E) and log-sum-exp (H, T) from dense scores."""
+    scores = torch.einsum("qhe,khe->hqk", q, k) * scale
+    scores = scores.masked_fill(~mask, float("-inf"))
+    return torch.einsum("hqk,khe->qhe", scores.softmax(-1), v), scores.logsumexp(-1)
+
+
+def draw(
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    shape: tuple[int, int, int] = (TOKENS, HEADS, FEATURES),
+) -> list[Tensor]:
+    """q, k, v and the gradient of the output."""
+    torch.manual_seed(11)
+    return [torch.randn(shape, device=device).to(dtype) for _ in range(4)]
+
+
+def on(device: torch.device, bounds: Visible) -> Visible:
+    return Visible(*(bound.to(device) for bound in bounds))
+
+
+def run(
+    inputs: list[Tensor], bounds: Visible, scale: float = SCALE, tilings: Tilings | None = None
+) -> dict[str, Tensor]:
+    q, k, v, d_out = inputs
+    out, lse = attend(q, k, v, bounds.low, scale, tilings)
+    gradients = attend_backward(d_out, q, k, v, out, lse, *bounds, scale, tilings)
+    return dict(zip(("out", "lse", "d_q", "d_k", "d_v"), (out, lse, *gradients), strict=True))
+
+
+def run_oracle(inputs: list[Tensor], mask: Tensor, scale: float = SCALE) -> dict[str, Tensor]:
+    q, k, v = (t.double().requires_grad_() for t in inputs[:3])
+    out, lse = oracle(q, k, v, mask.to(q.device), scale)
+    gradients = torch.autograd.grad(out, (q, k, v), inputs[3].double())
+    results = (out.detach(), lse.detach(), *gradients)
+    return dict(zip(("out", "lse", "d_q", "d_k", "d_v"), results, strict=True))
+
+
+def part_of(results: dict[str, Tensor], tokens: slice, heads: slice) -> dict[str, Tensor]:
+    return {
+        name: t[heads, tokens] if name == "lse" else t[tokens, heads] for name, t in results.items()
+    }
+
+
+def assert_close(actual: dict[str, Tensor], exact: dict[str, Tensor], tolerance: float) -> None:
+    """Each result as a whole, and no single element far off."""
+    for name, expected in exact.items():
+        error = actual[name].double() - expected
+        assert error.norm() <= tolerance * expected.norm(), name
+        assert error.abs().max() <= 4 * tolerance * expected.abs().max(), name
+
+
+@pytest.mark.parametrize("window", range(1, 15))
+def test_bounds_spell_the_dense_mask(window: int) -> None:
+    documents = documents_of(2048, mean=300, seed=window)
+    low, high = visible(documents, 128, window)
+    at = torch.arange(2048)
+    mask = oracle_mask(documents, 128, window)
+    causal = at <= at[:, None]
+    assert torch.equal((at >= low[:, None]) & causal, mask)
+    assert torch.equal((at[:, None] <= high) & causal, mask)
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 4])
+def test_equals_the_dense_oracle_for_random_documents(device: torch.device, window: int) -> None:
+    documents = documents_of(TOKENS, mean=50, seed=window)
+    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, window))
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, window))
+    assert_close(run(inputs, bounds, tilings=TILINGS["copy engine"]), exact, 1e-5)
+
+
+@pytest.mark.parametrize("tilings", TILINGS.values(), ids=TILINGS)
+def test_every_tiling_computes_the_same(device: torch.device, tilings: Tilings | None) -> None:
+    documents = documents_of(TOKENS, mean=70, seed=0)
+    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 3))
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3))
+    assert_close(run(inputs, bounds, tilings=tilings), exact, 1e-5)
+
+
+@pytest.mark.parametrize("mean", [1, 10**9], ids=["one token each", "one for all"])
+def test_extreme_documents(device: torch.device, mean: int) -> None:
+    documents = documents_of(TOKENS, mean, seed=0)
+    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 8))
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 8))
+    actual = run(inputs, bounds, tilings=TILINGS["copy engine"])
+    if mean == 1:  # a query that sees itself alone: scores have no influence
+        torch.testing.assert_close(actual["out"], inputs[2])
+        assert actual["d_q"].abs().max() < 1e-5
+        assert actual["d_k"].abs().max() < 1e-5
+        exact = {name: exact[name] for name in ("out", "lse", "d_v")}
+    assert_close(actual, exact, 1e-5)
+
+
+def test_bfloat16_errs_by_its_rounding_alone(device: torch.device) -> None:
+    documents = documents_of(TOKENS, mean=70, seed=4)
+    inputs, bounds = draw(device, torch.bfloat16), on(device, visible(documents, BLOCK, 3))
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3))
+    # Weights, scores' gradients and results are rounded, each by at most 2**-9 of itself (by twice
+    # that where Triton's interpreter cuts off instead), and delta is of the rounded output.
+    tolerance = 2**-6 if os.environ.get("TRITON_INTERPRET") else 2**-7
+    assert_close(run(inputs, bounds, tilings=TILINGS["plain loads"]), exact, tolerance)
+
+
+def test_large_scores_neither_overflow_nor_vanish(device: torch.device) -> None:
+    documents = documents_of(TOKENS, mean=70, seed=5)
+    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 3))
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3), scale=40.0)
+    actual = run(inputs, bounds, scale=40.0, tilings=TILINGS["plain loads"])
+    # Scores of several hundred, of which float32 keeps 2**-24: their exponentials err by 1e-4.
+    assert exact["lse"].max() > 500
+    assert_close(actual, exact, 1e-3)
+
+
+@pytest.mark.parametrize("layout", ["merged", "heads first"])
+def test_strides_are_free(device: torch.device, layout: str) -> None:
+    inputs, bounds = draw(device), on(device, visible(documents_of(TOKENS, 70, 6), BLOCK, 2))
+    expected = run(inputs, bounds, tilings=TILINGS["plain loads"])
+    if layout == "merged":
+        apart = [*torch.stack(inputs[:3], 1).unbind(1), inputs[3]]
+        tilings = TILINGS["copy engine"]
+    else:
+        apart = [t.transpose(0, 1).contiguous().transpose(0, 1) for t in inputs]
+        tilings = TILINGS["plain loads"]
+    assert not apart[0].is_contiguous()
+    actual = run(apart, bounds, tilings=tilings)
+    assert all(t.is_contiguous() for t in actual.values())
+    assert_close(actual, {name: t.double() for name, t in expected.items()}, 1e-5)
+
+
+def test_not_a_number_reaches_those_who_see_it(device: torch.device) -> None:
+    documents = documents_of(TOKENS, mean=70, seed=7)
+    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 2))
+    inputs[1][100, 1, 3] = float("nan")
+    out, _ = attend(*inputs[:3], bounds.low, SCALE)
+    seen = oracle_mask(documents, BLOCK, 2)[:, 100].to(device)
+    assert torch.equal(out[:, 1].isnan().all(-1), seen)
+    assert not out[:, 0].isnan().any()
+
+
+def test_what_does_not_fit_is_refused(device: torch.device) -> None:
+    q, k, v, _ = draw(device)
+    low = torch.zeros(TOKENS, dtype=torch.int32, device=device)
+    with pytest.raises(ValueError, match="no multiple of 128"):
+        attend(q[:100], k[:100], v[:100], low, SCALE)
+    with pytest.raises(ValueError, match="no power of two"):
+        attend(q[..., :12], k[..., :12], v[..., :12], low, SCALE)
+    with pytest.raises(ValueError, match="differ"):
+        attend(q, k, v.bfloat16(), low, SCALE)
+    with pytest.raises(ValueError, match="not neighbours"):
+        attend(q, k, v.mT.contiguous().mT, low, SCALE)
+    with pytest.raises(ValueError, match="side by side"):
+        attend(q[:, ::2], k[:, ::2], v[:, ::2], low, SCALE, TILINGS["copy engine"])
+
+
+@pytest.mark.parametrize("target", ["90", "80"])
+def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
+    command = [sys.executable, "-m", "bench.compile_check", "attention", "--target", target]
+    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("tilings", [HOPPER, PORTABLE], ids=["hopper", "portable"])
+@pytest.mark.parametrize("window", [1, 7, 14])
+def test_full_size_agrees_with_float64(cuda: torch.device, window: int, tilings: Tilings) -> None:
+    if tilings is HOPPER and torch.cuda.get_device_capability() < (9, 0):
+        pytest.skip("needs the copy engine of sm_90")
+    tokens = 65536
+    documents = documents_of(tokens, mean=660, seed=window)
+    bounds = on(cuda, visible(documents, 128, window))
+    inputs = draw(cuda, torch.bfloat16, (tokens, 6, 128))
+    actual = run(inputs, bounds, 0.12, tilings)
+    # What a token sees, and who sees it, is within 14 blocks: of parts of 32 compare the middle.
+    for first in (0, 30080, tokens - 4096):
+        part = slice(first, first + 4096)
+        middle = slice(0 if first == 0 else 1792, None if part.stop == tokens else -1792)
+        mask = oracle_mask(documents[part], 128, window)
+        for head in (0, 5):
+            exact = run_oracle([t[part, head : head + 1] for t in inputs], mask, 0.12)
+            mine = part_of(actual, part, slice(head, head + 1))
+            every = slice(None)
+            assert_close(part_of(mine, middle, every), part_of(exact, middle, every), 2**-7)
+
+
+@pytest.mark.gpu
+def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
+    bounds = on(cuda, visible(documents_of(65536, 660, 1), 128, 14))
+    inputs = draw(cuda, torch.bfloat16, (65536, 6, 128))
+    first, second = run(inputs, bounds, 0.12), run(inputs, bounds, 0.12)
+    assert all(torch.equal(first[name], second[name]) for name in first)
