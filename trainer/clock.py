@@ -28,7 +28,8 @@ class Lap:
             return self.before
         start, end = self.events
         end.synchronize()
-        return self.before + start.elapsed_time(end)
+        elapsed: float = start.elapsed_time(end)
+        return self.before + elapsed
 
 
 class Clock:
@@ -84,7 +85,7 @@ class Clock:
     def _event(self) -> torch.cuda.Event | None:
         if self._device.type != "cuda":
             return None
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         return event
 

@@ -10,6 +10,7 @@ Shapes: B sequences, T tokens, N = T / block_size blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -71,6 +72,32 @@ def token_rule(documents: Tensor) -> Tensor:
     """Causal and in one document, whatever the window: (B, T, T) of [query, key]."""
     same = documents.unsqueeze(-1) == documents.unsqueeze(-2)
     return same.tril()
+
+
+class Interval(NamedTuple):
+    """The same relation as an interval for each token, (T,) int32 each, both nondecreasing.
+
+    Attributes:
+        low: first key that a query sees; the last one is itself.
+        high: last query that sees a key; the first one is itself.
+    """
+
+    low: Tensor
+    high: Tensor
+
+
+def intervals(documents: Tensor, block_size: int, windows: Sequence[int]) -> list[Interval]:
+    """Who sees whom under each of the windows, which are in blocks; `documents` is (T,)."""
+    start = torch.searchsorted(documents, documents)
+    end = torch.searchsorted(documents, documents, right=True) - 1
+    block = torch.arange(len(documents), device=documents.device) // block_size
+    return [
+        Interval(
+            low=torch.maximum(start, (block - window + 1) * block_size).int(),
+            high=torch.minimum(end, (block + window) * block_size - 1).int(),
+        )
+        for window in windows
+    ]
 
 
 def attention_bias(

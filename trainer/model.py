@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer import layout
 from trainer.attention import rotary_tables
 from trainer.config import ModelConfig
-from trainer.operations.plain import PlainOperations, softcap
+from trainer.operations.plain import PlainOperations, logits
 from trainer.operations.protocol import Context, Operations, Rotary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
@@ -129,33 +129,31 @@ class GPT(nn.Module):
             tokens: (B, T).
             targets: (B, T).
             context: from `context`, for these tokens.
-            watch: called with what the layer before adds to each layer's input and the layer's
-                number, and at the end with "head".
+            watch: called with the input of each layer but the first and the layer's number, and
+                with that of the last norm and "head".
         """
         return self.operations.loss(self.features(tokens, context, watch), self.head, targets)
 
     def logits(self, tokens: Tensor, context: Context) -> Tensor:
         """Softcapped logits (B, T, V), in float32 at least."""
-        return softcap(self.operations.linear(self.features(tokens, context), self.head))
+        return logits(self.features(tokens, context), self.head)
 
     def features(self, tokens: Tensor, context: Context, watch: Watch | None = None) -> Tensor:
         """What the head sees: the normalised stream after the last block, (B, T, D)."""
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
         values = [operations.look_up(table, tokens) for table in self.tables[1:]]
-        delta: Tensor | None = None
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
         residual_mix = self.residual_mix.unbind()
         skip_weights = self.skip_weights.unbind()
         value_mix = iter(self.value_mix.unbind())
         for layer, block in enumerate(self.layers):
-            if watch is not None and delta is not None:
-                watch(delta, layer)
+            if watch is not None and layer > 0:
+                watch(stream, layer)
             # Layer `half` mirrors the one before it, whose output is its own input.
             x, stream, normed, x0 = operations.mix_norm(
                 stream,
-                delta,
                 x0,
                 residual_mix[layer],
                 skips.pop() if layer > half else None,
@@ -177,13 +175,12 @@ class GPT(nn.Module):
                 )
                 mask = context.long if self._is_long(layer) else context.short
                 attended = operations.attend(q, k, v, mask, self.config.softmax_scale)
-                delta = operations.linear(attended, block.attention.out)
-                stream, normed = operations.add_norm(stream, delta)
-            delta = operations.mlp(normed, block.mlp.up, block.mlp.down)
-        if watch is not None and delta is not None:
-            watch(delta, "head")
-        assert delta is not None  # noqa: S101 - the depth is at least 6
-        return operations.add_norm(stream, delta)[1]
+                stream = operations.add_linear(stream, attended, block.attention.out)
+                stream, normed = operations.norm(stream)
+            stream = operations.add_mlp(stream, normed, block.mlp.up, block.mlp.down)
+        if watch is not None:
+            watch(stream, "head")
+        return operations.norm(stream)[1]
 
     def _is_long(self, layer: int) -> bool:
         windows = self.config.windows

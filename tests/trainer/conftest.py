@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,3 +72,20 @@ def open_mini() -> Callable[..., Run]:
         return Run(recipe, seed, stream, validation, SINGLE)
 
     return open_run
+
+
+@pytest.fixture
+def loops_with_bounds_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Triton 3.6's interpreter count to a number that a kernel computed.
+
+    It holds scalars as arrays of one element, and NumPy 2.4 makes no int of those.
+    """
+    from triton.runtime import interpreter
+
+    patch = interpreter._patch_lang_tensor
+
+    def patch_and_mend(tensor: Any, scope: Any) -> None:
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
+    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patch_and_mend)

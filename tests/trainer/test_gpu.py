@@ -14,14 +14,11 @@ from trainer.config import RECIPES, Recipe
 from trainer.data import TokenStream, ValidationSet
 from trainer.distributed import World
 from trainer.model import GPT
-from trainer.operations.fused import FusedOperations
+from trainer.operations.fused import FlexOperations, FusedOperations
 from trainer.schedule import Window
 from trainer.train import DivergedError, Run, on_device, train
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning"),
-]
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture
@@ -75,14 +72,19 @@ def lines_of(run: Run) -> list[tuple[int, str, float]]:
     return log.lines
 
 
+@pytest.mark.parametrize("operations", [FusedOperations, FlexOperations])
 @pytest.mark.parametrize("precision", ["bf16", "fp8"])
 @pytest.mark.parametrize("window", [Window(1, 1), Window(5, 2)])
 def test_losses_and_gradients_are_the_references_but_for_rounding(
-    recipe: Recipe, cuda: torch.device, precision: str, window: Window
+    recipe: Recipe,
+    cuda: torch.device,
+    operations: type[FusedOperations],
+    precision: str,
+    window: Window,
 ) -> None:
     torch.manual_seed(3)
     with cuda:
-        model = GPT(recipe.model, 1024, FusedOperations(precision))
+        model = GPT(recipe.model, 1024, operations(precision))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.03)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.masks import attention_bias, block_mask, dense_mask, token_rule
+from trainer.masks import attention_bias, block_mask, dense_mask, intervals, token_rule
 from trainer.schedule import Window
 
 CASES = st.tuples(
@@ -83,3 +83,18 @@ def test_the_attention_bias_is_zero_where_seen_and_minus_infinity_elsewhere() ->
         seen = torch.tensor([oracle(row, 4, window) for row in documents.tolist()])
         expected = torch.where(seen, 0.0, float("-inf"))
         assert torch.equal(matrix, expected.unsqueeze(1))
+
+
+@settings(deadline=None, max_examples=100)
+@given(CASES)
+def test_the_intervals_hold_what_the_rule_lets_see(
+    case: tuple[int, int, int, int, float],
+) -> None:
+    block_size, blocks, window, seed, density = case
+    documents = documents_of(block_size, blocks, seed, density)[0]
+    visible = torch.tensor(oracle(documents.tolist(), block_size, window))
+    (interval,) = intervals(documents, block_size, [window])
+    for query, low in enumerate(interval.low.tolist()):
+        assert visible[query].nonzero()[:, 0].tolist() == list(range(low, query + 1))
+    for key, high in enumerate(interval.high.tolist()):
+        assert visible[:, key].nonzero()[:, 0].tolist() == list(range(key, high + 1))

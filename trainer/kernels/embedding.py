@@ -15,8 +15,8 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.residual import (
-    add_norm_backward,
     launch_by_rows,
+    norm_backward,
     require_contiguous,
     store_normed,
     wide_dtype,
@@ -86,7 +86,7 @@ def embed_norm_backward(d_normed: Tensor, normed: Tensor, rstd: Tensor) -> Tenso
     Raises:
         ValueError: a tensor is not contiguous.
     """
-    return add_norm_backward(None, d_normed, normed, rstd)
+    return norm_backward(None, d_normed, normed, rstd)
 
 
 def sort_tokens(tokens: Tensor) -> Segments:

@@ -1,7 +1,7 @@
 """The residual stream between the matrix products: sums, skips and RMS norms, one pass each.
 
-Shapes: T tokens, D features. A program takes one row (D,) at a time, padded to a power of two, and
-goes on with the row PROGRAMS further down.
+Shapes: T tokens, D features. A program takes one row (D,) at a time, padded to a power of two;
+where it sums over rows, it goes on with the row PROGRAMS further down.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ WARPS = 1
 
 
 class MixNorm(NamedTuple):
-    """What a block starts from; all but `rstd` (T,) are (T, D)."""
+    """What a block starts from: (T, D), its norm (T, D) and the factor between them (T,)."""
 
-    x: Tensor
     mixed: Tensor
     normed: Tensor
     rstd: Tensor
@@ -37,14 +36,6 @@ class MixNormGradients(NamedTuple):
     d_skip: Tensor | None
     d_mix: Tensor
     d_weight: Tensor | None
-
-
-class AddNorm(NamedTuple):
-    """A sum (T, D), its norm (T, D) and the factor between them (T,)."""
-
-    total: Tensor
-    normed: Tensor
-    rstd: Tensor
 
 
 def wide_dtype(x: Tensor) -> torch.dtype:
@@ -61,30 +52,37 @@ def require_contiguous(*tensors: Tensor | None) -> None:
             )
 
 
-def launch_by_rows(kernel: Any, rows: int, width: int, *arguments: Tensor | float | None) -> None:
-    """Run a kernel whose programs share `rows` rows of `width` features, `PROGRAMS` of them."""
-    kernel[(min(rows, PROGRAMS),)](
+def launch_by_rows(
+    kernel: Any,
+    rows: int,
+    width: int,
+    *arguments: Tensor | float | None,
+    programs: int | None = None,
+) -> None:
+    """Run a kernel whose programs share `rows` rows of `width` features; one for each unless told.
+
+    Without partial sums nothing is gained by going on with another row.
+    """
+    kernel[(rows if programs is None else min(rows, programs),)](
         *arguments, rows, WIDTH=width, BLOCK=triton.next_power_of_2(width), num_warps=WARPS
     )
 
 
 def mix_norm(
-    stream: Tensor,
-    delta: Tensor | None,
+    x: Tensor,
     x0: Tensor,
     mix: Tensor,
     skip: Tensor | None,
     weight: Tensor | None,
     eps: float,
 ) -> MixNorm:
-    """Close one block and open the next: add, skip, mix with x0, normalise.
+    """Open a block: skip, mix with x0, normalise.
 
-    x = stream + delta; y = x + weight * skip; mixed = mix[0] * y + mix[1] * x0;
+    y = x + weight * skip; mixed = mix[0] * y + mix[1] * x0;
     rstd = 1 / sqrt(mean(mixed^2) + eps); normed = mixed * rstd.
 
     Args:
-        stream: (T, D), contiguous as all of this shape.
-        delta: (T, D), or None: `x` is then `stream` itself and nothing is written.
+        x: (T, D), contiguous as all of this shape.
         x0: (T, D).
         mix: (2,) float32.
         skip: (T, D), or None with a weight: `x` itself is the skip.
@@ -92,22 +90,19 @@ def mix_norm(
         eps: of the norm.
 
     Returns:
-        The sums in the dtype of `stream`, rstd in float32 (float64 for float64).
+        mixed and normed in the dtype of `x`, rstd in float32 (float64 for float64).
 
     Raises:
         ValueError: a tensor is not contiguous, or a skip comes without a weight.
     """
-    require_contiguous(stream, delta, x0, mix, skip)
+    require_contiguous(x, x0, mix, skip)
     if skip is not None and weight is None:
         raise ValueError("a skip needs its weight")
-    rows, width = stream.shape
-    x = stream if delta is None else torch.empty_like(stream)
-    mixed, normed = torch.empty_like(stream), torch.empty_like(stream)
-    rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
-    launch_by_rows(
-        _mix_norm, rows, width, stream, delta, x0, mix, skip, weight, x, mixed, normed, rstd, eps
-    )
-    return MixNorm(x, mixed, normed, rstd)
+    rows, width = x.shape
+    mixed, normed = torch.empty_like(x), torch.empty_like(x)
+    rstd = x.new_empty(rows, dtype=wide_dtype(x))
+    launch_by_rows(_mix_norm, rows, width, x, x0, mix, skip, weight, mixed, normed, rstd, eps)
+    return MixNorm(mixed, normed, rstd)
 
 
 def mix_norm_backward(
@@ -123,10 +118,10 @@ def mix_norm_backward(
     weight: Tensor | None,
     d_x0: Tensor,
 ) -> MixNormGradients:
-    """Gradients of `mix_norm` from those of x, mixed and normed (None: zero).
+    """Gradients of `mix_norm` from those of mixed (None: zero) and normed.
 
     d_total = d_mixed + rstd * (d_normed - normed * mean(d_normed * normed));
-    d_y = mix[0] * d_total; d_stream = d_x + d_y, which is the gradient of delta too;
+    d_y = mix[0] * d_total; d_stream = d_y + d_x, where d_x is what reaches x by other ways;
     d_skip = weight * d_y, a part of d_stream where x itself is the skip;
     d_mix = [sum(d_total * y), sum(d_total * x0)]; d_weight = sum(d_y * skip).
 
@@ -134,10 +129,10 @@ def mix_norm_backward(
         d_x: (T, D) or None.
         d_mixed: (T, D) or None.
         d_normed: (T, D).
-        normed: as `mix_norm` returned it; likewise `rstd` and `x`.
+        normed: as `mix_norm` returned it; likewise `rstd`.
         rstd: (T,).
-        x: (T, D).
-        x0: as `mix_norm` took it; likewise `mix`, `skip` and `weight`.
+        x: as `mix_norm` took it; likewise the rest.
+        x0: (T, D).
         mix: (2,).
         skip: (T, D) or None.
         weight: one number or None.
@@ -173,43 +168,41 @@ def mix_norm_backward(
         d_stream,
         d_skip,
         partials,
+        programs=PROGRAMS,
     )
     sums = partials.sum(0)
     return MixNormGradients(d_stream, d_skip, sums[:2], None if weight is None else sums[2])
 
 
-def add_norm(stream: Tensor, delta: Tensor, eps: float) -> AddNorm:
-    """Sum of stream and delta, and its RMS norm with `eps`; both (T, D) and contiguous.
+def norm(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """RMS norm with `eps` of the rows of `x` (T, D), contiguous.
 
     Returns:
-        total and normed in the dtype of `stream`, rstd (T,) in float32 (float64 for float64).
+        normed in the dtype of `x`, and rstd (T,) in float32 (float64 for float64).
+
+    Raises:
+        ValueError: `x` is not contiguous.
+    """
+    require_contiguous(x)
+    rows, width = x.shape
+    normed, rstd = torch.empty_like(x), x.new_empty(rows, dtype=wide_dtype(x))
+    launch_by_rows(_norm, rows, width, x, normed, rstd, eps)
+    return normed, rstd
+
+
+def norm_backward(d_x: Tensor | None, d_normed: Tensor, normed: Tensor, rstd: Tensor) -> Tensor:
+    """Gradient (T, D) of `x` from that of its norm and what reaches it by other ways (None: zero).
+
+    d_x + rstd * (d_normed - normed * mean(d_normed * normed)), in the dtype of `d_normed`.
 
     Raises:
         ValueError: a tensor is not contiguous.
     """
-    require_contiguous(stream, delta)
-    rows, width = stream.shape
-    total, normed = torch.empty_like(stream), torch.empty_like(stream)
-    rstd = stream.new_empty(rows, dtype=wide_dtype(stream))
-    launch_by_rows(_add_norm, rows, width, stream, delta, total, normed, rstd, eps)
-    return AddNorm(total, normed, rstd)
-
-
-def add_norm_backward(
-    d_total: Tensor | None, d_normed: Tensor, normed: Tensor, rstd: Tensor
-) -> Tensor:
-    """Gradient (T, D) of both inputs of `add_norm`, from those of total (None: zero) and normed.
-
-    d_total + rstd * (d_normed - normed * mean(d_normed * normed)), in the dtype of `d_normed`.
-
-    Raises:
-        ValueError: a tensor is not contiguous.
-    """
-    require_contiguous(d_total, d_normed, normed)
+    require_contiguous(d_x, d_normed, normed)
     rows, width = d_normed.shape
-    d_stream = torch.empty_like(d_normed)
-    launch_by_rows(_add_norm_backward, rows, width, d_total, d_normed, normed, rstd, d_stream)
-    return d_stream
+    total = torch.empty_like(d_normed)
+    launch_by_rows(_norm_backward, rows, width, d_x, d_normed, normed, rstd, total)
+    return total
 
 
 @triton.jit
@@ -229,13 +222,11 @@ def _norm_gradient(d_normed, normed, rstd, WIDTH: tl.constexpr):
 # Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
 @triton.jit(do_not_specialize_on_alignment=["mix_ptr", "weight_ptr"])
 def _mix_norm(
-    stream_ptr,
-    delta_ptr,
+    x_ptr,
     x0_ptr,
     mix_ptr,
     skip_ptr,
     weight_ptr,
-    x_ptr,
     mixed_ptr,
     normed_ptr,
     rstd_ptr,
@@ -252,11 +243,8 @@ def _mix_norm(
     row = tl.program_id(0).to(tl.int64)
     while row < n_rows:
         start = row * WIDTH
-        y = tl.load(stream_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        y = tl.load(x_ptr + start + columns, mask=inside, other=0).to(WIDE)
         x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        if delta_ptr is not None:
-            y += tl.load(delta_ptr + start + columns, mask=inside, other=0).to(WIDE)
-            tl.store(x_ptr + start + columns, y, mask=inside)
         if weight_ptr is not None:
             added = y
             if skip_ptr is not None:
@@ -333,38 +321,22 @@ def _mix_norm_backward(
 
 
 @triton.jit
-def _add_norm(
-    stream_ptr,
-    delta_ptr,
-    total_ptr,
-    normed_ptr,
-    rstd_ptr,
-    eps,
-    n_rows,
-    WIDTH: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
+def _norm(x_ptr, normed_ptr, rstd_ptr, eps, _n_rows, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
     WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
     columns = tl.arange(0, BLOCK)
-    inside = columns < WIDTH
     row = tl.program_id(0).to(tl.int64)
-    while row < n_rows:
-        start = row * WIDTH
-        total = tl.load(stream_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        total += tl.load(delta_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        tl.store(total_ptr + start + columns, total, mask=inside)
-        store_normed(total, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
-        row += tl.num_programs(0)
+    x = tl.load(x_ptr + row * WIDTH + columns, mask=columns < WIDTH, other=0).to(WIDE)
+    store_normed(x, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
 
 
 @triton.jit
-def _add_norm_backward(
-    d_total_ptr,
+def _norm_backward(
+    d_x_ptr,
     d_normed_ptr,
     normed_ptr,
     rstd_ptr,
-    d_stream_ptr,
-    n_rows,
+    total_ptr,
+    _n_rows,
     WIDTH: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
@@ -372,12 +344,10 @@ def _add_norm_backward(
     columns = tl.arange(0, BLOCK)
     inside = columns < WIDTH
     row = tl.program_id(0).to(tl.int64)
-    while row < n_rows:
-        start = row * WIDTH
-        d_normed = tl.load(d_normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        normed = tl.load(normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        d_stream = _norm_gradient(d_normed, normed, tl.load(rstd_ptr + row), WIDTH)
-        if d_total_ptr is not None:
-            d_stream += tl.load(d_total_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        tl.store(d_stream_ptr + start + columns, d_stream, mask=inside)
-        row += tl.num_programs(0)
+    at = row * WIDTH + columns
+    d_normed = tl.load(d_normed_ptr + at, mask=inside, other=0).to(WIDE)
+    normed = tl.load(normed_ptr + at, mask=inside, other=0).to(WIDE)
+    total = _norm_gradient(d_normed, normed, tl.load(rstd_ptr + row), WIDTH)
+    if d_x_ptr is not None:
+        total += tl.load(d_x_ptr + at, mask=inside, other=0).to(WIDE)
+    tl.store(total_ptr + at, total, mask=inside)

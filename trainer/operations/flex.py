@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask as FlexBlockMask
 from torch.nn.attention.flex_attention import flex_attention
 
-from trainer.masks import BlockMask
+from trainer.masks import BlockMask, block_mask
 
 
 class BlockLists(NamedTuple):
@@ -63,12 +63,26 @@ def block_lists(mask: BlockMask) -> BlockLists:
 def _listed(relation: Tensor) -> tuple[Tensor, Tensor]:
     """Count (B, 1, N) and columns (B, 1, N, N) of the true entries of each row of (B, N, N)."""
     count = relation.sum(-1, dtype=torch.int32)
-    order = relation.to(torch.int8).argsort(dim=-1, descending=True, stable=True)
+    # Contiguous, since the kernels take the last dimension's stride for 1 and argsort keeps its
+    # argument's strides.
+    order = relation.to(torch.int8).argsort(dim=-1, descending=True, stable=True).contiguous()
     return count.unsqueeze(1), order.to(torch.int32).unsqueeze(1)
 
 
+def masks(
+    documents: Tensor, block_size: int, windows: tuple[int, int]
+) -> tuple[FlexMask, FlexMask]:
+    """Masks of the long and the short window, both in blocks, from one build."""
+    long, short = windows
+    blocks = block_mask(documents, block_size, long)
+    return (
+        FlexMask(documents, block_lists(blocks), block_size),
+        FlexMask(documents, block_lists(blocks.within(short)), block_size),
+    )
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) -> Tensor:
-    """Attention of (B, H, T, E), as (B, T, H * E), compiled at the first call."""
+    """Attention of (T, H, E), as (T, H * E), compiled at the first call."""
     return _compiled()(q, k, v, mask.documents, mask.lists, mask.block_size, scale)
 
 
@@ -81,7 +95,7 @@ def attend_uncompiled(
     block_size: int,
     scale: float,
 ) -> Tensor:
-    """Attention of (B, H, T, E), as (B, T, H * E); see `FlexMask`.
+    """Attention of (T, H, E), as (T, H * E); see `FlexMask`.
 
     Heads side by side is how the kernel writes and what the next layer reads; returned in another
     order, the gradient would be copied into that order before the kernel gets it.
@@ -90,7 +104,7 @@ def attend_uncompiled(
     def sees(batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (documents[batch, key] == documents[batch, query])
 
-    length = q.shape[-2]
+    length = len(q)
     blocks = FlexBlockMask(
         seq_lengths=(length, length),
         kv_num_blocks=lists.kv_count,
@@ -104,9 +118,10 @@ def attend_uncompiled(
         BLOCK_SIZE=(block_size, block_size),
         mask_mod=sees,
     )
-    attended = flex_attention(q, k, v, block_mask=blocks, scale=scale)
+    queries, keys, values = (t.transpose(0, 1).unsqueeze(0) for t in (q, k, v))
+    attended = flex_attention(queries, keys, values, block_mask=blocks, scale=scale)
     assert isinstance(attended, Tensor)  # noqa: S101 - without auxiliary outputs it is one
-    return attended.transpose(1, 2).flatten(2)
+    return attended[0].transpose(0, 1).flatten(1)
 
 
 @cache

@@ -1,10 +1,11 @@
 """The operations on a GPU: kernels of our own between cuBLAS products, gradients by hand.
 
-One sequence passes at a time. Activations are bfloat16; every kernel computes in float32 and
-rounds once. Products use bfloat16 copies of the float32 weights. Backward passes add the gradients
-of matrices and tables to `.grad` in place (see `gradients`) and return the others.
+One sequence passes at a time, so that the first dimension of everything is T. Activations are
+bfloat16; every kernel computes in float32 and rounds once. Products use bfloat16 copies of the
+float32 weights. Backward passes add the gradients of matrices and tables to `.grad` in place (see
+`gradients`) and return the others.
 
-Shapes as in `trainer.operations`, with B = 1.
+Shapes as in `trainer.operations`, without B.
 """
 
 from __future__ import annotations
@@ -18,10 +19,8 @@ from torch.autograd import Function
 
 from trainer.attention import NORM_EPS
 from trainer.head import Precision, head_loss, validation_loss
-from trainer.kernels import embedding, heads, mlp, residual
-from trainer.masks import block_mask
-from trainer.operations import flex
-from trainer.operations.flex import FlexMask
+from trainer.kernels import attention, embedding, heads, mlp, residual
+from trainer.masks import Interval, intervals
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.protocol import Mixed, Rotary
 
@@ -30,14 +29,14 @@ class FusedContext(NamedTuple):
     """What the layers of one pass share.
 
     Attributes:
-        long: mask of the layers with the long window.
-        short: of those with the short one.
+        long: who sees whom in the layers with the long window.
+        short: in those with the short one.
         tokens: (T,).
         segments: the tokens' positions sorted by token, for the gradients of the tables.
     """
 
-    long: FlexMask
-    short: FlexMask
+    long: Any
+    short: Any
     tokens: Tensor
     segments: embedding.Segments
 
@@ -48,82 +47,57 @@ class _Embed(Function):
         normed, rstd = embedding.embed_norm(table, context.tokens, NORM_EPS)
         ctx.save_for_backward(normed, rstd)
         ctx.table, ctx.segments = table, context.segments
-        return normed.unsqueeze(0)
+        return normed
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
-        normed, rstd = ctx.saved_tensors
-        rows = embedding.embed_norm_backward(gradients[0][0], normed, rstd)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:
+        rows = embedding.embed_norm_backward(gradients[0], *ctx.saved_tensors)
         embedding.add_rows_(gradient_of(ctx.table), rows, ctx.segments, None)
         return None, None
 
 
 class _MixNorm(Function):
+    """Hands x and x0 through: their other gradients then arrive here and are added on the way."""
+
     @staticmethod
     def forward(
-        ctx: Any,
-        stream: Tensor,
-        delta: Tensor | None,
-        x0: Tensor,
-        mix: Tensor,
-        skip: Tensor | None,
-        weight: Tensor | None,
-    ) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
+        ctx: Any, x: Tensor, x0: Tensor, mix: Tensor, skip: Tensor | None, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        flat = [None if t is None else t[0] for t in (stream, delta, x0, skip)]
-        result = residual.mix_norm(*flat[:3], mix, flat[3], weight, NORM_EPS)
-        ctx.save_for_backward(result.x, result.normed, result.rstd, x0, mix, skip, weight)
-        ctx.opens = delta is None
-        x = None if delta is None else result.x.unsqueeze(0)
-        return x, result.mixed.unsqueeze(0), result.normed.unsqueeze(0), x0.view_as(x0)
+        mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, NORM_EPS)
+        ctx.save_for_backward(normed, rstd, x, x0, mix, skip, weight)
+        return x.view_as(x), mixed, normed, x0.view_as(x0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        x, normed, rstd, x0, mix, skip, weight = ctx.saved_tensors
-        d_x, d_stream, d_normed, d_x0 = (None if g is None else g[0] for g in gradients)
-        # Each layer adds its share to one buffer, which travels down the layers with the graph.
-        d_x0 = torch.zeros_like(x0[0]) if d_x0 is None else d_x0
-        result = residual.mix_norm_backward(
-            d_x,
-            d_stream,
-            d_normed,
-            normed,
-            rstd,
-            x,
-            x0[0],
-            mix,
-            None if skip is None else skip[0],
-            weight,
-            d_x0,
-        )
-        d_out = result.d_stream.unsqueeze(0)
-        d_skip = None if result.d_skip is None else result.d_skip.unsqueeze(0)
-        return (
-            d_out,
-            None if ctx.opens else d_out,
-            d_x0.unsqueeze(0),
-            result.d_mix,
-            d_skip,
-            result.d_weight,
-        )
-
-
-class _AddNorm(Function):
-    @staticmethod
-    def forward(ctx: Any, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.set_materialize_grads(False)
-        total, normed, rstd = residual.add_norm(stream[0], delta[0], NORM_EPS)
-        ctx.save_for_backward(normed, rstd)
-        return total.unsqueeze(0), normed.unsqueeze(0)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, Tensor]:
-        normed, rstd = ctx.saved_tensors
-        d_total, d_normed = gradients[0], gradients[1]
+        normed, rstd, x, x0, mix, skip, weight = ctx.saved_tensors
+        d_x, d_stream, d_normed, d_x0 = gradients
         assert d_normed is not None  # noqa: S101 - the norm is what a layer is for
-        d_total = None if d_total is None else d_total[0]
-        d_out = residual.add_norm_backward(d_total, d_normed[0], normed, rstd).unsqueeze(0)
-        return d_out, d_out
+        # One buffer travels down the layers, and each adds its share.
+        d_x0 = torch.zeros_like(x0) if d_x0 is None else d_x0
+        result = residual.mix_norm_backward(
+            d_x, d_stream, d_normed, normed, rstd, x, x0, mix, skip, weight, d_x0
+        )
+        return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight
+
+
+class _Norm(Function):
+    """Hands the stream through, for the same reason."""
+
+    @staticmethod
+    def forward(ctx: Any, stream: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        # Dirty, although unchanged: what is returned may be overwritten, a view of it may not.
+        ctx.mark_dirty(stream)
+        normed, rstd = residual.norm(stream, NORM_EPS)
+        ctx.save_for_backward(normed, rstd)
+        return stream, normed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Tensor:
+        d_stream, d_normed = gradients
+        assert d_normed is not None  # noqa: S101 - as above
+        return residual.norm_backward(d_stream, d_normed, *ctx.saved_tensors)
 
 
 class _Project(Function):
@@ -139,73 +113,81 @@ class _Project(Function):
         rotary: Rotary,
         context: FusedContext,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        length, width = normed.shape[1:]
-        projected = (normed[0] @ copy.flatten(0, 1).mT).view(length, 3, count, width // count)
-        v, rstd = heads.split_heads(
-            projected,
-            mix,
-            table,
-            None if table is None else context.tokens,
-            *rotary,
-            NORM_EPS,
-        )
+        length, width = normed.shape
+        projected = (normed @ copy.flatten(0, 1).mT).view(length, 3, count, width // count)
+        tokens = None if table is None else context.tokens
+        v, rstd = heads.split_heads(projected, mix, table, tokens, *rotary, NORM_EPS)
         ctx.save_for_backward(normed, projected, rstd, mix, copy, *rotary)
         ctx.qkv, ctx.table, ctx.context = qkv, table, context
-        return tuple(t.transpose(0, 1).unsqueeze(0) for t in (*projected.unbind(1)[:2], v))  # type: ignore[return-value]  # three
+        return projected[:, 0], projected[:, 1], v
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         normed, projected, rstd, mix, copy, cos, sin = ctx.saved_tensors
         table, context = ctx.table, ctx.context
-        d_q, d_k, d_v = (_by_token(g) for g in gradients)
         tokens = None if table is None else context.tokens
+        d_q, d_k, d_v = gradients
         d_projected, d_mix = heads.split_heads_backward(
             d_q, d_k, d_v, projected, rstd, mix, table, tokens, cos, sin
         )
         if table is not None:
             embedding.add_rows_(gradient_of(table), d_v.flatten(1), context.segments, mix[1:])
         d_flat = d_projected.flatten(1)
-        add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed[0])
-        d_normed = (d_flat @ copy.flatten(0, 1)).unsqueeze(0)
-        return d_normed, None, None, None, None, d_mix, None, None
+        add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed)
+        return d_flat @ copy.flatten(0, 1), None, None, None, None, d_mix, None, None
 
 
-def _by_token(gradient: Tensor) -> Tensor:
-    """(1, H, T, E) as (T, H, E), with the features of a head side by side in memory."""
-    rows = gradient[0].transpose(0, 1)
-    return rows if rows.stride(2) == 1 else rows.contiguous()
-
-
-class _Linear(Function):
+class _Attend(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, copy: Tensor) -> Tensor:
-        ctx.save_for_backward(x, copy)
-        ctx.weight = weight
-        return x @ copy.mT
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        x, copy = ctx.saved_tensors
-        add_product_(gradient_of(ctx.weight), gradients[0][0].mT, x[0])
-        return gradients[0] @ copy, None, None
-
-
-class _MLP(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, up: Tensor, down: Tensor, *copies: Tensor) -> Tensor:
-        hidden = mlp.up_relu_squared(x[0], copies[0])
-        ctx.save_for_backward(x, hidden, *copies)
-        ctx.up, ctx.down = up, down
-        return (hidden @ copies[1].mT).unsqueeze(0)
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Interval, scale: float) -> Tensor:
+        out, lse = attention.attend(q, k, v, mask.low, scale)
+        ctx.save_for_backward(q, k, v, out, lse, *mask)
+        ctx.scale = scale
+        return out.flatten(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, hidden, up, down = ctx.saved_tensors
-        d_out = gradients[0][0]
+        q, k, v, out, lse, low, high = ctx.saved_tensors
+        d_out = gradients[0].view_as(out)
+        d_qkv = attention.attend_backward(d_out, q, k, v, out, lse, low, high, ctx.scale)
+        return *d_qkv, None, None
+
+
+class _AddLinear(Function):
+    @staticmethod
+    def forward(ctx: Any, stream: Tensor, x: Tensor, weight: Tensor, copy: Tensor) -> Tensor:
+        ctx.mark_dirty(stream)
+        ctx.save_for_backward(x, copy)
+        ctx.weight = weight
+        return stream.addmm_(x, copy.mT)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, copy = ctx.saved_tensors
+        (d_out,) = gradients
+        add_product_(gradient_of(ctx.weight), d_out.mT, x)
+        return d_out, d_out @ copy, None, None
+
+
+class _AddMLP(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor, *copies: Tensor
+    ) -> Tensor:
+        ctx.mark_dirty(stream)
+        hidden = mlp.up_relu_squared(normed, copies[0])
+        ctx.save_for_backward(normed, hidden, *copies)
+        ctx.up, ctx.down = up, down
+        return stream.addmm_(hidden, copies[1].mT)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        normed, hidden, up, down = ctx.saved_tensors
+        (d_out,) = gradients
         add_product_(gradient_of(ctx.down), d_out.mT, hidden)
         d_before = mlp.down_backward_relu_squared(d_out, down, hidden)
-        add_product_(gradient_of(ctx.up), d_before.mT, x[0])
-        return (d_before @ up).unsqueeze(0), None, None, None, None
+        add_product_(gradient_of(ctx.up), d_before.mT, normed)
+        return d_out, d_before @ up, None, None, None, None
 
 
 class FusedOperations:
@@ -232,19 +214,18 @@ class FusedOperations:
 
     def mix_norm(
         self,
-        stream: Tensor,
-        delta: Tensor | None,
+        x: Tensor,
         x0: Tensor,
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
     ) -> Mixed:
         """Open a layer in one kernel."""
-        return Mixed(*_MixNorm.apply(stream, delta, x0, mix, skip, weight))  # type: ignore[no-untyped-call]
+        return Mixed(*_MixNorm.apply(x, x0, mix, skip, weight))  # type: ignore[no-untyped-call]
 
-    def add_norm(self, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Add and normalise in one kernel."""
-        result: tuple[Tensor, Tensor] = _AddNorm.apply(stream, delta)  # type: ignore[no-untyped-call]
+    def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalise in one kernel."""
+        result: tuple[Tensor, Tensor] = _Norm.apply(stream)  # type: ignore[no-untyped-call]
         return result
 
     def project(
@@ -257,45 +238,40 @@ class FusedOperations:
         rotary: Rotary,
         context: FusedContext,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One product, then one kernel for everything else."""
+        """One product, then one kernel for everything else; (T, H, E) each."""
         result: tuple[Tensor, Tensor, Tensor] = _Project.apply(  # type: ignore[no-untyped-call]
             normed, qkv, self._copy(qkv), heads, value, mix, rotary, context
         )
         return result
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: FlexMask, scale: float) -> Tensor:
-        """FlexAttention."""
-        return flex.attend(q, k, v, mask, scale)
-
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """One product."""
-        result: Tensor = _Linear.apply(x, weight, self._copy(weight))  # type: ignore[no-untyped-call]
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Interval, scale: float) -> Tensor:
+        """Attention over intervals of keys."""
+        result: Tensor = _Attend.apply(q, k, v, mask, scale)  # type: ignore[no-untyped-call]
         return result
 
-    def mlp(self, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        """Two products, the first with ReLU squared in its epilogue."""
+    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """One product, which adds to the stream as it is written."""
+        result: Tensor = _AddLinear.apply(stream, x, weight, self._copy(weight))  # type: ignore[no-untyped-call]
+        return result
+
+    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        """Two products: ReLU squared ends the first, the second adds to the stream."""
         copies = (self._copy(up), self._copy(down))
-        result: Tensor = _MLP.apply(x, up, down, *copies)  # type: ignore[no-untyped-call]
+        result: Tensor = _AddMLP.apply(stream, normed, up, down, *copies)  # type: ignore[no-untyped-call]
         return result
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """The head in `precision` where gradients are wanted, else in the activations' dtype."""
         if torch.is_grad_enabled():
-            return head_loss(normed[0], head, targets[0], self.precision)
-        return validation_loss(normed[0], head, targets[0])
+            return head_loss(normed, head, targets[0], self.precision)
+        return validation_loss(normed, head, targets[0])
 
     def context(
         self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]
     ) -> FusedContext:
-        """Block masks from one build."""
-        long, short = windows
-        blocks = block_mask(documents, block_size, long)
-        long_mask, short_mask = (
-            FlexMask(documents, flex.block_lists(mask), block_size)
-            for mask in (blocks, blocks.within(short))
-        )
-        segments = embedding.sort_tokens(tokens[0])
-        return FusedContext(long_mask, short_mask, tokens[0], segments)
+        """Intervals for both windows from one look at the documents."""
+        long, short = intervals(documents[0], block_size, windows)
+        return FusedContext(long, short, tokens[0], embedding.sort_tokens(tokens[0]))
 
     def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
         """Copy the weights anew."""
@@ -309,3 +285,22 @@ class FusedOperations:
         if copy is None:
             copy = self._copies[weight] = weight.detach().to(self.dtype, copy=True)
         return copy
+
+
+class FlexOperations(FusedOperations):
+    """The same with FlexAttention under block masks in the place of our attention kernels."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float) -> Tensor:
+        """FlexAttention."""
+        from trainer.operations import flex  # noqa: PLC0415 - loads torch's compiler
+
+        return flex.attend(q, k, v, mask, scale)
+
+    def context(
+        self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]
+    ) -> FusedContext:
+        """Block masks from one build."""
+        from trainer.operations import flex  # noqa: PLC0415 - as above
+
+        long, short = flex.masks(documents, block_size, windows)
+        return FusedContext(long, short, tokens[0], embedding.sort_tokens(tokens[0]))

@@ -40,10 +40,15 @@ def relu_squared(x: Tensor) -> Tensor:
     return result
 
 
-def softcap(z: Tensor) -> Tensor:
-    """Logits between 0 and 30, in float32 at least."""
+def logits(normed: Tensor, head: Tensor) -> Tensor:
+    """Softcapped logits (B, T, V), in float32 at least, of normed (B, T, D) and head (V, D)."""
+    z = _linear(normed, head)
     z = z.to(torch.promote_types(z.dtype, torch.float32))
     return LOGIT_CAP * torch.sigmoid(z / LOGIT_TEMPERATURE)
+
+
+def _linear(x: Tensor, weight: Tensor) -> Tensor:
+    return F.linear(x, weight.type_as(x))
 
 
 class PlainOperations:
@@ -66,24 +71,21 @@ class PlainOperations:
 
     def mix_norm(
         self,
-        stream: Tensor,
-        delta: Tensor | None,
+        x: Tensor,
         x0: Tensor,
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
     ) -> Mixed:
         """Open a layer."""
-        x = stream if delta is None else stream + delta
         y = x if weight is None else x + weight * (x if skip is None else skip)
         a, b = mix.unbind()
         y = a * y + b * x0
         return Mixed(x, y, norm(y), x0)
 
-    def add_norm(self, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Add, then normalise."""
-        total = stream + delta
-        return total, norm(total)
+    def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalise."""
+        return stream, norm(stream)
 
     def project(
         self,
@@ -113,18 +115,17 @@ class PlainOperations:
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
         return y.transpose(1, 2).flatten(2)
 
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """One matrix product."""
-        return F.linear(x, weight.type_as(x))
+        return stream + _linear(x, weight)
 
-    def mlp(self, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
         """Two matrix products."""
-        return self.linear(relu_squared(self.linear(x, up)), down)
+        return stream + _linear(relu_squared(_linear(normed, up)), down)
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """Log-softmax over all rows of the head."""
-        logits = softcap(self.linear(normed, head))
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return F.cross_entropy(logits(normed, head).flatten(0, 1), targets.flatten())
 
     def context(
         self,

@@ -35,7 +35,7 @@ class Mixed(NamedTuple):
 
     Attributes:
         x: the stream as the layer before left it, which a later layer may take as its skip.
-        stream: the stream inside the layer.
+        stream: the stream inside the layer, for `add_linear` or `add_mlp`.
         normed: `stream`, normalised.
         x0: the embedding, for the next layer.
     """
@@ -49,8 +49,8 @@ class Mixed(NamedTuple):
 class Operations(Protocol):
     """The steps of a forward pass, each differentiable.
 
-    A layer's output is the sum of a stream and of a delta that the layer computed last; the sum is
-    taken by the operation that needs it.
+    A stream that is passed to `add_linear`, `add_mlp` or `norm` may be overwritten: go on with
+    what they return.
     """
 
     def embed(self, table: Tensor, tokens: Tensor, context: Any) -> Tensor:
@@ -61,26 +61,24 @@ class Operations(Protocol):
 
     def mix_norm(
         self,
-        stream: Tensor,
-        delta: Tensor | None,
+        x: Tensor,
         x0: Tensor,
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
     ) -> Mixed:
-        """Open a layer: x = stream + delta; a * (x + weight * skip) + b * x0, and its norm.
+        """Open a layer: a * (x + weight * skip) + b * x0, and its norm.
 
         Args:
-            stream: (B, T, D).
-            delta: (B, T, D); None for 0.
+            x: (B, T, D).
             x0: (B, T, D).
             mix: the layer's (a, b), shape (2,).
             skip: (B, T, D); None with a weight stands for x itself.
             weight: of the skip, shape (); None where the layer takes none.
         """
 
-    def add_norm(self, stream: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum of the two and its norm, (B, T, D) each."""
+    def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
+        """The stream, to go on with, and its norm, (B, T, D) each."""
 
     def project(
         self,
@@ -107,11 +105,11 @@ class Operations(Protocol):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float) -> Tensor:
         """Softmax attention under the mask: (B, T, D)."""
 
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """`x` (B, T, in) times a weight (out, in)."""
+    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """`stream` (B, T, D) plus `x` (B, T, in) times a weight (D, in)."""
 
-    def mlp(self, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        """D -> F by `up` (F, D), ReLU squared, F -> D by `down` (D, F)."""
+    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        """`stream` (B, T, D) plus the MLP of `normed`: `up` (F, D), ReLU squared, `down` (D, F)."""
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """Mean softcapped cross-entropy in nats per token, shape ().

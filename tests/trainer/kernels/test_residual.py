@@ -21,8 +21,7 @@ def few_programs(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 
 class Inputs(NamedTuple):
-    stream: Tensor
-    delta: Tensor | None
+    x: Tensor
     x0: Tensor
     mix: Tensor
     skip: Tensor | None
@@ -37,7 +36,6 @@ def draw(
     dtype: torch.dtype,
     skip: str,
     *,
-    with_delta: bool = True,
     shape: tuple[int, int] = (ROWS, WIDTH),
 ) -> Inputs:
     torch.manual_seed(3)
@@ -48,7 +46,6 @@ def draw(
 
     return Inputs(
         rows(),
-        rows() if with_delta else None,
         rows(),
         torch.tensor([0.8, -0.3], dtype=wide, device=device),
         rows() if skip == "another" else None,
@@ -61,12 +58,12 @@ def norm_by_hand(x: Tensor) -> Tensor:
 
 
 def by_hand(given: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-    x = given.stream if given.delta is None else given.stream + given.delta
-    y = x
+    """The input, for what reaches it by other ways; mixed and normed."""
+    y = given.x
     if given.weight is not None:
-        y = x + given.weight * (x if given.skip is None else given.skip)
+        y = y + given.weight * (given.x if given.skip is None else given.skip)
     mixed = given.mix[0] * y + given.mix[1] * given.x0
-    return x, mixed, norm_by_hand(mixed)
+    return given.x, mixed, norm_by_hand(mixed)
 
 
 def relative_error(result: Tensor, expected: Tensor) -> float:
@@ -81,7 +78,7 @@ def backward(given: Inputs, saved: residual.MixNorm, d: list[Tensor | None], d_x
         d[2],
         saved.normed,
         saved.rstd,
-        saved.x,
+        given.x,
         given.x0,
         given.mix,
         given.skip,
@@ -91,30 +88,21 @@ def backward(given: Inputs, saved: residual.MixNorm, d: list[Tensor | None], d_x
 
 
 @pytest.mark.parametrize("skip", SKIPS)
-@pytest.mark.parametrize("with_delta", [True, False])
-def test_mix_norm_equals_its_formula(device: torch.device, skip: str, *, with_delta: bool) -> None:
-    given = draw(device, torch.float64, skip, with_delta=with_delta)
+def test_mix_norm_equals_its_formula(device: torch.device, skip: str) -> None:
+    given = draw(device, torch.float64, skip)
     result = residual.mix_norm(*given, NORM_EPS)
-    x, mixed, normed = by_hand(given)
-    for value, expected in zip(result[:3], (x, mixed, normed), strict=True):
-        torch.testing.assert_close(value, expected)
+    _, mixed, normed = by_hand(given)
+    torch.testing.assert_close(result.mixed, mixed)
+    torch.testing.assert_close(result.normed, normed)
     torch.testing.assert_close(result.rstd, (normed / mixed)[:, 0])
 
 
-def test_without_a_delta_x_is_the_stream_itself(device: torch.device) -> None:
-    given = draw(device, torch.float64, "none", with_delta=False)
-    assert residual.mix_norm(*given, NORM_EPS).x is given.stream
-
-
 @pytest.mark.parametrize("skip", SKIPS)
-@pytest.mark.parametrize("with_delta", [True, False])
 @pytest.mark.parametrize("used", ["x", "mixed", "both", "neither"])
-def test_mix_norm_backward_equals_autograd(
-    device: torch.device, skip: str, used: str, *, with_delta: bool
-) -> None:
-    given = draw(device, torch.float64, skip, with_delta=with_delta)
+def test_mix_norm_backward_equals_autograd(device: torch.device, skip: str, used: str) -> None:
+    given = draw(device, torch.float64, skip)
     saved = residual.mix_norm(*given, NORM_EPS)
-    d: list[Tensor | None] = [torch.randn_like(given.stream) for _ in range(3)]
+    d: list[Tensor | None] = [torch.randn_like(given.x) for _ in range(3)]
     d[0] = d[0] if used in ("x", "both") else None
     d[1] = d[1] if used in ("mixed", "both") else None
     before = torch.randn_like(given.x0)
@@ -124,11 +112,9 @@ def test_mix_norm_backward_equals_autograd(
     leaves = given.exact()
     pairs = zip(by_hand(leaves), d, strict=True)
     sum((value * g).sum() for value, g in pairs if g is not None).backward()
-    torch.testing.assert_close(result.d_stream, leaves.stream.grad)
+    torch.testing.assert_close(result.d_stream, leaves.x.grad)
     torch.testing.assert_close(result.d_mix, leaves.mix.grad)
     torch.testing.assert_close(d_x0, before + leaves.x0.grad)
-    if leaves.delta is not None:
-        torch.testing.assert_close(result.d_stream, leaves.delta.grad)
     for value, leaf in ((result.d_skip, leaves.skip), (result.d_weight, leaves.weight)):
         if leaf is None:
             assert value is None
@@ -136,31 +122,25 @@ def test_mix_norm_backward_equals_autograd(
             torch.testing.assert_close(value, leaf.grad)
 
 
-@pytest.mark.parametrize("with_total", [True, False])
-def test_add_norm_and_its_backward_equal_autograd(
-    device: torch.device, *, with_total: bool
-) -> None:
-    given = draw(device, torch.float64, "none")
-    leaf = (given.stream + given.delta).requires_grad_()
-    normed = norm_by_hand(leaf)
-    result = residual.add_norm(given.stream, given.delta, NORM_EPS)
-    torch.testing.assert_close(result.total, leaf.detach())
-    torch.testing.assert_close(result.normed, normed.detach())
-    torch.testing.assert_close(result.rstd, (normed / leaf)[:, 0].detach())
+@pytest.mark.parametrize("used", [True, False])
+def test_norm_and_its_backward_equal_autograd(device: torch.device, *, used: bool) -> None:
+    leaf = draw(device, torch.float64, "none").x.requires_grad_()
+    expected = norm_by_hand(leaf)
+    normed, rstd = residual.norm(leaf.detach(), NORM_EPS)
+    torch.testing.assert_close(normed, expected.detach())
+    torch.testing.assert_close(rstd, (expected / leaf)[:, 0].detach())
 
-    d_normed, d_total = torch.randn_like(leaf), torch.randn_like(leaf)
-    gradient = residual.add_norm_backward(
-        d_total if with_total else None, d_normed, result.normed, result.rstd
-    )
-    normed.backward(d_normed)
-    torch.testing.assert_close(gradient, leaf.grad + d_total if with_total else leaf.grad)
+    d_normed, d_x = torch.randn_like(normed), torch.randn_like(normed)
+    gradient = residual.norm_backward(d_x if used else None, d_normed, normed, rstd)
+    expected.backward(d_normed)
+    torch.testing.assert_close(gradient, leaf.grad + d_x if used else leaf.grad)
 
 
 def test_the_mean_square_has_eps_added(device: torch.device) -> None:
     zeros = torch.zeros(3, WIDTH, dtype=torch.float64, device=device)
-    result = residual.add_norm(zeros, zeros, 2.0**-10)
-    assert result.rstd.tolist() == pytest.approx([32.0] * 3)
-    assert not result.normed.any()
+    normed, rstd = residual.norm(zeros, 2.0**-10)
+    assert rstd.tolist() == pytest.approx([32.0] * 3)
+    assert not normed.any()
 
 
 def assert_within_bfloat16(shape: tuple[int, int], device: torch.device) -> None:
@@ -174,16 +154,16 @@ def assert_within_bfloat16(shape: tuple[int, int], device: torch.device) -> None
     saved = residual.mix_norm(*given, NORM_EPS)
     leaves = given.exact()
     expected = by_hand(leaves)
-    for value, exact in zip(saved[:3], expected, strict=True):
+    for value, exact in zip(saved[:2], expected[1:], strict=True):
         assert value.dtype == torch.bfloat16
         assert relative_error(value, exact) < rounding
     assert saved.rstd.dtype == torch.float32
 
-    d: list[Tensor | None] = [torch.randn_like(given.stream) for _ in range(3)]
+    d: list[Tensor | None] = [torch.randn_like(given.x) for _ in range(3)]
     d_x0 = torch.zeros_like(given.x0)
     result = backward(given, saved, d, d_x0)
     torch.autograd.backward(expected, [g.double() for g in d if g is not None])
-    assert relative_error(result.d_stream, leaves.stream.grad) < 2 * rounding
+    assert relative_error(result.d_stream, leaves.x.grad) < 2 * rounding
     assert relative_error(result.d_skip, leaves.skip.grad) < 2 * rounding
     assert relative_error(d_x0, leaves.x0.grad) < 2 * rounding
     bound = 2 * rounding * 3 * (shape[0] * shape[1]) ** 0.5
@@ -205,7 +185,7 @@ def test_a_full_sequence_on_the_card_is_within_bfloat16_of_float64(cuda: torch.d
 def test_gradients_on_the_card_repeat_bit_for_bit(cuda: torch.device) -> None:
     given = draw(cuda, torch.bfloat16, "another", shape=(65_536, 768))
     saved = residual.mix_norm(*given, NORM_EPS)
-    d: list[Tensor | None] = [torch.randn_like(given.stream) for _ in range(3)]
+    d: list[Tensor | None] = [torch.randn_like(given.x) for _ in range(3)]
     once, again = (backward(given, saved, d, torch.zeros_like(given.x0)) for _ in range(2))
     for first, second in zip(once, again, strict=True):
         assert torch.equal(first, second)
@@ -214,7 +194,7 @@ def test_gradients_on_the_card_repeat_bit_for_bit(cuda: torch.device) -> None:
 def test_a_tensor_with_gaps_is_refused(device: torch.device) -> None:
     wide = torch.randn(5, 2 * WIDTH, device=device)
     with pytest.raises(ValueError, match=r"\(5, 48\) with strides \(96, 1\) is not contiguous"):
-        residual.add_norm(wide[:, :WIDTH], wide[:, WIDTH:], NORM_EPS)
+        residual.norm(wide[:, :WIDTH], NORM_EPS)
 
 
 def test_a_skip_without_a_weight_is_refused(device: torch.device) -> None:
