@@ -1,10 +1,13 @@
-"""Wall time and memory of judging many records: 1,504 logs of the published size, 250 MB.
+"""Time and memory of judging many records: 1,520 logs of the published size, 250 MB.
 
-    python benchmarks/many_logs.py [--copies 47] [--rounds 3]
+    python benchmarks/many_logs.py [--folders 190] [--logs 8] [--mixed] [--rounds 3]
 
-Copies the bundled tiny record's logs into `copies` folders, each with losses and a program of its
-own of the published size, and runs `speedcheck verify --json` on all of them.
-The memory is the largest resident set of any one process.
+Writes `folders` record folders of `logs` logs each, with a full training program of its own in
+every folder (with --mixed in every log, so that the runs of a folder have to be told apart), and
+runs `speedcheck verify --json` on all of them. The programs are made of those of
+tests/speedcheck/programs, one after another, and no two have the same code. Beside the wall time
+stands that of the processors, which tells on a machine that others use too; the memory is the
+largest resident set of any one process.
 """
 
 from __future__ import annotations
@@ -16,50 +19,99 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import cycle, islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# The published logs are 250 MB in 1,500 files; the tiny record's program is shorter.
-BYTES_PER_LOG = 166_000
+PROGRAMS = sorted((ROOT / "tests" / "speedcheck" / "programs").glob("*.txt"))
+# Programs of 2025 have 60 to 100 kB, and the published logs are 250 MB in 1,500 files.
+BYTES_OF_PROGRAM = 80_000
+BYTES_PER_LOG = 165_000
+STEPS, EVERY = 1393, 125
+SEPARATOR = "=" * 100 + "\n"
+ENVIRONMENT = (
+    "Running Python 3.12.7 (main, Oct 16 2024, 04:37:19) [Clang 18.1.8 ]\n"
+    "Running PyTorch 2.7.0.dev20250110+cu126 compiled for CUDA 12.6\n"
+)
+SMI_ROW = "|   {}  NVIDIA H100 80GB HBM3          On  |   00000000:1{}:00.0 Off |            0 |\n"
 
 
-def make_folders(root: Path, copies: int) -> tuple[int, int]:
+def make_program(number: int) -> str:
+    """Return a program of the published size whose code no other number has."""
+    parts = [path.read_text() for path in PROGRAMS]
+    start = number % len(parts)
+    own = f"def own_{number}(x):\n    return {' + '.join(['x'] * (number + 2))}\n"
+    text = ""
+    for part in islice(cycle(parts), start, None):
+        # At the end of a top-level block, where a file of its own could end.
+        room = BYTES_OF_PROGRAM - len(text) - len(own)
+        if len(part) >= room:
+            return text + own + part[: part.rindex("\n\n\n", 0, room) + 1]
+        text += part
+    raise AssertionError("the parts have no end")
+
+
+def make_log(program: str, loss: float) -> str:
+    """Return a log of the published size that ends at `loss`."""
+    lines = []
+    for step in range(STEPS + 1):
+        time_ms = f"train_time:{129 * step}ms step_avg:{129 * step / max(step, 1):.2f}ms"
+        if step % EVERY == 0 or step == STEPS:
+            value = loss + 7 * (1 - step / STEPS)
+            lines.append(f"step:{step}/{STEPS} val_loss:{value:.4f} {time_ms}\n")
+        lines.append(f"step:{step + 1}/{STEPS} {time_ms}\n")
+    environment = ENVIRONMENT + "".join(SMI_ROW.format(gpu, gpu) for gpu in range(8))
+    text = SEPARATOR.join((program, environment, "".join(lines[:-1])))
+    return f"# {'-' * max(BYTES_PER_LOG - len(text) - 3, 0)}\n{text}"
+
+
+def make_folders(root: Path, folders: int, logs: int, *, mixed: bool) -> tuple[int, int]:
     """Write the folders; return the number of logs and of bytes."""
-    logs = [p.read_bytes() for p in sorted((ROOT / "records").glob("*_tiny/logs/*.txt"))]
-    padding = b"# padding\n" * ((BYTES_PER_LOG - max(map(len, logs))) // 10)
     count = size = 0
-    for copy in range(copies):
-        folder = root / f"record-{copy:03d}"
+    for number in range(folders):
+        folder = root / f"record-{number:03d}"
         folder.mkdir()
-        for index, log in enumerate(logs):
-            text = (
-                b"# program %d\n" % copy
-                + padding
-                + log.replace(b" val_loss:1.", b" val_loss:1.%d" % (copy % 10))
-            )
-            (folder / f"{index:03d}.txt").write_bytes(text)
+        for index in range(logs):
+            program = make_program(number * logs + index if mixed else number)
+            text = make_log(program, 3.275 + 0.0001 * ((7 * index + number) % 40))
+            (folder / f"{index:03d}.txt").write_text(text)
             count, size = count + 1, size + len(text)
     return count, size
+
+
+def seconds(command: list[str]) -> tuple[float, float]:
+    """Return the wall time of a command, and the time of all processors."""
+    begin, used = time.perf_counter(), _children()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - begin, _children() - used
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
     """Print the figures of each round and their median."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--copies", type=int, default=47)
+    parser.add_argument("--folders", type=int, default=190)
+    parser.add_argument("--logs", type=int, default=8)
+    parser.add_argument("--mixed", action="store_true", help="a program of its own in every log")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        count, size = make_folders(Path(temporary), options.copies)
+        count, size = make_folders(
+            Path(temporary), options.folders, options.logs, mixed=options.mixed
+        )
         command = [sys.executable, "-m", "speedcheck", "verify", "--json", temporary]
-        seconds = []
-        for _ in range(options.rounds):
-            begin = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-            seconds.append(time.perf_counter() - begin)
+        rounds = [seconds(command) for _ in range(options.rounds)]
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{count} logs, {size / 1e6:.0f} MB, {options.copies} folders")
-    print(f"rounds [s]: {', '.join(f'{s:.2f}' for s in seconds)}")
-    print(f"median {statistics.median(seconds):.2f} s, memory {memory:.0f} MiB")
+    programs = count if options.mixed else options.folders
+    print(f"{count} logs, {size / 1e6:.0f} MB, {options.folders} folders, {programs} programs")
+    for name, times in zip(("wall", "processors"), zip(*rounds, strict=True), strict=True):
+        shown = ", ".join(f"{time:.2f}" for time in times)
+        print(f"{name:10} {statistics.median(times):6.2f} s, the median of {shown}")
+    print(f"memory     {memory:6.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from itertools import zip_longest
 from typing import Literal, get_args
 
 from speedcheck.program.hunks import hunks
-from speedcheck.program.lexical import without_comments
+from speedcheck.program.lexical import code_text, without_comments
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, is_text_alone, normal_form
 from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import MAX_SHOWN, shortened
-from speedcheck.program.source import parse
+from speedcheck.program.syntax import syntax_of
 
 Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -51,6 +51,8 @@ def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | 
             yield None
         elif a.text == b.text:
             yield Difference("same")
+        elif code_text(a.text) == code_text(b.text):
+            yield Difference("text")
         else:
             before, after = before or _Parsed(a.text), _Parsed(b.text)
             yield _compare_atoms(before, after) or _compare_lines(before, after)
@@ -66,11 +68,10 @@ class _Parsed:
     """
 
     def __init__(self, text: str) -> None:
-        tree = parse(text)
-        names = Names(tree)
-        self.attributes = names.attributes
-        self.atoms = normal_form(tree, names)
-        self.lines = _code_lines(text, names)
+        syntax = syntax_of(text)
+        self.attributes = syntax.names.attributes
+        self.atoms = normal_form(syntax.tree, syntax.names)
+        self.lines = _code_lines(text, syntax.names)
 
 
 def _code_lines(text: str, names: Names) -> list[tuple[int, str]]:

@@ -46,6 +46,8 @@ def find_compile_options(
 
 
 def _options(node: ast.Call, paths: PathFinder, snippets: Snippets) -> Iterator[Setting]:
+    if not node.keywords:
+        return
     called = paths.of(node.func)
     if called & _COMPILE:
         certain = called <= _COMPILE

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
-from speedcheck.program.scopes import Names
-from speedcheck.program.source import parse
+from speedcheck.program.syntax import syntax_of
 
 
 def code_digest(program: Program) -> str | None:
@@ -19,9 +18,8 @@ def code_digest(program: Program) -> str | None:
     """
     if program.problem:
         return None
-    tree = parse(program.text)
-    names = Names(tree)
-    own = names.attributes
+    syntax = syntax_of(program.text)
+    own = syntax.names.attributes
     numbers: dict[object, int] = {}
 
     def text(atom: Atom) -> str:
@@ -31,7 +29,7 @@ def code_digest(program: Program) -> str | None:
             return numbered(atom, numbers)
         return f"{atom.kind} {atom.value!r}"
 
-    return sha256(map(text, normal_form(tree, names)))
+    return sha256(map(text, normal_form(syntax.tree, syntax.names)))
 
 
 def numbered(atom: Atom, numbers: dict[object, int]) -> str:
@@ -41,7 +39,4 @@ def numbered(atom: Atom, numbers: dict[object, int]) -> str:
 
 def sha256(texts: Iterable[str]) -> str:
     """Return the SHA-256 of a sequence of texts, in which none can run into the next."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,28 +1,29 @@
-"""What a text would cost the parser, bounded by one linear pass.
+"""What a text would cost the parser, bounded by linear passes; and what is left of it at a glance.
 
-The pass need not know Python: on text that is no program it only has to end, and to find at least
-as much nesting as the parser would meet.
+The passes need not know Python: on text that is no program they only have to end, and to find at
+least as much nesting as the parser would meet.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 # Every alternative takes what it begins (strings and comments without an end run to the end), and
 # every repetition is possessive, so that no character is looked at twice.
+_STRING = r"""(?:
+    \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+(?:\"{3})?+
+  | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+(?:'{3})?+
+  | "(?:[^"\\\n]++|\\[\s\S])*+"?+
+  | '(?:[^'\\\n]++|\\[\s\S])*+'?+
+)"""
+_COMMENT = r"\#[^\n]*+"
 _PIECE = re.compile(
-    r"""(?P<plain>[\w.\x20\t]++)
-      | (?P<string>
-            \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+(?:\"{3})?+
-          | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+(?:'{3})?+
-          | "(?:[^"\\\n]++|\\[\s\S])*+"?+
-          | '(?:[^'\\\n]++|\\[\s\S])*+'?+
-        )
-      | (?P<comment>\#[^\n]*+)
+    rf"""(?P<plain>[\w.\x20\t]++)
+      | (?P<string>{_STRING})
+      | (?P<comment>{_COMMENT})
       | (?P<joined>\\\n)
-      | (?P<open>[(\[{])
-      | (?P<close>[)\]}])
+      | (?P<open>[(\[{{])
+      | (?P<close>[)\]}}])
       | (?P<end>[\n;])
       | (?P<comma>,)
       | (?P<operator>[\s\S])
@@ -32,24 +33,53 @@ _PIECE = re.compile(
 _TOKEN = re.compile(r"\w++|[^\w\s]")
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """A bound on what the parser meets.
+def _in_brackets(levels: int) -> str:
+    """Return a pattern of what stands in brackets, with up to `levels` levels of more in it."""
+    inside = rf"|[(\[{{]{_in_brackets(levels - 1)}[)\]}}]" if levels else ""
+    return rf"""(?:[^()\[\]{{}}"'\#\\]++|{_STRING}|{_COMMENT}|\\\n{inside})*+"""
 
-    Attributes:
-        tokens: names, numbers and operators, those in strings and comments included.
-        nesting: no expression is nested deeper than this.
-        alternatives: `elif`s: each is nested in the one before it.
+
+# A logical line as nearly all are: with few brackets in brackets.
+_LINE = re.compile(
+    rf"""(?:[^()\[\]{{}}"'\#\\\n]++|{_STRING}|\\\n|[(\[{{]{_in_brackets(3)}[)\]}}])*+
+         (?:{_COMMENT})?+\n""",
+    re.VERBOSE,
+)
+# Nothing nests deeper than it has characters.
+_SHORT = 400
+
+
+# The ends of lines, with the comments and the blank lines that belong to them, and numbers in
+# decimal. Everything else that a digit may begin or end (0x1F, 1j, a name) is left alone.
+_VARYING = re.compile(
+    rf"""(?P<string>{_STRING})
+      | (?P<end>(?:[\x20\t]*+(?:{_COMMENT})?+\n)++)
+      | (?P<other>\\\n|[\x20\t]++|{_COMMENT})
+      | (?P<number>(?<![\w.])[0-9][0-9_]*+(?:\.[0-9_]*+)?+(?:[eE][+-]?[0-9]++)?+(?![\w.]))
+    """,
+    re.VERBOSE,
+)
+
+
+def count_tokens(text: str) -> int:
+    """Count names, numbers and operators, those in strings and comments included."""
+    return len(_TOKEN.findall(text))
+
+
+def bound_nesting(text: str) -> int:
+    """Return a number that no expression of `text` is nested deeper than, without parsing it.
+
+    What stands in an f-string is not counted: there the parser's own bounds are narrow.
     """
-
-    tokens: int
-    nesting: int
-    alternatives: int
-
-
-def cost_of(text: str) -> Cost:
-    """Bound the tokens and the nesting of `text` without parsing it."""
-    return Cost(len(_TOKEN.findall(text)), _nesting(text), text.count("elif"))
+    deepest = position = 0
+    while position < len(text):
+        line = _LINE.match(text, position)
+        if line and line.end() - position <= _SHORT:
+            nesting, position = line.end() - position, line.end()
+        else:
+            nesting, position = _nesting(text, position)
+        deepest = max(deepest, nesting)
+    return deepest
 
 
 def without_comments(text: str) -> str:
@@ -57,15 +87,36 @@ def without_comments(text: str) -> str:
     return _PIECE.sub(lambda piece: "" if piece.lastgroup == "comment" else piece[0], text)
 
 
-def _nesting(text: str) -> int:
-    """Count what can nest an expression.
+def code_text(text: str) -> str:
+    """Return `text`, of LF line ends, without comments, blank lines and blanks at ends of lines.
+
+    Programs whose code texts are equal have equal syntax trees, but for the numbers of the lines.
+    """
+    return _replaced(text, {"end": "\n"})
+
+
+def skeleton(text: str) -> str:
+    """Return `code_text(text)` with a 0 for every number.
+
+    Programs whose skeletons are equal have syntax trees that differ in numbers alone.
+    """
+    return _replaced(text, {"end": "\n", "number": "0"})
+
+
+def _replaced(text: str, shown: dict[str, str]) -> str:
+    pieces = _VARYING.sub(lambda piece: shown.get(piece.lastgroup or "", piece[0]), text + "\n")
+    return pieces.lstrip("\n")
+
+
+def _nesting(text: str, position: int) -> tuple[int, int]:
+    """Count what can nest an expression in one logical line; return the line's end too.
 
     These are the words, dots and operators since the last comma, summed over the brackets that
     are open. A lambda's commas separate its parameters and end nothing.
     """
     levels: list[tuple[int, int]] = []
     deepest = outer = here = lambdas = 0
-    for piece in _PIECE.finditer(text):
+    for piece in _PIECE.finditer(text, position):
         kind = piece.lastgroup
         if kind == "plain":
             words = piece[0]
@@ -76,6 +127,8 @@ def _nesting(text: str) -> int:
         elif kind == "comma":
             here = lambdas
         elif kind == "end" and not levels:
+            if piece[0] == "\n":
+                return deepest, piece.end()
             here = lambdas = 0
         deepest = max(deepest, outer + here)
         if kind == "open":
@@ -85,4 +138,4 @@ def _nesting(text: str) -> int:
         elif kind == "close" and levels:
             here, lambdas = levels.pop()
             outer -= here
-    return deepest
+    return deepest, len(text)

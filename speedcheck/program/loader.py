@@ -10,7 +10,7 @@ from speedcheck.program.digest import numbered, sha256
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
 from speedcheck.program.scopes import Names
-from speedcheck.program.source import parse
+from speedcheck.program.syntax import Syntax, syntax_of
 
 # Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
 # _load_data_shard, TokenStream, BOSFinder.
@@ -42,22 +42,27 @@ def loader_definitions(program: Program) -> Mapping[str, str]:
     """
     if program.problem:
         return {}
-    tree = parse(program.text)
-    names = Names(tree)
-    return {node.name: _digest(node, names) for node in _loader(tree)}
+    syntax = syntax_of(program.text)
+    return {node.name: _digest(node, syntax.names) for node in _loader(syntax)}
 
 
-def _loader(tree: ast.Module) -> list[_Definition]:
-    known = {node.name: node for node in tree.body if isinstance(node, _Definition)}
+def _loader(syntax: Syntax) -> list[_Definition]:
+    known = {node.name: node for node in syntax.tree.body if isinstance(node, _Definition)}
     found: dict[str, _Definition] = {}
     waiting = [name for name in known if _LOADER.search(name.lower().replace("_", ""))]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found[name] = known[name]
-            used = {node.id for node in ast.walk(known[name]) if isinstance(node, ast.Name)}
-            waiting.extend(used & known.keys())
+            waiting.extend(_used(known[name], syntax.names) & known.keys())
     return list(found.values())
+
+
+def _used(definition: _Definition, names: Names) -> set[str]:
+    """The names of the module that stand in a definition; not its own variables of such a name."""
+    found = (node for node in ast.walk(definition) if isinstance(node, ast.Name))
+    module = names.scopes[0]
+    return {node.id for node in found if names.scope_of[node].owner(node.id) is module}
 
 
 def _digest(node: _Definition, names: Names) -> str:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Literal, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeGuard
 
-from speedcheck.program.scopes import Names, Scope, children
+from speedcheck.program.scopes import Names, Scope
 
 # A run's own identifier, such as a log's name, in a constant.
 _RUN_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-# Fields of no consequence to what runs.
+# Fields of no consequence to what runs, and those of each kind of node that are left.
 _IGNORED = frozenset({"ctx", "kind", "type_ignores", "type_comment"})
+_FIELDS = {
+    kind: tuple(name for name in kind._fields if name not in _IGNORED)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+_CONSTANTS = (ast.Constant, ast.UnaryOp)
 # Fields whose text names a variable, by the class of the node; `asname` is that of an import.
 _VARIABLES = frozenset({
-    ("Name", "id"), ("arg", "arg"), ("FunctionDef", "name"), ("AsyncFunctionDef", "name"),
+    ("arg", "arg"), ("FunctionDef", "name"), ("AsyncFunctionDef", "name"),
     ("ClassDef", "name"), ("alias", "asname"), ("ExceptHandler", "name"), ("MatchAs", "name"),
     ("MatchStar", "name"), ("MatchMapping", "rest"), ("Global", "names"), ("Nonlocal", "names"),
 })  # fmt: skip
@@ -52,14 +58,21 @@ def normal_form(node: ast.AST, names: Names) -> list[Atom]:
             atoms.append(item)
             continue
         line = getattr(item, "lineno", line)
-        if (constant := _constant(item, line)) is not None:
+        if isinstance(item, ast.Name):
+            # A third of all nodes; nothing stands in one.
+            atoms += (Atom("code", "Name", line), _variable(item.id, names.scope_of[item], line))
+            continue
+        if isinstance(item, _CONSTANTS) and (constant := _constant(item, line)) is not None:
             atoms.append(constant)
             continue
         atoms.append(Atom("code", type(item).__name__, line))
         parts: list[ast.AST | Atom] = []
-        for name in item._fields:
-            if name not in _IGNORED:
-                parts += _field(item, name, names, line)
+        for name in _FIELDS[type(item)]:
+            value = getattr(item, name, None)
+            if isinstance(value, ast.AST):
+                parts.append(value)
+            else:
+                parts += _field(item, name, value, names, line)
         stack.extend(reversed(parts))
     return atoms
 
@@ -78,20 +91,20 @@ def _constant(node: ast.AST, line: int) -> Atom | None:
     return None
 
 
-def _field(node: ast.AST, name: str, names: Names, line: int) -> list[ast.AST | Atom]:
-    value = getattr(node, name, None)
+def _field(node: ast.AST, name: str, value: Any, names: Names, line: int) -> list[ast.AST | Atom]:
+    """What a field holds that is no node by itself."""
     key = type(node).__name__, name
-    texts = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else [value]
     if key in _VARIABLES:
         scope = names.scope_of[node]
-        return [_variable(text, scope, line) for text in texts]
+        return [_variable(text, scope, line) for text in items]
     if key in _ATTRIBUTES:
-        return [Atom("attribute" if text else "code", text, line) for text in texts]
-    if isinstance(value, list):
-        nodes = [item for item in children(node, name) if not is_text_alone(item)]
-        plain = [Atom("code", item, line) for item in value if not isinstance(item, ast.AST)]
-        return [Atom("code", len(nodes), line), *plain, *nodes]
-    return [value if isinstance(value, ast.AST) else Atom("code", value, line)]
+        return [Atom("attribute" if text else "code", text, line) for text in items]
+    if not isinstance(value, list):
+        return [Atom("code", value, line)]
+    nodes = [item for item in items if isinstance(item, ast.AST) and not is_text_alone(item)]
+    plain = [Atom("code", item, line) for item in items if not isinstance(item, ast.AST)]
+    return [Atom("code", len(nodes), line), *plain, *nodes]
 
 
 def _variable(name: str | None, scope: Scope, line: int) -> Atom:
@@ -105,7 +118,6 @@ def _variable(name: str | None, scope: Scope, line: int) -> Atom:
 
 def is_text_alone(node: ast.AST) -> TypeGuard[ast.Expr]:
     """Return whether a statement is a string: a docstring, or a comment in the form of one."""
-    match node:
-        case ast.Expr(value=ast.Constant(value=str())):
-            return True
-    return False
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+        return False
+    return isinstance(node.value.value, str)

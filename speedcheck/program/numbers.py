@@ -23,6 +23,10 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Mod: operator.mod,
 }
 _NAMES = frozenset({"val_tokens", "num_val_tokens", "val_num_tokens"})
+_KINDS = frozenset(
+    {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.keyword, ast.arguments, ast.Dict}
+    | {ast.Call}
+)
 
 
 class Calculator:
@@ -69,7 +73,7 @@ def find_val_tokens(names: Names) -> tuple[TokenCount, ...]:
     """
     calculator = Calculator(names)
     found: list[TokenCount] = []
-    for node in names.scope_of:
+    for node in names.of_kinds(_KINDS):
         if isinstance(node, ast.AugAssign) and _is_val_tokens(node.target):
             # What is added to a number is not that number.
             found.append(TokenCount(None, node.lineno))
@@ -82,6 +86,8 @@ def find_val_tokens(names: Names) -> tuple[TokenCount, ...]:
 
 def _settings(node: ast.AST) -> Iterator[ast.expr]:
     match node:
+        case ast.Call(args=[ast.Constant(value=name), *_]) if _is_called(name):
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "default")
         case ast.Assign(targets=targets, value=value):
             yield from (value for target in targets if _is_val_tokens(target))
         case ast.AnnAssign(target=target, value=ast.expr() as value) if _is_val_tokens(target):
@@ -94,8 +100,6 @@ def _settings(node: ast.AST) -> Iterator[ast.expr]:
             yield from _defaults(node)
         case ast.Dict():
             yield from _items(node)
-        case ast.Call(args=[ast.Constant(value=name), *_]) if _is_called(name):
-            yield from (keyword.value for keyword in node.keywords if keyword.arg == "default")
 
 
 def _items(node: ast.Dict) -> Iterator[ast.expr]:
@@ -133,7 +137,7 @@ def _hands_on(value: ast.expr) -> bool:
 def _class_fields(names: Names) -> dict[str, list[Scope]]:
     """The scopes of the classes that have a field of a name."""
     fields: dict[str, list[Scope]] = {}
-    for scope in dict.fromkeys(names.scope_of.values()):
+    for scope in names.scopes:
         if scope.kind == "class":
             for name in scope.bindings:
                 fields.setdefault(name, []).append(scope)

@@ -29,6 +29,8 @@ class PathFinder:
 
     def of(self, node: ast.AST, renamings: int = 0) -> Paths:
         """Return what `node` may stand for."""
+        if isinstance(node, ast.Name):
+            return self._of_name(node.id, self._names.scope_of[node], renamings)
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -36,17 +38,23 @@ class PathFinder:
         if not isinstance(node, ast.Name):
             return UNKNOWN
         heads = self._of_name(node.id, self._names.scope_of[node], renamings)
+        if heads == UNKNOWN:
+            return UNKNOWN
         rest = "".join(f".{name}" for name in reversed(attributes))
         return frozenset(None if head is None else head + rest for head in heads)
 
     def _of_name(self, name: str, scope: Scope, renamings: int) -> Paths:
-        owner = scope.owner(name)
-        if owner is None:
-            return frozenset({name})
-        key = owner, name, renamings
+        key = scope, name, renamings
         if key not in self._known:
+            # What a name may stand for beside itself, where it is bound to itself.
             self._known[key] = UNKNOWN
-            self._known[key] = self._of_values(owner.bindings[name], renamings + 1)
+            owner = scope.owner(name)
+            if owner is None:
+                self._known[key] = frozenset({name})
+            elif owner is scope:
+                self._known[key] = self._of_values(owner.bindings[name], renamings + 1)
+            else:
+                self._known[key] = self._of_name(name, owner, renamings)
         return self._known[key]
 
     def _of_values(self, values: list[Value], renamings: int) -> Paths:

@@ -8,10 +8,10 @@ from speedcheck.program.compiling import find_compile_options
 from speedcheck.program.model import Program
 from speedcheck.program.numbers import find_val_tokens
 from speedcheck.program.paths import PathFinder
-from speedcheck.program.scopes import Names
 from speedcheck.program.settings import find_settings
 from speedcheck.program.snippet import Snippets
-from speedcheck.program.source import UnreadableProgramError, parse
+from speedcheck.program.source import UnreadableProgramError
+from speedcheck.program.syntax import syntax_of
 
 # Enough for the programs of one folder; each takes about a megabyte.
 MOST_KEPT = 32
@@ -26,10 +26,9 @@ def read_program(text: str) -> Program:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        tree = parse(text)
+        names = syntax_of(text).names
     except UnreadableProgramError as error:
         return Program(text, problem=str(error))
-    names = Names(tree)
     paths = PathFinder(names)
     snippets = Snippets(text)
     return Program(

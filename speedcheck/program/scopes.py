@@ -6,7 +6,7 @@ Flow is not followed: a name may be any of the things that are bound to it in it
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,13 +23,30 @@ _NAMED: dict[type[ast.AST], str] = {
 }
 _BINDING = frozenset(
     {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign, *_NAMED}
-    | {ast.NamedExpr, ast.Name, ast.Attribute}
+    | {ast.NamedExpr}
 )
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_OPENING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)
+_OPENING = frozenset(
+    {ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS}
+)
+# A program has ten thousand nodes or more, so that each costs as little as can be. Operators and
+# the like hold nothing and have no use for a scope; names and constants hold no other node.
+_FIELDS = {
+    kind: tuple(name for name in kind._fields if name not in {"ctx", "op", "ops"})
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+# Of a definition; what stands in its other fields (decorators, bases, defaults) is evaluated
+# outside.
+_INNER = ("type_params", "body")
+_LEAVES = frozenset({ast.Name, ast.Constant})
+_NAMES = (ast.Name, ast.Attribute)
 
 Value = ast.expr | str | None
 """What is bound to a name: an expression, the dotted path of an import, or None: anything else."""
+
+
+ScopeKind = Literal["module", "class", "function", "comprehension"]
 
 
 @dataclass(slots=True, eq=False)
@@ -41,24 +58,25 @@ class Scope:
         kind: what it belongs to.
         parent: the scope around it; None for the module.
         bindings: everything that is bound to each of its names.
-        elsewhere: names declared global or nonlocal, with the scope that holds them.
+        elsewhere: names declared global or nonlocal, with the scope from which they are looked up.
     """
 
     index: int
-    kind: Literal["module", "class", "function", "comprehension"]
+    kind: ScopeKind
     parent: Scope | None
     bindings: dict[str, list[Value]] = field(default_factory=dict)
     elsewhere: dict[str, Scope] = field(default_factory=dict)
 
     def bind(self, name: str, value: Value) -> None:
         """Note that `value` is bound to `name` here."""
-        owner = self.elsewhere.get(name, self)
+        holder = self.elsewhere.get(name)
+        owner = self if holder is None else holder.owner(name) or holder
         owner.bindings.setdefault(name, []).append(value)
 
     def owner(self, name: str) -> Scope | None:
         """Return the scope in which `name`, used here, is bound; None for a builtin."""
         if name in self.elsewhere:
-            return self.elsewhere[name]
+            return self.elsewhere[name].owner(name)
         scope: Scope | None = self
         while scope is not None:
             # The names of a class are not visible in its methods.
@@ -81,6 +99,7 @@ class Names:
 
     Attributes:
         scope_of: each node's scope, in the order of the source.
+        scopes: all scopes, the module's first.
         attributes: names that the program itself gives to attributes, class members and
             parameters.
     """
@@ -88,59 +107,61 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self.scope_of: dict[ast.AST, Scope] = {}
         self.attributes: set[str] = set()
-        self._count = 0
+        self.scopes: list[Scope] = []
         self._bound: set[ast.AST] = set()
-        stack: list[tuple[ast.AST, Scope]] = [(tree, self._scope("module", None))]
+        scope = self._scope("module", None)
+        # A scope on the stack is that of all that lies below it.
+        stack: list[ast.AST | Scope] = [tree]
         while stack:
-            node, scope = stack.pop()
+            node = stack.pop()
+            if isinstance(node, Scope):
+                scope = node
+                continue
             self.scope_of[node] = scope
-            if type(node) in _BINDING:
+            kind = type(node)
+            # Names and attributes are a third of all nodes, and most are only looked up.
+            is_name = isinstance(node, _NAMES) and not isinstance(node.ctx, ast.Load)
+            if is_name or kind in _BINDING:
                 self._bind(node, scope)
-            if isinstance(node, _OPENING):
-                inside = list(self._enter(node, scope))
-            else:
-                inside = [(child, scope) for name in node._fields for child in children(node, name)]
-            # Operators and the like, which hold nothing, have no use for a scope.
-            stack.extend(pair for pair in reversed(inside) if pair[0]._fields)
+            if kind in _OPENING:
+                stack += reversed(self._enter(node, scope))
+            elif kind not in _LEAVES:
+                stack += reversed(_inside(node))
 
-    def _scope(
-        self, kind: Literal["module", "class", "function", "comprehension"], parent: Scope | None
-    ) -> Scope:
-        self._count += 1
-        return Scope(self._count - 1, kind, parent)
+    def of_kinds(self, kinds: Container[type[ast.AST]]) -> Iterator[ast.AST]:
+        """Yield the nodes of some kinds in the order of the source."""
+        return (node for node in self.scope_of if type(node) in kinds)
 
-    def _enter(self, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-        """Open a scope of its own for `node`, and give its children with their scopes."""
+    def _scope(self, kind: ScopeKind, parent: Scope | None) -> Scope:
+        self.scopes.append(Scope(len(self.scopes), kind, parent))
+        return self.scopes[-1]
+
+    def _enter(self, node: ast.AST, scope: Scope) -> list[ast.AST | Scope]:
+        """Open a scope of its own for `node`, and return its children among their scopes."""
+        if isinstance(node, _COMPREHENSIONS):
+            return [self._scope("comprehension", scope), *_inside(node), scope]
+        inner = self._scope("class" if isinstance(node, ast.ClassDef) else "function", scope)
+        inside = [child for name in _INNER for child in children(node, name)]
+        outside = [
+            child
+            for name in _FIELDS[type(node)]
+            if name not in _INNER
+            for child in children(node, name)
+        ]
         if isinstance(node, _Function):
-            inner = self._scope("function", scope)
-            self._bind_parameters(node.args, inner)
-        elif isinstance(node, ast.ClassDef):
-            inner = self._scope("class", scope)
-        else:
-            inner = self._scope("comprehension", scope)
-        for name in node._fields:
-            # What a definition evaluates outside itself: decorators, bases, defaults.
-            is_inside = name in {"body", "type_params"} or isinstance(node, _COMPREHENSIONS)
-            for child in children(node, name):
-                if isinstance(child, ast.arguments):
-                    yield from self._parameters(child, scope, inner)
-                else:
-                    yield child, inner if is_inside else scope
+            outside.remove(node.args)
+            self.scope_of[node.args] = scope
+            arguments = _inside(node.args)
+            inside = [*self._parameters(arguments, inner), *inside]
+            outside += [child for child in arguments if not isinstance(child, ast.arg)]
+        return [*outside, inner, *inside, scope]
 
-    def _parameters(
-        self, arguments: ast.arguments, outer: Scope, inner: Scope
-    ) -> Iterator[tuple[ast.AST, Scope]]:
-        self.scope_of[arguments] = outer
-        for name in arguments._fields:
-            for child in children(arguments, name):
-                yield child, inner if isinstance(child, ast.arg) else outer
-
-    def _bind_parameters(self, arguments: ast.arguments, inner: Scope) -> None:
-        for name in arguments._fields:
-            for child in children(arguments, name):
-                if isinstance(child, ast.arg):
-                    inner.bind(child.arg, None)
-                    self.attributes.add(child.arg)
+    def _parameters(self, arguments: list[ast.AST], inner: Scope) -> list[ast.arg]:
+        parameters = [child for child in arguments if isinstance(child, ast.arg)]
+        for parameter in parameters:
+            inner.bind(parameter.arg, None)
+            self.attributes.add(parameter.arg)
+        return parameters
 
     def _bind(self, node: ast.AST, scope: Scope) -> None:
         match node:
@@ -183,6 +204,17 @@ class Names:
         scope.bind(name, value)
         if scope.kind == "class":
             self.attributes.add(name)
+
+
+def _inside(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for name in _FIELDS[type(node)]:
+        value = getattr(node, name)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+    return found
 
 
 def children(node: ast.AST, name: str) -> list[ast.AST]:

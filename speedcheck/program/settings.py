@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from speedcheck.program.model import Setting
-from speedcheck.program.paths import PathFinder
+from speedcheck.program.paths import PathFinder, Paths
 from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import Snippets
 
 _MODULES = ("torch._inductor.config", "torch._dynamo.config")
+_LAST = "config"
 _BELOW = tuple(f"{module}." for module in _MODULES)
+_ALONE: dict[Paths, str] = {frozenset({module}): module for module in _MODULES}
 
 # Functions of these modules, and builtins, that only look.
 _READERS = frozenset({
@@ -40,13 +43,15 @@ _GETTERS = frozenset({"os.environ.get", "os.environ.pop", "os.getenv", "os.unset
 MAX_SETTINGS = 100
 """A reader learns nothing from the next."""
 
+_NOTED = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.Compare)
+
 
 def find_settings(names: Names, paths: PathFinder, snippets: Snippets) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
     finder = _SettingFinder(paths, snippets)
     found: list[Setting] = []
-    for node in names.scope_of:
-        found.extend(finder.in_node(node))
+    for node in names.of_kinds(finder.looks):
+        found.extend(finder.looks[type(node)](node))
         if len(found) >= MAX_SETTINGS:
             break
     return tuple(found[:MAX_SETTINGS])
@@ -61,24 +66,16 @@ class _SettingFinder:
         self._values: dict[ast.AST, ast.expr | None] = {}
         # Nodes that the node around them has accounted for.
         self._done: set[ast.AST] = set()
+        self.looks: dict[type[ast.AST], Callable[[Any], Iterable[Setting]]] = {
+            **dict.fromkeys(_NOTED, self._note),
+            ast.Name: self._passed_on,
+            ast.Attribute: self._in_attribute,
+            ast.Constant: self._in_constant,
+            ast.Call: self._in_call,
+            ast.Subscript: self._in_subscript,
+        }
 
-    def in_node(self, node: ast.AST) -> Iterator[Setting]:
-        match node:
-            case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr() | ast.Compare():
-                self._note(node)
-            case ast.Call():
-                yield from self._in_call(node)
-            case ast.Subscript():
-                yield from self._in_subscript(node)
-            case ast.Attribute():
-                yield from self._in_attribute(node)
-            case ast.Name():
-                yield from self._passed_on(node)
-            case ast.Constant(value=str(text)) if node not in self._done:
-                if _MODULE_NAME.fullmatch(text) or _is_variable(text):
-                    yield Setting(text, "", node.lineno, certain=False)
-
-    def _note(self, node: ast.AST) -> None:
+    def _note(self, node: ast.AST) -> Iterable[Setting]:
         """Note which value goes where, and what is no more than another name or a question."""
         match node:
             case ast.Assign(targets=targets, value=value):
@@ -91,13 +88,20 @@ class _SettingFinder:
                 self._values[target] = some
             case ast.NamedExpr(value=same) | ast.Compare(left=ast.Constant() as same):
                 self._done.add(same)
+        return ()
 
-    def _in_attribute(self, node: ast.Attribute) -> Iterator[Setting]:
+    def _in_attribute(self, node: ast.Attribute) -> Iterable[Setting]:
         self._done.add(node.value)
         if isinstance(node.ctx, ast.Load):
-            yield from self._passed_on(node)
-        else:
-            yield from self._changed(node, node, self._values.get(node))
+            return self._passed_on(node)
+        return self._changed(node, node, self._values.get(node))
+
+    def _in_constant(self, node: ast.Constant) -> Iterable[Setting]:
+        text = node.value
+        if not isinstance(text, str) or node in self._done:
+            return ()
+        is_telling = _MODULE_NAME.fullmatch(text) or _is_variable(text)
+        return (Setting(text, "", node.lineno, certain=False),) if is_telling else ()
 
     def _in_subscript(self, node: ast.Subscript) -> Iterator[Setting]:
         if _ENVIRONMENT in self._paths.of(node.value):
@@ -160,14 +164,15 @@ class _SettingFinder:
             elif function not in _READERS:
                 yield Setting(f"{path}(...)", "", node.lineno, certain)
 
-    def _passed_on(self, node: ast.Name | ast.Attribute) -> Iterator[Setting]:
+    def _passed_on(self, node: ast.Name | ast.Attribute) -> Iterable[Setting]:
         """A module of configuration that goes where it cannot be followed."""
         if node in self._done or not isinstance(node.ctx, ast.Load):
-            return
-        paths = self._paths.of(node)
+            return ()
+        if isinstance(node, ast.Attribute) and node.attr != _LAST:
+            return ()
         # A name that may be something else is not called a module of configuration.
-        if len(paths) == 1 and _is_module(path := next(iter(paths))):
-            yield Setting(str(path), "", node.lineno, certain=False)
+        module = _ALONE.get(self._paths.of(node))
+        return (Setting(module, "", node.lineno, certain=False),) if module else ()
 
     def _variable(self, name: ast.expr | None, value: ast.expr | None) -> Iterator[Setting]:
         if isinstance(name, ast.Constant) and _is_variable(name.value):
@@ -182,10 +187,6 @@ class _SettingFinder:
         for keyword in node.keywords:
             if keyword.arg and _is_variable(keyword.arg):
                 yield Setting(keyword.arg, self._snippets.of(keyword.value), node.lineno)
-
-
-def _is_module(path: str | None) -> bool:
-    return path in _MODULES
 
 
 def _is_configuration(path: str) -> bool:

@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 
-from speedcheck.program.lexical import cost_of
+from speedcheck.program.lexical import bound_nesting, count_tokens
 from speedcheck.program.normal import is_text_alone
 
 MAX_CHARACTERS = 1 << 20
@@ -47,10 +47,11 @@ def parse(text: str) -> ast.Module:
 def _refuse_costly(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise UnreadableProgramError(f"longer than {MAX_CHARACTERS} characters")
-    cost = cost_of(text)
-    if cost.tokens > MAX_TOKENS:
+    # A token has a character at least.
+    if len(text) > MAX_TOKENS and count_tokens(text) > MAX_TOKENS:
         raise UnreadableProgramError(f"more than {MAX_TOKENS} tokens")
-    if max(cost.nesting, cost.alternatives) > MAX_NESTING:
+    # Each `elif` is nested in the one before it.
+    if max(bound_nesting(text), text.count("elif")) > MAX_NESTING:
         raise UnreadableProgramError(f"nested deeper than {MAX_NESTING} levels")
 
 

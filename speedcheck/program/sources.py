@@ -10,6 +10,7 @@ from pathlib import Path
 from speedcheck.logs import LogFile, Run
 from speedcheck.logs.text import NotTextError, normalise
 from speedcheck.program.digest import code_digest
+from speedcheck.program.lexical import skeleton
 from speedcheck.program.model import Program
 from speedcheck.program.read import read_program
 
@@ -49,6 +50,7 @@ class Sources:
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
         self._code: dict[str, str] = {}
+        self._digests: dict[str, str | None] = {}
 
     def of(self, run: Run) -> Source | None:
         """Return the program of `run`; None where its log holds none.
@@ -71,8 +73,17 @@ class Sources:
         if source is None or key is None:
             return None
         if key not in self._code:
-            self._code[key] = code_digest(source.program) or key
+            self._code[key] = self._digest(source.program) or key
         return self._code[key]
+
+    def _digest(self, program: Program) -> str | None:
+        """The digest of a program's code; one for all that have one skeleton."""
+        if program.problem:
+            return None
+        known_by = skeleton(program.text)
+        if known_by not in self._digests:
+            self._digests[known_by] = code_digest(program)
+        return self._digests[known_by]
 
     def _source(self, run: Run, span: tuple[int, int]) -> Source:
         if len(self._read) >= MAX_PROGRAMS:

@@ -259,6 +259,13 @@ def script_text():
 
 
 @pytest.fixture(scope="session")
+def whole_programs():
+    """Give training programs of full length by their names: text, as logs embed it."""
+    folder = Path(__file__).parent / "programs"
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.txt"))}
+
+
+@pytest.fixture(scope="session")
 def log_text():
     """Write the text of a log of the bundled trainer."""
     return make_log

@@ -287,6 +287,14 @@ def test_a_loader_is_known_by_its_name(name):
     assert data_loader_fingerprint(read_program(f"class {name}:\n    size = 1\n"))
 
 
+def test_a_variable_of_the_loader_is_not_the_function_of_its_name():
+    loader = "def load_shard(first):\n    return [second for second in first]\n"
+    others = "def first(x):\n    return {n}\n\ndef second():\n    return {n}\n\n"
+    programs = [read_program(others.replace("{n}", str(n)) + loader) for n in (1, 2)]
+    assert set(loader_definitions(programs[0])) == {"load_shard"}
+    assert len({data_loader_fingerprint(program) for program in programs}) == 1
+
+
 @pytest.mark.parametrize(
     "text", ["", "x = 1", "def (:", "class ShardedOptimizer: pass", "DataLoader()"]
 )

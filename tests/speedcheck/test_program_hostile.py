@@ -45,7 +45,8 @@ PIECES = [
     *("\n", "\n    ", "\t", " ", "\r", "\x0c", "\ufeff", "\xa0", "'", '"', "'''", '"""', "f'{"),
     *("lambda", "not", "await", "if", "else", "elif", "for", "in", "def f(", "class A", "yield"),
     *("import", "from", "torch", "._inductor", ".config", ".patch", "compile", "setattr", "exec"),
-    *("os.environ", "'TORCHINDUCTOR_A'", "val_tokens", "1", "1e400", "0x1", "1_0", "x", "global"),
+    *("os.environ", "'TORCHINDUCTOR_A'", "val_tokens", "1", "1e400", "0x1", "1_0", "x"),
+    *("global x\n", "nonlocal x\n", "x.y = x", "def f():\n "),
     *(
         "match x:\n case",
         "print 'a'",
@@ -104,6 +105,22 @@ def test_a_program_with_something_put_in_or_cut_gives_facts_or_a_reason(data):
     end = data.draw(st.integers(start, min(start + 40, len(HONEST))))
     middle = data.draw(st.lists(st.sampled_from(PIECES), max_size=4).map("".join))
     all_facts(HONEST[:start] + middle + HONEST[end:])
+
+
+UNBOUND = {
+    "global": "def f():\n global x\n x.y = 1\n",
+    "global in a class": "class A:\n global x\n x.y = 1\n",
+    "global after use": "def f():\n x.y = x\n global x\n",
+    "nonlocal": "def f():\n def g():\n  nonlocal x\n  x.y = 1\n",
+    "nonlocal twice": "def f():\n def g():\n  nonlocal x\n  def h():\n   nonlocal x\n   x.y = 1\n",
+    "val_tokens": "def f():\n global val_tokens\n g(val_tokens=val_tokens + 1)\n",
+}
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_a_name_declared_elsewhere_and_bound_nowhere_is_any_name(name):
+    all_facts(UNBOUND[name])
+    assert read_program(UNBOUND[name]).problem == ""
 
 
 N = 30_000

@@ -9,6 +9,21 @@ from speedcheck.program.settings import MAX_SETTINGS
 
 INDUCTOR, DYNAMO = "torch._inductor.config", "torch._dynamo.config"
 TUNING = f"{INDUCTOR}.coordinate_descent_tuning"
+GLOBAL = """\
+def f():
+    global c
+    from torch._inductor import config as c
+def g():
+    c.coordinate_descent_tuning = True
+"""
+NONLOCAL = """\
+def f():
+    from torch._inductor import config as c
+    def g():
+        def h():
+            nonlocal c
+            c.coordinate_descent_tuning = True
+"""
 
 
 def settings(text: str) -> list[tuple[str, str, int, bool]]:
@@ -41,6 +56,8 @@ def options(text: str) -> list[tuple[str, str, bool]]:
         "from torch._inductor import config\nconfig.patch('coordinate_descent_tuning', True)",
         "from torch._inductor import config as c\nwith c.patch(coordinate_descent_tuning=True): f",
         "from torch._inductor.config import patch\nf = patch(coordinate_descent_tuning=True)(f)",
+        GLOBAL,
+        NONLOCAL,
     ],
 )
 def test_a_setting_of_inductor_is_found_by_any_name(text):
