@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from speedcheck.program.model import Setting
-from speedcheck.program.paths import PathFinder, Paths
+from speedcheck.program.paths import UNKNOWN, PathFinder, Paths
 from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import Snippets
 
@@ -29,7 +29,10 @@ _READERS = frozenset({
     "codegen_config", "get_config_copy", "get_hash", "get_serializable_config_copy", "get_type",
     "is_fbcode", "save_config", "save_config_portable", "shallow_copy_dict", "to_dict",
 })  # fmt: skip
-_LOOKING = frozenset({"dir", "hasattr", "help", "id", "isinstance", "print", "type"})
+_LOOKING = frozenset({
+    "dir", "hasattr", "help", "id", "isinstance", "print", "type", "logging.getLogger",
+    "warnings.filterwarnings",
+})  # fmt: skip
 _RUNNING_TEXT = frozenset({"exec", "eval"})
 
 _VARIABLE = re.compile(r"TORCHINDUCTOR_[A-Z0-9_]{1,60}")
@@ -111,10 +114,13 @@ class _SettingFinder:
         elif not isinstance(node.ctx, ast.Load):
             yield from self._changed(node, node.value, self._values.get(node))
 
-    def _in_call(self, node: ast.Call) -> Iterator[Setting]:
+    def _in_call(self, node: ast.Call) -> Iterable[Setting]:
         called = self._paths.of(node.func)
+        return () if called == UNKNOWN else self._called(node, called)
+
+    def _called(self, node: ast.Call, called: Paths) -> Iterator[Setting]:
         if called & _LOOKING:
-            self._done.update(node.args)
+            self._done.update(node.args, (keyword.value for keyword in node.keywords))
         elif "getattr" in called:
             self._done.update(node.args[:1])
         elif called & _RUNNING_TEXT:

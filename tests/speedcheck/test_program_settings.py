@@ -114,6 +114,8 @@ def test_a_setting_of_dynamo_is_found_with_its_value(text, name, value):
         "from mine._inductor import config\nconfig.coordinate_descent_tuning = True",
         "from ._inductor import config\nconfig.coordinate_descent_tuning = True",
         "model.eval()\nexecutor.exec('x')",
+        "import logging\nlogging.getLogger('torch._dynamo').setLevel(logging.ERROR)",
+        "import warnings\nwarnings.filterwarnings('ignore', module='torch._inductor')",
         "def eval(x): return x\neval('x')",
         "import os\nos.environ['PYTORCH_CUDA_ALLOC_CONF'] = 'expandable_segments:True'",
         "import os\nos.environ['TORCHINDUCTOR_CACHE_DIR'] = '/cache'",
