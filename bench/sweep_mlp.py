@@ -28,7 +28,8 @@ from triton.testing import do_bench
 
 from bench.compile_check import HIDDEN, WIDTH, compile_all, launch_mlp
 from trainer.kernels.mlp import (
-    HOPPER,
+    HOPPER_DOWN,
+    HOPPER_UP,
     PORTABLE,
     MatmulConfig,
     down_backward_relu_squared,
@@ -36,20 +37,20 @@ from trainer.kernels.mlp import (
 )
 
 # Two programs share a multiprocessor: one's epilogue then hides behind the other's products.
-PAIRED = replace(HOPPER, block_n=128, stages=3, warps=4, persistent=False, pieces=1)
-SPECIALIZED = replace(HOPPER, warps=4, flatten=False, specialize=True, pieces=1, prefetch=False)
+PAIRED = HOPPER_DOWN
+SPECIALIZED = replace(HOPPER_UP, warps=4, flatten=False, specialize=True, pieces=1, prefetch=False)
 CONFIGS: dict[str, MatmulConfig] = {
-    "default": HOPPER,
-    "3 stages": replace(HOPPER, stages=3),
-    "3 stages, halves": replace(HOPPER, stages=3, pieces=2),
-    "steps of 128": replace(HOPPER, block_k=128, stages=2),
-    "no prefetch": replace(HOPPER, prefetch=False),
-    "not flattened": replace(HOPPER, flatten=False),
-    "one program a tile": replace(HOPPER, persistent=False, pieces=1),
-    "groups of 16": replace(HOPPER, group=16),
-    "groups of 1": replace(HOPPER, group=1),
-    "256 x 128": replace(HOPPER, block_m=256, block_n=128),
-    "plain loads": replace(HOPPER, tma=False),
+    "default": HOPPER_UP,
+    "3 stages": replace(HOPPER_UP, stages=3),
+    "3 stages, halves": replace(HOPPER_UP, stages=3, pieces=2),
+    "steps of 128": replace(HOPPER_UP, block_k=128, stages=2),
+    "no prefetch": replace(HOPPER_UP, prefetch=False),
+    "not flattened": replace(HOPPER_UP, flatten=False),
+    "one program a tile": replace(HOPPER_UP, persistent=False, pieces=1),
+    "groups of 16": replace(HOPPER_UP, group=16),
+    "groups of 1": replace(HOPPER_UP, group=1),
+    "256 x 128": replace(HOPPER_UP, block_m=256, block_n=128),
+    "plain loads": replace(HOPPER_UP, tma=False),
     "paired": PAIRED,
     "paired, halves": replace(PAIRED, pieces=2),
     "paired, no prefetch": replace(PAIRED, prefetch=False),

@@ -71,14 +71,12 @@ class Tilings(NamedTuple):
     keys: Tiling
 
 
-# Chosen for the H200 by what they compile to. Tiles of 128 own rows halve the traffic of those of
-# 64. Two programs of the forward kernel share a multiprocessor (96 KiB and 128 registers each, no
-# spills), so one's softmax hides behind the other's products. The backward kernels hold more (162
-# and 255 registers, 128 KiB) and run alone; 128 visited rows would spill 465 registers in `keys`.
+# Measured on an H200 (docs/performance-log.md): with 64 own rows and 4 warps two programs share a
+# multiprocessor, so that one's softmax hides behind the other's products.
 HOPPER = Tilings(
-    forward=Tiling(own=128, visited=64, stages=2, warps=8, registers=128),
-    queries=Tiling(own=128, visited=64, stages=2, warps=8),
-    keys=Tiling(own=128, visited=64, stages=2, warps=8),
+    forward=Tiling(own=64, visited=64, stages=3, warps=4),
+    queries=Tiling(own=64, visited=64, stages=2, warps=4),
+    keys=Tiling(own=64, visited=64, stages=2, warps=4),
 )
 # For other cards and for wider types: 73 KiB in float32 with heads of 128, of the 99 that the
 # smallest card since sm_80 lets a program have.

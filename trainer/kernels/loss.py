@@ -28,10 +28,10 @@ E4M3_MAX = tl.constexpr(448.0)
 # would waste more work beyond the last column: 25 * 2048 exceed 50,304 by 1.8 %.
 LOSS_BLOCK = 2048
 LOSS_WARPS = 4
-# A tile fills at least 64 bytes of a row in either layout, with 64 values a thread. 8 tiles below
-# one another follow in time, so that 512 bytes of a transposed row meet in L2.
-TILE = {"ROWS": 64, "COLUMNS": 128, "GROUP": 8}
-TILE_WARPS = 4
+# A tile fills at least 64 bytes of a row in either layout, with 64 values a thread; tiles below one
+# another follow in time, so that kilobytes of a transposed row meet in L2. Measured on an H200.
+TILE = {"ROWS": 256, "COLUMNS": 64, "GROUP": 4}
+TILE_WARPS = 8
 
 
 def softcapped_loss(

@@ -39,6 +39,7 @@ class MatmulConfig:
             multiply half a tile each. Triton 3.6 takes it with `warps` 4, one piece, no prefetch.
         pieces: column pieces in which a tile is finished, a power of two: more take less room.
         prefetch: whether a tile of h is asked into L2 before the products it will scale.
+        early: whether it is asked into registers instead; with one piece.
     """
 
     block_m: int
@@ -53,6 +54,7 @@ class MatmulConfig:
     specialize: bool = False
     pieces: int = 2
     prefetch: bool = True
+    early: bool = False
 
     @property
     def finish_tma(self) -> bool:
@@ -60,10 +62,22 @@ class MatmulConfig:
         return self.tma and not self.specialize
 
 
-# Chosen for the H200 by what it compiles to: two warpgroups hold 64 x 256 each, the largest tile
-# that fits the registers (170 of 255, no spills) and so the least traffic from L2; four stages and
-# two quarters of a tile, h and out, take 224 of 227 KiB.
-HOPPER = MatmulConfig(block_m=128, block_n=256, block_k=64, stages=4, warps=8, pieces=4)
+# Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
+# a multiprocessor takes tile after tile and fetches the next one's first steps while it finishes.
+HOPPER_UP = MatmulConfig(block_m=128, block_n=256, block_k=64, stages=3, warps=8, pieces=4)
+# Down: its epilogue has a tile to read, which hides behind the products of a second program on the
+# same multiprocessor.
+HOPPER_DOWN = MatmulConfig(
+    block_m=128,
+    block_n=128,
+    block_k=64,
+    stages=3,
+    warps=4,
+    group=4,
+    persistent=False,
+    pieces=1,
+    early=True,
+)
 
 # For other cards and for wider types: 48 KiB in float32, of the 99 that the smallest card since
 # sm_80 lets a program have.
@@ -111,7 +125,7 @@ def down_backward_relu_squared(
 
 def _product(a: Tensor, b: Tensor, h: Tensor | None, config: MatmulConfig | None) -> Tensor:
     """Launch the kernel for a (M, K) and b (K, N)."""
-    config = config or default_config(a, b)
+    config = config or default_config(a, b, HOPPER_UP if h is None else HOPPER_DOWN)
     out = a.new_empty(a.shape[0], b.shape[1])
     _check(a, b, out if h is None else h)
     rows, columns = out.shape
@@ -154,12 +168,12 @@ def _check(a: Tensor, b: Tensor, like_out: Tensor) -> None:
         raise ValueError("the elements of a row are not neighbours in memory")
 
 
-def default_config(a: Tensor, b: Tensor) -> MatmulConfig:
-    """Return HOPPER for factors (M, K) and (K, N) where it applies, else PORTABLE."""
+def default_config(a: Tensor, b: Tensor, on_hopper: MatmulConfig) -> MatmulConfig:
+    """Return `on_hopper` for factors (M, K) and (K, N) where it applies, else PORTABLE."""
     hopper = a.device.type == "cuda" and torch.cuda.get_device_capability(a.device) >= (9, 0)
     # The copy engine wants rows that start every so many times 16 bytes: 8 numbers of bfloat16.
     aligned = all(length % 8 == 0 for length in (a.stride(0), max(b.stride()), b.shape[1]))
-    return HOPPER if hopper and aligned and a.dtype == torch.bfloat16 else PORTABLE
+    return on_hopper if hopper and aligned and a.dtype == torch.bfloat16 else PORTABLE
 
 
 @lru_cache
@@ -225,8 +239,13 @@ def _tile(
     rows, columns, terms = shape
     row, column = _corner(tile, rows, columns, M, N, CONFIG.group)
     at, of = (row, column), (rows, columns)
+    early = None
     if h_memory is not None:
-        _prefetch(h_memory, at, of, h_stride, M, N)
+        if CONFIG.early:
+            # Asked for here, waited for in the epilogue.
+            early = _load(h_memory, at, of, h_stride, M, N, False)
+        else:
+            _prefetch(h_memory, at, of, h_stride, M, N)
     product = tl.zeros((M, N), ACCUMULATOR)
     for k in range(0, terms, STEP):
         left = _load(a, (row, k), (rows, terms), a_stride, M, STEP, CONFIG.tma)
@@ -237,7 +256,7 @@ def _tile(
         if WIDEN:
             left, right = left.to(ACCUMULATOR), right.to(ACCUMULATOR)
         product = tl.dot(left, right, product, input_precision="ieee", out_dtype=ACCUMULATOR)
-    _finish(product, h, out, at, of, h_stride, M, N, CONFIG.pieces, CONFIG.finish_tma)
+    _finish(product, h, early, out, at, of, h_stride, M, N, CONFIG.pieces, CONFIG.finish_tma)
 
 
 @triton.jit
@@ -254,6 +273,7 @@ def _corner(tile, rows, columns, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, GROU
 def _finish(
     product,
     h,
+    early,
     out,
     at,
     shape,
@@ -269,15 +289,18 @@ def _finish(
         halves = tl.permute(tl.reshape(product, (HEIGHT, 2, HALF)), (0, 2, 1))
         left, right = tl.split(halves)
         beside = (at[0], at[1] + HALF)
-        _finish(left, h, out, at, shape, h_stride, HEIGHT, HALF, PIECES // 2, TMA)
-        _finish(right, h, out, beside, shape, h_stride, HEIGHT, HALF, PIECES // 2, TMA)
+        _finish(left, h, None, out, at, shape, h_stride, HEIGHT, HALF, PIECES // 2, TMA)
+        _finish(right, h, None, out, beside, shape, h_stride, HEIGHT, HALF, PIECES // 2, TMA)
     else:
         if h is None:
             # A NaN must stay one, for the run to stop at it.
             positive = tl.maximum(product, 0.0, propagate_nan=tl.PropagateNan.ALL)
             value = positive * positive
         else:
-            squared = _load(h, at, shape, h_stride, HEIGHT, WIDTH, TMA)
+            if early is None:
+                squared = _load(h, at, shape, h_stride, HEIGHT, WIDTH, TMA)
+            else:
+                squared = early
             value = product * 2 * tl.sqrt(squared.to(product.dtype))
         _store(out, value, at, shape, HEIGHT, WIDTH, TMA)
 
