@@ -3,8 +3,7 @@
     python -m bench.sweep_mlp [--tokens 65536]
 
 Compared with cuBLAS alone and cuBLAS followed by one elementwise kernel. All configurations are
-compiled first, by one process a core. Those with specialized warps run last, in a process of their
-own that is ended after a while: a mistake in their barriers would wait for ever.
+compiled first, by one process a core.
 
 Columns: registers, spills and KiB of shared memory of a program; ms (median); TFLOP/s; error is
 ||out - exact|| / ||exact|| over rows of all tiles, exact in float64.
@@ -13,8 +12,6 @@ Columns: registers, spills and KiB of shared memory of a program; ms (median); T
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,29 +35,23 @@ from trainer.kernels.mlp import (
 
 # Two programs share a multiprocessor: one's epilogue then hides behind the other's products.
 PAIRED = HOPPER_DOWN
-SPECIALIZED = replace(HOPPER_UP, warps=4, flatten=False, specialize=True, pieces=1, prefetch=False)
 CONFIGS: dict[str, MatmulConfig] = {
-    "default": HOPPER_UP,
-    "3 stages": replace(HOPPER_UP, stages=3),
-    "3 stages, halves": replace(HOPPER_UP, stages=3, pieces=2),
+    "128 x 256": HOPPER_UP,
+    "4 stages": replace(HOPPER_UP, stages=4),
+    "halves": replace(HOPPER_UP, pieces=2),
     "steps of 128": replace(HOPPER_UP, block_k=128, stages=2),
-    "no prefetch": replace(HOPPER_UP, prefetch=False),
-    "not flattened": replace(HOPPER_UP, flatten=False),
     "one program a tile": replace(HOPPER_UP, persistent=False, pieces=1),
+    "one program a tile, early": replace(HOPPER_UP, persistent=False, pieces=1, early=True),
     "groups of 16": replace(HOPPER_UP, group=16),
-    "groups of 1": replace(HOPPER_UP, group=1),
+    "groups of 4": replace(HOPPER_UP, group=4),
     "256 x 128": replace(HOPPER_UP, block_m=256, block_n=128),
     "plain loads": replace(HOPPER_UP, tma=False),
     "paired": PAIRED,
-    "paired, halves": replace(PAIRED, pieces=2),
-    "paired, no prefetch": replace(PAIRED, prefetch=False),
+    "paired, late": replace(PAIRED, early=False),
+    "paired, groups of 16": replace(PAIRED, group=16),
+    "paired, 4 stages": replace(PAIRED, stages=4),
     "portable": PORTABLE,
-    "specialized": SPECIALIZED,
-    "specialized, 3 stages": replace(SPECIALIZED, stages=3),
-    "specialized, 256 x 128": replace(SPECIALIZED, block_m=256, block_n=128),
-    "specialized, 128 x 128": replace(SPECIALIZED, block_n=128),
 }
-SPECIALIZED_TIMEOUT = 60  # seconds for all of them; each takes less than one
 SAMPLE_EVERY = 61  # rows: at least one of each tile, and all places within a tile
 
 
@@ -170,20 +161,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tokens", type=int, default=65536)
-    parser.add_argument("--specialized", action="store_true", help="these alone, and right here")
-    args = parser.parse_args()
-    specialized = {name: config for name, config in CONFIGS.items() if config.specialize}
-    problem = draw(args.tokens)
-    if args.specialized:
-        sweep(specialized, problem)
-        return
+    problem = draw(parser.parse_args().tokens)
     baselines(problem)
-    sweep({name: CONFIGS[name] for name in CONFIGS if name not in specialized}, problem)
-    again = [sys.executable, "-m", "bench.sweep_mlp", "--specialized", "--tokens", f"{args.tokens}"]
-    try:
-        subprocess.run(again, timeout=SPECIALIZED_TIMEOUT, check=False)
-    except subprocess.TimeoutExpired:
-        print(f"specialized: not done within {SPECIALIZED_TIMEOUT} s")
+    sweep(CONFIGS, problem)
 
 
 if __name__ == "__main__":

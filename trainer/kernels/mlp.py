@@ -34,12 +34,9 @@ class MatmulConfig:
         group: rows of tiles that are visited together, column by column.
         tma: whether tiles travel through the bulk copy engine (sm_90), not by plain loads.
         persistent: whether one program per multiprocessor takes tile after tile.
-        flatten: of a persistent program: fetch the next tile's first steps during an epilogue.
-        specialize: of a persistent program with `tma`: one warpgroup of its own copies, two
-            multiply half a tile each. Triton 3.6 takes it with `warps` 4, one piece, no prefetch.
         pieces: column pieces in which a tile is finished, a power of two: more take less room.
-        prefetch: whether a tile of h is asked into L2 before the products it will scale.
-        early: whether it is asked into registers instead; with one piece.
+        early: whether a tile of h is asked into registers before the products that it will scale;
+            with one piece.
     """
 
     block_m: int
@@ -50,16 +47,8 @@ class MatmulConfig:
     group: int = 8
     tma: bool = True
     persistent: bool = True
-    flatten: bool = True
-    specialize: bool = False
     pieces: int = 2
-    prefetch: bool = True
     early: bool = False
-
-    @property
-    def finish_tma(self) -> bool:
-        """Whether h and out travel so too: a specialized program has half tiles of them."""
-        return self.tma and not self.specialize
 
 
 # Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
@@ -133,14 +122,13 @@ def _product(a: Tensor, b: Tensor, h: Tensor | None, config: MatmulConfig | None
     stored_b = b.T if b_turned else b
     b_block = (config.block_n, config.block_k) if b_turned else (config.block_k, config.block_n)
     piece = (config.block_m, config.block_n // config.pieces)
-    prefetch = config.prefetch and a.device.type == "cuda"
     tiles = triton.cdiv(rows, config.block_m) * triton.cdiv(columns, config.block_n)
     _product_kernel[(min(tiles, _programs(a.device)) if config.persistent else tiles,)](
         _operand(a, (config.block_m, config.block_k), config.tma),
         _operand(stored_b, b_block, config.tma),
-        None if h is None else _operand(h, piece, config.finish_tma),
-        h if prefetch else None,
-        _operand(out, piece, config.finish_tma),
+        None if h is None else _operand(h, piece, config.tma),
+        h if config.early else None,
+        _operand(out, piece, config.tma),
         rows,
         columns,
         a.stride(0),
@@ -214,9 +202,8 @@ def _product_kernel(
     if not CONFIG.persistent:
         _tile(first, factors, ends, shape, B_TURNED, WIDEN, ACCUMULATOR, CONFIG)
     else:
-        for tile in tl.range(
-            first, tiles, step, flatten=CONFIG.flatten, warp_specialize=CONFIG.specialize
-        ):
+        # Flattened, it fetches the next tile's first steps while it finishes one.
+        for tile in tl.range(first, tiles, step, flatten=True):
             _tile(tile, factors, ends, shape, B_TURNED, WIDEN, ACCUMULATOR, CONFIG)
 
 
@@ -241,11 +228,8 @@ def _tile(
     at, of = (row, column), (rows, columns)
     early = None
     if h_memory is not None:
-        if CONFIG.early:
-            # Asked for here, waited for in the epilogue.
-            early = _load(h_memory, at, of, h_stride, M, N, False)
-        else:
-            _prefetch(h_memory, at, of, h_stride, M, N)
+        # Asked for here, waited for in the epilogue.
+        early = _load(h_memory, at, of, h_stride, M, N, False)
     product = tl.zeros((M, N), ACCUMULATOR)
     for k in range(0, terms, STEP):
         left = _load(a, (row, k), (rows, terms), a_stride, M, STEP, CONFIG.tma)
@@ -256,7 +240,7 @@ def _tile(
         if WIDEN:
             left, right = left.to(ACCUMULATOR), right.to(ACCUMULATOR)
         product = tl.dot(left, right, product, input_precision="ieee", out_dtype=ACCUMULATOR)
-    _finish(product, h, early, out, at, of, h_stride, M, N, CONFIG.pieces, CONFIG.finish_tma)
+    _finish(product, h, early, out, at, of, h_stride, M, N, CONFIG.pieces, CONFIG.tma)
 
 
 @triton.jit
@@ -330,20 +314,3 @@ def _places(at, shape, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
     i = at[0] + tl.arange(0, HEIGHT)[:, None]
     j = at[1] + tl.arange(0, WIDTH)[None, :]
     return i.to(tl.int64), j, (i < shape[0]) & (j < shape[1])
-
-
-@triton.jit
-def _prefetch(source, at, shape, stride, HEIGHT: tl.constexpr, WIDTH: tl.constexpr):
-    """Ask for a tile in L2, one request a line of 128 bytes."""
-    LINE: tl.constexpr = 1024 // source.dtype.element_ty.primitive_bitwidth
-    LINES: tl.constexpr = (WIDTH + LINE - 1) // LINE
-    i = tl.minimum(at[0] + tl.arange(0, HEIGHT)[:, None], shape[0] - 1).to(tl.int64)
-    j = tl.minimum(at[1] + tl.arange(0, LINES)[None, :] * LINE, shape[1] - 1)
-    tl.inline_asm_elementwise(
-        "prefetch.global.L2 [$1]; mov.b32 $0, 0;",
-        "=r,l",
-        [source + i * stride + j],
-        dtype=tl.int32,
-        is_pure=False,
-        pack=1,
-    )
