@@ -281,7 +281,7 @@ def _finish(
             positive = tl.maximum(product, 0.0, propagate_nan=tl.PropagateNan.ALL)
             value = positive * positive
         else:
-            if early is None:
+            if early is None:  # noqa: SIM108 - compiled, only one of the two exists
                 squared = _load(h, at, shape, h_stride, HEIGHT, WIDTH, TMA)
             else:
                 squared = early

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -36,21 +35,7 @@ CONFIGS = {
 BFLOAT16_ROUNDING = 2**-7 if os.environ.get("TRITON_INTERPRET") else 2**-8
 
 
-@pytest.fixture(autouse=True)
-def loops_with_bounds_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Triton 3.6's interpreter count to a number that a kernel computed.
-
-    It holds scalars as arrays of one element, and NumPy 2.4 makes no int of those.
-    """
-    from triton.runtime import interpreter
-
-    patch = interpreter._patch_lang_tensor
-
-    def patch_and_mend(tensor: Any, scope: Any) -> None:
-        patch(tensor, scope)
-        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
-
-    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patch_and_mend)
+pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
 
 
 def draw(
@@ -166,7 +151,9 @@ def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("config", [HOPPER_UP, HOPPER_DOWN, PORTABLE], ids=["up", "down", "portable"])
+@pytest.mark.parametrize(
+    "config", [HOPPER_UP, HOPPER_DOWN, PORTABLE], ids=["up", "down", "portable"]
+)
 @pytest.mark.parametrize("tokens", [65536, 65536 - 77])
 def test_full_size_agrees_with_float64(
     cuda: torch.device, tokens: int, config: MatmulConfig
