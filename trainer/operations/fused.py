@@ -19,7 +19,7 @@ from torch.autograd import Function
 
 from trainer.attention import NORM_EPS
 from trainer.head import Precision, head_loss, validation_loss
-from trainer.kernels import attention, embedding, heads, mlp, residual
+from trainer.kernels import attention, embedding, heads, mlp, project, residual
 from trainer.masks import Interval, intervals
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.protocol import Mixed, Rotary
@@ -107,16 +107,13 @@ class _Project(Function):
         normed: Tensor,
         qkv: Tensor,
         copy: Tensor,
-        count: int,
         table: Tensor | None,
         mix: Tensor,
         rotary: Rotary,
         context: FusedContext,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        length, width = normed.shape
-        projected = (normed @ copy.flatten(0, 1).mT).view(length, 3, count, width // count)
         tokens = None if table is None else context.tokens
-        v, rstd = heads.split_heads(projected, mix, table, tokens, *rotary, NORM_EPS)
+        projected, v, rstd = project.project(normed, copy, mix, table, tokens, *rotary, NORM_EPS)
         ctx.save_for_backward(normed, projected, rstd, mix, copy, *rotary)
         ctx.qkv, ctx.table, ctx.context = qkv, table, context
         return projected[:, 0], projected[:, 1], v
@@ -134,7 +131,7 @@ class _Project(Function):
             embedding.add_rows_(gradient_of(table), d_v.flatten(1), context.segments, mix[1:])
         d_flat = d_projected.flatten(1)
         add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed)
-        return d_flat @ copy.flatten(0, 1), None, None, None, None, d_mix, None, None
+        return d_flat @ copy.flatten(0, 1), None, None, None, d_mix, None, None
 
 
 class _Attend(Function):
@@ -232,15 +229,15 @@ class FusedOperations:
         self,
         normed: Tensor,
         qkv: Tensor,
-        heads: int,
+        heads: int,  # noqa: ARG002 - as wide as the rotary tables
         value: Tensor | None,
         mix: Tensor,
         rotary: Rotary,
         context: FusedContext,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One product, then one kernel for everything else; (T, H, E) each."""
+        """One kernel, or a product and another kernel (`kernels.project`); (T, H, E) each."""
         result: tuple[Tensor, Tensor, Tensor] = _Project.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), heads, value, mix, rotary, context
+            normed, qkv, self._copy(qkv), value, mix, rotary, context
         )
         return result
 
