@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from trainer.config import RANKS, Recipe
 from trainer.errors import TrainerError
+from trainer.watchdog import Watchdog
 
 TORCHRUN = "start several ranks with torchrun"
 
@@ -67,6 +68,7 @@ class World:
     rank: int
     size: int
     device: torch.device
+    _watchdogs: list[Watchdog] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def is_main(self) -> bool:
@@ -96,6 +98,18 @@ class World:
         if self.size > 1:
             dist.barrier()
             dist.distributed_c10d._set_pg_timeout(TIMEOUT)
+            self._watchdogs.append(Watchdog(self.rank, TIMEOUT))
+
+    def alive(self) -> None:
+        """Say that training goes on; to be called more often than once in `TIMEOUT`."""
+        for watchdog in self._watchdogs:
+            watchdog.hear()
+
+    def end_training(self) -> None:
+        """Wait for all ranks to have ended; nobody is watched any more."""
+        dist.barrier()
+        for watchdog in self._watchdogs:
+            watchdog.release()
 
 
 SINGLE = World(rank=0, size=1, device=torch.device("cpu"))
@@ -138,7 +152,7 @@ def open_world(recipe: Recipe) -> Iterator[World]:
     yield world
     # Nobody leaves before all are done: torchrun would end the others, and the log with them.
     # After an error nobody is asked: the process ends, as leaving the group may wait for others.
-    dist.barrier()
+    world.end_training()
     dist.destroy_process_group()
 
 

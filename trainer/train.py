@@ -116,6 +116,7 @@ def train_step(trainee: Trainee, run: Run, step: int, *, data_step: int | None =
         momentum=momentum_at(step, warmup=optimizer.momentum_warmup),
     )
     trainee.model.refresh()
+    run.world.alive()
     return loss
 
 
@@ -152,6 +153,7 @@ def evaluate(model: GPT, run: Run, window: Window) -> float:
     total = torch.zeros((), device=run.world.device)
     firsts = range(0, count, per_pass)[run.world.rank :: run.world.size]
     for first in firsts:
+        run.world.alive()
         batch = run.validation.sequences(first, min(per_pass, count - first))
         total += model(*on_device(model, batch, run, window)) * len(batch.inputs)
     run.world.sum_(total)
