@@ -13,6 +13,21 @@ from typing import TypedDict
 
 PACKAGE = Path(__file__).resolve().parent
 
+# No run executes these: they make, fetch and check shards, study the tiny corpus, time the step.
+TOOLS = frozenset(
+    {
+        "bench.py",
+        "corpus/entropy.py",
+        *(
+            f"fineweb/{name}.py"
+            for name in (
+                *("__main__", "check", "documents", "encode", "extras", "fetch", "hub"),
+                *("synth", "tokenize"),
+            )
+        ),
+    }
+)
+
 
 class GitState(TypedDict):
     """The commit that is checked out, and whether the tree holds nothing else."""
@@ -38,9 +53,14 @@ class Gpu(TypedDict):
 
 
 def program_text(package: Path = PACKAGE) -> str:
-    """Every source file of the package in the order of its path, each behind a comment line."""
+    """The source files of the package in the order of their paths, each behind a comment line.
+
+    Without the `TOOLS`, which a reader of a log need not look at.
+    """
     parts = []
     for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).as_posix() in TOOLS:
+            continue
         name = path.relative_to(package.parent).as_posix()
         parts.append(f"# file: {name}\n{path.read_text(encoding='utf-8').rstrip()}\n")
     return "\n".join(parts)

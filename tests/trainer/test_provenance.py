@@ -5,11 +5,13 @@ import platform
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from trainer import provenance
+from trainer.provenance import PACKAGE
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -35,12 +37,31 @@ def package(tmp_path: Path) -> Path:
     return package
 
 
-def test_the_program_is_every_source_file_in_the_order_of_its_path() -> None:
+def test_the_program_is_every_source_file_but_the_tools_in_the_order_of_its_path() -> None:
     text = provenance.program_text()
-    named = re.findall(r"^# file: (.*)$", text, re.MULTILINE)
-    root = provenance.PACKAGE.parent
-    assert named == sorted(p.relative_to(root).as_posix() for p in root.glob("trainer/**/*.py"))
-    assert {"trainer/__main__.py", "trainer/model.py"} <= set(named)
+    named = re.findall(r"^# file: trainer/(.*)$", text, re.MULTILINE)
+    files = {p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py")}
+    assert files > provenance.TOOLS
+    assert named == sorted(files - provenance.TOOLS)
+    assert {"__main__.py", "model.py", "kernels/attention.py"} <= set(named)
+
+
+def test_no_part_of_training_loads_a_tool() -> None:
+    """Whatever a run imports is in its log."""
+    loads = "import sys, trainer.run, trainer.__main__, trainer.device\n"
+    loads += "import trainer.operations.fused, trainer.operations.flex\n"
+    loads += "print(*(name for name in sys.modules if name.startswith('trainer')))"
+    done = subprocess.run(
+        [sys.executable, "-c", loads],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+    )
+    loaded = {name.removeprefix("trainer").removeprefix(".") for name in done.stdout.split()}
+    tools = {tool.removesuffix(".py").replace("/", ".") for tool in provenance.TOOLS}
+    assert "train" in loaded
+    assert not loaded & tools
 
 
 def test_the_program_text_holds_the_code_unchanged(tmp_path: Path) -> None:
