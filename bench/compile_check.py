@@ -34,8 +34,14 @@ from torch.utils._pytree import tree_map_only
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from trainer.kernels.attention import Tilings, attend, attend_backward
+from trainer.kernels.attention import Tilings, attend
+from trainer.kernels.attention_backward import (
+    Projection,
+    attend_backward,
+    attend_projection_backward,
+)
 from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
+from trainer.kernels.project import ProjectConfig, project
 
 HOPPER = GPUTarget("cuda", 90, 32)
 # KiB of shared memory that one program may take, by compute capability.
@@ -43,6 +49,7 @@ SHARED_KIB = {80: 163, 86: 99, 89: 99, 90: 227}
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 
 TOKENS, WIDTH, HIDDEN, HEADS, HEAD_DIM = 65536, 768, 3072, 6, 128
+VOCABULARY = 50257
 
 
 class CardTensor(torch.Tensor):
@@ -166,13 +173,36 @@ def launch_mlp(config: MatmulConfig | None = None) -> None:
     down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
 
 
+def launch_project(config: ProjectConfig | None = None) -> None:
+    """The projection to heads, with and without a table, at the size of the recipe sub3."""
+    normed, qkv = tensor(TOKENS, WIDTH), tensor(3, WIDTH, WIDTH)
+    mix, cos, sin = (
+        tensor(*shape, dtype=torch.float32)
+        for shape in ((2,), (TOKENS, HEAD_DIM), (TOKENS, HEAD_DIM))
+    )
+    table, tokens = tensor(VOCABULARY, WIDTH), tensor(TOKENS, dtype=torch.int64)
+    project(normed, qkv, mix, table, tokens, cos, sin, 1e-7, config)
+    project(normed, qkv, mix, None, None, cos, sin, 1e-7, config)
+
+
 def launch_attention(tilings: Tilings | None = None) -> None:
-    """Attention and its gradients, at the size of the recipe sub3."""
-    merged = tensor(TOKENS, 3, HEADS, HEAD_DIM)
-    q, k, v, d_out = merged[:, 0], merged[:, 1], *(tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
+    """Attention and its gradients, at the size of the recipe sub3.
+
+    The gradients first alone, then up to those of the projection, without and with a table.
+    """
+    qkv = tensor(TOKENS, 3, HEADS, HEAD_DIM)
+    q, k, v, d_out = qkv[:, 0], qkv[:, 1], *(tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
     low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
     out, lse = attend(q, k, v, low, 0.12, tilings)
     attend_backward(d_out, q, k, v, out, lse, low, high, 0.12, tilings)
+    rstd, mix, cos, sin = (
+        tensor(*shape, dtype=torch.float32)
+        for shape in ((TOKENS, 2 * HEADS), (2,), (TOKENS, HEAD_DIM), (TOKENS, HEAD_DIM))
+    )
+    values = tensor(VOCABULARY, WIDTH), tensor(TOKENS, dtype=torch.int64)
+    for table, tokens in ((None, None), values):
+        projection = Projection(qkv, rstd, mix, table, tokens, cos, sin)
+        attend_projection_backward(d_out, projection, v, out, lse, low, high, 0.12, tilings)
 
 
 def compile_one(launch: Callable[[Any], None], config: Any) -> list[Usage] | str:
@@ -195,7 +225,11 @@ def compile_all(
 
 
 # What is compiled: a function that launches, for each module of kernels.
-SHIPPED: dict[str, Callable[[], None]] = {"mlp": launch_mlp, "attention": launch_attention}
+SHIPPED: dict[str, Callable[[], None]] = {
+    "mlp": launch_mlp,
+    "project": launch_project,
+    "attention": launch_attention,
+}
 
 
 def main() -> int:

@@ -26,16 +26,9 @@ from torch import Tensor
 from triton.testing import do_bench
 
 from bench.compile_check import HEAD_DIM, HEADS, compile_all, launch_attention
-from trainer.kernels.attention import (
-    HOPPER,
-    PORTABLE,
-    Tiling,
-    Tilings,
-    Visible,
-    attend,
-    attend_backward,
-    visible,
-)
+from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, Visible, attend, visible
+from trainer.kernels.attention_backward import attend_backward
+from trainer.kernels.tiles import Tiling
 from trainer.masks import block_mask, dense_mask, token_rule
 from trainer.operations import flex
 

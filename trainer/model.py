@@ -17,7 +17,7 @@ from trainer import layout
 from trainer.attention import rotary_tables
 from trainer.config import ModelConfig
 from trainer.operations.plain import PlainOperations, logits
-from trainer.operations.protocol import Context, Operations, Rotary
+from trainer.operations.protocol import Context, Heads, Operations, Rotary
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
@@ -143,6 +143,7 @@ class GPT(nn.Module):
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
         values = [operations.look_up(table, tokens) for table in self.tables[1:]]
+        heads = Heads(self.config.heads, self.config.softmax_scale, Rotary(self.cos, self.sin))
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
         residual_mix = self.residual_mix.unbind()
@@ -164,17 +165,15 @@ class GPT(nn.Module):
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
                 value = None if table is None else values[table]
-                q, k, v = operations.project(
+                attended = operations.attend(
                     normed,
                     block.attention.qkv,
-                    self.config.heads,
                     value,
                     next(value_mix),
-                    Rotary(self.cos, self.sin),
+                    heads,
                     context,
+                    context.long if self._is_long(layer) else context.short,
                 )
-                mask = context.long if self._is_long(layer) else context.short
-                attended = operations.attend(q, k, v, mask, self.config.softmax_scale)
                 stream = operations.add_linear(stream, attended, block.attention.out)
                 stream, normed = operations.norm(stream)
             stream = operations.add_mlp(stream, normed, block.mlp.up, block.mlp.down)

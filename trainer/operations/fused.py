@@ -11,7 +11,7 @@ Shapes as in `trainer.operations`, without B.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,26 +19,11 @@ from torch.autograd import Function
 
 from trainer.attention import NORM_EPS
 from trainer.head import Precision, head_loss, validation_loss
-from trainer.kernels import attention, embedding, heads, mlp, project, residual
-from trainer.masks import Interval, intervals
+from trainer.kernels import embedding, mlp, residual
+from trainer.masks import intervals
+from trainer.operations.fused_attention import Attend, FusedContext, Project
 from trainer.operations.gradients import add_product_, gradient_of
-from trainer.operations.protocol import Mixed, Rotary
-
-
-class FusedContext(NamedTuple):
-    """What the layers of one pass share.
-
-    Attributes:
-        long: who sees whom in the layers with the long window.
-        short: in those with the short one.
-        tokens: (T,).
-        segments: the tokens' positions sorted by token, for the gradients of the tables.
-    """
-
-    long: Any
-    short: Any
-    tokens: Tensor
-    segments: embedding.Segments
+from trainer.operations.protocol import Heads, Mixed
 
 
 class _Embed(Function):
@@ -100,56 +85,6 @@ class _Norm(Function):
         return residual.norm_backward(d_stream, d_normed, *ctx.saved_tensors)
 
 
-class _Project(Function):
-    @staticmethod
-    def forward(  # noqa: PLR0913, PLR0917 - autograd passes inputs one by one
-        ctx: Any,
-        normed: Tensor,
-        qkv: Tensor,
-        copy: Tensor,
-        table: Tensor | None,
-        mix: Tensor,
-        rotary: Rotary,
-        context: FusedContext,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        tokens = None if table is None else context.tokens
-        projected, v, rstd = project.project(normed, copy, mix, table, tokens, *rotary, NORM_EPS)
-        ctx.save_for_backward(normed, projected, rstd, mix, copy, *rotary)
-        ctx.qkv, ctx.table, ctx.context = qkv, table, context
-        return projected[:, 0], projected[:, 1], v
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        normed, projected, rstd, mix, copy, cos, sin = ctx.saved_tensors
-        table, context = ctx.table, ctx.context
-        tokens = None if table is None else context.tokens
-        d_q, d_k, d_v = gradients
-        d_projected, d_mix = heads.split_heads_backward(
-            d_q, d_k, d_v, projected, rstd, mix, table, tokens, cos, sin
-        )
-        if table is not None:
-            embedding.add_rows_(gradient_of(table), d_v.flatten(1), context.segments, mix[1:])
-        d_flat = d_projected.flatten(1)
-        add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed)
-        return d_flat @ copy.flatten(0, 1), None, None, None, d_mix, None, None
-
-
-class _Attend(Function):
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Interval, scale: float) -> Tensor:
-        out, lse = attention.attend(q, k, v, mask.low, scale)
-        ctx.save_for_backward(q, k, v, out, lse, *mask)
-        ctx.scale = scale
-        return out.flatten(1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, out, lse, low, high = ctx.saved_tensors
-        d_out = gradients[0].view_as(out)
-        d_qkv = attention.attend_backward(d_out, q, k, v, out, lse, low, high, ctx.scale)
-        return *d_qkv, None, None
-
-
 class _AddLinear(Function):
     @staticmethod
     def forward(ctx: Any, stream: Tensor, x: Tensor, weight: Tensor, copy: Tensor) -> Tensor:
@@ -206,7 +141,7 @@ class FusedOperations:
         return result
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:  # noqa: ARG002 - protocol
-        """The table: `project` reads its rows itself."""
+        """The table: `attend` reads its rows itself."""
         return table
 
     def mix_norm(
@@ -225,25 +160,20 @@ class FusedOperations:
         result: tuple[Tensor, Tensor] = _Norm.apply(stream)  # type: ignore[no-untyped-call]
         return result
 
-    def project(
+    def attend(
         self,
         normed: Tensor,
         qkv: Tensor,
-        heads: int,  # noqa: ARG002 - as wide as the rotary tables
         value: Tensor | None,
         mix: Tensor,
-        rotary: Rotary,
+        heads: Heads,
         context: FusedContext,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One kernel, or a product and another kernel (`kernels.project`); (T, H, E) each."""
-        result: tuple[Tensor, Tensor, Tensor] = _Project.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), value, mix, rotary, context
-        )
-        return result
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Interval, scale: float) -> Tensor:
+        mask: Any,
+    ) -> Tensor:
         """Attention over intervals of keys."""
-        result: Tensor = _Attend.apply(q, k, v, mask, scale)  # type: ignore[no-untyped-call]
+        result: Tensor = Attend.apply(  # type: ignore[no-untyped-call]
+            normed, qkv, self._copy(qkv), value, mix, heads, context, mask
+        )
         return result
 
     def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -287,11 +217,23 @@ class FusedOperations:
 class FlexOperations(FusedOperations):
     """The same with FlexAttention under block masks in the place of our attention kernels."""
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float) -> Tensor:
+    def attend(
+        self,
+        normed: Tensor,
+        qkv: Tensor,
+        value: Tensor | None,
+        mix: Tensor,
+        heads: Heads,
+        context: FusedContext,
+        mask: Any,
+    ) -> Tensor:
         """FlexAttention."""
         from trainer.operations import flex  # noqa: PLC0415 - loads torch's compiler
 
-        return flex.attend(q, k, v, mask, scale)
+        q, k, v = Project.apply(  # type: ignore[no-untyped-call]
+            normed, qkv, self._copy(qkv), value, mix, heads, context
+        )
+        return flex.attend(q, k, v, mask, heads.scale)
 
     def context(
         self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]

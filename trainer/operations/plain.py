@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainer.attention import norm, rotate
 from trainer.masks import AttentionBias, attention_bias
-from trainer.operations.protocol import Mixed, Rotary
+from trainer.operations.protocol import Heads, Mixed
 from trainer.schedule import Window
 
 # logits = 30 * sigmoid(z / 7.5): bounded, so that no single token can dominate the loss.
@@ -51,6 +51,23 @@ def _linear(x: Tensor, weight: Tensor) -> Tensor:
     return F.linear(x, weight.type_as(x))
 
 
+def _project(
+    normed: Tensor, qkv: Tensor, value: Tensor | None, mix: Tensor, heads: Heads
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries and keys, normalised and turned, and mixed values, (B, H, T, E) each."""
+    shape = normed.shape[:2]
+    projected = F.linear(normed, qkv.flatten(0, 1).type_as(normed))
+    qk, v = torch.split(projected, [2 * normed.shape[-1], normed.shape[-1]], dim=-1)
+    l0, l1 = mix.unbind()
+    v = l0 * v
+    if value is not None:
+        v = v + l1 * value
+    # Q and K are normalised and turned alike: as 2H heads of one tensor (B, T, 2H, E).
+    qk = rotate(norm(qk.view(*shape, 2 * heads.number, -1)), *heads.rotary)
+    q, k = qk.transpose(1, 2).chunk(2, dim=1)
+    return q, k, v.view(*shape, heads.number, -1).transpose(1, 2)
+
+
 class PlainOperations:
     """See `protocol.Operations`; autograd keeps whatever it needs.
 
@@ -87,32 +104,19 @@ class PlainOperations:
         """Normalise."""
         return stream, norm(stream)
 
-    def project(
+    def attend(
         self,
         normed: Tensor,
         qkv: Tensor,
-        heads: int,
         value: Tensor | None,
         mix: Tensor,
-        rotary: Rotary,
+        heads: Heads,
         context: AttentionBias,  # noqa: ARG002 - protocol
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Project, mix the values, normalise and turn queries and keys."""
-        shape = normed.shape[:2]
-        projected = F.linear(normed, qkv.flatten(0, 1).type_as(normed))
-        qk, v = torch.split(projected, [2 * normed.shape[-1], normed.shape[-1]], dim=-1)
-        l0, l1 = mix.unbind()
-        v = l0 * v
-        if value is not None:
-            v = v + l1 * value
-        # Q and K are normalised and turned alike: as 2H heads of one tensor (B, T, 2H, E).
-        qk = rotate(norm(qk.view(*shape, 2 * heads, -1)), *rotary)
-        q, k = qk.transpose(1, 2).chunk(2, dim=1)
-        return q, k, v.view(*shape, heads, -1).transpose(1, 2)
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float) -> Tensor:
+        mask: Tensor,
+    ) -> Tensor:
         """Dense attention; `mask` (B, 1, T, T) is added to the scores."""
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+        q, k, v = _project(normed, qkv, value, mix, heads)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
         return y.transpose(1, 2).flatten(2)
 
     def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:

@@ -30,6 +30,20 @@ class Rotary(NamedTuple):
     sin: Tensor
 
 
+class Heads(NamedTuple):
+    """How a layer attends.
+
+    Attributes:
+        number: H.
+        scale: what the scores are multiplied by.
+        rotary: the tables.
+    """
+
+    number: int
+    scale: float
+    rotary: Rotary
+
+
 class Mixed(NamedTuple):
     """What `mix_norm` makes of a residual stream: all (B, T, D).
 
@@ -57,7 +71,7 @@ class Operations(Protocol):
         """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Any:
-        """Value embeddings of `tokens` in the form that `project` takes."""
+        """Value embeddings of `tokens` in the form that `attend` takes."""
 
     def mix_norm(
         self,
@@ -80,30 +94,29 @@ class Operations(Protocol):
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
         """The stream, to go on with, and its norm, (B, T, D) each."""
 
-    def project(
+    def attend(
         self,
         normed: Tensor,
         qkv: Tensor,
-        heads: int,
         value: Any,
         mix: Tensor,
-        rotary: Rotary,
+        heads: Heads,
         context: Any,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries and keys, normalised and turned, and values, (B, H, T, E) each.
+        mask: Any,
+    ) -> Tensor:
+        """Softmax attention of H heads, before the product that merges them: (B, T, D).
+
+        Queries and keys are normalised and turned.
 
         Args:
             normed: (B, T, D).
             qkv: weights (3, D, D).
-            heads: H.
             value: value embeddings from `look_up`, or None.
             mix: (l0, l1), shape (2,): v = l0 * v + l1 * value embedding.
-            rotary: the tables.
+            heads: how many, and how they attend.
             context: of the pass.
+            mask: the context's, for the layer's window.
         """
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float) -> Tensor:
-        """Softmax attention under the mask: (B, T, D)."""
 
     def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """`stream` (B, T, D) plus `x` (B, T, in) times a weight (D, in)."""

@@ -10,16 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.kernels.attention import (
-    HOPPER,
-    PORTABLE,
-    Tiling,
-    Tilings,
-    Visible,
-    attend,
-    attend_backward,
-    visible,
-)
+from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, Visible, attend, visible
+from trainer.kernels.attention_backward import attend_backward
+from trainer.kernels.tiles import Tiling
 from trainer.masks import block_mask, dense_mask, token_rule
 
 ROOT = Path(__file__).resolve().parents[3]

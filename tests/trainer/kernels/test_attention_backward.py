@@ -1,0 +1,217 @@
+"""Gradients through attention, rotation, norm and mixing at once, against autograd in float64."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainer.attention import NORM_EPS, norm, rotary_tables, rotate
+from trainer.kernels import heads
+from trainer.kernels.attention import Tilings, Visible, attend, visible
+from trainer.kernels.attention_backward import (
+    Projection,
+    ProjectionGradients,
+    attend_backward,
+    attend_projection_backward,
+)
+from trainer.kernels.tiles import Tiling
+from trainer.masks import block_mask, dense_mask, token_rule
+
+TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
+BLOCK, WINDOW = 32, 3
+SCALE = 0.3
+TILINGS = {
+    "copy engine": Tilings(*[Tiling(own=64, visited=32, stages=2, warps=4)] * 3),
+    "plain loads": Tilings(*[Tiling(own=32, visited=64, stages=2, warps=4, tma=False)] * 3),
+    "tiles of two heights": Tilings(
+        Tiling(own=128, visited=64, stages=2, warps=4),
+        Tiling(own=32, visited=64, stages=2, warps=4),
+        Tiling(own=128, visited=32, stages=2, warps=4),
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def few_programs(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Interpreted, idle programs cost time."""
+    if "cuda" not in request.fixturenames:
+        monkeypatch.setattr(heads, "PROGRAMS", 3)
+
+
+pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
+
+
+class Problem(NamedTuple):
+    """A raw projection, what is made of it, who sees whom, and the gradient of what comes out."""
+
+    raw: Tensor
+    mix: Tensor
+    table: Tensor | None
+    tokens: Tensor | None
+    cos: Tensor
+    sin: Tensor
+    documents: Tensor
+    d_out: Tensor
+
+    @property
+    def bounds(self) -> Visible:
+        return visible(self.documents, BLOCK, WINDOW)
+
+
+def draw(
+    device: torch.device,
+    *,
+    with_table: bool,
+    dtype: torch.dtype = torch.float32,
+    shape: tuple[int, int, int] = (TOKENS, HEADS, FEATURES),
+) -> Problem:
+    torch.manual_seed(5)
+    length, count, size = shape
+    wide = torch.promote_types(dtype, torch.float32)
+    return Problem(
+        (3 * torch.randn(length, 3, count, size, device=device)).to(dtype),
+        torch.tensor([0.7, -1.3], dtype=wide, device=device),
+        torch.randn(VOCAB, count * size, device=device).to(dtype) if with_table else None,
+        torch.randint(VOCAB, (length,), device=device) if with_table else None,
+        # Longer than the sequence, as a model's tables are.
+        *(t.to(device, wide) for t in rotary_tables(length + 3, size)),
+        (torch.rand(length, device=device) < 1 / 70).cumsum(0),
+        torch.randn(shape, device=device).to(dtype),
+    )
+
+
+def saved(given: Problem, tilings: Tilings | None) -> tuple[Projection, Tensor, Tensor, Tensor]:
+    """What a forward pass leaves: the projection, v, the output and the logarithms."""
+    qkv = given.raw.clone()
+    v, rstd = heads.split_heads(qkv, *given[1:6], NORM_EPS)
+    out, lse = attend(qkv[:, 0], qkv[:, 1], v, given.bounds.low, SCALE, tilings)
+    return Projection(qkv, rstd, *given[1:6]), v, out, lse
+
+
+def run(given: Problem, tilings: Tilings | None = None) -> ProjectionGradients:
+    forward = saved(given, tilings)
+    return attend_projection_backward(given.d_out, *forward, *given.bounds, SCALE, tilings)
+
+
+def run_in_steps(given: Problem) -> tuple[Tensor, Tensor, Tensor]:
+    """The same by the kernels for attention and for the heads, one after the other."""
+    projection, v, out, lse = saved(given, None)
+    qkv = projection.qkv
+    d = attend_backward(given.d_out, qkv[:, 0], qkv[:, 1], v, out, lse, *given.bounds, SCALE)
+    return *heads.split_heads_backward(*d, *projection), d[2]
+
+
+def exact(given: Problem) -> ProjectionGradients:
+    """By autograd through the trainer's own plain functions and dense scores, in float64."""
+    raw, mix = (t.double().requires_grad_() for t in (given.raw, given.mix))
+    cos, sin = given.cos.double(), given.sin.double()
+    q, k = (rotate(norm(t)[None], cos, sin)[0] for t in raw[:, :2].unbind(1))
+    v = mix[0] * raw[:, 2]
+    if given.table is not None:
+        v = v + mix[1] * given.table.double()[given.tokens].view_as(v)
+    several = given.documents.unsqueeze(0)
+    mask = dense_mask(block_mask(several, BLOCK, WINDOW), token_rule(several))[0]
+    scores = torch.einsum("qhe,khe->hqk", q, k) * SCALE
+    weights = scores.masked_fill(~mask, float("-inf")).softmax(-1)
+    out = torch.einsum("hqk,khe->qhe", weights, v)
+    return ProjectionGradients(*torch.autograd.grad(out, (raw, mix, v), given.d_out.double()))
+
+
+def relative_error(result: Tensor, expected: Tensor) -> float:
+    return float((result.double() - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+@pytest.mark.parametrize("tilings", TILINGS.values(), ids=TILINGS)
+def test_gradients_equal_autograd_in_every_tiling(
+    device: torch.device, tilings: Tilings, *, with_table: bool
+) -> None:
+    given = draw(device, with_table=with_table)
+    expected, actual = exact(given), run(given, tilings)
+    for part in range(3):
+        assert relative_error(actual.qkv[:, part], expected.qkv[:, part]) < 1e-5
+    mixed = 2 if with_table else 1
+    assert relative_error(actual.mix[:mixed], expected.mix[:mixed]) < 1e-5
+    assert actual.qkv.is_contiguous()
+    if with_table:
+        assert actual.v is not None
+        assert relative_error(actual.v, expected.v) < 1e-5
+    else:
+        assert actual.v is None
+        assert float(actual.mix[1]) == 0.0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="kernels take float64 interpreted only")
+def test_in_float64_nothing_but_its_rounding_is_lost(device: torch.device) -> None:
+    given = draw(device, with_table=True, dtype=torch.float64)
+    for mine, expected in zip(run(given, TILINGS["plain loads"]), exact(given), strict=True):
+        # Attention's scale and its exponentials are float32 in the interpreter.
+        assert relative_error(mine, expected) < 1e-6
+
+
+def assert_within_bfloat16(given: Problem, tilings: Tilings | None = None) -> None:
+    """Half of epsilon for each rounding, twice that where Triton's interpreter cuts off.
+
+    Turned heads, v, the weights, the scores' gradients, the output that delta is of and the results
+    are rounded.
+    """
+    tolerance = 2**-6 if os.environ.get("TRITON_INTERPRET") else 2**-7
+    expected, actual = exact(given), run(given, tilings)
+    for part in range(3):
+        assert relative_error(actual.qkv[:, part], expected.qkv[:, part]) < tolerance
+    assert relative_error(actual.mix, expected.mix) < tolerance
+    assert actual.v is not None
+    assert relative_error(actual.v, expected.v) < tolerance
+    assert actual.qkv.dtype == actual.v.dtype == torch.bfloat16
+    assert actual.mix.dtype == torch.float32
+
+
+def test_bfloat16_errs_by_its_rounding_alone(device: torch.device) -> None:
+    given = draw(device, with_table=True, dtype=torch.bfloat16)
+    assert_within_bfloat16(given, TILINGS["plain loads"])
+
+
+@pytest.mark.gpu
+def test_heads_of_128_on_the_card_are_within_bfloat16_of_float64(cuda: torch.device) -> None:
+    assert_within_bfloat16(draw(cuda, with_table=True, dtype=torch.bfloat16, shape=(2048, 6, 128)))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("with_table", [True, False])
+def test_the_same_call_gives_the_same_gradients_bit_for_bit(
+    cuda: torch.device, *, with_table: bool
+) -> None:
+    given = draw(cuda, with_table=with_table, dtype=torch.bfloat16, shape=(65_536, 6, 128))
+    once, again = run(given), run(given)
+    assert torch.equal(once.qkv, again.qkv)
+    assert torch.equal(once.mix, again.mix)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("with_table", [True, False])
+def test_at_full_size_one_kernel_agrees_with_one_after_the_other(
+    cuda: torch.device, *, with_table: bool
+) -> None:
+    given = draw(cuda, with_table=with_table, dtype=torch.bfloat16, shape=(65_536, 6, 128))
+    mine, (d_qkv, d_mix, d_v) = run(given), run_in_steps(given)
+    assert relative_error(mine.qkv, d_qkv.double()) < 2**-7
+    if mine.v is None:
+        assert relative_error(mine.mix[:1], d_mix[:1].double()) < 1e-2
+    else:
+        assert torch.equal(mine.v, d_v)
+        assert relative_error(mine.mix, d_mix.double()) < 1e-2
+
+
+def test_gaps_in_a_projection_are_refused(device: torch.device) -> None:
+    given = draw(device, with_table=False)
+    wide = torch.cat([given.cos] * 2, 1)
+    rstd = given.raw.new_empty(TOKENS, 2 * HEADS)
+    gaps = Projection(given.raw, rstd, given.mix, None, None, wide[:, :FEATURES], given.sin)
+    lse = rstd.new_empty(HEADS, TOKENS)
+    out = torch.empty_like(given.d_out)
+    with pytest.raises(ValueError, match="contiguous"):
+        attend_projection_backward(given.d_out, gaps, out, out, lse, *given.bounds, SCALE)

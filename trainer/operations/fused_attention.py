@@ -1,0 +1,129 @@
+"""Attention and the projection before it, with gradients by hand.
+
+Shapes as in `trainer.operations`, without B.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.autograd import Function
+
+from trainer.attention import NORM_EPS
+from trainer.kernels import attention, embedding, project
+from trainer.kernels.attention_backward import (
+    Projection,
+    ProjectionGradients,
+    attend_projection_backward,
+)
+from trainer.kernels.heads import split_heads_backward
+from trainer.masks import Interval
+from trainer.operations.gradients import add_product_, gradient_of
+from trainer.operations.protocol import Heads
+
+
+class FusedContext(NamedTuple):
+    """What the layers of one pass share.
+
+    Attributes:
+        long: who sees whom in the layers with the long window.
+        short: in those with the short one.
+        tokens: (T,).
+        segments: the tokens' positions sorted by token, for the gradients of the tables.
+    """
+
+    long: Any
+    short: Any
+    tokens: Tensor
+    segments: embedding.Segments
+
+
+class Attend(Function):
+    """Projection and attention under intervals: their kernels meet in the backward pass."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913, PLR0917 - autograd passes inputs one by one
+        ctx: Any,
+        normed: Tensor,
+        qkv: Tensor,
+        copy: Tensor,
+        table: Tensor | None,
+        mix: Tensor,
+        heads: Heads,
+        context: FusedContext,
+        mask: Interval,
+    ) -> Tensor:
+        """Return (T, D)."""
+        projection, v = _project(normed, copy, table, mix, heads, context)
+        q, k, _ = projection.qkv.unbind(1)
+        out, lse = attention.attend(q, k, v, mask.low, heads.scale)
+        ctx.save_for_backward(normed, copy, v, out, lse, *mask, *projection)
+        ctx.qkv, ctx.table, ctx.segments, ctx.scale = qkv, table, context.segments, heads.scale
+        return out.flatten(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of normed and mix."""
+        normed, copy, v, out, lse, low, high, *tensors = ctx.saved_tensors
+        projection = Projection(*tensors)
+        d_out = gradients[0].view_as(out)
+        d = attend_projection_backward(d_out, projection, v, out, lse, low, high, ctx.scale)
+        d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
+        return d_normed, None, None, None, d.mix, None, None, None
+
+
+class Project(Function):
+    """The projection alone, for attention by others."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913, PLR0917 - as above
+        ctx: Any,
+        normed: Tensor,
+        qkv: Tensor,
+        copy: Tensor,
+        table: Tensor | None,
+        mix: Tensor,
+        heads: Heads,
+        context: FusedContext,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return q, k and v, (T, H, E) each."""
+        projection, v = _project(normed, copy, table, mix, heads, context)
+        ctx.save_for_backward(normed, copy, *projection)
+        ctx.qkv, ctx.table, ctx.segments = qkv, table, context.segments
+        return projection.qkv[:, 0], projection.qkv[:, 1], v
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of normed and mix."""
+        normed, copy, *tensors = ctx.saved_tensors
+        projection = Projection(*tensors)
+        d_q, d_k, d_v = gradients
+        d = ProjectionGradients(*split_heads_backward(d_q, d_k, d_v, *projection), d_v)
+        d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
+        return d_normed, None, None, None, d.mix, None, None
+
+
+def _project(
+    normed: Tensor,
+    copy: Tensor,
+    table: Tensor | None,
+    mix: Tensor,
+    heads: Heads,
+    context: FusedContext,
+) -> tuple[Projection, Tensor]:
+    tokens = None if table is None else context.tokens
+    qkv, v, rstd = project.project(normed, copy, mix, table, tokens, *heads.rotary, NORM_EPS)
+    return Projection(qkv, rstd, mix, table, tokens, *heads.rotary), v
+
+
+def _add_gradients(
+    ctx: Any, d: ProjectionGradients, mix: Tensor, normed: Tensor, copy: Tensor
+) -> Tensor:
+    """Add to the gradients of the weights and of the table; return that of normed."""
+    if ctx.table is not None:
+        assert d.v is not None  # noqa: S101 - there is one wherever there is a table
+        embedding.add_rows_(gradient_of(ctx.table), d.v.flatten(1), ctx.segments, mix[1:])
+    d_flat = d.qkv.flatten(1)
+    add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed)
+    return d_flat @ copy.flatten(0, 1)
