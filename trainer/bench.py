@@ -22,9 +22,10 @@ from trainer.run import make_deterministic, open_run
 from trainer.sources import find_data
 from trainer.train import Run, Trainee, start, train_step, window_of
 
-# First and last step of each stretch, by the table of the record's program: the long window is
-# 1, 4, 7, 11 and 14 blocks there.
+# First and last step of each stretch in a schedule of 1393 steps, as the record's program was
+# measured: the long window is 1, 4, 7, 11 and 14 blocks there.
 STRETCHES = ((4, 13), (342, 351), (692, 701), (1042, 1051), (1381, 1385))
+SCHEDULE_STEPS = 1393
 # Steps whose tokens are read, over and over: enough for some variety, and they fit in a shard.
 DATA_STEPS = 40
 # Untimed steps before each stretch: memory settles, and clocks rise from idle.
@@ -42,14 +43,14 @@ class Stretch:
         last: of the last.
         window: of the long layers, tokens.
         step_ms: wall time of a step, milliseconds.
-        mfu: model FLOPs of a step over what the GPUs could do in that time.
+        mfu: model FLOPs of a step over what the GPUs could do in that time; None on a CPU.
     """
 
     first: int
     last: int
     window: int
     step_ms: float
-    mfu: float
+    mfu: float | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run_bench(recipe: Recipe, data_dir: Path, *, kernels: int, json_file: Path |
         trainee = start(run)
         if world.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(world.device)
-        stretches = tuple(_measure(trainee, run, *stretch) for stretch in STRETCHES)
+        stretches = tuple(_measure(trainee, run, *stretch) for stretch in _stretches(recipe))
         report = Report(
             gpu=_device_name(world),
             ranks=world.size,
@@ -101,6 +102,13 @@ def _short(recipe: Recipe) -> Recipe:
     return replace(recipe, schedule=replace(recipe.schedule, steps=DATA_STEPS))
 
 
+def _stretches(recipe: Recipe) -> list[tuple[int, int]]:
+    """The stretches at the same fractions of the recipe's schedule."""
+    starts = [first * recipe.schedule.steps // SCHEDULE_STEPS for first, _ in STRETCHES]
+    lengths = [last - first for first, last in STRETCHES]
+    return [(first, first + length) for first, length in zip(starts, lengths, strict=True)]
+
+
 def _measure(trainee: Trainee, run: Run, first: int, last: int) -> Stretch:
     clock = Clock(run.world.device)
     available = run.stream.steps_available
@@ -112,14 +120,19 @@ def _measure(trainee: Trainee, run: Run, first: int, last: int) -> Stretch:
     clock.stop()
     step_ms = clock.milliseconds / (last + 1 - first)
     window = window_of(run.recipe, first)
-    flops = step_flops(run, first)
     return Stretch(
         first,
         last,
         window.long * run.recipe.model.block_size,
         step_ms,
-        flops / (step_ms / 1000) / (run.world.size * PEAK_FLOPS),
+        _mfu(run, first, step_ms),
     )
+
+
+def _mfu(run: Run, step: int, step_ms: float) -> float | None:
+    if run.world.device.type != "cuda":
+        return None
+    return step_flops(run, step) / (step_ms / 1000) / (run.world.size * PEAK_FLOPS)
 
 
 def step_flops(run: Run, step: int) -> float:
@@ -158,7 +171,7 @@ def _kernel_table(trainee: Trainee, run: Run, lines: int) -> tuple[tuple[str, fl
     """Name, milliseconds and launches of the kernels that take most of a step at the end."""
     if run.world.device.type != "cuda":
         return ()
-    step = STRETCHES[-1][0]
+    step = _stretches(run.recipe)[-1][0]
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         train_step(trainee, run, step, data_step=0)
         torch.cuda.synchronize(run.world.device)
@@ -180,6 +193,10 @@ def _peak_mib(world: World) -> float:
     return torch.cuda.max_memory_allocated(world.device) / (1 << 20)
 
 
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{fraction:.1%}"
+
+
 def text_of(report: Report) -> str:
     """The report as a table."""
     lines = [
@@ -187,12 +204,13 @@ def text_of(report: Report) -> str:
         "",
         "steps        window   ms/step    MFU",
         *(
-            f"{f'{s.first}-{s.last}':<12} {s.window:>6} {s.step_ms:>9.1f} {s.mfu:>6.1%}"
+            f"{f'{s.first}-{s.last}':<12} {s.window:>6} {s.step_ms:>9.1f} {_percent(s.mfu):>6}"
             for s in report.stretches
         ),
         f"mean                {report.mean_step_ms:>9.1f}",
-        f"peak memory allocated: {report.peak_allocated_mib:,.0f} MiB",
     ]
+    if report.peak_allocated_mib:
+        lines.append(f"peak memory allocated: {report.peak_allocated_mib:,.0f} MiB")
     if report.kernels:
         lines += ["", "ms of a last step  launches  kernel"]
         lines += [f"{ms:>17.2f}  {count:>8}  {name[:100]}" for name, ms, count in report.kernels]
