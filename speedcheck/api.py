@@ -82,13 +82,17 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
 
 
 def verify_folder(
-    folder: Path, overrides: Overrides, selection: Selection | None = None
+    folder: Path,
+    overrides: Overrides,
+    selection: Selection | None = None,
+    *,
+    with_documents: bool = True,
 ) -> Certificate:
-    """Judge the record in `folder`, which is one of `find_records`."""
+    """Judge the record in `folder`, which is one of `find_records`; for the rest see `judge`."""
     record = read_record(folder, overrides.parser_for)
     rule = rule_for(record, overrides, load_config(folder, overrides.config))
     baseline = read_baseline(record, rule, overrides.baseline, lambda *_: rule.track.parser())
-    return judge(record, rule, baseline, selection)
+    return judge(record, rule, baseline, selection, with_documents=with_documents)
 
 
 def certify(

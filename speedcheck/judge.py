@@ -21,8 +21,17 @@ def judge(
     rule: Rule,
     baseline: Baseline | None = None,
     selection: Selection | None = None,
+    *,
+    with_documents: bool = True,
 ) -> Certificate:
     """Judge `record` by `rule`, and against `baseline` if there is one.
+
+    Args:
+        record: the record as it was read.
+        rule: its rule.
+        baseline: the record that it is compared with.
+        selection: which runs the caller wants counted.
+        with_documents: whether to compare what its README and other documents claim.
 
     Raises:
         UsageError: the selection names a group that is not there, or leaves no log.
@@ -32,7 +41,7 @@ def judge(
     counted = tuple(run for run in evidence.judged if run.counted)
     loss = counted_statistics(evidence, rule)
     runtime = runtime_statistics(counted)
-    documents = _documents(evidence, rule)
+    documents = _documents(evidence, rule) if with_documents else DocumentClaims()
     claims = (
         *published_claims(record.plan, evidence.judged, loss, runtime),
         *documents.comparison.claims,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class DocumentClaims:
         unread: documents that were not read.
     """
 
-    comparison: Comparison
+    comparison: Comparison = field(default_factory=Comparison)
     unread: tuple[Unread, ...] = ()
 
 
@@ -54,15 +54,11 @@ def document_claims(
 ) -> DocumentClaims:
     """Recompute what README.md, statistics.md and a README above the folder claim.
 
-    The README of a record with a ledger is left out: `speedcheck run` writes it from the logs.
-
     Args:
         record: the record as it was read.
         runs: each run of its logs with what was decided of it.
         question: the test of its track.
     """
-    if record.ledger is not None:
-        return DocumentClaims(Comparison())
     pools = pools_of(runs)
     parts: list[Comparison] = []
     unread: list[Unread] = []

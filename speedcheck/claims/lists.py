@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from speedcheck.claims.numbers import Printed, printed
+from speedcheck.claims.words import kind_of
 
 # Between numbers: blanks, commas, comments. Around them: a call such as np.float64( ).
 _TOKEN = re.compile(
@@ -15,6 +16,7 @@ _TOKEN = re.compile(
 )
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*(?::[^=\[\]]{0,40}(?:\[[\w., ]{0,40}\])?\s*)?=\s*$")
 _LABELLED = re.compile(r"([A-Za-z_][\w ()/.-]{0,80}?)[\"'*`]{0,3}\s*:[\"'*`]{0,3}\s*$")
+_PRINT = re.compile(r"\bprint\(([A-Za-z_]\w{0,40})\)")
 _CALL = re.compile(r"[A-Za-z_][\w.]{0,40}\(\s*$")
 
 # "Losses: 3.2781, 3.2790, 3.2777": three numbers at least, since two may be anything.
@@ -26,6 +28,8 @@ MAX_NUMBERS = 10_000
 MAX_LISTS = 1_000
 # Of a line before a list: enough for any name.
 _LOOK_BACK = 200
+# Longer than the published one, which prints its list first.
+_SHELL_LINE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def find_lists(text: str) -> Iterator[FoundList]:
             continue
         position, tried = end, tried + 1
         name = _name(text, start, only_assigned=bracket[0] == "(")
+        name = _printed_name(text, start) if name == "" else name
         if name is not None and len(numbers) >= (1 if name else 2):
             yield FoundList(start, end, name, numbers)
 
@@ -86,6 +91,14 @@ def _name(text: str, start: int, *, only_assigned: bool) -> str | None:
         return None
     match = _LABELLED.search(before)
     return match[1].strip() if match else ""
+
+
+def _printed_name(text: str, start: int) -> str:
+    """Return the losses or times that the line above prints, where a list begins its line."""
+    line = text.rfind("\n", 0, start) + 1
+    above = text[max(text.rfind("\n", 0, max(line - 1, 0)) + 1, line - _SHELL_LINE) : line]
+    match = _PRINT.search(above) if not text[line:start].strip() else None
+    return match[1] if match and kind_of(match[1]) else ""
 
 
 def _numbers(text: str, position: int, closing: str) -> tuple[tuple[Printed, ...], int]:

@@ -253,6 +253,12 @@ def build(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def builder_at():
+    """Write record folders below a path of the test's own, as properties need it."""
+    return Builder
+
+
+@pytest.fixture(scope="session")
 def script_text():
     """Give the program that published logs embed."""
     return SCRIPT

@@ -247,13 +247,6 @@ def test_a_long_list_of_odd_logs_is_cut_short(build, published_log_text, finding
     assert finding.message.endswith("others: 90.txt, 91.txt, 92.txt, 93.txt and 2 more")
 
 
-def test_the_readme_of_a_record_with_a_ledger_is_our_own(build, findings_of):
-    folder = build.record()
-    (folder / "README.md").write_text("losses = [1.5, 1.51]\np=0.5")
-    assert verify(folder).claims == ()
-    assert verify(folder).verdicts.provenance.findings == ()
-
-
 def test_losses_without_logs_leave_provenance_unknown(build, findings_of):
     folder = build.folder({"record.toml": "[published]\nlosses = [3.27, 3.28]"})
     (finding,) = findings_of(folder)["P003 claimed-losses-without-logs"]

@@ -303,6 +303,17 @@ def test_an_honest_remark_beside_true_figures_is_no_false_alarm(claims_of, remar
         assert len(found["confirmed"]) >= 7
 
 
+def test_a_second_list_of_the_same_runs_with_a_wrong_value_is_refuted(claims_of):
+    rows = "".join(f"| {i} | {loss} |\n" for i, loss in enumerate([*LOSSES[:-1], 3.2999]))
+    table = f"\n| seed | val_loss |\n|---|---|\n{rows}"
+    found = [c for c in claims_of(code() + table) if c.what == "losses"]
+    assert [c.status for c in found] == ["confirmed", "not_confirmed"]
+    other = "".join(f"| {i} | {loss - 0.01:.4f} |\n" for i, loss in enumerate(LOSSES))
+    table = f"\n| seed | val_loss |\n|---|---|\n{other}"
+    found = [c for c in claims_of(code() + table) if c.what == "losses"]
+    assert [c.status for c in found] == ["confirmed", "not_checkable"]
+
+
 def test_a_readme_above_its_only_subfolder_claims_for_it(build):
     folder = build.published(LOSSES, name="record/runs")
     (folder.parent / "README.md").write_text(code(p=P + 0.001))

@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_used_hides_none_of_the_others(build, cli):
 
 def test_a_bug_is_one_line_that_asks_for_a_report(build, cli, monkeypatch):
     monkeypatch.delenv("SPEEDCHECK_DEBUG", raising=False)
-    monkeypatch.setattr("speedcheck.api.judge", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("speedcheck.api.judge", lambda *arguments, **keywords: 1 / 0)
     result = cli("verify", build.record())
     assert result.code == 2
     assert result.err.startswith("speedcheck: error: internal error (ZeroDivisionError: ")
@@ -117,7 +117,7 @@ def test_a_bug_is_one_line_that_asks_for_a_report(build, cli, monkeypatch):
 
 
 def test_ctrl_c_exits_with_130_and_without_a_traceback(build, cli, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **keywords):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("speedcheck.api.judge", interrupt)

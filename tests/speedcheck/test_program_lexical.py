@@ -56,7 +56,8 @@ def tokens(text: str, *, numbers: bool) -> list[tuple[int, str]]:
 @example("x = [" + "a.b.c(d)," * 200 + "]")
 @example("f(\n" + "".join(f"    a{i}=(1 + {i}),  # one\n" for i in range(60)) + ")\n")
 def test_no_expression_is_nested_deeper_than_the_bound(text):
-    assert nesting(parsed(text)) <= bound_nesting(text)
+    # Strings are not counted, and a tuple of them may stand without brackets.
+    assert nesting(parsed(text)) <= bound_nesting(text) + 1
 
 
 def test_an_honest_program_is_far_below_the_bound_of_what_is_parsed(whole_programs):

@@ -75,6 +75,37 @@ def test_verify_of_the_new_record_repeats_its_certificate(run_tiny, tmp_path, ca
     assert json.loads(capsys.readouterr().out) == certificate(tmp_path / "record")
 
 
+def test_the_certificate_holds_the_claims_of_the_readme_beside_it(run_tiny, tmp_path):
+    run_tiny("--seeds", "8")
+    claims = certificate(tmp_path / "record")["claims"]
+    assert {claim["where"].partition(":")[0] for claim in claims} == {"README.md"}
+    assert "not_confirmed" not in {claim["status"] for claim in claims}
+
+
+def test_the_readme_of_an_earlier_state_does_not_refute_the_later_one(
+    run_tiny, fake, fates, tmp_path, capsys
+):
+    fake.fate = lambda seed: fates["crashes" if seed in (1, 2) else "finishes"](seed)
+    assert run_tiny("--seeds", "8").code == 1
+    before = (tmp_path / "record/README.md").read_text()
+    assert "**NOT CERTIFIED" in before
+    fake.fate = fates["finishes"]
+    assert run_tiny("--resume").code == 0
+    assert "**CERTIFIED" in (tmp_path / "record/README.md").read_text()
+    assert cli.main(["verify", str(tmp_path / "record"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == certificate(tmp_path / "record")
+
+
+def test_what_another_document_refutes_is_said_in_the_readme_too(run_tiny, tmp_path, capsys):
+    run_tiny("--seeds", "4")
+    record = tmp_path / "record"
+    (record / "statistics.md").write_text("losses = [1.18, 1.19, 1.2, 1.29]\n")
+    assert run_tiny("--resume").code == 1
+    assert "**NOT CERTIFIED: 4 losses are claimed" in (record / "README.md").read_text()
+    assert cli.main(["verify", str(record), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == certificate(record)
+
+
 def test_plain_output_has_a_line_per_event_and_no_control_characters(run_tiny):
     out = run_tiny("--seeds", "2", "--jobs", "1").out
     assert "seed 0: started, seed-000.txt" in out
