@@ -35,7 +35,8 @@ class ProjectConfig:
         warps: warps of a program; four make one warpgroup.
         group: rows of tiles that are visited together, column by column.
         persistent: whether one program per multiprocessor takes tile after tile.
-        early: whether the angles are asked into registers before the products that they turn.
+        early: whether angles and embeddings are asked into registers before the products that they
+            turn or join, not after.
     """
 
     block_m: int
@@ -55,13 +56,16 @@ class _Plan:
     terms: int
     heads: int
     size: int
+    wide: tl.dtype
     widen: bool
     config: ProjectConfig
 
 
-# Chosen for E = 128 on an H200: two warpgroups hold 64 x 256 each, and the next tile's first steps
-# are fetched while one is finished.
-HOPPER = ProjectConfig(block_m=128, heads=2, block_k=64, stages=3, warps=8)
+# Chosen for E = 128 on an H200, where two such programs share a multiprocessor (245 registers, 96
+# KiB): one's epilogue hides behind the other's products.
+HOPPER = ProjectConfig(
+    block_m=128, heads=1, block_k=64, stages=3, warps=4, group=4, persistent=False, early=True
+)
 HOPPER_HEAD_SIZE = 128
 
 
@@ -152,6 +156,7 @@ def _fused(
     rstd = normed.new_empty(length, 2 * heads, dtype=wide_dtype(normed))
     # The interpreter keeps bfloat16 as bits; products of two are exact in float32.
     widen = normed.device.type == "cpu" and normed.dtype == torch.bfloat16
+    wide = tl.float64 if normed.dtype == torch.float64 else tl.float32
     # Half a head is written at a time.
     half = [config.block_m, size // 2]
     tiles = triton.cdiv(length, config.block_m) * triton.cdiv(3 * heads, config.heads)
@@ -168,7 +173,7 @@ def _fused(
         sin,
         eps,
         length,
-        PLAN=_Plan(terms, heads, size, widen, config),
+        PLAN=_Plan(terms, heads, size, wide, widen, config),
         num_warps=config.warps,
         num_stages=config.stages,
     )
@@ -192,42 +197,51 @@ def _project_kernel(
     n_tokens,
     PLAN: tl.constexpr,
 ):
-    WIDE: tl.constexpr = rstd_ptr.dtype.element_ty
+    WIDTH: tl.constexpr = PLAN.heads * PLAN.size
     factors = (normed, qkv)
     turning = (projected, rstd_ptr, cos_ptr, sin_ptr, eps)
     mixing = (projected, v, mix_ptr, table_ptr, tokens_ptr)
     first, step = tl.program_id(0), tl.num_programs(0)
-    down = tl.cdiv(n_tokens, PLAN.config.block_m)
     # Q and K have 2H heads, an even number: no tile has some of both K and V.
-    to_turn = down * (2 * PLAN.heads // PLAN.config.heads)
-    to_mix = down * tl.cdiv(PLAN.heads, PLAN.config.heads)
-    # One tile without a loop: then what it stores may take the room of its factors.
     if not PLAN.config.persistent:
-        if first < to_turn:
-            _turned_tile(first, factors, turning, n_tokens, WIDE, PLAN)
+        # Without a loop, what a tile stores may take the room of its factors.
+        row, column = _place(first, n_tokens, 3 * WIDTH, PLAN)
+        if column < 2 * WIDTH:
+            _turned_tile(row, column, factors, turning, n_tokens, PLAN)
         else:
-            _mixed_tile(first - to_turn, factors, mixing, n_tokens, WIDE, PLAN)
+            _mixed_tile(row, column - 2 * WIDTH, factors, mixing, n_tokens, PLAN)
     else:
+        down = tl.cdiv(n_tokens, PLAN.config.block_m)
+        to_turn = down * (2 * PLAN.heads // PLAN.config.heads)
+        to_mix = down * tl.cdiv(PLAN.heads, PLAN.config.heads)
         # Flattened, a loop fetches the next tile's first steps while it finishes one; Triton 3.6
         # flattens none with a branch.
         for tile in tl.range(first, to_turn, step, flatten=True):
-            _turned_tile(tile, factors, turning, n_tokens, WIDE, PLAN)
+            row, column = _place(tile, n_tokens, 2 * WIDTH, PLAN)
+            _turned_tile(row, column, factors, turning, n_tokens, PLAN)
         # The programs that have turned one tile less begin.
         for tile in tl.range((first + step - to_turn % step) % step, to_mix, step, flatten=True):
-            _mixed_tile(tile, factors, mixing, n_tokens, WIDE, PLAN)
+            row, column = _place(tile, n_tokens, WIDTH, PLAN)
+            _mixed_tile(row, column, factors, mixing, n_tokens, PLAN)
 
 
 @triton.jit
-def _turned_tile(tile, factors, turning, n_tokens, WIDE: tl.constexpr, PLAN: tl.constexpr):
+def _place(tile, n_tokens, columns, PLAN: tl.constexpr):
+    """First row and first column of a tile."""
+    N: tl.constexpr = PLAN.config.heads * PLAN.size
+    return _corner(tile, n_tokens, columns, PLAN.config.block_m, N, PLAN.config.group)
+
+
+@triton.jit
+def _turned_tile(row, column, factors, turning, n_tokens, PLAN: tl.constexpr):
     """One tile of Q or K, which lie side by side: 2H heads."""
     projected, rstd_ptr, cos_ptr, sin_ptr, eps = turning
-    row, column, token = _place(tile, n_tokens, 2 * PLAN.heads * PLAN.size, PLAN)
-    # Asked for early, they are waited for in the epilogue only.
+    token = row + tl.arange(0, PLAN.config.block_m)
     if PLAN.config.early:
-        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, WIDE, PLAN)
-    product = _product(factors, row, column, WIDE, PLAN)
+        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN)
+    product = _product(factors, row, column, PLAN)
     if not PLAN.config.early:
-        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, WIDE, PLAN)
+        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN)
     rstd_ptr += token.to(tl.int64) * (2 * PLAN.heads) + column // PLAN.size
     inside = token < n_tokens
     if PLAN.config.heads == 1:
@@ -254,79 +268,76 @@ def _turn(raw, row, column, projected, angles, rstd_ptr, inside, eps):
 
 
 @triton.jit
-def _mixed_tile(tile, factors, mixing, n_tokens, WIDE: tl.constexpr, PLAN: tl.constexpr):
+def _mixed_tile(row, column, factors, mixing, n_tokens, PLAN: tl.constexpr):
     """One tile of V."""
     projected, v, mix_ptr, table_ptr, tokens_ptr = mixing
     WIDTH: tl.constexpr = PLAN.heads * PLAN.size
-    row, column, token = _place(tile, n_tokens, WIDTH, PLAN)
-    row_ptr = None
-    if table_ptr is not None:
-        chosen = tl.load(tokens_ptr + token, mask=token < n_tokens, other=0)
-        row_ptr = table_ptr + chosen.to(tl.int64) * WIDTH
-    mix = (tl.load(mix_ptr).to(WIDE), tl.load(mix_ptr + 1).to(WIDE))
-    product = _product(factors, row, 2 * WIDTH + column, WIDE, PLAN)
-    _mix(product, row, column, projected, v, mix, row_ptr, WIDTH, 2 * PLAN.config.heads)
+    if PLAN.config.early:
+        embedding = _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN)
+    product = _product(factors, row, 2 * WIDTH + column, PLAN)
+    if not PLAN.config.early:
+        embedding = _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN)
+    mix = (tl.load(mix_ptr).to(product.dtype), tl.load(mix_ptr + 1).to(product.dtype))
+    outs = (projected, v)
+    _mix(product, embedding, mix, row, column, outs, WIDTH, 2 * PLAN.config.heads)
 
 
 @triton.jit
-def _mix(
-    raw,
-    row,
-    column,
-    projected,
-    v,
-    mix,
-    row_ptr,
-    WIDTH: tl.constexpr,
-    PIECES: tl.constexpr,
-):
+def _mix(raw, embedding, mix, row, column, outs, WIDTH: tl.constexpr, PIECES: tl.constexpr):
     """Write a tile of V as it is and mixed, half a head at a time."""
     if PIECES > 1:
         left, right = _halves(raw)
+        left_embedding, right_embedding = None, None
+        if embedding is not None:
+            left_embedding, right_embedding = _halves(embedding)
         beside = column + raw.shape[1] // 2
-        _mix(left, row, column, projected, v, mix, row_ptr, WIDTH, PIECES // 2)
-        _mix(right, row, beside, projected, v, mix, row_ptr, WIDTH, PIECES // 2)
+        _mix(left, left_embedding, mix, row, column, outs, WIDTH, PIECES // 2)
+        _mix(right, right_embedding, mix, row, beside, outs, WIDTH, PIECES // 2)
     else:
+        projected, v = outs
         projected.store([row, 2 * WIDTH + column], raw.to(projected.dtype))
         mixed = mix[0] * raw
-        if row_ptr is not None:
-            # With an odd number of heads, the last tile reaches past V.
-            at = column + tl.arange(0, raw.shape[1])[None, :]
-            embedding = tl.load(row_ptr[:, None] + at, mask=at < WIDTH, other=0)
+        if embedding is not None:
             mixed += mix[1] * embedding.to(raw.dtype)
         v.store([row, column], mixed.to(v.dtype))
 
 
 @triton.jit
-def _place(tile, n_tokens, columns, PLAN: tl.constexpr):
-    """First row and first column of a tile, and its tokens."""
-    N: tl.constexpr = PLAN.config.heads * PLAN.size
-    row, column = _corner(tile, n_tokens, columns, PLAN.config.block_m, N, PLAN.config.group)
-    return row, column, row + tl.arange(0, PLAN.config.block_m)
-
-
-@triton.jit
-def _product(factors, row, column, WIDE: tl.constexpr, PLAN: tl.constexpr):
+def _product(factors, row, column, PLAN: tl.constexpr):
     """A tile of normed @ qkv.T."""
     normed, qkv = factors
     M: tl.constexpr = PLAN.config.block_m
     N: tl.constexpr = PLAN.config.heads * PLAN.size
-    product = tl.zeros((M, N), WIDE)
+    product = tl.zeros((M, N), PLAN.wide)
     for k in range(0, PLAN.terms, PLAN.config.block_k):
         left, right = normed.load([row, k]), qkv.load([column, k]).T
         if PLAN.widen:
-            left, right = left.to(WIDE), right.to(WIDE)
-        product = tl.dot(left, right, product, input_precision="ieee", out_dtype=WIDE)
+            left, right = left.to(PLAN.wide), right.to(PLAN.wide)
+        product = tl.dot(left, right, product, input_precision="ieee", out_dtype=PLAN.wide)
     return product
 
 
 @triton.jit
-def _angles(cos_ptr, sin_ptr, token, n_tokens, WIDE: tl.constexpr, PLAN: tl.constexpr):
+def _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN: tl.constexpr):
     """Cosines and sines (M, E / 4) of M tokens, without the pairs that stand still."""
     row = tl.minimum(token, n_tokens - 1).to(tl.int64)[:, None]
-    return _load_angles(
-        cos_ptr, sin_ptr, row, tl.arange(0, PLAN.size // 4)[None, :], PLAN.size, WIDE
-    )
+    pair = tl.arange(0, PLAN.size // 4)[None, :]
+    return _load_angles(cos_ptr, sin_ptr, row, pair, PLAN.size, PLAN.wide)
+
+
+@triton.jit
+def _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN: tl.constexpr):
+    """The tokens' rows of the table, the columns of one tile; None without a table."""
+    values = None
+    if table_ptr is not None:
+        WIDTH: tl.constexpr = PLAN.heads * PLAN.size
+        token = row + tl.arange(0, PLAN.config.block_m)
+        columns = column + tl.arange(0, PLAN.config.heads * PLAN.size)[None, :]
+        chosen = tl.load(tokens_ptr + token, mask=token < n_tokens, other=0).to(tl.int64)
+        # With an odd number of heads, the last tile reaches past V.
+        places = table_ptr + chosen[:, None] * WIDTH + columns
+        values = tl.load(places, mask=columns < WIDTH, other=0)
+    return values
 
 
 @triton.jit
