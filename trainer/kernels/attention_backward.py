@@ -17,7 +17,6 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.attention import LOG2_E, Tilings, check, default_tilings
-from trainer.kernels.heads import _load_angles
 from trainer.kernels.residual import require_contiguous
 from trainer.kernels.tiles import dot, launch, load_tile, store_tile
 
@@ -191,9 +190,8 @@ def _queries_kernel(
         total = dot(d_scores.to(key.dtype), key, total, PLAN)
     total *= scale
     if rstd is not None:
-        # Fetched again rather than kept in registers all along.
-        query = load_tile(q, 0, first, head, OWN, PLAN)
-        total = _before_turn_and_norm(total, query, first, head, rstd, cos, sin, PLAN)
+        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+        total = _before_turn_and_norm(total, query, cos, sin, rstd, PLAN)
     store_tile(d_q, 3, total, first, head, PLAN)
 
 
@@ -252,47 +250,67 @@ def _keys_kernel(
         d_scores = weights * (d_weights - their_delta[None, :])
         key_total = dot(d_scores.to(query.dtype), query, key_total, PLAN)
     if rstd is not None:
-        if table is not None:
-            store_tile(d_mixed_v, 5, value_total, first, head, PLAN)
-        raw = load_tile(raw_v, 4, first, head, OWN, PLAN)
-        _store_mix_gradients(value_total, raw, first, head, table, tokens, partials, PLAN)
-        value_total *= tl.load(mix).to(WIDE)
+        rstd += tl.num_programs(0)
+        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+        value_total = _before_mixing(
+            value_total, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
+        )
     store_tile(d_v, 3, value_total, first, head, PLAN)
     key_total *= scale
     if rstd is not None:
+        # Fetched once more: kept through the loop, it would not fit into the registers.
         key = load_tile(k, 0, first, head, OWN, PLAN)
-        own_rstd = rstd + tl.num_programs(0)
-        key_total = _before_turn_and_norm(key_total, key, first, head, own_rstd, cos, sin, PLAN)
+        key_total = _before_turn_and_norm(key_total, key, cos, sin, rstd, PLAN)
     store_tile(d_k, 2, key_total, first, head, PLAN)
 
 
 @triton.jit
-def _before_turn_and_norm(d_tile, tile, first, head, rstd, cos, sin, PLAN: tl.constexpr):
-    """The gradient of raw heads from that of turned ones, a tile (OWN, E) each."""
-    OWN: tl.constexpr = PLAN.own
-    E: tl.constexpr = PLAN.features
-    tile = tile.to(d_tile.dtype)
-    mean = tl.sum(d_tile * tile, 1) / E
-    rows = first + tl.arange(0, OWN)
+def _load_turns(first, head, rstd, cos, sin, WIDE: tl.constexpr, PLAN: tl.constexpr):
+    """Cosines and sines of the pairs that turn, (OWN, E / 4) each, and rstd (OWN,)."""
+    rows = first + tl.arange(0, PLAN.own)
+    places = rows[:, None].to(tl.int64) * PLAN.features + tl.arange(0, PLAN.features // 4)[None, :]
     own_rstd = tl.load(rstd + rows * (2 * tl.num_programs(0)) + head)
-    d_tile = (d_tile - tile * mean[:, None]) * own_rstd[:, None]
-    lower, upper = tl.split(tl.permute(tl.reshape(d_tile, (OWN, 2, E // 2)), (0, 2, 1)))
-    feature = tl.arange(0, E // 2)[None, :]
-    cos, sin = _load_angles(cos, sin, rows[:, None], feature, E, d_tile.dtype)
-    turned = tl.join(lower * cos - upper * sin, upper * cos + lower * sin)
-    return tl.reshape(tl.permute(turned, (0, 2, 1)), (OWN, E))
+    return tl.load(cos + places).to(WIDE), tl.load(sin + places).to(WIDE), own_rstd
 
 
 @triton.jit
-def _store_mix_gradients(d_v, raw_v, first, head, table, tokens, partials, PLAN: tl.constexpr):
-    """A program's part of d_mix, from the gradient of the mixed v and the raw v, (OWN, E) each."""
+def _before_turn_and_norm(d_tile, tile, cos, sin, rstd, PLAN: tl.constexpr):
+    """The gradient of raw heads from that of the turned ones, `tile`; (OWN, E) each."""
+    E: tl.constexpr = PLAN.features
+    tile = tile.to(d_tile.dtype)
+    mean = tl.sum(d_tile * tile, 1) / E
+    d_tile = (d_tile - tile * mean[:, None]) * rstd[:, None]
+    # Features are two halves, which turn with each other, of E / 4 that turn and E / 4 that do not.
+    quarters = tl.permute(tl.reshape(d_tile, (PLAN.own, 2, 2, E // 4)), (0, 3, 1, 2))
+    turning, still = tl.split(quarters)
+    lower, upper = tl.split(turning)
+    turning = tl.join(lower * cos - upper * sin, upper * cos + lower * sin)
+    quarters = tl.permute(tl.join(turning, still), (0, 2, 3, 1))
+    return tl.reshape(quarters, (PLAN.own, E))
+
+
+@triton.jit
+def _before_mixing(
+    d_v, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN: tl.constexpr
+):
+    """The gradient of the raw v from that of the mixed v, (OWN, E) each.
+
+    Writes the latter where a table needs it, and the program's part of d_mix.
+    """
     OWN: tl.constexpr = PLAN.own
     E: tl.constexpr = PLAN.features
+    WIDE: tl.constexpr = d_v.dtype
     own = partials + (tl.program_id(1) * tl.num_programs(0) + head) * 2
-    tl.store(own, tl.sum(tl.sum(d_v * raw_v.to(d_v.dtype), 1), 0))
+    mix_v = tl.load(mix).to(WIDE)
     if table is not None:
         row = tl.load(tokens + first + tl.arange(0, OWN)).to(tl.int64)[:, None]
-        place = table + (row * tl.num_programs(0) + head) * E + tl.arange(0, E)[None, :]
-        tl.store(own + 1, tl.sum(tl.sum(d_v * tl.load(place).to(d_v.dtype), 1), 0))
+        place = (row * tl.num_programs(0) + head) * E + tl.arange(0, E)[None, :]
+        embedded = tl.load(table + place)
+    raw = load_tile(raw_v, 4, first, head, OWN, PLAN)
+    tl.store(own, tl.sum(d_v * raw.to(WIDE)))
+    if table is not None:
+        tl.store(own + 1, tl.sum(d_v * embedded.to(WIDE)))
+        store_tile(d_mixed_v, 5, d_v, first, head, PLAN)
     else:
         tl.store(own + 1, 0.0)
+    return d_v * mix_v

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -21,6 +24,7 @@ from trainer.kernels.attention_backward import (
 from trainer.kernels.tiles import Tiling
 from trainer.masks import block_mask, dense_mask, token_rule
 
+ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
 BLOCK, WINDOW = 32, 3
 SCALE = 0.3
@@ -215,3 +219,18 @@ def test_gaps_in_a_projection_are_refused(device: torch.device) -> None:
     out = torch.empty_like(given.d_out)
     with pytest.raises(ValueError, match="contiguous"):
         attend_projection_backward(given.d_out, gaps, out, out, lse, *given.bounds, SCALE)
+
+
+@pytest.mark.parametrize("target", ["90", "80"])
+def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
+    module = ["attention_backward", "--target", target]
+    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.compile_check", *module],
+        cwd=ROOT,
+        env=compiled,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
