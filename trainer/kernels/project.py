@@ -2,7 +2,7 @@
 
 One kernel takes the place of a product and `heads.split_heads`: a tile of the product holds whole
 heads in float32, so that Q and K are normalised and turned, and V is mixed, before they are
-rounded and written. What memory sees again is only the rows of the value embeddings.
+rounded and written. Beyond its factors, it reads angles and rows of the value embeddings only.
 
 Shapes: T tokens, D features, H heads, E features of a head. Feature i of a head turns with feature
 i + E / 2, and only the first E / 4 of these pairs turn at all (`trainer.attention.rotary_tables`).
@@ -36,7 +36,8 @@ class ProjectConfig:
         group: rows of tiles that are visited together, column by column.
         persistent: whether one program per multiprocessor takes tile after tile.
         early: whether angles and embeddings are asked into registers before the products that they
-            turn or join, not after.
+            turn or join, not after. Where they come after, Triton 3.6 moves the products into their
+            layout through shared memory, not them into the products'.
     """
 
     block_m: int
