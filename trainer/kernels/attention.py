@@ -4,8 +4,8 @@ Query token q sees the keys [low(q), q]; the queries that see key k are then [k,
 bounds never decrease along the sequence, so a block of queries visits one range of key blocks (a
 block of keys, of query blocks), and those between the bounds of its first and last token need no
 look at single tokens. Documents and windows are in the bounds alone: another window compiles
-nothing anew. Forward and backward follow FlashAttention-2 (Dao, 2023), with nothing added up by
-several programs: every result is the same from call to call.
+nothing anew. Forward and backward (`attention_backward`) follow FlashAttention-2 (Dao, 2023), with
+nothing added up by several programs: every result is the same from call to call.
 
 Shapes: T tokens, H heads, E features of a head. A tile is (rows, E) of one head.
 """
@@ -126,6 +126,7 @@ def default_tilings(*tensors: Tensor) -> Tilings:
 
 
 def check(*tensors: Tensor) -> None:
+    """Raise ValueError unless the tensors (T, H, E) are alike and of sizes that kernels take."""
     q = tensors[0]
     tokens, _, features = q.shape
     if tokens % TOKENS_MULTIPLE:
