@@ -44,9 +44,10 @@ CONFIGS: dict[str, ProjectConfig] = {
     "groups of 16": replace(HOPPER, group=16),
     "late": replace(HOPPER, early=False),
     "8 warps": replace(HOPPER, warps=8),
+    "8 warps, late": replace(HOPPER, warps=8, early=False),
     "64 x 256": replace(HOPPER, block_m=64, heads=2, stages=2),
     "persistent 128 x 256": WIDE,
-    "persistent, 4 stages": replace(WIDE, stages=4),
+    "persistent, steps of 32": replace(WIDE, block_k=32, stages=6),
     "persistent, groups of 16": replace(WIDE, group=16),
 }
 SAMPLE_EVERY = 61  # rows: at least one of each tile, and all places within a tile
