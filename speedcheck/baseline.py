@@ -38,13 +38,20 @@ def read_baseline(
         return None
     folder = named if named is not None else _planned_folder(record, planned or "")
     try:
-        evidence = weigh(read_record(one_record(folder, parser_for), parser_for))
+        evidence = weigh(_whole(read_record(one_record(folder, parser_for), parser_for)))
     except InputError as error:
         what = f"the baseline cannot be used: {error.what}"
         raise InputError(what, where=error.where, remedy=error.remedy) from None
     findings = check_loss(evidence, counted_statistics(evidence, rule), rule)
     passes = Verdict.of(findings).status in ("pass", "warn")
     return Baseline(str(named or planned), evidence, passes)
+
+
+def _whole(record: Record) -> Record:
+    """Refuse a record of which a part was not read: it is nothing to compare with."""
+    for part in record.unread:
+        raise InputError(part.reason, where=str(record.path / part.name))
+    return record
 
 
 def one_record(path: Path, parser_for: ParserFor) -> Path:

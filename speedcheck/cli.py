@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speedcheck import __version__, data_command
-from speedcheck.errors import SpeedcheckError
+from speedcheck.errors import SpeedcheckError, Unusable
 from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
     judged, unusable = _judge_all(folders, overrides, selection)
-    write_outputs(outputs, judged)
+    write_outputs(outputs, judged, unusable)
     raise typer.Exit(UNUSABLE if unusable else _exit_code([c for _, c in judged]))
 
 
@@ -279,7 +279,7 @@ def explain(
 
 def _judge_all(
     folders: list[Path], overrides: Overrides, selection: Selection | None = None
-) -> tuple[list[tuple[Path, Certificate]], bool]:
+) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
     """Judge every record below `folders`; say of each folder that cannot be used why not.
 
     One folder that cannot be used hides no other.
@@ -289,19 +289,19 @@ def _judge_all(
 
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
-    unusable = False
+    unusable: list[Unusable] = []
     for folder in folders:
         try:
             found += find_records(folder, overrides.parser_for)
         except SpeedcheckError as error:
-            _complain(str(error))
-            unusable = True
+            unusable.append(Unusable(folder, error))
     for folder, result in zip(found, verify_folders(found, overrides, selection), strict=True):
         if isinstance(result, SpeedcheckError):
-            _complain(str(result))
-            unusable = True
+            unusable.append(Unusable(folder, result))
         else:
             judged.append((folder, result))
+    for one in unusable:
+        _complain(str(one.error))
     return judged, unusable
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 
 class SpeedcheckError(Exception):
     """The call or its input cannot be used; the command line prints it and exits with 2.
@@ -21,6 +24,19 @@ class SpeedcheckError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A folder that could not be judged.
+
+    Attributes:
+        folder: the folder as it was named or found.
+        error: why.
+    """
+
+    folder: Path
+    error: SpeedcheckError
 
 
 class UsageError(SpeedcheckError):

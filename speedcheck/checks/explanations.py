@@ -357,6 +357,18 @@ _PROVENANCE = {
         "folder says so.",
         "Judge the folder without these options too before you rely on the verdict.",
     ),
+    codes.TOO_MANY_FILES: Explanation(
+        ("fail",),
+        "The folder holds more than 10,000 files that could be logs. None of them was read: the "
+        "largest record has 1,500, and nobody looks through so many.",
+        "Name the folder of one record, and keep in it what belongs to its evidence.",
+    ),
+    codes.FILE_REFUSED: Explanation(
+        ("fail",),
+        "record.toml or ledger.jsonl is a link, no regular file or larger than 64 MiB. It was not "
+        "read, and what it says of the runs is not known.",
+        "Put the file itself into the folder.",
+    ),
 }
 
 EXPLANATIONS = _LOSS | _SPEED | _RULES | _PROVENANCE

@@ -17,6 +17,7 @@ def check_provenance(
 ) -> tuple[Finding, ...]:
     """Judge whether the runs are all there, are what they claim to be, and are of one kind."""
     return (
+        *_unread_parts(evidence),
         *_ledger_chain(evidence),
         *_missing_runs(evidence),
         *_unplanned_runs(evidence),
@@ -33,6 +34,18 @@ def check_provenance(
         *_no_logs(evidence),
         *_claims(claims),
     )
+
+
+def _unread_parts(evidence: Evidence) -> list[Finding]:
+    return [
+        Finding(
+            codes.FILE_REFUSED if part.name else codes.TOO_MANY_FILES,
+            "fail",
+            part.reason,
+            part.name,
+        )
+        for part in evidence.record.unread
+    ]
 
 
 def _ledger_chain(evidence: Evidence) -> list[Finding]:
@@ -258,7 +271,8 @@ def _changed_recipe(evidence: Evidence) -> list[Finding]:
 
 
 def _no_logs(evidence: Evidence) -> list[Finding]:
-    if evidence.from_logs:
+    record = evidence.record
+    if evidence.from_logs or (record.unread and not evidence.judged):
         return []
     message = (
         f"the folder holds no log: {len(evidence.judged)} losses stand in {PLAN_NAME} alone, and a "

@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath
 
 from speedcheck.api import verify_folder
 from speedcheck.certificate import Certificate
+from speedcheck.checks import codes
 from speedcheck.config import CONFIG_NAME
 from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
 from speedcheck.gate.changes import Change, changed_folders, files_for
 from speedcheck.gate.git import Blob, Repository
-from speedcheck.records.folder import find_records
+from speedcheck.records.folder import MAX_FILES, find_records
 from speedcheck.records.plan import PLAN_NAME, read_plan
 from speedcheck.rule import Overrides
 
@@ -126,8 +127,15 @@ class _Workplace:
         """Return the records at or below `folder` on the branch.
 
         A folder that holds documents alone has none; one whose record cannot be read raises.
+
+        Raises:
+            InputError: the branch brings more files than a submission can have.
         """
-        self._export("head", files_for(self._repository, self._commits["head"], folder))
+        blobs = files_for(self._repository, self._commits["head"], folder)
+        if len(blobs) > MAX_FILES:
+            what = f"{codes.TOO_MANY_FILES}: {len(blobs)} files, more than {MAX_FILES}"
+            raise InputError(what, remedy="split the submission")
+        self._export("head", blobs)
         return self._found("head", folder)
 
     def was_record(self, folder: PurePosixPath) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from speedcheck.errors import InputError, UsageError
-from speedcheck.records.folder import MAX_FILE_BYTES, MAX_FILES
+from speedcheck.records.folder import MAX_FILE_BYTES
 
 _LINK = "120000"
 _SUBMODULE = "160000"
@@ -106,15 +106,10 @@ class Repository:
         is written as a hole of its size, which the reader refuses by the size alone.
 
         Raises:
-            InputError: there are too many files, or git cannot give one.
+            InputError: git cannot give a file.
         """
-        entries = list(blobs)
-        if len(entries) > MAX_FILES:
-            raise InputError(
-                f"holds {len(entries)} files, more than {MAX_FILES}", remedy="split the submission"
-            )
         with _batch(self._command("cat-file", "--batch"), self._folder) as batch:
-            for blob in entries:
+            for blob in blobs:
                 target = destination / blob.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if blob.mode == _SUBMODULE:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from speedcheck.errors import InputError, NoRecordError
@@ -43,7 +44,7 @@ def _built_in(folder: Path, plan: Plan | None) -> Parser:  # noqa: ARG001 - it i
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that was not read, and why."""
+    """A file that was not read, and why; without a name it is all files of the folder."""
 
     name: str
     reason: str
@@ -60,7 +61,9 @@ class Record:
         ledger: ledger.jsonl, if there is one.
         logs: every file that could be a log, in the order of its name, runs or not.
         documents: names of the folder's Markdown files.
-        refused: files that were not read.
+        refused: files beside the logs that were not read.
+        unread: what was not read and the record cannot be judged without: record.toml, the ledger,
+            or all its files.
     """
 
     path: Path
@@ -70,6 +73,7 @@ class Record:
     logs: tuple[LogFile, ...]
     documents: tuple[str, ...]
     refused: tuple[Refused, ...]
+    unread: tuple[Refused, ...] = ()
 
     @property
     def is_systems(self) -> bool:
@@ -112,12 +116,17 @@ def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
-    plan = read_plan(path / PLAN_NAME) if _holds(path, PLAN_NAME) else None
-    ledger = parse_ledger(_read(path / LEDGER_NAME)) if _holds(path, LEDGER_NAME) else None
+    unread: list[Refused] = []
+    plan = read_plan(path / PLAN_NAME) if _holds(path, PLAN_NAME, unread) else None
+    ledger = parse_ledger(_read(path / LEDGER_NAME)) if _holds(path, LEDGER_NAME, unread) else None
     parse = parser_for(path, plan)
     logs: list[LogFile] = []
     refused: list[Refused] = []
-    for file in _candidates(path):
+    files = _candidates(path)
+    if len(files) > MAX_FILES:
+        unread.append(Refused("", f"the folder holds more than {MAX_FILES} files: none was read"))
+        files = []
+    for file in files:
         reason = _refusal(file)
         if reason:
             refused.append(Refused(file.relative_to(path).as_posix(), reason))
@@ -126,7 +135,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
         # A run can be hidden from `ls`, not from us; what else is hidden is nobody's log.
         if log.runs or not file.name.startswith("."):
             logs.append(log)
-    if not any(log.runs for log in logs) and plan is None:
+    if not any(log.runs for log in logs) and plan is None and not unread:
         raise InputError(
             "holds no log: no file in it has a step line",
             where=str(path),
@@ -134,18 +143,18 @@ def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
         )
     name = plan.name if plan else path.resolve().name
     documents = tuple(sorted(file.name for file in path.glob("*.[mM][dD]")))
-    return Record(path, name, plan, ledger, tuple(logs), documents, tuple(refused))
+    return Record(path, name, plan, ledger, tuple(logs), documents, tuple(refused), tuple(unread))
 
 
-def _holds(folder: Path, name: str) -> bool:
-    """Return whether the folder has a file `name`; a link in its place is no file of the folder."""
+def _holds(folder: Path, name: str, unread: list[Refused]) -> bool:
+    """Return whether the folder has a file `name` to read; one that is refused is noted."""
     path = folder / name
     if not os.path.lexists(path):
         return False
     reason = _refusal(path)
     if reason:
-        raise InputError(reason, where=str(path), remedy="put a file of the record itself there")
-    return True
+        unread.append(Refused(name, reason))
+    return not reason
 
 
 def _folders(path: Path) -> Iterator[Path]:
@@ -159,23 +168,22 @@ def _folders(path: Path) -> Iterator[Path]:
 def _is_record(folder: Path, parser_for: ParserFor) -> bool:
     if (folder / PLAN_NAME).is_file():
         return True
+    files = _candidates(folder)
+    if len(files) > MAX_FILES:
+        # Nobody looks whether there are logs among them; what is refused must be said.
+        return True
     parse = parser_for(folder, None)
-    return any(
-        not _refusal(file) and read_log(file, folder, parse).runs for file in _candidates(folder)
-    )
+    return any(not _refusal(file) and read_log(file, folder, parse).runs for file in files)
 
 
 def _candidates(path: Path) -> list[Path]:
+    """Return the files that may be logs, in order; of too many, one more than `MAX_FILES`."""
     logs = path / LOGS_NAME
     has_logs = (path / PLAN_NAME).is_file() and logs.is_dir() and not logs.is_symlink()
-    folders = [path, logs] if has_logs else [path]
-    files = [file for folder in folders for file in sorted(folder.iterdir()) if _could_be_log(file)]
-    if len(files) > MAX_FILES:
-        raise InputError(
-            f"holds {len(files)} files, more than {MAX_FILES}",
-            where=str(path),
-            remedy="name the folder of one record",
-        )
+    files: list[Path] = []
+    for folder in [path, logs] if has_logs else [path]:
+        found = (file for file in folder.iterdir() if _could_be_log(file))
+        files += sorted(islice(found, MAX_FILES + 1 - len(files)))
     return files
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speedcheck.certificate import SEVERITIES, Certificate, Finding, Severity
+from speedcheck.errors import Unusable
 from speedcheck.report.text import headline, printable
 
 _COMMANDS: dict[Severity, str] = {
@@ -41,6 +42,14 @@ def certificate_annotations(certificate: Certificate, folder: Path) -> str:
         "notice" if certificate.certified else "error", {"title": f"{judgement}: {record}"}, why
     )
     return "".join([verdict, *(_annotation(finding, folder) for finding in _ordered(certificate))])
+
+
+def unusable_annotation(unusable: Unusable) -> str:
+    """Return one workflow command for a folder that could not be judged, ending in a newline."""
+    error = unusable.error
+    file, line = _place(Path(), error.where)
+    title = f"NOT JUDGED: {printable(str(unusable.folder))}"
+    return _command("error", {"file": file, "line": line, "title": title}, str(error))
 
 
 def _ordered(certificate: Certificate) -> Iterator[Finding]:

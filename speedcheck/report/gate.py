@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown, code
+from speedcheck.report.markdown import (
+    MAX_CHARACTERS,
+    certificates_markdown,
+    code,
+    table_within,
+)
 from speedcheck.report.text import headline, inert, printable
 
 if TYPE_CHECKING:
@@ -35,16 +40,16 @@ def gate_markdown(decisions: Sequence[Decision], max_characters: int = MAX_CHARA
         decisions: what the gate decided.
         max_characters: rows are left out until the text is no longer than this.
     """
-    head = [f"## speedcheck {summary(decisions)}", ""]
-    if decisions:
-        head += ["| record | gate | why | compared with |", "|---|---|---|---|"]
-        head += [_row(decision) for decision in decisions]
-    text = "\n".join(head) + "\n"
+    text = f"## speedcheck {summary(decisions)}\n"
     certificates = [d.certificate for d in decisions if d.certificate is not None]
+    if decisions:
+        # What may not pass stands first, since the last rows are left out for want of room.
+        rows = [_row(decision) for decision in sorted(decisions, key=lambda d: d.passed)]
+        room = (max_characters // 2 if certificates else max_characters) - len(text) - 2
+        text += f"\n{table_within(('record', 'gate', 'why', 'compared with'), rows, room)}\n"
     if not certificates:
         return text
-    room = max_characters - len(text) - 1
-    return f"{text}\n{certificates_markdown(certificates, room)}" if room > 0 else text
+    return f"{text}\n{certificates_markdown(certificates, max_characters - len(text) - 1)}"
 
 
 def _line(decision: Decision) -> str:
@@ -52,10 +57,10 @@ def _line(decision: Decision) -> str:
     return f"{word} {printable(str(decision.folder))}: {_why(decision)}"
 
 
-def _row(decision: Decision) -> str:
+def _row(decision: Decision) -> tuple[str, ...]:
     baseline = "" if decision.baseline is None else code(str(decision.baseline))
     word = "pass" if decision.passed else "**fail**"
-    return f"| {code(str(decision.folder))} | {word} | {code(_why(decision))} | {baseline} |"
+    return code(str(decision.folder)), word, code(_why(decision)), baseline
 
 
 def _why(decision: Decision) -> str:

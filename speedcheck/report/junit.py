@@ -1,7 +1,7 @@
 """The certificate as JUnit XML: a suite for each record, a case for each of its four verdicts.
 
 `fail` is a failure, `unknown` is skipped, and what a verdict says besides stands in the case's
-output.
+output. A folder that could not be judged is a suite with one case, which is an error.
 """
 
 from __future__ import annotations
@@ -10,16 +10,24 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from speedcheck.certificate import Certificate, Finding, Status, Verdict
+from speedcheck.errors import Unusable
 from speedcheck.report.text import headline, printable
 
 _RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 
 
-def certificates_junit(certificates: Sequence[Certificate]) -> bytes:
-    """Return the judgements as an XML document in UTF-8, ending in a newline."""
+def certificates_junit(
+    certificates: Sequence[Certificate], unusable: Sequence[Unusable] = ()
+) -> bytes:
+    """Return the judgements as an XML document in UTF-8, ending in a newline.
+
+    Args:
+        certificates: what was judged.
+        unusable: what could not be.
+    """
     root = ET.Element("testsuites", name="speedcheck")
-    for certificate in certificates:
-        root.append(_suite(certificate))
+    root.extend(map(_suite, certificates))
+    root.extend(map(_error, unusable))
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
@@ -40,6 +48,15 @@ def _suite(certificate: Certificate) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", name="judgement", value=headline(certificate))
     suite.extend(_case(record, question, verdict) for question, verdict in verdicts.items())
+    return suite
+
+
+def _error(unusable: Unusable) -> ET.Element:
+    folder = printable(str(unusable.folder))
+    suite = ET.Element("testsuite", name=folder, tests="1", failures="0", errors="1", skipped="0")
+    case = ET.SubElement(suite, "testcase", classname=folder, name="folder")
+    kind = type(unusable.error).__name__
+    ET.SubElement(case, "error", type=kind, message=printable(str(unusable.error)))
     return suite
 
 

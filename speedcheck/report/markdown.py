@@ -21,6 +21,7 @@ from speedcheck.certificate import (
     Status,
     Verdict,
 )
+from speedcheck.errors import Unusable
 from speedcheck.report.text import ABSENT, headline, number, printable, rule, statistics, steps
 
 # GitHub refuses a longer comment.
@@ -66,14 +67,25 @@ _ROOMS = (
 
 
 def certificates_markdown(
-    certificates: Sequence[Certificate], max_characters: int = MAX_CHARACTERS
+    certificates: Sequence[Certificate],
+    max_characters: int = MAX_CHARACTERS,
+    unusable: Sequence[Unusable] = (),
 ) -> str:
     """Return the judgements as GitHub's Markdown, one section a record; ends in a newline.
 
     Args:
         certificates: what to show.
         max_characters: rows are left out, and the text says so, until it is no longer than this.
+        unusable: folders that could not be judged; they stand first.
     """
+    if unusable:
+        rows = [(code(str(one.folder)), code(str(one.error))) for one in unusable]
+        head = "### Not judged\n\n"
+        most = (max_characters // 2 if certificates else max_characters) - len(head) - 1
+        head += table_within(("folder", "why"), rows, most) + "\n"
+        if not certificates:
+            return head
+        return f"{head}\n{certificates_markdown(certificates, max_characters - len(head) - 1)}"
     if not certificates:
         return "No record was judged.\n"
     for room in _ROOMS:
@@ -215,7 +227,23 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of cells that are Markdown; a column named ">..." is aligned right."""
     names = [column.lstrip(">") for column in columns]
     rules = ["---:" if column.startswith(">") else "---" for column in columns]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, rules, *rows))
+    return "\n".join(map(_row, (names, rules, *rows)))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table_within(columns: Sequence[str], rows: Sequence[Sequence[str]], max_characters: int) -> str:
+    """Return a table of the rows that there is room for; the last one says how many it lacks."""
+    size = len(_table(columns, ()))
+    for shown, row in enumerate(rows):
+        missing = f"{len(rows) - shown} more, left out for want of room"
+        rest = (missing, *[""] * (len(columns) - 1))
+        size += len(_row(row)) + 1
+        if size + len(_row(rest)) + 1 > max_characters:
+            return _table(columns, [*rows[:shown], rest])
+    return _table(columns, rows)
 
 
 def _headlines(certificates: Sequence[Certificate], max_characters: int) -> str:

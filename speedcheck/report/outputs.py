@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.certificate import Certificate
-from speedcheck.errors import UsageError
-from speedcheck.report.annotations import certificate_annotations
+from speedcheck.errors import Unusable, UsageError
+from speedcheck.report.annotations import certificate_annotations, unusable_annotation
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.markdown import certificates_markdown
@@ -42,12 +42,18 @@ class Outputs:
             )
 
 
-def write_outputs(outputs: Outputs, judged: Sequence[tuple[Path, Certificate]]) -> None:
+def write_outputs(
+    outputs: Outputs,
+    judged: Sequence[tuple[Path, Certificate]],
+    unusable: Sequence[Unusable] = (),
+) -> None:
     """Write what `outputs` asks for.
 
     Args:
         outputs: the forms.
         judged: each record's folder and certificate.
+        unusable: folders that could not be judged. Reports for terminals and JSON leave them out:
+            standard error says them.
 
     Raises:
         UsageError: the file for JUnit XML cannot be written; all else is.
@@ -56,15 +62,16 @@ def write_outputs(outputs: Outputs, judged: Sequence[tuple[Path, Certificate]]) 
     if outputs.json:
         sys.stdout.write(certificates_json(certificates))
     elif outputs.markdown:
-        sys.stdout.write(certificates_markdown(certificates))
+        sys.stdout.write(certificates_markdown(certificates, unusable=unusable))
     else:
         _print_for_terminals(certificates)
     if outputs.annotations:
         stream = sys.stderr if outputs.json or outputs.markdown else sys.stdout
         for folder, certificate in judged:
             stream.write(certificate_annotations(certificate, folder))
+        stream.writelines(map(unusable_annotation, unusable))
     if outputs.junit is not None:
-        _write_file(outputs.junit, certificates_junit(certificates))
+        _write_file(outputs.junit, certificates_junit(certificates, unusable))
 
 
 def _print_for_terminals(certificates: Sequence[Certificate]) -> None:

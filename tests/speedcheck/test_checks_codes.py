@@ -6,6 +6,7 @@ import pytest
 
 from speedcheck.api import verify
 from speedcheck.checks import codes
+from speedcheck.records.folder import MAX_FILES
 
 ALL_CODES = {value for name, value in vars(codes).items() if name.isupper()}
 NAN = float("nan")
@@ -34,6 +35,17 @@ def beside(b, losses=(3.277, 3.276, 3.278), *, kind="model", **options):
     """Write a record, and beside it the baseline that it names."""
     b.published(losses, name="baseline", **options)
     return with_file(b.published(), "record.toml", f'kind = "{kind}"\nbaseline = "../baseline"')
+
+
+def with_many_files(folder):
+    for index in range(MAX_FILES + 1):
+        (folder / f"{index}.txt").touch()
+    return folder
+
+
+def with_linked_plan(folder):
+    (folder / "record.toml").symlink_to("elsewhere")
+    return folder
 
 
 def slower(b, pub):
@@ -181,6 +193,8 @@ CASES = {
             b.published([3.271, 3.272, 3.273]), "README.md", "losses = [3.271, 3.272]"
         ),
     ),
+    codes.TOO_MANY_FILES: ("provenance", lambda b, log, pub: with_many_files(b.published())),
+    codes.FILE_REFUSED: ("provenance", lambda b, log, pub: with_linked_plan(b.published())),
     codes.UNPLANNED_RUN: (
         "provenance",
         lambda b, log, pub: with_file(b.published(), "record.toml", "runs = 5"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from markdown_it import MarkdownIt
 
-from speedcheck import cli
+from speedcheck import cli, verify
+from speedcheck.gate.gate import Decision
+from speedcheck.report.gate import gate_markdown
+from speedcheck.report.markdown import MAX_CHARACTERS
 
 FAST, SLOW = 87_000, 99_000
 
@@ -185,6 +188,43 @@ def test_a_link_in_a_record_is_never_followed(clone, gate, build, tmp_path):
     code, out, _ = gate()
     assert "0.0001" not in out
     assert code == 0
+
+
+def test_a_submission_of_too_many_files_is_refused_with_its_code(
+    clone, gate, build, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("speedcheck.gate.gate.MAX_FILES", 8)
+    clone.commit("merged", files_of(build.published(name="a"), "records/a"))
+    clone.commit("merged", files_of(build.published(name="b"), "records/b"))
+    clone.branch("work")
+    clone.commit("small", files_of(build.published(name="c"), "records/c"))
+    assert gate()[0] == 0, "what was merged before counts for nobody"
+    clone.commit("large", files_of(build.published([3.27] * 9, name="d"), "records/d"))
+    comment = tmp_path / "comment.md"
+    code, out, _ = gate("--comment", str(comment))
+    assert code == 1
+    for text in (out, comment.read_text()):
+        assert "P025 too-many-files: 9 files, more than 8; split the submission" in text
+
+
+@pytest.mark.parametrize("count", [1, 40, 500, 5_000])
+@pytest.mark.parametrize("name", ["record", "|" * 3_000])
+def test_the_comment_has_room_for_any_number_of_records(build, count, name):
+    certificate = verify(build.published())
+    decisions = [
+        Decision(PurePosixPath(f"{index}-{name}"), certificate, "" if index % 10 else "not so")
+        for index in range(count)
+    ]
+    decisions.append(Decision(PurePosixPath("unreadable"), None, "why" * 1_000))
+    for chosen in (decisions, decisions[-1:] * count):
+        body = gate_markdown(chosen)
+        assert len(body) <= MAX_CHARACTERS
+        table = body.partition("\n\n|")[2].partition("\n\n")[0].splitlines()[2:]
+        words = [row.partition(" | ")[2].partition(" | ")[0] for row in table]
+        shown = [word for word in words if word in ("pass", "**fail**")]
+        left = table[-1].removeprefix("| ").partition(" more, left out")[0]
+        assert len(shown) + (int(left) if len(shown) < len(table) else 0) == len(chosen)
+        assert shown == sorted(shown)
 
 
 def test_the_summary_of_the_job_and_the_comment_say_the_same(

@@ -81,13 +81,6 @@ def test_a_file_too_large_to_read_comes_out_as_a_hole_of_its_size(clone, tmp_pat
     assert MAX_FILE_BYTES > 10
 
 
-def test_too_many_files_are_refused(clone, tmp_path, monkeypatch):
-    monkeypatch.setattr("speedcheck.gate.git.MAX_FILES", 2)
-    commit = clone.commit("many", {f"records/{i}": str(i) for i in range(3)})
-    with pytest.raises(InputError, match="holds 3 files, more than 2"):
-        exported(clone, commit, "records", tmp_path / "out")
-
-
 @pytest.mark.parametrize("name", ["a b.txt", "tab\tname", "new\nline", ":(top)x", "-x", "ü.txt"])
 def test_any_file_name_is_read(clone, tmp_path, name):
     commit = clone.commit("names", {f"records/{name}/log": "text"})
