@@ -37,18 +37,14 @@ from trainer.kernels.project import HOPPER, ProjectConfig, project
 
 Results = tuple[Tensor, Tensor, Tensor]  # projected, v, rstd
 
-WIDE = ProjectConfig(block_m=128, heads=2, block_k=64, stages=3, warps=8)
 CONFIGS: dict[str, ProjectConfig] = {
-    "default": HOPPER,
+    "128 tokens": HOPPER,
     "groups of 8": replace(HOPPER, group=8),
     "groups of 16": replace(HOPPER, group=16),
-    "late": replace(HOPPER, early=False),
     "8 warps": replace(HOPPER, warps=8),
-    "8 warps, late": replace(HOPPER, warps=8, early=False),
-    "64 x 256": replace(HOPPER, block_m=64, heads=2, stages=2),
-    "persistent 128 x 256": WIDE,
-    "persistent, steps of 32": replace(WIDE, block_k=32, stages=6),
-    "persistent, groups of 16": replace(WIDE, group=16),
+    "64 tokens": replace(HOPPER, block_m=64),
+    "2 stages": replace(HOPPER, stages=2),
+    "4 stages": replace(HOPPER, stages=4),
 }
 SAMPLE_EVERY = 61  # rows: at least one of each tile, and all places within a tile
 

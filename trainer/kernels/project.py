@@ -1,7 +1,7 @@
 """The merged projection with everything that stands between it and attention in its epilogue.
 
-One kernel takes the place of a product and `heads.split_heads`: a tile of the product holds whole
-heads in float32, so that Q and K are normalised and turned, and V is mixed, before they are
+One kernel takes the place of a product and `heads.split_heads`: a tile of the product holds a whole
+head in float32, so that Q and K are normalised and turned, and V is mixed, before they are
 rounded and written. Beyond its factors, it reads angles and rows of the value embeddings only.
 
 Shapes: T tokens, D features, H heads, E features of a head. Feature i of a head turns with feature
@@ -19,7 +19,7 @@ from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from trainer.kernels.heads import _load_angles, split_heads
-from trainer.kernels.mlp import _corner, _programs
+from trainer.kernels.mlp import _corner
 from trainer.kernels.residual import require_contiguous, wide_dtype
 
 
@@ -29,25 +29,17 @@ class ProjectConfig:
 
     Args:
         block_m: tokens of a tile.
-        heads: heads side by side in a tile, 1 or 2.
         block_k: terms of a step of the inner loop.
         stages: steps in flight between memory and the tensor cores.
         warps: warps of a program; four make one warpgroup.
         group: rows of tiles that are visited together, column by column.
-        persistent: whether one program per multiprocessor takes tile after tile.
-        early: whether angles and embeddings are asked into registers before the products that they
-            turn or join, not after. Where they come after, Triton 3.6 moves the products into their
-            layout through shared memory, not them into the products'.
     """
 
     block_m: int
-    heads: int
     block_k: int
     stages: int
     warps: int
-    group: int = 8
-    persistent: bool = True
-    early: bool = False
+    group: int = 4
 
 
 @dataclass(frozen=True)
@@ -62,11 +54,9 @@ class _Plan:
     config: ProjectConfig
 
 
-# Chosen for E = 128 on an H200, where two such programs share a multiprocessor (245 registers, 96
-# KiB): one's epilogue hides behind the other's products.
-HOPPER = ProjectConfig(
-    block_m=128, heads=1, block_k=64, stages=3, warps=4, group=4, persistent=False, early=True
-)
+# Measured on an H200 for E = 128 (docs/performance-log.md): two such programs share a
+# multiprocessor (245 registers, 96 KiB), and one's epilogue hides behind the other's products.
+HOPPER = ProjectConfig(block_m=128, block_k=64, stages=3, warps=4)
 HOPPER_HEAD_SIZE = 128
 
 
@@ -160,10 +150,9 @@ def _fused(
     wide = tl.float64 if normed.dtype == torch.float64 else tl.float32
     # Half a head is written at a time.
     half = [config.block_m, size // 2]
-    tiles = triton.cdiv(length, config.block_m) * triton.cdiv(3 * heads, config.heads)
-    _project_kernel[(min(tiles, _programs(normed.device)) if config.persistent else tiles,)](
+    _project_kernel[(triton.cdiv(length, config.block_m) * 3 * heads,)](
         TensorDescriptor.from_tensor(normed, [config.block_m, config.block_k]),
-        TensorDescriptor.from_tensor(qkv.flatten(0, 1), [config.heads * size, config.block_k]),
+        TensorDescriptor.from_tensor(qkv.flatten(0, 1), [size, config.block_k]),
         TensorDescriptor.from_tensor(projected.flatten(1), half),
         TensorDescriptor.from_tensor(v.flatten(1), half),
         rstd,
@@ -202,55 +191,26 @@ def _project_kernel(
     factors = (normed, qkv)
     turning = (projected, rstd_ptr, cos_ptr, sin_ptr, eps)
     mixing = (projected, v, mix_ptr, table_ptr, tokens_ptr)
-    first, step = tl.program_id(0), tl.num_programs(0)
-    # Q and K have 2H heads, an even number: no tile has some of both K and V.
-    if not PLAN.config.persistent:
-        # Without a loop, what a tile stores may take the room of its factors.
-        row, column = _place(first, n_tokens, 3 * WIDTH, PLAN)
-        if column < 2 * WIDTH:
-            _turned_tile(row, column, factors, turning, n_tokens, PLAN)
-        else:
-            _mixed_tile(row, column - 2 * WIDTH, factors, mixing, n_tokens, PLAN)
+    M: tl.constexpr = PLAN.config.block_m
+    row, column = _corner(tl.program_id(0), n_tokens, 3 * WIDTH, M, PLAN.size, PLAN.config.group)
+    if column < 2 * WIDTH:
+        _turned_tile(row, column, factors, turning, n_tokens, PLAN)
     else:
-        down = tl.cdiv(n_tokens, PLAN.config.block_m)
-        to_turn = down * (2 * PLAN.heads // PLAN.config.heads)
-        to_mix = down * tl.cdiv(PLAN.heads, PLAN.config.heads)
-        # Flattened, a loop fetches the next tile's first steps while it finishes one; Triton 3.6
-        # flattens none with a branch.
-        for tile in tl.range(first, to_turn, step, flatten=True):
-            row, column = _place(tile, n_tokens, 2 * WIDTH, PLAN)
-            _turned_tile(row, column, factors, turning, n_tokens, PLAN)
-        # The programs that have turned one tile less begin.
-        for tile in tl.range((first + step - to_turn % step) % step, to_mix, step, flatten=True):
-            row, column = _place(tile, n_tokens, WIDTH, PLAN)
-            _mixed_tile(row, column, factors, mixing, n_tokens, PLAN)
+        _mixed_tile(row, column - 2 * WIDTH, factors, mixing, n_tokens, PLAN)
 
 
-@triton.jit
-def _place(tile, n_tokens, columns, PLAN: tl.constexpr):
-    """First row and first column of a tile."""
-    N: tl.constexpr = PLAN.config.heads * PLAN.size
-    return _corner(tile, n_tokens, columns, PLAN.config.block_m, N, PLAN.config.group)
-
-
+# Angles and embeddings are asked into registers before the products that they turn or join. Where
+# they come after, Triton 3.6 moves the products into their layout through shared memory, not them
+# into the products'.
 @triton.jit
 def _turned_tile(row, column, factors, turning, n_tokens, PLAN: tl.constexpr):
-    """One tile of Q or K, which lie side by side: 2H heads."""
+    """One head of Q or K, which lie side by side: 2H heads."""
     projected, rstd_ptr, cos_ptr, sin_ptr, eps = turning
     token = row + tl.arange(0, PLAN.config.block_m)
-    if PLAN.config.early:
-        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN)
+    angles = _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN)
     product = _product(factors, row, column, PLAN)
-    if not PLAN.config.early:
-        angles = _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN)
     rstd_ptr += token.to(tl.int64) * (2 * PLAN.heads) + column // PLAN.size
-    inside = token < n_tokens
-    if PLAN.config.heads == 1:
-        _turn(product, row, column, projected, angles, rstd_ptr, inside, eps)
-    else:
-        left, right = _halves(product)
-        _turn(left, row, column, projected, angles, rstd_ptr, inside, eps)
-        _turn(right, row, column + PLAN.size, projected, angles, rstd_ptr + 1, inside, eps)
+    _turn(product, row, column, projected, angles, rstd_ptr, token < n_tokens, eps)
 
 
 @triton.jit
@@ -270,37 +230,29 @@ def _turn(raw, row, column, projected, angles, rstd_ptr, inside, eps):
 
 @triton.jit
 def _mixed_tile(row, column, factors, mixing, n_tokens, PLAN: tl.constexpr):
-    """One tile of V."""
+    """One head of V: written as it is and mixed, half a head at a time."""
     projected, v, mix_ptr, table_ptr, tokens_ptr = mixing
     WIDTH: tl.constexpr = PLAN.heads * PLAN.size
-    if PLAN.config.early:
-        embedding = _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN)
+    embedding = _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN)
     product = _product(factors, row, 2 * WIDTH + column, PLAN)
-    if not PLAN.config.early:
-        embedding = _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN)
     mix = (tl.load(mix_ptr).to(product.dtype), tl.load(mix_ptr + 1).to(product.dtype))
-    outs = (projected, v)
-    _mix(product, embedding, mix, row, column, outs, WIDTH, 2 * PLAN.config.heads)
+    left, right = _halves(product)
+    left_embedding, right_embedding = None, None
+    if embedding is not None:
+        left_embedding, right_embedding = _halves(embedding)
+    beside = column + PLAN.size // 2
+    _mix(left, left_embedding, mix, row, column, (projected, v), WIDTH)
+    _mix(right, right_embedding, mix, row, beside, (projected, v), WIDTH)
 
 
 @triton.jit
-def _mix(raw, embedding, mix, row, column, outs, WIDTH: tl.constexpr, PIECES: tl.constexpr):
-    """Write a tile of V as it is and mixed, half a head at a time."""
-    if PIECES > 1:
-        left, right = _halves(raw)
-        left_embedding, right_embedding = None, None
-        if embedding is not None:
-            left_embedding, right_embedding = _halves(embedding)
-        beside = column + raw.shape[1] // 2
-        _mix(left, left_embedding, mix, row, column, outs, WIDTH, PIECES // 2)
-        _mix(right, right_embedding, mix, row, beside, outs, WIDTH, PIECES // 2)
-    else:
-        projected, v = outs
-        projected.store([row, 2 * WIDTH + column], raw.to(projected.dtype))
-        mixed = mix[0] * raw
-        if embedding is not None:
-            mixed += mix[1] * embedding.to(raw.dtype)
-        v.store([row, column], mixed.to(v.dtype))
+def _mix(raw, embedding, mix, row, column, outs, WIDTH: tl.constexpr):
+    projected, v = outs
+    projected.store([row, 2 * WIDTH + column], raw.to(projected.dtype))
+    mixed = mix[0] * raw
+    if embedding is not None:
+        mixed += mix[1] * embedding.to(raw.dtype)
+    v.store([row, column], mixed.to(v.dtype))
 
 
 @triton.jit
@@ -308,7 +260,7 @@ def _product(factors, row, column, PLAN: tl.constexpr):
     """A tile of normed @ qkv.T."""
     normed, qkv = factors
     M: tl.constexpr = PLAN.config.block_m
-    N: tl.constexpr = PLAN.config.heads * PLAN.size
+    N: tl.constexpr = PLAN.size
     product = tl.zeros((M, N), PLAN.wide)
     for k in range(0, PLAN.terms, PLAN.config.block_k):
         left, right = normed.load([row, k]), qkv.load([column, k]).T
@@ -328,16 +280,14 @@ def _angles(cos_ptr, sin_ptr, token, n_tokens, PLAN: tl.constexpr):
 
 @triton.jit
 def _embedding(table_ptr, tokens_ptr, row, column, n_tokens, PLAN: tl.constexpr):
-    """The tokens' rows of the table, the columns of one tile; None without a table."""
+    """The tokens' rows of the table, the columns of one head; None without a table."""
     values = None
     if table_ptr is not None:
         WIDTH: tl.constexpr = PLAN.heads * PLAN.size
         token = row + tl.arange(0, PLAN.config.block_m)
-        columns = column + tl.arange(0, PLAN.config.heads * PLAN.size)[None, :]
+        columns = column + tl.arange(0, PLAN.size)[None, :]
         chosen = tl.load(tokens_ptr + token, mask=token < n_tokens, other=0).to(tl.int64)
-        # With an odd number of heads, the last tile reaches past V.
-        places = table_ptr + chosen[:, None] * WIDTH + columns
-        values = tl.load(places, mask=columns < WIDTH, other=0)
+        values = tl.load(table_ptr + chosen[:, None] * WIDTH + columns)
     return values
 
 

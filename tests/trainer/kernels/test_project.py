@@ -17,10 +17,8 @@ from trainer.kernels.project import HOPPER, ProjectConfig, project
 ROOT = Path(__file__).resolve().parents[3]
 LENGTH, WIDTH, SIZE, VOCABULARY = 45, 24, 16, 29
 CONFIGS = {
-    "one head a tile": ProjectConfig(16, 1, 16, 2, 4, group=2, persistent=False, early=True),
-    "two heads a tile": ProjectConfig(16, 2, 16, 2, 4, group=2, persistent=False),
-    "persistent": ProjectConfig(16, 2, 16, 2, 4, group=2),
-    "persistent, one head a tile, early": ProjectConfig(16, 1, 16, 2, 4, group=2, early=True),
+    "16 tokens": ProjectConfig(16, 16, 2, 4, group=2),
+    "32 tokens": ProjectConfig(32, 16, 2, 4, group=1),
 }
 
 
@@ -108,7 +106,7 @@ def test_narrow_types_are_computed_in_float32_and_rounded_once(
     cpu_only: torch.device, dtype: torch.dtype
 ) -> None:
     given = draw(cpu_only, dtype)
-    projected, v, rstd = project(*given, NORM_EPS, CONFIGS["persistent"])
+    projected, v, rstd = project(*given, NORM_EPS, CONFIGS["16 tokens"])
     assert (projected.dtype, v.dtype, rstd.dtype) == (dtype, dtype, torch.float32)
     for value, exact in zip((projected, v, rstd), by_hand(given), strict=True):
         assert_rounded_once(value, exact, cpu_only)
@@ -117,7 +115,7 @@ def test_narrow_types_are_computed_in_float32_and_rounded_once(
 @pytest.mark.usefixtures("loops_with_bounds_of_their_own")
 def test_only_a_quarter_of_the_angles_is_read(cpu_only: torch.device) -> None:
     given = draw(cpu_only, torch.float64)
-    config = CONFIGS["one head a tile"]
+    config = CONFIGS["16 tokens"]
     expected = project(*given, NORM_EPS, config)
     given.cos[:, SIZE // 4 :] = torch.nan
     given.sin[:, SIZE // 4 :] = torch.nan
