@@ -17,7 +17,7 @@ from speedcheck.claims.model import Figure, Kind, Strength, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
 _TOKEN = re.compile(
-    rf"(?P<number>(?<![\w.])(?:{NUMBER})(?![0-9]|x[A-Za-z]))"
+    rf"(?P<number>(?<![\w.])(?:{NUMBER})(?!\.?[0-9]|x[A-Za-z]|[hkmKMBG]\b))"
     r"|(?P<word>[A-Za-zμσΔδ]+(?:[-_][A-Za-z]+)*)"  # noqa: RUF001 - Greek letters are meant
     r"|(?P<sign><=|>=|[=:<>~≈±→,;.()\[\]|%@-])"
 )

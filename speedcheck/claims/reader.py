@@ -34,6 +34,7 @@ _ITEM = re.compile(
     r"([0-9]\.[0-9]{3,8})\b",
     re.IGNORECASE,
 )
+_HTML_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _LINE_OF_LOG = re.compile(r"step:([0-9]{1,7})/([0-9]{1,7}) val_loss:([0-9]{1,4}\.[0-9]{1,8})\b")
 
 MAX_FIGURES = 1_000
@@ -139,7 +140,8 @@ class _Reader:
         figures = read_result(text, line.number, context) or read_figures(
             text, line.number, context
         )
-        is_sure = len(text.split()) <= _MAX_SURE_WORDS
+        # In a row of an HTML table nothing says which set of runs a column is of.
+        is_sure = len(text.split()) <= _MAX_SURE_WORDS and not _HTML_CELL.search(line.text)
         foreign = vocabulary.OTHER_TESTS & set(vocabulary.words(" ".join(self.code)))
         figures = [
             replace(figure, strength="loose")

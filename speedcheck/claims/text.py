@@ -18,6 +18,16 @@ _FENCE = re.compile(r"\s*(```|~~~)\s*([\w+-]*)")
 _LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,500}(?:\s[^()]{0,200})?\)")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>")
 
+# "2m 32.5s", "2 minutes and 32 seconds", 2'32": one number. "2:32" may be a time of the day.
+_DURATION = re.compile(
+    r"(?<![\w.:])(?:(?P<h>[0-9]{1,2}) ?h(?:ours?|rs?)?,? ?)?"
+    r"(?P<m>[0-9]{1,4})(?: ?(?:m|mins?|minutes?)(?![A-Za-z])|['\u2032]),? ?(?:and )?"
+    r"(?P<s>[0-9]{1,2})(?P<part>\.[0-9]{1,6})?(?: ?(?:s|secs?|seconds?)(?![A-Za-z])|[\"\u2033])"
+)
+_CLOCK = re.compile(
+    r"(?<![\w.:])[0-9]{1,3}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]{1,6})?(?![\w:]|\.[0-9])"
+)
+
 # Of a longer line the rest is not read; lists are, at any length.
 MAX_LINE = 4_000
 
@@ -105,8 +115,18 @@ def read_lines(text: str) -> Iterator[Line]:
 
 
 def plain(text: str) -> str:
-    """Return a line of Markdown without its markup, and numbers without their numpy type."""
+    """Return a line of Markdown without its markup, and numbers without their numpy type.
+
+    Durations are in seconds: "2m 32.5s" is "152.5 s".
+    """
     text = _FLOAT.sub(r"\1", _TAG.sub(" ", _LINK.sub(r"\1", text)))
     for name, sign in _LATEX.items():
         text = text.replace(name, sign)
-    return text.replace("**", "").replace("`", "").replace("*", " ").replace("$", "")
+    text = text.replace("**", "").replace("`", "").replace("*", " ").replace("$", "")
+    return _CLOCK.sub(" ", _DURATION.sub(_in_seconds, text))
+
+
+def _in_seconds(duration: re.Match[str]) -> str:
+    """Return a duration as a number of seconds; whole ones may be cut or rounded, so about it."""
+    seconds = int(duration["s"]) + 60 * int(duration["m"]) + 3600 * int(duration["h"] or 0)
+    return f"{seconds}{duration['part']} s" if duration["part"] else f"~{seconds} s"

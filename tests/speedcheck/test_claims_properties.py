@@ -156,6 +156,48 @@ def changed(text, position, by):
     return text[:place] + str((int(text[place]) + by) % 10) + text[place + 1 :]
 
 
+DURATIONS = st.sampled_from(
+    """{m}m {s}s|{m}m{s}s|{m} min {s} s|{m} minutes and {s} seconds|{m}'{s}"|{m}:{s}|{m}:{s} min
+~{m}m {s}s|{m}m|{m}m {s} sec|0h {m}m {s}s""".replace("\n", "|").split("|")
+)
+
+
+@given(sample=samples(), form=DURATIONS, digits=st.integers(0, 3), is_cut=st.booleans())
+def test_a_true_duration_is_never_refuted_however_it_is_rounded(sample, form, digits, is_cut):
+    losses, times = sample
+    mean = statistics.mean(times)
+    unit = 10**digits
+    shown = (int(mean * unit) if is_cut and not digits else round(mean * unit)) / unit
+    minutes, seconds = divmod(shown, 60)
+    text = form.format(m=int(minutes), s=f"{seconds:.{digits}f}")
+    found = compared(f"losses = {losses}\nMean time: {text}\n", losses, times)
+    assert "not_confirmed" not in {claim.status for claim in found.claims}
+    table = f"| metric | value |\n|---|---|\n| mean time | {text} |\n| mean loss | 3.27 |\n"
+    found = compared(f"losses = {losses}\n{table}", losses, times)
+    assert {c.what for c in found.claims if c.status == "not_confirmed"} <= {"mean"}
+
+
+@given(sample=samples(), off=st.integers(2, 500))
+def test_a_wrong_duration_with_a_fraction_is_refuted(sample, off):
+    losses, times = sample
+    minutes, seconds = divmod(statistics.mean(times) + off / 100, 60)
+    text = f"times = {times}\nMean time: {int(minutes)}m {seconds:.2f}s\n"
+    assume(seconds < 59.99)
+    found = compared(text, losses, times)
+    (claim,) = [claim for claim in found.claims if claim.what == "time_mean"]
+    assert claim.status == "not_confirmed"
+
+
+@given(sample=samples(), other=samples())
+def test_a_row_of_an_html_table_is_never_refuted_whatever_its_columns_are_of(sample, other):
+    losses, times = sample
+    means = [statistics.mean(values) for values in (other[0], losses)]
+    cells = "".join(f"<td>{mean:.4f}</td>" for mean in means)
+    row = f"<table>\n<tr><td>mean val loss</td>{cells}</tr>\n</table>\n"
+    claims = compared(f"losses = {losses}\n{row}", losses, times).claims
+    assert "not_confirmed" not in {claim.status for claim in claims}
+
+
 @given(
     sample=samples(),
     shape=SHAPES,
