@@ -175,6 +175,9 @@ def _queries_kernel(
     lowest = tl.load(low + queries)
     begin = tl.load(low + first) // VISITED * VISITED
     all_see = tl.load(low + first + OWN - 1)
+    if rstd is not None:
+        # Asked for here, needed behind the loop.
+        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
     total = tl.zeros((OWN, E), WIDE)
     for start in tl.range(begin, first + OWN, VISITED):
         key = load_tile(k, 4, start, head, VISITED, PLAN)
@@ -190,7 +193,6 @@ def _queries_kernel(
         total = dot(d_scores.to(key.dtype), key, total, PLAN)
     total *= scale
     if rstd is not None:
-        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
         total = _before_turn_and_norm(total, query, cos, sin, rstd, PLAN)
     store_tile(d_q, 3, total, first, head, PLAN)
 
