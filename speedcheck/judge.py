@@ -6,6 +6,7 @@ from speedcheck.certificate import Certificate, Verdict, Verdicts
 from speedcheck.checks.comparison import Baseline, compare_losses
 from speedcheck.checks.counting import Evidence, Selection, weigh
 from speedcheck.checks.documents import check_documents
+from speedcheck.checks.earlier_steps import check_earlier_steps
 from speedcheck.checks.loss import check_loss, counted_statistics
 from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
@@ -48,7 +49,11 @@ def judge(
     )
     verdicts = Verdicts(
         loss=Verdict.of(
-            (*check_loss(evidence, loss, rule), *compare_losses(evidence, rule, baseline))
+            (
+                *check_loss(evidence, loss, rule),
+                *check_earlier_steps(evidence, documents.comparison.steps, rule),
+                *compare_losses(evidence, rule, baseline),
+            )
         ),
         speed=Verdict.of(check_speed(evidence, runtime, rule, baseline)),
         rules=Verdict.of(check_rules(evidence, rule.track, sources, baseline)),

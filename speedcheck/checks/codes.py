@@ -13,6 +13,7 @@ LOSS_EXCUSED = "L008 loss-excused"
 LOSS_COMPARED = "L009 loss-against-baseline"
 WORSE_LOSS = "L010 worse-than-baseline"
 KNOWN_SIGMA = "L011 known-sigma"
+EARLIER_STEP = "L012 loss-at-earlier-step"
 
 NO_TIMES = "S001 no-times"
 NO_BASELINE = "S002 no-baseline"

@@ -105,6 +105,12 @@ _LOSS = {
         "the number of runs, reaches the track's margin.",
         "Nothing: the message has the figures.",
     ),
+    codes.EARLIER_STEP: Explanation(
+        ("info",),
+        "On a track that counts steps, the documents give losses of an earlier validation than the "
+        "last one. The verdict is of the last; this is what the track's test shows at the other.",
+        "See which step the record claims. Runs that end there show it without a doubt.",
+    ),
 }
 
 _SPEED = {

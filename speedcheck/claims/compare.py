@@ -37,12 +37,15 @@ class Comparison:
         unlisted: names of counted runs that no list of losses holds, though a list is of runs like
             them.
         lists_runs: whether there is such a list.
+        steps: the validation steps of the record's confirmed figures, where the text or the logs
+            say one; in order.
     """
 
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     unlisted: tuple[str, ...] = ()
     lists_runs: bool = False
+    steps: tuple[int, ...] = ()
 
 
 def compare(
@@ -59,11 +62,14 @@ def compare(
     """
     judged = judge_series(sets, pools, certain=certain)
     claims: list[Claim] = []
+    steps: set[int] = set()
     for one in sets:
         claims += [_claim(judged[id(series)], where) for series in one.series]
         is_only = certain and sum(other.role == "record" for other in sets) == 1
-        figures = SetFigures(one, judged, pools, question, certain=is_only)
-        claims += figures.claims(where)
+        figures = SetFigures(one, judged, pools, question, certain=is_only).claims(where)
+        claims += figures
+        if one.role == "record":
+            steps |= _confirmed_steps(one, judged, figures)
     own = [
         judged[id(series)]
         for one in sets
@@ -71,7 +77,21 @@ def compare(
         for series in one.of_kind("losses")
     ]
     lists_runs, unlisted = _unlisted(sets, judged, pools)
-    return Comparison(tuple(claims), _shortfalls(own, where), unlisted, lists_runs)
+    shortfalls = _shortfalls(own, where)
+    return Comparison(tuple(claims), shortfalls, unlisted, lists_runs, tuple(sorted(steps)))
+
+
+def _confirmed_steps(
+    claims: ClaimSet, judged: dict[int, JudgedSeries], figures: list[Claim]
+) -> set[int]:
+    lists = [judged[id(series)] for series in claims.series]
+    places = [one.match.place for one in lists if one.status == "confirmed"]
+    named = [
+        figure.step
+        for figure, claim in zip(claims.figures, figures, strict=True)
+        if claim.status == "confirmed"
+    ]
+    return {step for step in (*places, *named) if isinstance(step, int)}
 
 
 def _claim(judged: JudgedSeries, where: str) -> Claim:

@@ -161,7 +161,7 @@ def _compare(document: _Document, text: str, pools: Pools, question: Question) -
     if document.is_own or document.certain:
         return found
     kept = tuple(claim for claim in found.claims if claim.status != "not_checkable")
-    return Comparison(kept, found.shortfalls) if kept else Comparison()
+    return Comparison(kept, found.shortfalls, steps=found.steps) if kept else Comparison()
 
 
 def _joined(parts: list[Comparison]) -> Comparison:
@@ -172,4 +172,5 @@ def _joined(parts: list[Comparison]) -> Comparison:
         claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
         shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
         unlisted=tuple(names),
+        steps=tuple(sorted({step for part in parts for step in part.steps})),
     )

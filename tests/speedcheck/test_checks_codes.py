@@ -81,6 +81,14 @@ CASES = {
         "loss",
         lambda b, log, pub: with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
     ),
+    codes.EARLIER_STEP: (
+        "loss",
+        lambda b, log, pub: with_file(
+            with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
+            "README.md",
+            "| seed | step 125 |\n|-|-|\n" + "".join(f"| {i} | 4.4043 |\n" for i in range(6)),
+        ),
+    ),
     codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
     codes.SLOWER: ("speed", lambda b, log, pub: slower(b, pub)),
     codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),
