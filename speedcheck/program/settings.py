@@ -36,8 +36,10 @@ _LOOKING = frozenset({
 _RUNNING_TEXT = frozenset({"exec", "eval"})
 
 _VARIABLE = re.compile(r"TORCHINDUCTOR_[A-Z0-9_]{1,60}")
-# Says where compiled code is kept, not what it is.
-_HARMLESS_VARIABLES = frozenset({"TORCHINDUCTOR_CACHE_DIR"})
+# Say whether and where compiled code is kept, not what it is.
+_HARMLESS_VARIABLES = frozenset({
+    "TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_FX_GRAPH_CACHE", "TORCHINDUCTOR_AUTOGRAD_CACHE",
+})  # fmt: skip
 _MODULE_NAME = re.compile(r"(?:torch\.)?_(?:inductor|dynamo)(?:\.config(?:\.\w{1,60})?)?")
 _ENVIRONMENT = "os.environ"
 _SETTERS = frozenset({"os.environ.setdefault", "os.putenv", "os.environ.__setitem__"})

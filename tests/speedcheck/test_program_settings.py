@@ -119,6 +119,7 @@ def test_a_setting_of_dynamo_is_found_with_its_value(text, name, value):
         "def eval(x): return x\neval('x')",
         "import os\nos.environ['PYTORCH_CUDA_ALLOC_CONF'] = 'expandable_segments:True'",
         "import os\nos.environ['TORCHINDUCTOR_CACHE_DIR'] = '/cache'",
+        "import os\nos.environ['TORCHINDUCTOR_FX_GRAPH_CACHE'] = '1'",
         "import os\nprint(os.environ.get('TORCHINDUCTOR_A'), os.getenv('TORCHINDUCTOR_B'))",
         "import os\nif 'TORCHINDUCTOR_MAX_AUTOTUNE' in os.environ: raise SystemExit",
         "import os\nprint(os.environ['TORCHINDUCTOR_MAX_AUTOTUNE'])",
