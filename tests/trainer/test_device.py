@@ -83,3 +83,7 @@ def test_other_sequence_lengths_keep_the_tokens_of_a_step() -> None:
             SUB3.with_sequence_length(wrong)
     with pytest.raises(TrainerError, match="block_size"):
         replace(SUB3, model=replace(SUB3.model, block_size=96)).with_sequence_length(16_384)
+
+
+def test_the_plan_asks_for_the_memory_that_the_check_asks_for() -> None:
+    assert memory_mib(SUB3.data.sequence_length) == SUB3.memory_mib
