@@ -11,6 +11,9 @@ from trainer.errors import TrainerError
 Windows = Literal["long-short", "all-short", "all-long"]
 WINDOWS: tuple[str, ...] = get_args(Windows)
 Dtype = Literal["float32", "bfloat16", "float64"]
+# "dense" masks on any device; on a GPU our kernels over intervals of keys, or FlexAttention.
+Attention = Literal["dense", "intervals", "flex"]
+GPU_ATTENTIONS: tuple[Attention, ...] = ("intervals", "flex")
 
 # The numbers of processes whose shares of a step, and of Muon's work, are defined.
 RANKS = (1, 2, 4, 8)
@@ -150,6 +153,7 @@ class Recipe:
         memory_mib: what one process needs of the device's memory.
         source: "fineweb" for shards that are fetched or made from a text, "generated" for the
             corpus that the trainer makes itself.
+        attention: how it is computed; the result is the same but for rounding.
         warm_up: rehearse on dummy data, untimed, before the first step.
     """
 
@@ -158,6 +162,7 @@ class Recipe:
     threads: int
     memory_mib: int
     source: Literal["fineweb", "generated"]
+    attention: Attention
     warm_up: bool
     model: ModelConfig
     data: DataConfig
@@ -186,6 +191,15 @@ class Recipe:
         changed = replace(data, sequence_length=length, sequences_per_step=tokens // length)
         return replace(self, data=changed)
 
+    def with_attention(self, attention: Attention) -> Recipe:
+        """The same recipe with attention computed in another way, on a GPU.
+
+        Raises:
+            TrainerError: the recipe is for CPUs.
+        """
+        _require(self.device == "cuda", f"attention {attention!r} is for GPUs, {self.name} is not")
+        return replace(self, attention=attention)
+
     def with_windows(self, windows: Windows) -> Recipe:
         """The same recipe with another window pattern."""
         return replace(self, model=replace(self.model, windows=windows))
@@ -197,6 +211,7 @@ SUB3 = Recipe(
     threads=1,
     memory_mib=30_424,
     source="fineweb",
+    attention="intervals",
     warm_up=True,
     model=ModelConfig(
         depth=12,
@@ -233,6 +248,7 @@ TINY = Recipe(
     threads=1,
     memory_mib=450,
     source="generated",
+    attention="dense",
     warm_up=False,
     model=ModelConfig(
         depth=6,

@@ -183,13 +183,14 @@ def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tenso
 
 
 def _operations(recipe: Recipe, device: torch.device) -> Operations:
-    if device.type == "cpu":
+    if recipe.attention == "dense":
         return PlainOperations(DTYPES[recipe.model.dtype])
     # Imported where it is used: the CPU recipe needs no Triton.
     from trainer.head import head_precision  # noqa: PLC0415
-    from trainer.operations.fused import FusedOperations  # noqa: PLC0415
+    from trainer.operations.fused import FlexOperations, FusedOperations  # noqa: PLC0415
 
-    return FusedOperations(head_precision(device))
+    operations = FlexOperations if recipe.attention == "flex" else FusedOperations
+    return operations(head_precision(device))
 
 
 def _rehearse(trainee: Trainee, run: Run) -> None:

@@ -112,6 +112,12 @@ def test_the_same_seed_gives_the_same_losses_to_the_last_bit(
     assert first[0] == (0, "val", pytest.approx(math.log(1008), abs=1e-5))
 
 
+def test_flex_attention_trains_alike(recipe: Recipe, cuda: torch.device) -> None:
+    ours = lines_of(open_run(recipe, cuda))
+    flex = lines_of(open_run(recipe.with_attention("flex"), cuda))
+    assert flex == [(step, kind, pytest.approx(loss, abs=0.05)) for step, kind, loss in ours]
+
+
 def test_a_rehearsal_changes_no_loss(recipe: Recipe, cuda: torch.device) -> None:
     rehearsed = replace(recipe, warm_up=True)
     assert lines_of(open_run(rehearsed, cuda)) == lines_of(open_run(recipe, cuda))
