@@ -25,7 +25,9 @@ _CODE = re.compile(
     r"\s*(?:>>> |\.\.\. |\$ |import |from \S+ import|print\(|def |for |if |with |return |assert )"
     r"|\s*[A-Za-z_][\w., ]{0,80}\s*[-+*/]?=\s*[A-Za-z_][\w.]{0,80}[(\[.]"
 )
-_TARGET = re.compile(r"ttest_1samp\([^,()]{1,200},\s*(?:popmean\s*=\s*)?([0-9.]{1,12})")
+_TARGET = re.compile(
+    r"ttest_1samp\([^,()]{1,200},\s*(?:popmean\s*=\s*)?([0-9]{1,4}(?:\.[0-9]{1,8})?)"
+)
 _STEP = re.compile(r"(?:step|@)[ _:=]*([0-9]{2,6})\b|(?<![0-9])([0-9]{3,6})[ _]steps?\b")
 _DIGIT = re.compile(r"[0-9]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -128,7 +130,7 @@ class _Reader:
         self.code = [*self.code[-4:], code]
         where = self._set_of(line, ())
         target = _TARGET.search(code)
-        if target and where and (number := printed(target[1].rstrip("."))):
+        if target and where and (number := printed(target[1])):
             where.target = number.value
         if where and "less" in code:
             where.one_sided = True

@@ -54,6 +54,7 @@ def test_a_folder_above_that_may_not_be_listed_is_no_hindrance(build, monkeypatc
         b"| | |\n|-|-|\n|||||\n",
         b"|\n|-\n",
         b"| run | loss |\n|-|-|\n| 1 |\n",
+        b"losses = [3.2777, 3.2795]\np = ttest_1samp(losses, 3.3.2777).pvalue\n",
     ],
 )
 def test_hostile_text_is_read_without_a_word_against_the_record(build, data):
