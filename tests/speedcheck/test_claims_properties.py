@@ -22,7 +22,8 @@ FRAGMENTS = """\
 losses = [¦3.2785¦3.28¦, ¦]¦p=¦p < ¦0.01¦mean ¦std: ¦(tensor(¦)¦), tensor(¦time: ¦152.7 s¦n = 8
 step 1393 ¦baseline ¦±¦→¦Mean(statistic=¦minmax=(¦np.float64(¦z-test sigma=0.0013 ¦1e400¦<!--¦-->
 run 3: ¦step:9/9 val_loss:3.2 ¦new ¦vs. ¦~¦## Baseline\n¦# ¦```python\n¦```\n¦| 1 | 3.27 |\n
-| run | loss |\n|-|-|\n¦ttest_1samp(losses, ¦.¦3.27¦>>> print(accs)\n¦2m ¦30.5s¦<td>¦mean loss: ¦\x00"""
+| run | loss |\n|-|-|\n¦ttest_1samp(losses, ¦.¦3.27¦>>> print(accs)\n¦2m ¦30.5s¦<td>
+mean loss: ¦\x00"""
 PIECES = st.lists(
     st.sampled_from(["\n", *FRAGMENTS.replace("\n", "¦\n").split("¦")]), max_size=40
 ).map("".join)
