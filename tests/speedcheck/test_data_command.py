@@ -85,16 +85,17 @@ def start(program, *words):
     )
 
 
+# Written without Python's buffers: the signal may come before `print` has returned.
 CLOSING = """
-    import signal, sys, time
+    import os, signal, sys, time
     def end(number, frame):
         signal.signal(number, signal.SIG_IGN)
         time.sleep(0.5)
-        print("closed", flush=True)
+        os.write(1, b"closed\\n")
         sys.exit(128 + number)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    print("ready", flush=True)
+    os.write(1, b"ready\\n")
     time.sleep(60)
     """
 
