@@ -26,10 +26,10 @@ from torch import Tensor
 from triton.testing import do_bench
 
 from bench.compile_check import HEAD_DIM, HEADS, compile_all, launch_attention
-from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, Visible, attend, visible
+from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import attend_backward
 from trainer.kernels.tiles import Tiling
-from trainer.masks import block_mask, dense_mask, token_rule
+from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
 from trainer.operations import flex
 
 Run = Callable[[], Any]
@@ -88,9 +88,9 @@ class Problem(NamedTuple):
         """What attention and its gradients start from."""
         return self[1:]
 
-    def bounds(self, window: int) -> Visible:
+    def bounds(self, window: int) -> Interval:
         """Who sees whom."""
-        return visible(self.documents, BLOCK, window)
+        return intervals(self.documents, BLOCK, [window])[0]
 
 
 def draw(tokens: int) -> Problem:

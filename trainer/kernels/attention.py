@@ -55,38 +55,6 @@ PORTABLE = Tilings(
 )
 
 
-class Visible(NamedTuple):
-    """The bounds of what is seen, each (T,) int32 and nondecreasing.
-
-    Attributes:
-        low: first key that a query sees; the last is itself.
-        high: last query that sees a key; the first is itself.
-    """
-
-    low: Tensor
-    high: Tensor
-
-
-def visible(documents: Tensor, block_size: int, window: int) -> Visible:
-    """Bounds of causal attention within documents and a window of blocks.
-
-    Args:
-        documents: document numbers (T,), nondecreasing.
-        block_size: tokens in a block.
-        window: W, in blocks, the token's own block included.
-    """
-    at = torch.arange(len(documents), device=documents.device)
-    changes = documents[1:] != documents[:-1]
-    ends = torch.cat([changes, changes.new_ones(1)])
-    starts = torch.cat([changes.new_ones(1), changes])
-    start = torch.where(starts, at, 0).cummax(0).values
-    end = torch.where(ends, at, len(at)).flip(0).cummin(0).values.flip(0)
-    block = at // block_size
-    low = torch.maximum(start, (block - window + 1) * block_size)
-    high = torch.minimum(end, (block + window) * block_size - 1)
-    return Visible(low.int(), high.int())
-
-
 def attend(
     q: Tensor, k: Tensor, v: Tensor, low: Tensor, scale: float, tilings: Tilings | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -96,7 +64,7 @@ def attend(
         q: (T, H, E) with neighbouring features and any other strides; E a power of two.
         k: likewise.
         v: likewise.
-        low: see `Visible`.
+        low: see `trainer.masks.Interval`.
         scale: what the scores are multiplied by, positive.
         tilings: of the kernels; by default those for the tensors' device and type.
 

@@ -79,8 +79,8 @@ def attend_backward(
         v: as in `attend`.
         out: what `attend` returned.
         lse: what `attend` returned.
-        low: see `attention.Visible`.
-        high: see `attention.Visible`.
+        low: see `trainer.masks.Interval`.
+        high: see `trainer.masks.Interval`.
         scale: as in `attend`.
         tilings: of the kernels; by default those for the tensors' device and type.
 
@@ -124,7 +124,7 @@ def attend_projection_backward(
         v: the mixed v (T, H, E).
         out: what `attend` returned; likewise `lse`.
         lse: (H, T).
-        low: see `attention.Visible`; likewise `high`.
+        low: see `trainer.masks.Interval`; likewise `high`.
         high: (T,).
         scale: as in `attend`.
         tilings: of the kernels; by default those for the tensors' device and type.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from trainer.attention import NORM_EPS, norm, rotary_tables, rotate
 from trainer.kernels import heads
-from trainer.kernels.attention import Tilings, Visible, attend, visible
+from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import (
     Projection,
     ProjectionGradients,
@@ -22,7 +22,7 @@ from trainer.kernels.attention_backward import (
     attend_projection_backward,
 )
 from trainer.kernels.tiles import Tiling
-from trainer.masks import block_mask, dense_mask, token_rule
+from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
@@ -62,8 +62,8 @@ class Problem(NamedTuple):
     d_out: Tensor
 
     @property
-    def bounds(self) -> Visible:
-        return visible(self.documents, BLOCK, WINDOW)
+    def bounds(self) -> Interval:
+        return intervals(self.documents, BLOCK, [WINDOW])[0]
 
 
 def draw(

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, Visible, attend, visible
+from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import attend_backward
 from trainer.kernels.tiles import Tiling
-from trainer.masks import block_mask, dense_mask, token_rule
+from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES = 256, 2, 16
@@ -73,12 +73,12 @@ def draw(
     return [torch.randn(shape, device=device).to(dtype) for _ in range(4)]
 
 
-def on(device: torch.device, bounds: Visible) -> Visible:
-    return Visible(*(bound.to(device) for bound in bounds))
+def on(device: torch.device, bounds: Interval) -> Interval:
+    return Interval(*(bound.to(device) for bound in bounds))
 
 
 def run(
-    inputs: list[Tensor], bounds: Visible, scale: float = SCALE, tilings: Tilings | None = None
+    inputs: list[Tensor], bounds: Interval, scale: float = SCALE, tilings: Tilings | None = None
 ) -> dict[str, Tensor]:
     q, k, v, d_out = inputs
     out, lse = attend(q, k, v, bounds.low, scale, tilings)
@@ -111,7 +111,7 @@ def assert_close(actual: dict[str, Tensor], exact: dict[str, Tensor], tolerance:
 @pytest.mark.parametrize("window", range(1, 15))
 def test_bounds_spell_the_dense_mask(window: int) -> None:
     documents = documents_of(2048, mean=300, seed=window)
-    low, high = visible(documents, 128, window)
+    low, high = intervals(documents, 128, [window])[0]
     at = torch.arange(2048)
     mask = oracle_mask(documents, 128, window)
     causal = at <= at[:, None]
@@ -122,7 +122,7 @@ def test_bounds_spell_the_dense_mask(window: int) -> None:
 @pytest.mark.parametrize("window", [1, 2, 3, 4])
 def test_equals_the_dense_oracle_for_random_documents(device: torch.device, window: int) -> None:
     documents = documents_of(TOKENS, mean=50, seed=window)
-    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, window))
+    inputs, bounds = draw(device), on(device, intervals(documents, BLOCK, [window])[0])
     exact = run_oracle(inputs, oracle_mask(documents, BLOCK, window))
     assert_close(run(inputs, bounds, tilings=TILINGS["copy engine"]), exact, 1e-5)
 
@@ -130,7 +130,7 @@ def test_equals_the_dense_oracle_for_random_documents(device: torch.device, wind
 @pytest.mark.parametrize("tilings", TILINGS.values(), ids=TILINGS)
 def test_every_tiling_computes_the_same(device: torch.device, tilings: Tilings | None) -> None:
     documents = documents_of(TOKENS, mean=70, seed=0)
-    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 3))
+    inputs, bounds = draw(device), on(device, intervals(documents, BLOCK, [3])[0])
     exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3))
     assert_close(run(inputs, bounds, tilings=tilings), exact, 1e-5)
 
@@ -138,7 +138,7 @@ def test_every_tiling_computes_the_same(device: torch.device, tilings: Tilings |
 @pytest.mark.parametrize("mean", [1, 10**9], ids=["one token each", "one for all"])
 def test_extreme_documents(device: torch.device, mean: int) -> None:
     documents = documents_of(TOKENS, mean, seed=0)
-    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 8))
+    inputs, bounds = draw(device), on(device, intervals(documents, BLOCK, [8])[0])
     exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 8))
     actual = run(inputs, bounds, tilings=TILINGS["copy engine"])
     if mean == 1:  # a query that sees itself alone: scores have no influence
@@ -151,7 +151,7 @@ def test_extreme_documents(device: torch.device, mean: int) -> None:
 
 def test_bfloat16_errs_by_its_rounding_alone(device: torch.device) -> None:
     documents = documents_of(TOKENS, mean=70, seed=4)
-    inputs, bounds = draw(device, torch.bfloat16), on(device, visible(documents, BLOCK, 3))
+    inputs, bounds = draw(device, torch.bfloat16), on(device, intervals(documents, BLOCK, [3])[0])
     exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3))
     # Weights, scores' gradients and results are rounded, each by at most 2**-9 of itself (by twice
     # that where Triton's interpreter cuts off instead), and delta is of the rounded output.
@@ -161,7 +161,7 @@ def test_bfloat16_errs_by_its_rounding_alone(device: torch.device) -> None:
 
 def test_large_scores_neither_overflow_nor_vanish(device: torch.device) -> None:
     documents = documents_of(TOKENS, mean=70, seed=5)
-    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 3))
+    inputs, bounds = draw(device), on(device, intervals(documents, BLOCK, [3])[0])
     exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 3), scale=40.0)
     actual = run(inputs, bounds, scale=40.0, tilings=TILINGS["plain loads"])
     # Scores of several hundred, of which float32 keeps 2**-24: their exponentials err by 1e-4.
@@ -171,7 +171,7 @@ def test_large_scores_neither_overflow_nor_vanish(device: torch.device) -> None:
 
 @pytest.mark.parametrize("layout", ["merged", "heads first"])
 def test_strides_are_free(device: torch.device, layout: str) -> None:
-    inputs, bounds = draw(device), on(device, visible(documents_of(TOKENS, 70, 6), BLOCK, 2))
+    inputs, bounds = draw(device), on(device, intervals(documents_of(TOKENS, 70, 6), BLOCK, [2])[0])
     expected = run(inputs, bounds, tilings=TILINGS["plain loads"])
     if layout == "merged":
         apart = [*torch.stack(inputs[:3], 1).unbind(1), inputs[3]]
@@ -187,7 +187,7 @@ def test_strides_are_free(device: torch.device, layout: str) -> None:
 
 def test_not_a_number_reaches_those_who_see_it(device: torch.device) -> None:
     documents = documents_of(TOKENS, mean=70, seed=7)
-    inputs, bounds = draw(device), on(device, visible(documents, BLOCK, 2))
+    inputs, bounds = draw(device), on(device, intervals(documents, BLOCK, [2])[0])
     inputs[1][100, 1, 3] = float("nan")
     out, _ = attend(*inputs[:3], bounds.low, SCALE)
     seen = oracle_mask(documents, BLOCK, 2)[:, 100].to(device)
@@ -228,7 +228,7 @@ def test_full_size_agrees_with_float64(cuda: torch.device, window: int, tilings:
         pytest.skip("needs the copy engine of sm_90")
     tokens = 65536
     documents = documents_of(tokens, mean=660, seed=window)
-    bounds = on(cuda, visible(documents, 128, window))
+    bounds = on(cuda, intervals(documents, 128, [window])[0])
     inputs = draw(cuda, torch.bfloat16, (tokens, 6, 128))
     actual = run(inputs, bounds, 0.12, tilings)
     # What a token sees, and who sees it, is within 14 blocks: of parts of 32 compare the middle.
@@ -245,7 +245,7 @@ def test_full_size_agrees_with_float64(cuda: torch.device, window: int, tilings:
 
 @pytest.mark.gpu
 def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
-    bounds = on(cuda, visible(documents_of(65536, 660, 1), 128, 14))
+    bounds = on(cuda, intervals(documents_of(65536, 660, 1), 128, [14])[0])
     inputs = draw(cuda, torch.bfloat16, (65536, 6, 128))
     first, second = run(inputs, bounds, 0.12), run(inputs, bounds, 0.12)
     assert all(torch.equal(first[name], second[name]) for name in first)
