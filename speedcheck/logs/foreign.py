@@ -126,7 +126,7 @@ class ForeignParser:
 def _stretches(data: bytes, problems: Problems) -> list[tuple[int, int]]:
     if SEPARATOR not in data:
         return [(0, len(data))]
-    stretches = outside_programs(data)
+    stretches = outside_programs(data, with_literals=True)
     end = stretches[-1][1]
     if end < len(data):
         problems.add(end, "a program begins here and no separator ends it: not read further")

@@ -13,7 +13,8 @@ import math
 import re
 from dataclasses import dataclass
 
-STEP = re.compile(r"(?:step:([0-9]{1,12})(?:/([0-9]{1,12}))?|s:([0-9]{1,12}))(?= )")
+# "step:125 / 1393" is not read: it would be a step without its total, and so without an end.
+STEP = re.compile(r"(?:step:([0-9]{1,12})(?:/([0-9]{1,12}))?|s:([0-9]{1,12}))(?= )(?! {1,9}/)")
 FIELD = re.compile(r"(?<![^ ])([A-Za-z_][A-Za-z0-9_]*):([^ ]+)")
 _LOSS = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ms|s)")

@@ -109,6 +109,8 @@ def _flood(data: bytes) -> str:
     """Why a file is not worth reading; "" for every file that a trainer may have written."""
     if data.count(SEPARATOR) > MAX_SEPARATORS:
         return f"more than {MAX_SEPARATORS} separator lines: not read"
-    if sum(map(data.count, KEYWORDS)) > MAX_VALIDATIONS:
+    # A file with less room than that need not be counted.
+    has_room = len(data) > MAX_VALIDATIONS * min(map(len, KEYWORDS))
+    if has_room and sum(map(data.count, KEYWORDS)) > MAX_VALIDATIONS:
         return f"more than {MAX_VALIDATIONS} validation lines: not read"
     return ""

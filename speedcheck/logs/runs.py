@@ -9,6 +9,7 @@ from speedcheck.logs.environment import completed, read_environment, with_header
 from speedcheck.logs.header import read_header
 from speedcheck.logs.model import Environment, Run
 from speedcheck.logs.spans import find_spans, read_ending
+from speedcheck.logs.strays import note_strays
 
 if TYPE_CHECKING:
     from speedcheck.logs.sections import Section
@@ -28,6 +29,8 @@ def read_runs(
         problems: takes what cannot be read.
     """
     spans = find_spans(text, section, problems)
+    read = (validation for span in spans for validation in span.validations)
+    note_strays(text.data, section, spans[0].format if spans else None, read, problems)
     source_sha256 = _sha256(text.data, section.program) if spans else None
     environment = Environment()
     runs: list[Run] = []

@@ -12,8 +12,9 @@ r"""Where the data stand in a log: the grammar of its parts.
 
 A program runs from its first line to the separator before the environment, whatever stands in
 it: a docstring with a separator and step lines is not data, because no environment follows that
-separator. Only where the file has no environment at all must the last program be taken to end at
-the first separator behind its first line of Python.
+separator. One that holds a whole log is none either: a separator within a string of three quotes
+ends no program. Only where the file has no environment at all must the last program be taken to end
+at the first separator behind its first line of Python.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from speedcheck.logs.literals import Literals
 
 if TYPE_CHECKING:
     from speedcheck.logs.text import Problems
@@ -53,14 +56,15 @@ class Section:
 def find_sections(data: bytes, problems: Problems) -> list[Section]:
     """The sections of a log, in order; empty when its only program is never closed."""
     stretches = outside_programs(data)
+    found = _environments(data, stretches)
+    if _may_be_within_string(data, stretches):
+        seen, stretches = found, outside_programs(data, with_literals=True)
+        found = _environments(data, stretches)
+        for start in sorted({start for start, _ in seen} - {start for start, _ in found}):
+            problems.add(start + 1, "an environment within a string: taken for the program's text")
     last_end = stretches[-1][1]
     if last_end < len(data):
         problems.add(last_end, "a program begins here and no separator ends it: not read further")
-    found = [
-        (match.start(), end)
-        for start, end in stretches
-        for match in _ENVIRONMENT.finditer(data, max(start - len(SEPARATOR) + 1, 0), end)
-    ]
     if not found:
         return _without_environment(data, stretches, problems)
     sections: list[Section] = []
@@ -70,8 +74,15 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
     return sections
 
 
-def outside_programs(data: bytes) -> list[tuple[int, int]]:
-    """Stretches from the line end behind a program (or 0) to that before the next one."""
+def outside_programs(data: bytes, *, with_literals: bool = False) -> list[tuple[int, int]]:
+    """Stretches from the line end behind a program (or 0) to that before the next one.
+
+    Args:
+        data: the log.
+        with_literals: whether to pass over separators within strings; all programs are read then.
+    """
+    literals = Literals(data)
+    find = literals.first_outside if with_literals else data.find
     stretches: list[tuple[int, int]] = []
     start = 0
     while True:
@@ -79,10 +90,31 @@ def outside_programs(data: bytes) -> list[tuple[int, int]]:
         if python is None:
             return [*stretches, (start, len(data))]
         stretches.append((start, python.start() + 1))
-        separator = data.find(SEPARATOR, python.start())
+        separator = find(SEPARATOR, python.start())
         if separator < 0:
             return stretches
         start = separator + len(SEPARATOR) - 1
+
+
+def _environments(data: bytes, stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where each environment begins, and where the stretch that it stands in ends."""
+    return [
+        (match.start(), end)
+        for start, end in stretches
+        for match in _ENVIRONMENT.finditer(data, max(start - len(SEPARATOR) + 1, 0), end)
+    ]
+
+
+def _may_be_within_string(data: bytes, stretches: list[tuple[int, int]]) -> bool:
+    """Whether a string may hold a separator that seems to end a program: it has to end behind it.
+
+    The output of a run holds no three quotes, so that only logs one after another are looked at.
+    """
+    if len(stretches) == 1:
+        return False
+    first_end = stretches[1][0]
+    # Most outputs hold none at all, and one alone is found in a tenth of the time.
+    return any(data.find(q, first_end) >= 0 <= data.find(q * 3, first_end) for q in (b'"', b"'"))
 
 
 def _without_environment(

@@ -55,6 +55,12 @@ def read_validations(
     return found
 
 
+def is_candidate(data: bytes, start: int, end: int, log_format: LogFormat) -> bool:
+    """Whether the line between two positions is read as a validation, or stated as a problem."""
+    prefix, keyword = _PREFIXES[log_format]
+    return data.startswith(prefix, start) and data.find(keyword, start, end) >= 0
+
+
 def _candidates(
     data: bytes, section: Section, prefix: bytes, keyword: bytes
 ) -> Iterator[tuple[int, int]]:

@@ -79,6 +79,48 @@ def test_a_separator_and_steps_in_a_docstring_are_no_output_since_no_environment
     assert [run.val_loss for run in read(full_log(3.2, *inside))] == [3.2]
 
 
+# A log to be quoted in a program: nothing in it ends the string that it stands in.
+QUOTED = "# an earlier log\n" + LINE + ENVIRONMENT + LINE + steps(1.0)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f'"""\n{QUOTED}"""\nimport os\nmain()\n',
+        f'import os\n"""\n{QUOTED}"""\nmain()\n',
+        f"import os\nEXAMPLE = r'''\n{QUOTED}'''\nmain()\n",
+        f'import os\nEXAMPLE = """\n{QUOTED}end"""\nmain()\n',
+        f'import os\n# don\'t use """\nEXAMPLE = """\n{QUOTED}"""\nmain("it\'s")\n',
+        f'import os\nA = "\'"; B = """\n{QUOTED}\\""" {QUOTED} """\nmain()\n',
+    ],
+)
+@pytest.mark.parametrize("environment", [ENVIRONMENT + LINE, ""])
+def test_a_whole_log_in_a_string_of_the_program_is_no_run_and_that_is_said(script, environment):
+    text = script + LINE + environment + steps(3.2)
+    log = parse_log(text.encode(), "a.txt")
+    assert [(run.val_loss, run.final_step) for run in log.runs] == [(3.2, 30)]
+    assert [p.message for p in log.problems if "environment within a string" in p.message]
+    assert program_text(text.encode(), log.runs[0]) == script
+
+
+def test_a_separator_in_a_string_ends_no_program_where_no_environment_is():
+    script = f'import os\nEXAMPLE = """\n{LINE}{steps(1.0)}end"""\nmain()\n'
+    assert [run.val_loss for run in read(script + LINE + steps(3.2))] == [3.2]
+
+
+def test_a_log_cut_within_a_string_does_not_hide_the_next_one_without_a_word():
+    cut = 'import os\n"""Train.\n'
+    log = parse_log((cut + full_log(3.2) + full_log(3.1)).encode(), "a.txt")
+    hidden = any("environment within a string" in problem.message for problem in log.problems)
+    assert len(log.runs) + hidden == 2
+    assert log.runs[-1].val_loss == 3.1
+
+
+def test_three_quotes_without_an_end_behind_each_of_many_programs_take_no_time_to_speak_of():
+    text = ('import os\n"""' + LINE) * 9_000 + LINE + ENVIRONMENT + LINE + steps(3.2)
+    assert [run.val_loss for run in read(text)] == [3.2]
+
+
 def test_without_an_environment_the_output_is_what_follows_the_last_program():
     text = LINE + program(*steps(1.0).splitlines()) + LINE + steps(3.2)
     assert [run.val_loss for run in read(text)] == [3.2]
