@@ -17,6 +17,7 @@ from speedcheck.program import (
     Program,
     Setting,
     TokenCount,
+    UnreadableProgramError,
     data_loader_fingerprint,
     loader_definitions,
 )
@@ -152,11 +153,23 @@ def _setting(code: str, setting: Setting, where: str, *, is_new: bool) -> Findin
 
 def _data_loader(programs: list[Source], baseline: list[Source]) -> Iterator[Finding]:
     """Compare data loaders: only people can see whether a different one gives the same tokens."""
-    others = {data_loader_fingerprint(source.program): source for source in baseline}
-    for source in programs:
-        fingerprint = data_loader_fingerprint(source.program) if others else None
-        if fingerprint is None or None in others or fingerprint in others:
-            continue
+    try:
+        others = {data_loader_fingerprint(source.program): source for source in baseline}
+    except UnreadableProgramError:
+        return
+    if others and None not in others:
+        for source in programs:
+            if not source.program.problem:
+                yield from _other_loader(source, others)
+
+
+def _other_loader(source: Source, others: dict[str | None, Source]) -> Iterator[Finding]:
+    try:
+        fingerprint = data_loader_fingerprint(source.program)
+    except UnreadableProgramError as error:
+        yield _unread(f"the data loader cannot be compared: {error}", source.where())
+        return
+    if fingerprint is not None and fingerprint not in others:
         names = _differing(source.program, next(iter(others.values())).program)
         message = (
             f"the data loader differs from the baseline's in {names}: it must give the same "

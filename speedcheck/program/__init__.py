@@ -12,6 +12,7 @@ from speedcheck.program.digest import code_digest
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
 from speedcheck.program.model import Program, Setting, TokenCount
 from speedcheck.program.read import read_program
+from speedcheck.program.source import UnreadableProgramError
 
 __all__ = [
     "KINDS",
@@ -20,6 +21,7 @@ __all__ = [
     "Program",
     "Setting",
     "TokenCount",
+    "UnreadableProgramError",
     "code_digest",
     "compare",
     "data_loader_fingerprint",

@@ -13,7 +13,8 @@ from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, is_text_alone, normal_form
 from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import MAX_SHOWN, shortened
-from speedcheck.program.syntax import syntax_of
+from speedcheck.program.source import UnreadableProgramError
+from speedcheck.program.syntax import whole_of
 
 Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,7 +40,7 @@ class Difference:
 
 
 def compare(a: Program, b: Program) -> Difference | None:
-    """Say how `b` differs from `a`; None where one of them could not be read."""
+    """Say how `b` differs from `a`; None where one of them cannot be parsed as a whole."""
     return next(differences(a, [b]))
 
 
@@ -54,8 +55,12 @@ def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | 
         elif code_text(a.text) == code_text(b.text):
             yield Difference("text")
         else:
-            before, after = before or _Parsed(a.text), _Parsed(b.text)
-            yield _compare_atoms(before, after) or _compare_lines(before, after)
+            try:
+                before, after = before or _Parsed(a), _Parsed(b)
+            except UnreadableProgramError:
+                yield None
+            else:
+                yield _compare_atoms(before, after) or _compare_lines(before, after)
 
 
 class _Parsed:
@@ -67,11 +72,11 @@ class _Parsed:
         lines: numbers and text of the lines that are more than blanks, comments and docstrings.
     """
 
-    def __init__(self, text: str) -> None:
-        syntax = syntax_of(text)
+    def __init__(self, program: Program) -> None:
+        syntax = whole_of(program)
         self.attributes = syntax.names.attributes
         self.atoms = normal_form(syntax.tree, syntax.names)
-        self.lines = _code_lines(text, syntax.names)
+        self.lines = _code_lines(program.text, syntax.names)
 
 
 def _code_lines(text: str, names: Names) -> list[tuple[int, str]]:

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import cast
 
+from speedcheck.program.excerpt import Words
 from speedcheck.program.model import Setting
+from speedcheck.program.part import Part
 from speedcheck.program.paths import PathFinder
-from speedcheck.program.scopes import Names
 from speedcheck.program.settings import MAX_SETTINGS
 from speedcheck.program.snippet import Snippets
 
 _COMPILE = frozenset({"torch.compile", "torch.compiler.compile"})
+
+COMPILE_WORDS = Words(parts=frozenset({"compile"}))
+"""Without it nothing is compiled, but by another name that is given to it."""
 
 # Which shapes are compiled, and whether a break in the graph is an error, is free; the rest only
 # as it is by default.
@@ -32,14 +37,11 @@ _FREE: dict[str, tuple[object, ...]] = {
 _TELLING = frozenset({"backend", "mode", "options"})
 
 
-def find_compile_options(
-    names: Names, paths: PathFinder, snippets: Snippets
-) -> tuple[Setting, ...]:
+def find_compile_options(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
     """Return the options in the order of the source, the first `MAX_SETTINGS` of them."""
     found: list[Setting] = []
-    for node in names.scope_of:
-        if isinstance(node, ast.Call):
-            found.extend(_options(node, paths, snippets))
+    for node in part.of_kinds({ast.Call}):
+        found.extend(_options(cast(ast.Call, node), part.paths, snippets))
         if len(found) >= MAX_SETTINGS:
             break
     return tuple(found[:MAX_SETTINGS])

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
-from speedcheck.program.syntax import syntax_of
+from speedcheck.program.source import UnreadableProgramError
+from speedcheck.program.syntax import whole_of
 
 
 def code_digest(program: Program) -> str | None:
     """Return a digest of the program's code without its own names and its constants.
 
-    None where the program could not be read. Two programs have the same digest exactly when
-    `compare` finds no difference of kind "code".
+    None where the program cannot be parsed as a whole. Two programs have the same digest exactly
+    when `compare` finds no difference of kind "code".
     """
-    if program.problem:
+    try:
+        syntax = whole_of(program)
+    except UnreadableProgramError:
         return None
-    syntax = syntax_of(program.text)
     own = syntax.names.attributes
     numbers: dict[object, int] = {}
 

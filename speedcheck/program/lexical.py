@@ -7,6 +7,7 @@ least as much nesting as the parser would meet.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 # Every alternative takes what it begins (strings and comments without an end run to the end), and
 # every repetition is possessive, so that no character is looked at twice.
@@ -66,20 +67,40 @@ def count_tokens(text: str) -> int:
     return len(_TOKEN.findall(text))
 
 
-def bound_nesting(text: str) -> int:
-    """Return a number that no expression of `text` is nested deeper than, without parsing it.
+class LogicalLine(NamedTuple):
+    """One line as Python's grammar has it; a comment or a blank line is one too.
 
-    What stands in an f-string is not counted: there the parser's own bounds are narrow.
+    Attributes:
+        start: index of its first character.
+        end: index behind its last.
+        nesting: a number that none of its expressions is nested deeper than. What stands in an
+            f-string is not counted: there the parser's own bounds are narrow.
     """
-    deepest = position = 0
+
+    start: int
+    end: int
+    nesting: int
+
+
+def logical_lines(text: str) -> list[LogicalLine]:
+    """Cut a text into its logical lines, without parsing it."""
+    lines = []
+    position = 0
     while position < len(text):
         line = _LINE.match(text, position)
-        if line and line.end() - position <= _SHORT:
-            nesting, position = line.end() - position, line.end()
+        end = line.end() if line else position
+        if 0 < end - position <= _SHORT:
+            nesting = end - position
         else:
-            nesting, position = _nesting(text, position)
-        deepest = max(deepest, nesting)
-    return deepest
+            nesting, end = _nesting(text, position)
+        lines.append(LogicalLine(position, end, nesting))
+        position = end
+    return lines
+
+
+def bound_nesting(text: str) -> int:
+    """Return a number that no expression of `text` is nested deeper than, without parsing it."""
+    return max((line.nesting for line in logical_lines(text)), default=0)
 
 
 def without_comments(text: str) -> str:

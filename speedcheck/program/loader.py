@@ -10,7 +10,7 @@ from speedcheck.program.digest import numbered, sha256
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
 from speedcheck.program.scopes import Names
-from speedcheck.program.syntax import Syntax, syntax_of
+from speedcheck.program.syntax import Syntax, whole_of
 
 # Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
 # _load_data_shard, TokenStream, BOSFinder.
@@ -27,6 +27,9 @@ def data_loader_fingerprint(program: Program) -> str | None:
     """Return a digest of the data loader's code; None where none is found.
 
     Comments, layout, docstrings and the names of local variables do not change it.
+
+    Raises:
+        UnreadableProgramError: the program cannot be parsed as a whole.
     """
     definitions = loader_definitions(program)
     if not definitions:
@@ -39,10 +42,11 @@ def loader_definitions(program: Program) -> Mapping[str, str]:
 
     Those are the top-level ones with a name such as DistributedDataLoader, and the top-level ones
     that they use, wherever these are named again.
+
+    Raises:
+        UnreadableProgramError: the program cannot be parsed as a whole.
     """
-    if program.problem:
-        return {}
-    syntax = syntax_of(program.text)
+    syntax = whole_of(program)
     return {node.name: _digest(node, syntax.names) for node in _loader(syntax)}
 
 

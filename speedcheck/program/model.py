@@ -49,7 +49,8 @@ class Program:
         settings: changes of torch._inductor.config, torch._dynamo.config and TORCHINDUCTOR_*.
         compile_options: arguments of torch.compile beyond the model, dynamic=False and fullgraph.
         val_tokens: where the number of validation tokens is set; empty where it is not.
-        problem: why nothing of this could be read; "" where it could.
+        problem: why nothing of this could be read; "" where it could. Bodies of functions that
+            the rules are not about may still not be Python of this version.
     """
 
     text: str

@@ -6,7 +6,9 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 
+from speedcheck.program.excerpt import Words
 from speedcheck.program.model import TokenCount
+from speedcheck.program.part import Part
 from speedcheck.program.scopes import Names, Scope
 
 # Sums and products of a few names are written a few levels deep.
@@ -23,6 +25,9 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Mod: operator.mod,
 }
 _NAMES = frozenset({"val_tokens", "num_val_tokens", "val_num_tokens"})
+VAL_TOKEN_WORDS = Words(parts=_NAMES)
+"""Without one of these no number of validation tokens is set."""
+
 _KINDS = frozenset(
     {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.keyword, ast.arguments, ast.Dict}
     | {ast.Call}
@@ -64,16 +69,16 @@ class Calculator:
         return values[0] if len(values) == 1 and isinstance(values[0], ast.expr) else None
 
 
-def find_val_tokens(names: Names) -> tuple[TokenCount, ...]:
+def find_val_tokens(part: Part) -> tuple[TokenCount, ...]:
     """Return where the number of validation tokens is set, the first `_MAX_COUNTS` places.
 
     Those are assignments, fields, keyword arguments, defaults of parameters, keys of dictionaries
     and options of argparse called `val_tokens`. One that hands on another (`args.val_tokens`) is
     left out.
     """
-    calculator = Calculator(names)
+    calculator = Calculator(part.names)
     found: list[TokenCount] = []
-    for node in names.of_kinds(_KINDS):
+    for node in part.of_kinds(_KINDS):
         if isinstance(node, ast.AugAssign) and _is_val_tokens(node.target):
             # What is added to a number is not that number.
             found.append(TokenCount(None, node.lineno))

@@ -43,6 +43,16 @@ class PathFinder:
         rest = "".join(f".{name}" for name in reversed(attributes))
         return frozenset(None if head is None else head + rest for head in heads)
 
+    def named(self) -> dict[str, set[str]]:
+        """Return for each path the names that the program binds and that may stand for it."""
+        found: dict[str, set[str]] = {}
+        for scope in self._names.scopes:
+            for name in scope.bindings:
+                for path in self._of_name(name, scope, 0):
+                    if path is not None:
+                        found.setdefault(path, set()).add(name)
+        return found
+
     def _of_name(self, name: str, scope: Scope, renamings: int) -> Paths:
         key = scope, name, renamings
         if key not in self._known:

@@ -14,9 +14,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from speedcheck.program.excerpt import Words
 from speedcheck.program.model import Setting
+from speedcheck.program.part import Part
 from speedcheck.program.paths import UNKNOWN, PathFinder, Paths
-from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import Snippets
 
 _MODULES = ("torch._inductor.config", "torch._dynamo.config")
@@ -45,17 +46,23 @@ _ENVIRONMENT = "os.environ"
 _SETTERS = frozenset({"os.environ.setdefault", "os.putenv", "os.environ.__setitem__"})
 _GETTERS = frozenset({"os.environ.get", "os.environ.pop", "os.getenv", "os.unsetenv"})
 
+SETTING_WORDS = Words(
+    parts=frozenset({"_inductor", "_dynamo", "torchinductor_", "environ", "putenv"}),
+    names=_RUNNING_TEXT,
+)
+"""Without these no change can be written, but by another name that is given to one of them."""
+
 MAX_SETTINGS = 100
 """A reader learns nothing from the next."""
 
 _NOTED = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.Compare)
 
 
-def find_settings(names: Names, paths: PathFinder, snippets: Snippets) -> tuple[Setting, ...]:
+def find_settings(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
-    finder = _SettingFinder(paths, snippets)
+    finder = _SettingFinder(part.paths, snippets)
     found: list[Setting] = []
-    for node in names.of_kinds(finder.looks):
+    for node in part.of_kinds(finder.looks):
         found.extend(finder.looks[type(node)](node))
         if len(found) >= MAX_SETTINGS:
             break

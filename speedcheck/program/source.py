@@ -34,6 +34,7 @@ def parse(text: str) -> ast.Module:
         UnreadableProgramError: the text is too large or too deeply nested to parse, is no Python
             of this interpreter's version, or holds no statement.
     """
+    refuse_long(text)
     _refuse_costly(text)
     try:
         tree = _tree(text)
@@ -44,9 +45,17 @@ def parse(text: str) -> ast.Module:
     return tree
 
 
-def _refuse_costly(text: str) -> None:
+def refuse_long(text: str) -> None:
+    """Refuse a text that is too long to look at.
+
+    Raises:
+        UnreadableProgramError: it has more than `MAX_CHARACTERS` characters.
+    """
     if len(text) > MAX_CHARACTERS:
         raise UnreadableProgramError(f"longer than {MAX_CHARACTERS} characters")
+
+
+def _refuse_costly(text: str) -> None:
     # A token has a character at least.
     if len(text) > MAX_TOKENS and count_tokens(text) > MAX_TOKENS:
         raise UnreadableProgramError(f"more than {MAX_TOKENS} tokens")

@@ -1,4 +1,4 @@
-"""A program's tree with its names, for everything that looks at it."""
+"""The whole of a program as its tree with its names, for everything that compares."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
+from speedcheck.program.model import Program
 from speedcheck.program.scopes import Names
-from speedcheck.program.source import parse
+from speedcheck.program.source import UnreadableProgramError, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,20 @@ class Syntax:
     names: Names
 
 
-# The rules, the digest and the data loader of a program are asked for one after another. A tree
-# may take 90 MB, so that only the newest is kept.
-@lru_cache(maxsize=1)
-def syntax_of(text: str) -> Syntax:
-    """Parse a program.
+def whole_of(program: Program) -> Syntax:
+    """Parse all of a program, also what the rules are not about.
 
     Raises:
-        UnreadableProgramError: as `parse`.
+        UnreadableProgramError: its `problem`, or one in what was not read until now.
     """
+    if program.problem:
+        raise UnreadableProgramError(program.problem)
+    return _syntax_of(program.text)
+
+
+# The digest and the data loader of a program are asked for one after another. A tree may take
+# 90 MB, so that only the newest is kept.
+@lru_cache(maxsize=1)
+def _syntax_of(text: str) -> Syntax:
     tree = parse(text)
     return Syntax(tree, Names(tree))

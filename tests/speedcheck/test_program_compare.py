@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from speedcheck.program import (
     Difference,
+    UnreadableProgramError,
     code_digest,
     compare,
     data_loader_fingerprint,
@@ -295,11 +296,15 @@ def test_a_variable_of_the_loader_is_not_the_function_of_its_name():
     assert len({data_loader_fingerprint(program) for program in programs}) == 1
 
 
-@pytest.mark.parametrize(
-    "text", ["", "x = 1", "def (:", "class ShardedOptimizer: pass", "DataLoader()"]
-)
+@pytest.mark.parametrize("text", ["x = 1", "class ShardedOptimizer: pass", "DataLoader()"])
 def test_no_loader_has_no_fingerprint(text):
     assert data_loader_fingerprint(read_program(text)) is None
+
+
+@pytest.mark.parametrize("text", ["", "def (:", "def f():\n    return (\n\ndef g():\n    pass\n"])
+def test_what_cannot_be_parsed_has_no_fingerprint_and_says_why(text):
+    with pytest.raises(UnreadableProgramError, match=r"no statement|not Python"):
+        data_loader_fingerprint(read_program(text))
 
 
 @pytest.mark.parametrize(

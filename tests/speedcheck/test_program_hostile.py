@@ -11,6 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from speedcheck.program import (
+    UnreadableProgramError,
+    code_digest,
     compare,
     data_loader_fingerprint,
     loader_definitions,
@@ -68,10 +70,16 @@ def all_facts(text: str) -> None:
     assert not (program.problem and any(facts))
     lines = program.text.count("\n") + 1
     assert all(1 <= fact.line <= lines for group in facts for fact in group)
-    assert (data_loader_fingerprint(program) is None) == (not loader_definitions(program))
+    is_whole = code_digest(program) is not None
+    assert is_whole <= (not program.problem)
+    if is_whole:
+        assert (data_loader_fingerprint(program) is None) == (not loader_definitions(program))
+    else:
+        with pytest.raises(UnreadableProgramError):
+            loader_definitions(program)
     honest = read_program(HONEST)
     for pair in ((program, honest), (honest, program)):
-        assert (compare(*pair) is None) == bool(program.problem)
+        assert (compare(*pair) is None) == (not is_whole)
     if not program.problem:
         found = compare(program, program)
         assert found is not None

@@ -101,6 +101,14 @@ def test_a_data_loader_that_differs_from_the_baselines_is_named_in_a_warning(rul
     assert "differs from the baseline's in DataLoader:" in finding.message
 
 
+def test_a_data_loader_in_a_program_of_another_python_is_not_compared(rules):
+    torn = f"{CLEAN}def load():\n    return 1 +\n\nload()\n"
+    status, findings = rules(torn, CLEAN)
+    assert (status, findings) == ("unknown", [("R004", "unknown", "00.txt")])
+    assert rules(torn) == ("pass", [])
+    assert rules(CLEAN, torn) == ("pass", [])
+
+
 def test_the_same_data_loader_and_one_that_is_not_found_are_no_finding(rules):
     commented = CLEAN.replace("class", "# loads\nclass")
     assert rules(commented, CLEAN) == ("pass", [])
