@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from speedcheck.certificate import JudgedRun
-from speedcheck.checks.grouping import Choice, Group, choose_group, find_groups
+from speedcheck.checks.claimed import set_apart
+from speedcheck.checks.copies import originals
+from speedcheck.checks.endings import NO_LOSS, early_stop_of, incomplete_reason
+from speedcheck.checks.grouping import Choice, Group, as_groups, choose_group, find_kinds
 from speedcheck.claims.documents import listed_losses
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
@@ -18,10 +21,6 @@ from speedcheck.records.ledger import Entry
 
 LEFT_OUT = "left out by"
 IN_ANOTHER_GROUP = "of another kind: group"
-# The loss at step 0 is everyone's; each of the others agrees by chance in about 1 of 40 pairs, at
-# the four decimals that logs print.
-_VALIDATIONS_THAT_TELL = 6
-
 NOT_IN_LEDGER = "the ledger does not know it as a finished run"
 
 
@@ -34,7 +33,6 @@ class Evidence:
         runs: what the logs hold, in the order of their names.
         judged: the same runs as the certificate lists them; for a record without logs, its
             published losses.
-        early_stop: the step at which every run of the folder ends on purpose; None otherwise.
         groups: the kinds of runs in the folder, where there are several.
         choice: which of them is judged; None where all runs are of one kind.
     """
@@ -42,7 +40,6 @@ class Evidence:
     record: Record
     runs: tuple[Run, ...]
     judged: tuple[JudgedRun, ...]
-    early_stop: int | None
     groups: tuple[Group, ...] = ()
     choice: Choice | None = None
 
@@ -90,52 +87,78 @@ def weigh(
     if not runs:
         published = enumerate(_published(record))
         judged = tuple(_published_run(index, loss) for index, loss in published)
-        return Evidence(record, runs, judged, early_stop=None)
-    selected = tuple(run for run in runs if not _selection_reason(run, selection))
-    if not selected:
+        return Evidence(record, runs, judged)
+    if all(_selection_reason(run, selection) for run in runs):
         raise UsageError("--only and --exclude leave no log", where=str(record.path))
-    early_stop = _early_stop(selected) if record.ledger is None else None
-    reasons = _reasons(record, runs, selection, early_stop)
-    groups, choice = _groups(record, runs, reasons, selection, sources)
+    sources = sources or Sources(record.path, record.logs)
+    reasons = _reasons(record, runs, selection)
+    kinds = _compare(record, runs, reasons, selection, sources)
+    groups, choice = _choose(record, runs, kinds, selection, sources)
     if choice is not None and choice.group is not None:
         for group in groups:
             for index in group.members if group != choice.group else ():
                 reasons[index] = f"{IN_ANOTHER_GROUP} {group.name}"
     judged = tuple(map(_judged, runs, reasons))
-    return Evidence(record, runs, judged, early_stop, groups, choice)
+    return Evidence(record, runs, judged, groups, choice)
 
 
-def _reasons(
-    record: Record, runs: tuple[Run, ...], selection: Selection, early_stop: int | None
-) -> list[str]:
-    """Return for each run why it does not count, whatever group it is of; "" where it may."""
+def _reasons(record: Record, runs: tuple[Run, ...], selection: Selection) -> list[str]:
+    """Return for each run why it does not count, whatever the others are; "" where it may."""
     finished = _finished_logs(record)
-    first_of: dict[tuple[object, ...], str] = {}
     return [
         _selection_reason(run, selection)
-        or _incomplete_reason(run, early_stop)
         or _ledger_reason(run, finished)
-        or _copy_reason(run, first_of)
+        or ("" if run.final or run.diverged else NO_LOSS)
         for run in runs
     ]
 
 
-def _groups(
+def _compare(
     record: Record,
     runs: tuple[Run, ...],
     reasons: list[str],
     selection: Selection,
-    sources: Sources | None,
+    sources: Sources,
+) -> list[list[int]]:
+    """Add the reasons that a run has beside the others, and return the kinds of those without.
+
+    A ledger says what belongs to its record and when a run is whole.
+    """
+    original_of = originals(runs, _without(reasons))
+    firsts = sorted(set(original_of.values()))
+    divides = record.ledger is None or selection.group is not None
+    kinds = find_kinds(runs, firsts, sources) if divides else [firsts]
+    early_stop: dict[int, int | None] = {}
+    for kind in kinds:
+        step = None if record.ledger else early_stop_of([runs[index] for index in kind])
+        early_stop |= dict.fromkeys(kind, step)
+    for index, original in original_of.items():
+        copy = "" if index == original else f"a copy of {_name(runs[original])}"
+        reasons[index] = incomplete_reason(runs[index], early_stop[original]) or copy
+    return [left for kind in kinds if (left := [i for i in kind if not reasons[i]])]
+
+
+def _without(reasons: list[str]) -> list[int]:
+    return [index for index, reason in enumerate(reasons) if not reason]
+
+
+def _choose(
+    record: Record,
+    runs: tuple[Run, ...],
+    kinds: list[list[int]],
+    selection: Selection,
+    sources: Sources,
 ) -> tuple[tuple[Group, ...], Choice | None]:
-    """Divide the runs that may count, and choose; a ledger says what belongs to its record."""
-    if record.ledger is not None and selection.group is None:
+    """Name the kinds and choose one, where there are several or the caller asks."""
+    if selection.group is None and record.ledger is not None:
         return (), None
-    members = [index for index, reason in enumerate(reasons) if not reason]
-    sources = sources or Sources(record.path, record.logs)
-    groups = find_groups(runs, members, sources)
-    if len(groups) < 2 and selection.group is None:
+    programs = {runs[index].source_sha256 for kind in kinds for index in kind}
+    listed = listed_losses(record) if len(kinds) > 1 or len(programs) > 1 else ()
+    kinds = set_apart(runs, kinds, listed, sources) if len(programs) > 1 else kinds
+    if selection.group is None and len(kinds) < 2:
         return (), None
-    return groups, choose_group(groups, runs, listed_losses(record), selection.group)
+    groups = as_groups(runs, kinds)
+    return groups, choose_group(groups, runs, listed, selection.group)
 
 
 def _selection_reason(run: Run, selection: Selection) -> str:
@@ -143,19 +166,6 @@ def _selection_reason(run: Run, selection: Selection) -> str:
         return f"{LEFT_OUT} --only"
     hit = next((pattern for pattern in selection.exclude if fnmatchcase(run.log, pattern)), None)
     return "" if hit is None else f"{LEFT_OUT} --exclude {hit}"
-
-
-def _early_stop(runs: tuple[Run, ...]) -> int | None:
-    """Return the step before the total at which all runs end alike, if they do.
-
-    One run that ends early was cut; several that end at the same validation were meant to.
-    """
-    ends = {(run.final_step, run.last_step, run.total_steps) for run in runs}
-    if len(runs) < 2 or len(ends) != 1:
-        return None
-    final, last, total = next(iter(ends))
-    stopped = final is not None and total is not None and final == last and final < total
-    return final if stopped else None
 
 
 def _finished_logs(record: Record) -> dict[str, Entry] | None:
@@ -167,32 +177,11 @@ def _finished_logs(record: Record) -> dict[str, Entry] | None:
 
 
 def _ledger_reason(run: Run, finished: dict[str, Entry] | None) -> str:
-    return "" if finished is None or run.log in finished else NOT_IN_LEDGER
-
-
-def _incomplete_reason(run: Run, early_stop: int | None) -> str:
-    if run.diverged or run.complete or (run.complete is None and run.final is not None):
+    """Return why a run is none of those that a ledger saw finish; they all end as planned."""
+    if finished is None:
         return ""
-    if run.final is None:
-        return "no validation loss"
-    if run.final_step == early_stop:
-        return ""
-    return f"incomplete: the last validation is at step {run.final_step} of {run.total_steps}"
-
-
-def _copy_reason(run: Run, first_of: dict[tuple[object, ...], str]) -> str:
-    """Call a run a copy when its losses are those of another one at every validation.
-
-    Over many validations no two runs of a GPU agree so; over few, which can, the times decide too.
-    Runs that diverge early have no more than the loss before the first step in common, which no
-    seed changes.
-    """
-    if run.diverged:
-        return ""
-    enough = len(run.validations) >= _VALIDATIONS_THAT_TELL
-    content = tuple((v.step, v.loss, None if enough else v.train_time_ms) for v in run.validations)
-    first = first_of.setdefault(content, _name(run))
-    return "" if first == _name(run) else f"a copy of {first}"
+    reason = incomplete_reason(run, early_stop=None)
+    return reason or ("" if run.log in finished else NOT_IN_LEDGER)
 
 
 def _name(run: Run) -> str:

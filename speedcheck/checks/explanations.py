@@ -244,8 +244,8 @@ _PROVENANCE = {
     ),
     codes.DUPLICATE_LOG: Explanation(
         ("warn",),
-        "Two logs have the same losses at the same times at every validation: one run under two "
-        "names. It is counted once.",
+        "Two logs have the same losses at every validation, or one holds lines of the other: one "
+        "run under two names. It is counted once, by the log that tells most of what ran.",
         "Remove the copy, and correct n, mean and p where they counted it twice.",
     ),
     codes.REPEATED_SEED: Explanation(
@@ -280,9 +280,10 @@ _PROVENANCE = {
         "Put the original file back. If it is lost, the run is lost with it: run the record again.",
     ),
     codes.NOT_A_RUN: Explanation(
-        ("warn",),
+        ("warn", "info"),
         "A file, or a line of one, could not be read as a log and is not counted: it is binary, "
-        "too large, a link, or has no step line.",
+        "too large, a link, has no step line, or tells of a validation on a line that is none. It "
+        "is a remark where a whole file is not named as the logs are, such as a script.",
         "Keep only logs among the logs. If it is one, check that it was copied whole.",
     ),
     codes.LOG_NOT_IN_LEDGER: Explanation(
@@ -310,8 +311,8 @@ _PROVENANCE = {
     ),
     codes.EARLY_STOP: Explanation(
         ("info",),
-        "Every run of the folder ends at the same step before the announced total. That is taken "
-        "as meant, and the loss at that step counts.",
+        "The runs, or most of them, end at the same step before the announced total and none ends "
+        "later. That is taken as meant, and the loss at that step counts.",
         "Say in the README that the runs stop there on purpose.",
     ),
     codes.DIRTY_TREE: Explanation(
@@ -351,9 +352,10 @@ _PROVENANCE = {
     ),
     codes.SEVERAL_GROUPS: Explanation(
         ("warn", "info"),
-        "The folder holds runs of several kinds: another number of steps, other code, or logs that "
-        "are named as a comparison. One kind is judged as the record, and the others do not count. "
-        "It is a warning where nothing but their number decided.",
+        "The folder holds runs of several kinds: another number of steps, other code, logs that "
+        "are named as a comparison, or programs of which the README lists one's losses alone. One "
+        "kind is judged as the record, and the others do not count. It is a warning where nothing "
+        "but their number decided.",
         "Give each kind a folder of its own, list the record's losses in its README, or choose "
         "with --group, --only or --exclude.",
     ),

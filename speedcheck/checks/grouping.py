@@ -8,12 +8,13 @@ named alike (as a baseline, say) and come from programs whose code is the same. 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from speedcheck.checks.claimed import fit
 from speedcheck.claims.model import Series
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
@@ -28,16 +29,22 @@ _OTHERS = frozenset(
     {
         "ablation",
         "ablations",
+        "base",
         "baseline",
         "baselines",
+        "before",
         "control",
         "old",
+        "orig",
         "original",
+        "prev",
         "previous",
         "prior",
         "reference",
+        "retime",
         "retimed",
         "retiming",
+        "vanilla",
     }
 )
 _WORD = re.compile(r"[a-z]+")
@@ -75,18 +82,36 @@ class Choice:
     why: str
 
 
-def find_groups(runs: Sequence[Run], members: Iterable[int], sources: Sources) -> tuple[Group, ...]:
-    """Divide the runs at the positions `members` into groups; one group where all are alike."""
-    by_key: dict[object, list[int]] = defaultdict(list)
-    programs = _programs(runs, sources)
-    for index in members:
+def find_kinds(runs: Sequence[Run], members: Iterable[int], sources: Sources) -> list[list[int]]:
+    """Divide the runs at the positions `members` into kinds; one kind where all are alike.
+
+    A log without a program, or with one that cannot be read, does not say what ran: it is of the
+    kind that its folder, name and steps leave, where these leave a single one.
+    """
+    members = list(members)
+    codes = _codes([runs[index] for index in members], sources)
+    by_key: dict[object, dict[str | None, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, code in zip(members, codes, strict=True):
         run = runs[index]
         path = PurePosixPath(run.log)
         others = _OTHERS.intersection(_WORD.findall(path.name.lower()))
-        by_key[path.parent, frozenset(others), run.total_steps, programs[index]].append(index)
+        # Without a plan only the end of a run says how long it was to be.
+        steps = run.final_step if run.total_steps is None else run.total_steps
+        by_key[path.parent, frozenset(others), steps][code].append(index)
+    return sorted(kind for by_code in by_key.values() for kind in _told_apart(by_code))
+
+
+def _told_apart(by_code: Mapping[str | None, list[int]]) -> Iterable[list[int]]:
+    if len(by_code.keys() - {None}) > 1:
+        return by_code.values()
+    return [sorted(index for members in by_code.values() for index in members)]
+
+
+def as_groups(runs: Sequence[Run], kinds: Iterable[Sequence[int]]) -> tuple[Group, ...]:
+    """Name the kinds of runs, in the order of their first logs."""
     return tuple(
-        Group(_letter(number), _label(runs, indices), tuple(indices), _is_other(runs, indices))
-        for number, indices in enumerate(by_key.values())
+        Group(_letter(number), _label(runs, members), tuple(members), _is_other(runs, members))
+        for number, members in enumerate(kinds)
     )
 
 
@@ -107,38 +132,38 @@ def choose_group(
     if asked is not None:
         return Choice(_asked(groups, asked), "asked", "--group names it")
     candidates: list[Group | None] = [*groups, None]
-    scores = [
-        _score(runs, group.members if group else _all(groups), series)
-        for group in candidates
-        for series in listed
-    ]
-    if scores and max(scores) > 0:
-        best = candidates[scores.index(max(scores)) // len(listed)]
+    fits = [fit(runs, group.members if group else _all(groups), listed) for group in candidates]
+    if max(fits) > 0:
+        best = candidates[fits.index(max(fits))]
         return Choice(best, "claims", "its losses are those that the documents claim")
     own = [group for group in groups if not group.is_other]
     if len(own) == 1:
         return Choice(own[0], "names", "the logs of the others are named as a comparison")
-    largest = max(own or groups, key=lambda group: len(group.members))
+    largest = max(
+        own or groups, key=lambda group: (len(group.members), _unplanned_end(group, runs))
+    )
     return Choice(largest, "majority", "it has the most runs")
 
 
-def _programs(runs: Sequence[Run], sources: Sources) -> list[str | None]:
-    """Return for each run what the code of its program is known by.
+def _unplanned_end(group: Group, runs: Sequence[Run]) -> int:
+    """Return where runs without a plan end: of two such logs the shorter one may be cut."""
+    run = runs[group.members[0]]
+    return run.final_step or 0 if run.total_steps is None else 0
 
-    Programs that differ in no more than text, names and constants are known by the same; those
-    that cannot be read are different ones. One program for all need not be read.
+
+def _codes(runs: Sequence[Run], sources: Sources) -> list[str | None]:
+    """Return for each run what the code of its program is known by; None where it is not known.
+
+    Programs that differ in no more than text, names and constants are known by the same. One
+    program for all need not be read.
     """
     texts = [run.source_sha256 for run in runs]
-    return texts if len(set(texts)) < 2 else [sources.code_of(run) for run in runs]
+    return texts if len(set(texts)) < 2 else [_code(run, sources) for run in runs]
 
 
-def _score(runs: Sequence[Run], members: Sequence[int], series: Series) -> int:
-    """Return how many of the runs a list names, less those of them that it does not."""
-    claimed = Counter(round(value, series.decimals) for value in series.values)
-    losses = [runs[index].val_loss for index in members]
-    logged = Counter(round(loss, series.decimals) for loss in losses if loss is not None)
-    matched = (claimed & logged).total()
-    return matched - (len(members) - matched)
+def _code(run: Run, sources: Sources) -> str | None:
+    source = sources.of(run)
+    return None if source is None or source.program.problem else sources.code_of(run)
 
 
 def _asked(groups: Sequence[Group], name: str) -> Group | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import PurePosixPath
+
 from speedcheck.certificate import Claim, Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.counting import IN_ANOTHER_GROUP, LEFT_OUT, NOT_IN_LEDGER, Evidence
@@ -199,30 +202,43 @@ def _other_groups(evidence: Evidence) -> list[Finding]:
 
 def _unread_files(evidence: Evidence) -> list[Finding]:
     record = evidence.record
-    refused = [(file.name, file.reason) for file in record.refused]
+    refused = [Finding(codes.NOT_A_RUN, "warn", file.reason, file.name) for file in record.refused]
+    of_logs = {PurePosixPath(log.name).suffix for log in record.logs if log.runs}
     without_run = [
-        (log.name, "; ".join(problem.message for problem in log.problems))
+        Finding(
+            codes.NOT_A_RUN,
+            # A script or a table beside the logs is what it is; a text file may be a log cut short.
+            "warn" if PurePosixPath(log.name).suffix in of_logs else "info",
+            "; ".join(problem.message for problem in log.problems),
+            where=log.name,
+        )
         for log in record.logs
         if not log.runs
     ]
     partly = [
-        (f"{log.name}:{problem.line}" if problem.line else log.name, problem.message)
+        Finding(
+            codes.NOT_A_RUN,
+            "warn",
+            problem.message,
+            where=f"{log.name}:{problem.line}" if problem.line else log.name,
+        )
         for log in record.logs
         if log.runs
         for problem in log.problems
     ]
-    return [
-        Finding(codes.NOT_A_RUN, "warn", message, where=where)
-        for where, message in refused + without_run + partly
-    ]
+    return refused + without_run + partly
 
 
 def _early_stop(evidence: Evidence) -> list[Finding]:
-    if evidence.early_stop is None:
-        return []
-    total = evidence.runs[0].total_steps
-    message = f"every run ends at step {evidence.early_stop} of {total}: taken as meant"
-    return [Finding(codes.EARLY_STOP, "info", message)]
+    ends = Counter(
+        (run.final_step, run.total_steps)
+        for run in evidence.judged
+        if run.counted and run.complete is False and run.val_loss is not None
+    )
+    return [
+        Finding(codes.EARLY_STOP, "info", f"{n} runs end at step {step} of {total}: taken as meant")
+        for (step, total), n in ends.items()
+    ]
 
 
 def _repeated_seeds(evidence: Evidence) -> list[Finding]:

@@ -97,6 +97,47 @@ def test_a_copy_of_a_log_is_not_counted_whatever_its_name_and_line_ends(build, p
     assert certificate.loss.n == 6
 
 
+def output_of(log):
+    return log[log.index("step:0/") :]
+
+
+@pytest.mark.parametrize("name", ["{}.stdout", "{}.a.txt", "0_captured_{}.log"])
+def test_of_captured_output_and_its_log_the_log_counts_whatever_the_names(build, name):
+    folder = build.published()
+    for path in sorted(folder.iterdir()):
+        (folder / name.format(path.stem)).write_text(output_of(path.read_text()))
+    certificate = verify(folder)
+    assert [run.log for run in certificate.counted] == [f"{index:02d}.txt" for index in range(6)]
+    assert {run.n_gpus for run in certificate.counted} == {8}
+    assert reasons(certificate) == {
+        name.format(f"{index:02d}"): f"a copy of {index:02d}.txt" for index in range(6)
+    }
+
+
+def test_a_combined_output_counts_nothing_twice_and_what_stands_there_alone_once(build):
+    folder = build.published()
+    texts = [output_of(path.read_text()) for path in sorted(folder.iterdir())]
+    (folder / "05.txt").unlink()
+    (folder / "0_all.txt").write_text("".join(texts))
+    certificate = verify(folder)
+    assert certificate.loss.n == 6
+    assert [(run.log, run.run) for run in certificate.counted] == [
+        *((f"{index:02d}.txt", 0) for index in range(5)),
+        ("0_all.txt", 5),
+    ]
+
+
+def test_the_last_lines_of_the_logs_gathered_in_a_file_are_no_further_runs(build):
+    folder = build.published()
+    last = [path.read_text().splitlines()[-1] + "\n" for path in sorted(folder.iterdir())]
+    (folder / "final_val_loss.txt").write_text("".join(last))
+    certificate = verify(folder)
+    assert certificate.loss.n == 6
+    assert {run.reason for run in certificate.runs if run.log == "final_val_loss.txt"} == {
+        f"a copy of {index:02d}.txt" for index in range(6)
+    }
+
+
 def test_a_copy_under_another_seed_is_not_counted(build, log_text, losses):
     same = {"val_loss": losses[0], "time_ms": 9712}
     folder = build.folder({f"{s}.txt": log_text(seed=s, **same) for s in range(2)})
@@ -114,7 +155,7 @@ def test_an_early_stop_of_all_runs_is_counted_and_said(build, findings_of):
     assert certificate.certified
     (finding,) = findings_of(folder)["P016 early-stop"]
     assert finding.severity == "info"
-    assert finding.message == "every run ends at step 1380 of 1393: taken as meant"
+    assert finding.message == "6 runs end at step 1380 of 1393: taken as meant"
     assert "P016 early-stop" not in findings_of(build.published(name="whole"))
 
 
@@ -130,6 +171,37 @@ def test_one_run_that_ends_early_is_a_cut_one(build, published_log_text):
 def test_runs_that_end_early_at_different_steps_do_not_count(build, published_log_text):
     logs = {f"{s}.txt": published_log_text(last_step=s, time_ms=s) for s in (1250, 1375)}
     assert len(reasons(verify(build.folder(logs)))) == 2
+
+
+def test_a_log_cut_before_an_early_stop_leaves_the_others_counted(build, published_log_text):
+    folder = build.published(last_step=1380)
+    (folder / "cut.txt").write_text(published_log_text(last_step=500, val_loss=3.5))
+    certificate = verify(folder)
+    assert certificate.loss.n == 6
+    assert reasons(certificate) == {
+        "cut.txt": "incomplete: the last validation is at step 500 of 1393"
+    }
+
+
+@pytest.mark.parametrize("steps", [1393, 1500])
+def test_an_early_stop_is_that_of_its_kind_whatever_the_baselines_do(build, steps):
+    folder = build.published(last_step=1380)
+    other = build.published([3.281, 3.282, 3.283], name="other", steps=steps)
+    for path in other.iterdir():
+        path.rename(folder / f"baseline-{path.name}")
+    certificate = verify(folder)
+    assert [run.log for run in certificate.counted] == [f"{index:02d}.txt" for index in range(6)]
+    assert set(reasons(certificate).values()) == {"of another kind: group B"}
+
+
+def test_runs_cut_at_one_step_beside_whole_ones_of_their_kind_are_cut(build, published_log_text):
+    folder = build.published()
+    for index in range(4):
+        text = published_log_text(last_step=1380, val_loss=3.27 + index / 1000, time_ms=9 + index)
+        (folder / f"cut{index}.txt").write_text(text)
+    certificate = verify(folder)
+    assert certificate.loss.n == 6
+    assert len(reasons(certificate)) == 4
 
 
 def test_a_run_that_ends_early_does_not_count_where_a_ledger_planned_it_whole(build):

@@ -147,6 +147,17 @@ def test_a_named_pipe_among_the_logs_is_said_and_does_not_hang(build, findings_o
     assert (finding.where, finding.message) == ("pipe.txt", "is not a regular file")
 
 
+def test_a_file_that_is_not_even_named_as_the_logs_are_is_a_remark(build, findings_of, script_text):
+    folder = build.published()
+    (folder / "train_gpt.py").write_text(script_text)
+    (folder / "run.sh").write_text("torchrun --standalone train_gpt.py\n")
+    (folder / "losses.npz").write_bytes(b"PK\0\0")
+    findings = findings_of(folder)["P011 not-a-run"]
+    assert {finding.where for finding in findings} == {"losses.npz", "run.sh", "train_gpt.py"}
+    assert {finding.severity for finding in findings} == {"info"}
+    assert verify(folder).verdicts.provenance.status == "pass"
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -158,9 +169,9 @@ def test_a_named_pipe_among_the_logs_is_said_and_does_not_hang(build, findings_o
 )
 def test_a_file_that_is_no_log_is_said_and_not_counted(build, findings_of, content, complaint):
     folder = build.published()
-    (folder / "other.bin").write_bytes(content)
+    (folder / "other.txt").write_bytes(content)
     (finding,) = findings_of(folder)["P011 not-a-run"]
-    assert (finding.severity, finding.where, finding.message) == ("warn", "other.bin", complaint)
+    assert (finding.severity, finding.where, finding.message) == ("warn", "other.txt", complaint)
     certificate = verify(folder)
     assert certificate.certified
     assert certificate.loss.n == 6

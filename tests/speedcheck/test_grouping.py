@@ -125,3 +125,68 @@ def test_the_command_line_takes_the_same_selection(mixed, cli):
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert cli("verify", folder, "--only", "x*", "--exclude", "x1*").code == 1
+
+
+STRIPPED = "# [{} lines of the script omitted]\n"
+LISTED = {"README.md": f"```python\nlosses = {list(BETTER)}\n```\n"}
+
+
+def test_runs_whose_programs_cannot_be_read_are_not_told_apart_by_them(build, published_log_text):
+    logs = {
+        f"{index:02d}.txt": published_log_text(
+            val_loss=3.27 + index / 10_000, time_ms=170_000 + index, script=STRIPPED.format(index)
+        )
+        for index in range(20)
+    }
+    certificate = verify(build.folder(logs))
+    assert certificate.loss.n == 20
+    found = finding(certificate, codes.MIXED_SOURCE)
+    assert (found.severity, "cannot be compared" in found.message) == ("warn", True)
+
+
+def test_more_programs_than_are_read_are_one_kind_where_those_that_are_read_are(
+    build, published_log_text, script_text
+):
+    logs = {
+        f"{index:02d}.txt": published_log_text(
+            val_loss=3.27 + index / 10_000,
+            time_ms=170_000 + index,
+            script=f"{script_text}seed = {index}\n",
+        )
+        for index in range(20)
+    }
+    assert verify(build.folder(logs)).loss.n == 20
+
+
+def test_logs_without_a_program_join_the_only_program_and_none_of_two(mixed):
+    assert counted(verify(mixed(script=STRIPPED))) == {*BETTER, *WORSE}
+    folder = mixed(script=OTHER_CODE)
+    log = (folder / "y0.txt").read_text()
+    (folder / "y0.txt").write_text(log[log.index("Running Python") :])
+    certificate = verify(folder)
+    assert counted(certificate) in (set(BETTER), set(WORSE[1:]))
+    assert "of 3 kinds" in finding(certificate, codes.SEVERAL_GROUPS).message
+
+
+@pytest.mark.parametrize("difference", ["constants", "not read"])
+def test_a_list_of_one_programs_losses_sets_its_runs_apart(mixed, script_text, difference):
+    other = {
+        "constants": script_text.replace("10_485_760", "5_242_880"),
+        "not read": STRIPPED.format(7),
+    }
+    certificate = verify(mixed(files=LISTED, script=other[difference]))
+    assert counted(certificate) == set(BETTER)
+    assert "the documents claim" in finding(certificate, codes.SEVERAL_GROUPS).message
+
+
+@pytest.mark.parametrize("difference", ["# the same\n{}", "{}"])
+def test_a_list_of_some_runs_of_one_program_sets_nothing_apart(mixed, script_text, difference):
+    certificate = verify(mixed(files=LISTED, script=difference.format(script_text)))
+    assert counted(certificate) == {*BETTER, *WORSE}
+    assert codes.SEVERAL_GROUPS not in {f.code for f in certificate.verdicts.findings()}
+
+
+def test_of_two_logs_without_a_plan_the_shorter_one_may_be_cut_and_does_not_count(build):
+    lines = [f"s:{step} tel:{10.9 - step / 1000:.4f}\n" for step in (0, 128, 256)]
+    certificate = verify(build.folder({"a.log": "".join(lines[:2]), "b.log": "".join(lines)}))
+    assert [run.log for run in certificate.counted] == ["b.log"]
