@@ -25,17 +25,19 @@ _WORLD = re.compile(
     rb"\nRunning (?:[^\n]{1,99}? )?on (?:device_name=)?([^\n]{1,99}?)"
     rb" with world_size[= ]([0-9]{1,6})"
 )
-# A row of nvidia-smi's table: index, name, persistence mode (or the driver model), bus id.
+# A row of nvidia-smi's table: index, name, persistence mode (or the driver model), bus id. The
+# table may stand there twice, and a GPU is one by its index and its place on the bus.
 _SMI_ROW = re.compile(
-    rb"\n\| {1,9}[0-9]{1,4} {1,9}(\S[^|\n]{0,99}?) {1,99}(?:On|Off|N/A|WDDM|TCC|MCDM) {0,9}\|"
-    rb" {0,9}[0-9A-Fa-f]{4,8}:"
+    rb"\n\| {1,9}(?P<index>[0-9]{1,4}) {1,9}(?P<name>\S[^|\n]{0,99}?) {1,99}"
+    rb"(?:On|Off|N/A|WDDM|TCC|MCDM) {0,9}\| {0,9}(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f:.]{0,9})"
 )
 
 
 def read_environment(preamble: bytes) -> Environment:
     """The environment that a text with a line end before its first line names."""
     versions = {key: _first(pattern, preamble) for key, pattern in _VERSIONS.items()}
-    names = tuple(_shown(row[1]) for row in _SMI_ROW.finditer(preamble))
+    gpus = {row.group("index", "bus"): row["name"] for row in _SMI_ROW.finditer(preamble)}
+    names = tuple(map(_shown, gpus.values()))
     world = _WORLD.search(preamble)
     if world is not None:
         names = names or (_shown(world[1]),)

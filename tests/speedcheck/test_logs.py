@@ -132,6 +132,13 @@ def test_the_world_size_counts_the_gpus_that_trained_and_the_table_names_them():
     assert (run.environment.n_gpus, len(run.environment.gpu_names)) == (1, 2)
 
 
+def test_a_table_of_gpus_that_is_printed_again_lists_no_further_ones():
+    steps = "step:9/9 val_loss:3.2 train_time:1s\n"
+    again = SMI.replace("121W", "690W").replace("3%", "99%")
+    environments = [one_run("Running PyTorch 2.7.0\n" + smi + steps) for smi in (SMI, SMI + again)]
+    assert [run.environment.n_gpus for run in environments] == [2, 2]
+
+
 def test_seconds_become_exactly_as_many_milliseconds_as_are_printed():
     run = one_run("step:3040/3040 val_loss:3.27569 train_time:1081.882s step_avg:355.88ms\n")
     assert (run.train_time_ms, run.final.step_avg_ms) == (1081882.0, 355.88)
