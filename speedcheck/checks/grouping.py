@@ -139,10 +139,15 @@ def choose_group(
     own = [group for group in groups if not group.is_other]
     if len(own) == 1:
         return Choice(own[0], "names", "the logs of the others are named as a comparison")
-    largest = max(
-        own or groups, key=lambda group: (len(group.members), _unplanned_end(group, runs))
+    largest, *others = sorted(
+        own or groups,
+        key=lambda group: (len(group.members), _unplanned_end(group, runs)),
+        reverse=True,
     )
-    return Choice(largest, "majority", "it has the most runs")
+    is_larger = not others or len(largest.members) > len(others[0].members)
+    return Choice(
+        largest, "majority", f"{'it has the most' if is_larger else 'none has more'} runs"
+    )
 
 
 def _unplanned_end(group: Group, runs: Sequence[Run]) -> int:

@@ -50,6 +50,21 @@ def test_other_steps_or_other_code_make_another_kind(mixed, difference):
     }
 
 
+def test_of_two_kinds_with_as_many_runs_none_is_said_to_have_more(build, published_log_text):
+    logs = {
+        f"{steps}-{index}.txt": published_log_text(
+            steps=steps, val_loss=loss, time_ms=steps + index
+        )
+        for steps in (1393, 1750)
+        for index, loss in enumerate(BETTER)
+    }
+    certificate = verify(build.folder(logs))
+    assert {run.total_steps for run in certificate.counted} == {1393}
+    assert "judged is A since none has more runs" in (
+        finding(certificate, codes.SEVERAL_GROUPS).message
+    )
+
+
 def test_runs_of_one_code_are_one_kind_whatever_their_comments(mixed, script_text):
     certificate = verify(mixed(script=f"# the same\n{script_text}"))
     assert counted(certificate) == {*BETTER, *WORSE}
