@@ -6,14 +6,14 @@ Writes `folders` record folders of `logs` logs each, with a full training progra
 every folder (with --mixed in every log, so that the runs of a folder have to be told apart), and
 runs `speedcheck verify --json` on all of them. The programs are made of those of
 tests/speedcheck/programs, one after another, and no two have the same code. Beside the wall time
-stands that of the processors, which tells on a machine that others use too; the memory is the
-largest resident set of any one process.
+stands that of the processors, which tells on a machine that others use too; the memory is that of
+all processes together, what they share counted once (Linux: from /proc, every 20 ms).
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +21,7 @@ import tempfile
 import time
 from itertools import cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = sorted((ROOT / "tests" / "speedcheck" / "programs").glob("*.txt"))
@@ -79,16 +80,52 @@ def make_folders(root: Path, folders: int, logs: int, *, mixed: bool) -> tuple[i
     return count, size
 
 
-def seconds(command: list[str]) -> tuple[float, float]:
-    """Return the wall time of a command, and the time of all processors."""
-    begin, used = time.perf_counter(), _children()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - begin, _children() - used
+class Usage(NamedTuple):
+    """What a command and all processes that it began took."""
+
+    wall_s: float
+    processors_s: float
+    memory_mib: float
 
 
-def _children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def usage(command: list[str]) -> Usage:
+    """Run a command in a session of its own, and watch the session."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    ticks: dict[int, int] = {}
+    memory = 0
+    while process.poll() is None:
+        pids = _session(process.pid)
+        ticks |= {pid: ticks_used for pid in pids if (ticks_used := _ticks(pid))}
+        memory = max(memory, sum(map(_proportional_kib, pids)))
+        time.sleep(0.02)
+    wall = time.perf_counter() - begin
+    return Usage(wall, sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), memory / 1024)
+
+
+def _session(leader: int) -> list[int]:
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [pid for pid in pids if _stat(pid)[3:4] == [str(leader)]]
+
+
+def _ticks(pid: int) -> int:
+    return sum(map(int, _stat(pid)[11:13]))
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields behind the command's name, which may hold anything; none where it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _proportional_kib(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
 
 def main() -> None:
@@ -104,14 +141,14 @@ def main() -> None:
             Path(temporary), options.folders, options.logs, mixed=options.mixed
         )
         command = [sys.executable, "-m", "speedcheck", "verify", "--json", temporary]
-        rounds = [seconds(command) for _ in range(options.rounds)]
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        rounds = [usage(command) for _ in range(options.rounds)]
     programs = count if options.mixed else options.folders
     print(f"{count} logs, {size / 1e6:.0f} MB, {options.folders} folders, {programs} programs")
-    for name, times in zip(("wall", "processors"), zip(*rounds, strict=True), strict=True):
-        shown = ", ".join(f"{time:.2f}" for time in times)
-        print(f"{name:10} {statistics.median(times):6.2f} s, the median of {shown}")
-    print(f"memory     {memory:6.0f} MiB")
+    for name, unit, figures in zip(
+        ("wall", "processors", "memory"), ("s", "s", "MiB"), zip(*rounds, strict=True), strict=True
+    ):
+        shown = ", ".join(f"{figure:.2f}" for figure in figures)
+        print(f"{name:10} {statistics.median(figures):6.2f} {unit}, the median of {shown}")
 
 
 if __name__ == "__main__":

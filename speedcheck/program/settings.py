@@ -60,10 +60,10 @@ _NOTED = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.Compare)
 
 def find_settings(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
-    finder = _SettingFinder(part.paths, snippets)
+    looks = _SettingFinder(part.paths, snippets).looks()
     found: list[Setting] = []
-    for node in part.of_kinds(finder.looks):
-        found.extend(finder.looks[type(node)](node))
+    for node in part.of_kinds(looks):
+        found.extend(looks[type(node)](node))
         if len(found) >= MAX_SETTINGS:
             break
     return tuple(found[:MAX_SETTINGS])
@@ -78,7 +78,13 @@ class _SettingFinder:
         self._values: dict[ast.AST, ast.expr | None] = {}
         # Nodes that the node around them has accounted for.
         self._done: set[ast.AST] = set()
-        self.looks: dict[type[ast.AST], Callable[[Any], Iterable[Setting]]] = {
+
+    def looks(self) -> dict[type[ast.AST], Callable[[Any], Iterable[Setting]]]:
+        """Return what looks at each kind of node.
+
+        Kept in the finder it would be a cycle, and the tree stay until the next collection.
+        """
+        return {
             **dict.fromkeys(_NOTED, self._note),
             ast.Name: self._passed_on,
             ast.Attribute: self._in_attribute,

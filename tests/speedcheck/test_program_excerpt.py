@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -190,3 +192,16 @@ def test_hostile_text_is_searched_once(piece):
 def test_functions_within_functions_are_looked_at_once_each():
     text = "".join(f"{' ' * depth}def f():\n" for depth in range(1400)) + " " * 1400 + "exec"
     assert Excerpt(text, RULE_WORDS).text == text
+
+
+def test_a_program_that_was_read_leaves_nothing_for_the_garbage_collector(whole_programs):
+    # A tree in a cycle stays until the next collection, which looks at the trees of many programs.
+    read_program.cache_clear()
+    gc.collect()
+    gc.disable()
+    try:
+        programs = [read_program(text) for text in whole_programs.values()]
+        assert gc.collect() == 0
+        assert not any(program.problem for program in programs)
+    finally:
+        gc.enable()
