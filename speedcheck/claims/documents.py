@@ -105,12 +105,14 @@ def _documents(folder: Path) -> list[_Document]:
     certain = not any(_has_files(child) for child in _subfolders(folder) if child.name != LOGS_NAME)
     own = [_Document(path, path.name, True, certain) for path in _claiming(folder)]
     parent = folder.resolve().parent
+    above = _claiming(parent)
+    if not above or (parent / ".git").exists():
+        return own
     siblings = _subfolders(parent)
-    if len(siblings) > _MOST_SIBLINGS or (parent / ".git").exists():
+    if len(siblings) > _MOST_SIBLINGS:
         return own
     is_only = not _has_files(parent) and sum(map(_has_files, siblings)) == 1
-    above = [_Document(path, f"../{path.name}", False, is_only) for path in _claiming(parent)]
-    return own + above
+    return own + [_Document(path, f"../{path.name}", False, is_only) for path in above]
 
 
 def _claiming(folder: Path) -> list[Path]:
