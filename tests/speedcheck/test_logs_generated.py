@@ -45,7 +45,7 @@ INSIDE = [
     "import os",
     "# don't",
 ]
-SMI = "|   {0}  NVIDIA H100 80GB HBM3          On  |   00000000:{0}1:00.0 Off |                    0 |"
+SMI = "|   {0}  NVIDIA H100 80GB HBM3          On  |   00000000:{0}1:00.0 Off |            0 |"
 
 
 @dataclass(frozen=True)
