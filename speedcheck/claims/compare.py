@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from speedcheck.certificate import Claim
+from speedcheck.claims.doubt import without_doubtful
 from speedcheck.claims.figures import SetFigures
-from speedcheck.claims.model import ClaimSet
+from speedcheck.claims.model import ClaimSet, Figure
 from speedcheck.claims.pools import Pools
 from speedcheck.claims.recompute import Question
 from speedcheck.claims.series import JudgedSeries, claimed, describe, judge_series
@@ -62,14 +63,16 @@ def compare(
     """
     judged = judge_series(sets, pools, certain=certain)
     claims: list[Claim] = []
+    stated: list[tuple[Figure, Claim]] = []
     steps: set[int] = set()
     for one in sets:
         claims += [_claim(judged[id(series)], where) for series in one.series]
         is_only = certain and sum(other.role == "record" for other in sets) == 1
         figures = SetFigures(one, judged, pools, question, certain=is_only).claims(where)
-        claims += figures
+        stated += zip(one.figures, figures, strict=True)
         if one.role == "record":
             steps |= _confirmed_steps(one, judged, figures)
+    claims += [claim for _, claim in without_doubtful(stated)]
     own = [
         judged[id(series)]
         for one in sets
@@ -128,6 +131,6 @@ def _unlisted(
         for run in pools.counted
         if run not in listed and any(run.is_alike(other) for other in listed)
     ]
-    # A text that lists fewer than half of the runs shows examples.
-    is_list = 2 * len(listed) >= len(listed) + len(unlisted)
+    # A text that lists fewer than two in three of the runs shows examples.
+    is_list = 3 * len(listed) >= 2 * (len(listed) + len(unlisted))
     return bool(known), tuple(unlisted) if known and is_list else ()

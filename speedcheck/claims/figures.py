@@ -15,6 +15,8 @@ from speedcheck.claims.series import JudgedSeries
 
 # A mean with fewer decimals agrees with the runs of any record, and so tells none of them.
 _TELLING_DECIMALS = 4
+# A first digit typed wrong makes nine times as much.
+_MOST_OFF = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,9 @@ class SetFigures:
         evidence = self._evidence(figure)
         by_text = self._agrees(figure, evidence.printed)
         by_logs = self._agrees(figure, evidence.logged)
-        status = _status(self._strength(figure), by_text, by_logs, evidence)
         source = evidence.logged or evidence.printed
+        strength = "loose" if self._is_far_off(figure, source) else self._strength(figure)
+        status = _status(strength, by_text, by_logs, evidence)
         recomputed = self._describe(figure, source, status) if source else None
         if recomputed and not evidence.logged:
             recomputed += " from the list in the text"
@@ -72,20 +75,38 @@ class SetFigures:
 
     def _strength(self, figure: Figure) -> str:
         """Loosen what a line says of another number of runs than the list has."""
-        sizes = {len(series.numbers) for series in self._claims.series}
+        sizes = {len(series.numbers) for series in self._claims.series if _is_list(series)}
         counts = {
             other.number.value
             for other in self._claims.figures
             if other.what == "n" and other.line == figure.line and other is not figure
         }
         is_other = bool(sizes) and bool(counts) and not counts & sizes
-        return "loose" if is_other and figure.strength == "stated" else figure.strength
+        is_loose = figure.strength == "stated" and (is_other or self._is_elsewhere(figure.step))
+        return "loose" if is_loose else figure.strength
+
+    def _is_far_off(self, figure: Figure, lists: list[list[float]]) -> bool:
+        """Return whether no wrong digit makes a mean of these runs so large or so small."""
+        if figure.what not in ("mean", "time_mean") or not lists:
+            return False
+        usual = readings(figure, lists[0], self._question)[0]
+        ratio = figure.number.value * min(scales(figure, usual)) / usual
+        return not 1 / _MOST_OFF < ratio < _MOST_OFF
+
+    def _is_elsewhere(self, step: int | None) -> bool:
+        """Return whether no log has a step, though it is one near the end and no difference."""
+        if step is None:
+            return False
+        runs = self._pools.everything
+        known = {s for run in runs for s in run.validations}
+        totals = {run.run.total_steps for run in runs}
+        return step not in known | totals and 2 * step > max(known, default=0)
 
     def _agrees(self, figure: Figure, lists: list[list[float]]) -> bool | None:
         """Return whether one of the lists gives the figure; None where there is none."""
         found: list[bool] = []
         for values in lists:
-            usual = readings(figure, values, self._question)
+            usual = readings(figure, values, self._asked(figure))
             found += [
                 holds(figure, value, scale, max(values))
                 for value in usual
@@ -93,10 +114,18 @@ class SetFigures:
             ]
         return any(found) if found else None
 
+    def _asked(self, figure: Figure) -> Question:
+        """Return the question of the test that the code above a p-value makes."""
+        return (
+            self._question
+            if figure.target is None
+            else replace(self._question, target=figure.target)
+        )
+
     def _describe(
         self, figure: Figure, lists: list[list[float]], status: ClaimStatus
     ) -> str | None:
-        usual = readings(figure, lists[0], self._question)
+        usual = readings(figure, lists[0], self._asked(figure))
         if not usual:
             return None
         unit = figure.unit or "s"
@@ -105,7 +134,7 @@ class SetFigures:
         else:
             text = f"{shown(_nearest(figure, usual, SECONDS[unit]) / SECONDS[unit])} {unit}"
         is_wrong_z = figure.what == "p" and status == "not_confirmed" and figure.sigma is not None
-        if is_wrong_z and forgets_root(figure, lists[0], self._question):
+        if is_wrong_z and forgets_root(figure, lists[0], self._asked(figure)):
             text += f" (sqrt(n) left out, n = {len(lists[0])}, gives the claimed figure)"
         return text
 
@@ -118,18 +147,27 @@ class SetFigures:
             own = self._series_of(figure, "times")
         if own:
             return self._listed(figure, own)
-        beside = [self._judged[id(series)] for series in self._claims.series]
-        runs = next((j.runs for j in beside if j.status == "confirmed"), ())
+        beside = [self._judged[id(series)] for series in self._claims.series if _is_list(series)]
         if beside:
-            logged = [values for values in [_values(figure, runs, None)] if values]
-            return _Evidence([], logged, is_sure=bool(logged), bears_list=False)
+            return self._beside(figure, beside)
         pools = [self._pool] if self._anchored else list(self._pools.all())
         logged = [values for pool in pools if (values := _values(figure, pool, None))]
         return _Evidence([], logged, is_sure=self._anchored, bears_list=False)
 
+    def _beside(self, figure: Figure, lists: list[JudgedSeries]) -> _Evidence:
+        """Compare with the runs of the set's lists of the other kind.
+
+        A few values that some of the runs have are no evidence that these runs are meant.
+        """
+        known = next((j for j in lists if j.status == "confirmed"), None)
+        pools = [known.runs, known.match.pool] if known else []
+        logged = [values for pool in pools if (values := _values(figure, pool, None))]
+        is_sure = known is not None and not known.match.extra
+        return _Evidence([], logged, is_sure=is_sure and bool(logged), bears_list=False)
+
     def _series_of(self, figure: Figure, kind: Kind) -> list[Series]:
         """Return the lists that a figure may be of: those that the text names, if it does."""
-        own = self._claims.of_kind(kind)
+        own = list(filter(_is_list, self._claims.of_kind(kind)))
         named = [series for series in own if series.name in figure.of]
         at_step = [series for series in named or own if series.step == figure.step]
         return at_step or named or own
@@ -140,6 +178,10 @@ class SetFigures:
         logged = [
             values for j in judged if j.runs and (values := _values(figure, j.runs, j.match.place))
         ]
+        if figure.strength != "tied":
+            # Of some of the runs, so that the text may speak of all of them too.
+            more = [j.match.pool for j in judged if j.runs and j.match.extra]
+            logged += [v for pool in more if (v := _values(figure, pool, None))]
         steps = {j.match.place for j in judged} | {
             run.run.final_step for j in judged for run in j.runs
         }
@@ -199,6 +241,11 @@ def _values(figure: Figure, runs: Pool, place: Place) -> list[float]:
     if figure.kind == "times":
         return [run.time_ms / 1000 for run in runs if run.time_ms is not None]
     return _losses(runs, figure.step if _all_have(runs, figure.step) else place)
+
+
+def _is_list(series: Series) -> bool:
+    """Return whether a list can have a mean: one run is shown as an example."""
+    return len(series.numbers) > 1
 
 
 def _all_have(runs: Pool, step: int | None) -> bool:

@@ -14,14 +14,27 @@ _TOKEN = re.compile(
     r"[\s,]+|#[^\n]{0,500}|(?P<number>[0-9][0-9_]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,3})?|\.[0-9]+)(?![\w.])"
     r"|(?P<open>(?:np\.|numpy\.|torch\.)?(?:float(?:32|64)?|tensor)\()|(?P<close>\))"
 )
-_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*(?::[^=\[\]]{0,40}(?:\[[\w., ]{0,40}\])?\s*)?=\s*$")
-_LABELLED = re.compile(r"([A-Za-z_][\w ()/.-]{0,80}?)[\"'*`]{0,3}\s*:[\"'*`]{0,3}\s*$")
+# With its type: "losses: list[float] = "; but of "Failed: losses = " the name is "losses".
+_ASSIGNED = re.compile(
+    r"([A-Za-z_]\w*)\s*(?::\s*(?:[a-z]{1,10}\.)?(?:[Ll]ist|[Tt]uple|Sequence|ndarray|Tensor)"
+    r"(?:\[[\w., ]{0,40}\])?\s*)?=\s*$"
+)
+_LABELLED = re.compile(r"([A-Za-z_][\w ()@/.-]{0,80}?)[\"'*`]{0,3}\s*:[\"'*`]{0,3}\s*$")
 _PRINT = re.compile(r"\bprint\(([A-Za-z_]\w{0,40})\)")
+# A string of numbers that a comprehension splits.
+_SPLIT = re.compile(
+    r"\b([A-Za-z_]\w{0,40})\s*=\s*[^\n\"'=]{0,60}(\"\"\"|'''|[\"'])([0-9.,\s]{3,100000})\2\.split\("
+)
 _CALL = re.compile(r"[A-Za-z_][\w.]{0,40}\(\s*$")
 
 # "Losses: 3.2781, 3.2790, 3.2777": three numbers at least, since two may be anything.
 _BARE = re.compile(
     r"[:=][ \t*]{0,9}((?:[0-9]{1,7}\.[0-9]{1,8}(?: ?m?s)?,[ \t]{0,9}){2,}[0-9]{1,7}\.[0-9]{1,8})"
+)
+
+# A column of losses, as a shell prints them. Three lines may be a mean and its interval.
+_ROWS = re.compile(
+    r"(?m)^(?:[ \t>]{0,9}[0-9]\.[0-9]{1,8}[ \t]*\n){3,}[ \t>]{0,9}[0-9]\.[0-9]{1,8}[ \t]*$"
 )
 
 MAX_NUMBERS = 10_000
@@ -52,7 +65,8 @@ class FoundList:
 def find_lists(text: str) -> Iterator[FoundList]:
     """Yield the lists of a text in their order.
 
-    A list without a name has two values at least: one number in brackets is a footnote.
+    A list without a name has three values at least: one number in brackets is a footnote, and two
+    are an interval.
     """
     position = tried = 0
     for bracket in re.finditer(r"[\[(]", text):
@@ -66,7 +80,7 @@ def find_lists(text: str) -> Iterator[FoundList]:
         position, tried = end, tried + 1
         name = _name(text, start, only_assigned=bracket[0] == "(")
         name = _printed_name(text, start) if name == "" else name
-        if name is not None and len(numbers) >= (1 if name else 2):
+        if name is not None and len(numbers) >= (1 if name else 3):
             yield FoundList(start, end, name, numbers)
 
 
@@ -78,6 +92,22 @@ def find_bare_lists(text: str) -> Iterator[FoundList]:
         numbers = tuple(number for part in found if (number := printed(part)))
         if name:
             yield FoundList(match.start(1), match.end(1), name, numbers)
+
+
+def find_split_lists(text: str) -> Iterator[FoundList]:
+    """Yield the lists that a program makes of a string of numbers."""
+    for match in _SPLIT.finditer(text):
+        parts = re.findall(r"[0-9]+\.[0-9]+", match[3])
+        numbers = tuple(number for part in parts if (number := printed(part)))
+        if numbers:
+            yield FoundList(match.start(3), match.end(3), match[1], numbers)
+
+
+def find_rows(text: str) -> Iterator[FoundList]:
+    """Yield the lists that have a line for each value and nothing else."""
+    for match in _ROWS.finditer(text):
+        numbers = tuple(number for part in match[0].split() if (number := printed(part.strip(">"))))
+        yield FoundList(match.start(), match.end(), "", numbers)
 
 
 def _name(text: str, start: int, *, only_assigned: bool) -> str | None:

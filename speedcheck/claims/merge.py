@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from speedcheck.claims.model import ClaimSet, Figure
+from speedcheck.claims.model import ClaimSet, Figure, loosened
 from speedcheck.claims.words import is_neutral
 
 
@@ -46,7 +44,7 @@ def _absorb(main: ClaimSet, claims: ClaimSet) -> None:
     heading = claims.name.split(" / ")[-1]
     sure = bool(claims.series) or claims.section == main.section or is_neutral(heading)
     main.series += claims.series
-    main.figures += [f if sure or f.strength == "tied" else _loose(f) for f in claims.figures]
+    main.figures += [f if sure or f.strength == "tied" else loosened(f) for f in claims.figures]
     main.one_sided |= claims.one_sided
     main.target = main.target if main.target is not None else claims.target
 
@@ -70,27 +68,21 @@ def _loosen_contradictions(claims: ClaimSet) -> None:
     by_what: dict[object, list[Figure]] = {}
     for figure in claims.figures:
         if figure.strength != "loose":
-            by_what.setdefault((figure.what, figure.step, figure.bound), []).append(figure)
+            by_what.setdefault((figure.what, figure.bound), []).append(figure)
     doubtful = {
         id(figure)
         for group in by_what.values()
-        if not _agree(group)
         for figure in group
-        if figure.strength == "stated"
+        if figure.strength == "stated" and any(contradict(figure, other) for other in group)
     }
-    claims.figures = [_loose(f) if id(f) in doubtful else f for f in claims.figures]
+    claims.figures = [loosened(f) if id(f) in doubtful else f for f in claims.figures]
 
 
-def _agree(figures: list[Figure]) -> bool:
-    first = figures[0]
-    return all(
-        abs(figure.number.value - first.number.value)
-        <= 0.5 * 10.0 ** -min(figure.number.decimals, first.number.decimals) * (1 + 1e-9)
-        or figure.unit != first.unit
-        or figure.bayesian != first.bayesian
-        for figure in figures
-    )
-
-
-def _loose(figure: Figure) -> Figure:
-    return replace(figure, strength="loose")
+def contradict(one: Figure, other: Figure) -> bool:
+    """Return whether two figures of one subject cannot both be of the same runs and step."""
+    steps = {one.step, other.step} - {None}
+    if len(steps) > 1 or one.unit != other.unit or one.bayesian != other.bayesian:
+        return False
+    digits = min(one.number.decimals, other.number.decimals)
+    difference = abs(one.number.value - other.number.value)
+    return difference > 0.5 * 10.0**-digits * (1 + 1e-9)

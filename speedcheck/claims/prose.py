@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims import words as vocabulary
-from speedcheck.claims.model import Figure, Kind, Strength, Unit
+from speedcheck.claims.model import Figure, Kind, Strength, Unit, loosened
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
 _TOKEN = re.compile(
@@ -26,6 +26,7 @@ _STEP = frozenset({"step", "steps", "iteration", "iterations", "iters", "@"})
 _COMPARED = frozenset({"vs", "versus", "against", "below", "under", "than", "target"})
 _ENDS_LABEL = frozenset({",", ";", ".", "|"})
 _Z_WORDS = frozenset({"z", "known", "assumed", "assuming"})
+_STATISTICS = vocabulary.MEAN | vocabulary.STD | vocabulary.P
 # Words of a line that states figures and tells no story.
 _SHORT = 12
 # More words than a label has; what stands farther back says nothing of a number.
@@ -49,6 +50,7 @@ class Context:
         of: lists from which the text computes what it prints here.
         step: the step that the heading or the row names.
         strength: of figures that the line states plainly.
+        target: the target of the t-test in the code above.
     """
 
     kind: Kind | None = None
@@ -56,6 +58,7 @@ class Context:
     of: frozenset[str] = frozenset()
     step: int | None = None
     strength: Strength = "stated"
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class _Reader:
     def read(self) -> list[Figure]:
         for index, token in enumerate(self.tokens):
             if token.sort == "word":
-                self.label = [*self.label, *_canonical(token.text)][-_LABEL:]
+                self._word(_canonical(token.text))
             elif token.sort == "number":
                 number = printed(token.text)
                 if number and not self._absorbed(index, number):
@@ -90,9 +93,19 @@ class _Reader:
                     self.label = []
             elif token.text in _ENDS_LABEL and not self._abbreviates(index):
                 self.label = []
-        return [
-            replace(f, sigma=f.sigma or self.sigma) if f.what == "p" else f for f in self.figures
-        ]
+        return [self._with_sigma(f) if f.what == "p" else f for f in self.figures]
+
+    def _with_sigma(self, p: Figure) -> Figure:
+        """Return a p-value with the known deviation of its test, a guess where none is named."""
+        if self.sigma is None and "z" in self.words:
+            return replace(p, sigma=PUBLISHED_SIGMA, strength="loose")
+        return replace(p, sigma=self.sigma)
+
+    def _word(self, found: list[str]) -> None:
+        """Go on with the label; a line that names its statistics needs none from the code."""
+        if not self.figures and self.label == list(self.context.label) and _STATISTICS & set(found):
+            self.label = []
+        self.label = [*self.label, *found][-_LABEL:]
 
     def _abbreviates(self, index: int) -> bool:
         return self.tokens[index].text == "." and self.tokens[index - 1].text.lower() == "vs"
@@ -163,7 +176,9 @@ class _Reader:
     def _p(self, number: Printed, sign: str) -> None:
         relation = sign[0] if sign[:1] in ("<", ">") else "="
         foreign = self.words & vocabulary.OTHER_TESTS
-        vague = foreign or relation != "=" or ("e" not in number.text and number.decimals < 1)
+        vague = foreign or relation != "="
+        if relation == "=" and "e" not in number.text and number.decimals < 1:
+            return
         self._add("p", number, None, "loose" if vague else self._strength(sign), relation)
 
     def _moment(
@@ -226,6 +241,7 @@ class _Reader:
                 unit=unit,
                 step=self.step if self.step is not None else self.context.step,
                 of=self.context.of,
+                target=self.context.target if what == "p" else None,
             )
         )
 
@@ -245,7 +261,7 @@ def read_figures(text: str, line: int, context: Context) -> list[Figure]:
     is_short = sum(token.sort == "word" for token in tokens) <= _SHORT
     figures = _Reader(tokens, line, context, words, list(context.label), is_short).read()
     vague = bool(vocabulary.OTHER_RUNS & words) or _hedged(tokens)
-    return [replace(f, strength="loose") for f in figures] if vague else figures
+    return [loosened(f) for f in figures] if vague else figures
 
 
 def _hedged(tokens: list[_Token]) -> bool:

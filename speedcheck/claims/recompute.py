@@ -62,7 +62,8 @@ def readings(figure: Figure, values: list[float], question: Question) -> list[fl
     elif figure.bayesian:
         found = _bayesian(figure, values)
     else:
-        found = _mean(values) if figure.what in ("mean", "time_mean") else _stds(values)
+        is_mean = figure.what in ("mean", "time_mean")
+        found = _mean(values) if is_mean else _stds(values, by_torch=figure.in_float32)
     return [value for value in found if value is not None]
 
 
@@ -112,19 +113,19 @@ def _mean(values: list[float]) -> list[float | None]:
     return [moments(values).mean]
 
 
-def _stds(values: list[float]) -> list[float | None]:
-    """The sample's, the Bayesian estimate, and numpy's default, which divides by n."""
+def _stds(values: list[float], *, by_torch: bool) -> list[float | None]:
+    """The sample's, numpy's default, which divides by n, and but for PyTorch the Bayesian one."""
     sample = moments(values)
     population = math.sqrt(sample.squares / sample.n) if sample.squares is not None else None
     bayes = bayes_mean_std(values)
-    return [sample.std, bayes[1].estimate if bayes else None, population]
+    return [sample.std, bayes[1].estimate if bayes and not by_torch else None, population]
 
 
 def _bayesian(figure: Figure, values: list[float]) -> list[float | None]:
     estimates = bayes_mean_std(values)
     if estimates is None:
         return []
-    estimate = estimates[0] if figure.what == "mean" else estimates[1]
+    estimate = estimates[0] if figure.what in ("mean", "time_mean") else estimates[1]
     if figure.bound is None:
         return [estimate.estimate]
     return [estimate.low if figure.bound == "low" else estimate.high]

@@ -21,6 +21,15 @@ _STD_MEAN = re.compile(
     rf"\(tensor\((?P<std>{NUMBER})[^()]{{0,40}}\),\s?tensor\((?P<mean>{NUMBER})[^()]{{0,40}}\)\)"
 )
 
+# A model that knows nothing of a vocabulary of 50,304 tokens has 10.8 nats per token.
+_MOST_LOSS = 12
+
+# The deviation and the mean.
+_SUBJECTS: dict[Kind, tuple[ClaimSubject, ClaimSubject]] = {
+    "losses": ("std", "mean"),
+    "times": ("time_std", "time_mean"),
+}
+
 
 def read_result(text: str, line: int, context: Context) -> list[Figure]:
     """Return the figures of a plain line that a program printed; none where it is no such line."""
@@ -32,7 +41,10 @@ def read_result(text: str, line: int, context: Context) -> list[Figure]:
 
 
 def _bayes_mvs(estimate: re.Match[str], line: int, context: Context) -> list[Figure]:
-    what: ClaimSubject = "mean" if estimate["what"] == "Mean" else "std"
+    is_mean, value = estimate["what"] == "Mean", printed(estimate["value"])
+    is_no_loss = is_mean and value is not None and value.value > _MOST_LOSS
+    is_of_times = is_no_loss or (not is_mean and context.kind == "times")
+    what = _SUBJECTS["times" if is_of_times else "losses"][is_mean]
     ends: tuple[tuple[str, Literal["low", "high"] | None], ...]
     ends = (("value", None), ("low", "low"), ("high", "high"))
     return [
@@ -49,9 +61,6 @@ def _std_mean(pair: re.Match[str], label: str, line: int, context: Context) -> l
     low, high = LIKELY_LOSS
     likely: Kind = "losses" if low < mean.value < high else "times"
     kind = vocabulary.kind_of(label) or vocabulary.kind_of(" ".join(context.of)) or likely
-    subjects: tuple[ClaimSubject, ClaimSubject] = (
-        ("time_std", "time_mean") if kind == "times" else ("std", "mean")
-    )
     return [
         Figure(
             what,
@@ -62,7 +71,7 @@ def _std_mean(pair: re.Match[str], label: str, line: int, context: Context) -> l
             of=context.of,
             in_float32="float64" not in pair[0],
         )
-        for what, number in zip(subjects, (std, mean), strict=True)
+        for what, number in zip(_SUBJECTS[kind], (std, mean), strict=True)
     ]
 
 

@@ -57,18 +57,21 @@ def judge_series(sets: list[ClaimSet], pools: Pools, *, certain: bool) -> dict[i
         certain: whether the document speaks of this record and no other.
     """
     matches = {id(s): best_match(s, pools) for claims in sets for s in claims.series}
-    only = _only_listed(sets)
     judged: dict[int, JudgedSeries] = {}
     for claims in sets:
         taken = _taken_by_others(claims, sets, matches)
         for series in sorted(claims.series, key=lambda s: s.kind):
             match = matches[id(series)]
-            is_of_record = certain and claims is only
+            is_of_record = certain and claims is _only_listed(sets, series.kind)
             if match.is_full:
                 found = JudgedSeries(series, match, "confirmed", match.runs, is_short=False)
             elif _is_attributed(claims, match, taken):
                 found = _incomplete(match)
-            elif is_of_record and pools.counted and _must_be_here(claims, series, judged):
+            elif (
+                is_of_record
+                and pools.counted
+                and _must_be_here(claims, series, judged, len(pools.counted))
+            ):
                 found = _foreign(match, pools.counted)
             else:
                 found = JudgedSeries(series, match, "not_checkable", (), is_short=False)
@@ -85,9 +88,13 @@ def _taken_by_others(
     return {run for match in full if match.is_full for run in match.runs}
 
 
-def _only_listed(sets: list[ClaimSet]) -> ClaimSet | None:
-    """Return the one set of the record's own with a list; None where there are more."""
-    own = [claims for claims in sets if claims.role == "record" and claims.series]
+def _only_listed(sets: list[ClaimSet], kind: Kind) -> ClaimSet | None:
+    """Return the one set of the record's own with a list of a kind; None where there are more."""
+    own = [
+        claims
+        for claims in sets
+        if claims.role == "record" and any(len(s.numbers) > 1 for s in claims.of_kind(kind))
+    ]
     return own[0] if len(own) == 1 else None
 
 
@@ -119,15 +126,20 @@ def _incomplete(match: Match) -> JudgedSeries:
     return JudgedSeries(match.series, match, status, (), is_short=True)
 
 
-def _must_be_here(claims: ClaimSet, series: Series, judged: dict[int, JudgedSeries]) -> bool:
+def _must_be_here(
+    claims: ClaimSet, series: Series, judged: dict[int, JudgedSeries], counted: int
+) -> bool:
     """Return whether a list can be of no other runs than the record's.
 
-    One loss alone may be of anything. A list of times is, where the losses of as many runs stand
-    with it and are the record's or should be; else it may be of a timing of its own.
+    A list of losses is where it is offered as the evidence: with a mean or a test, or with as many
+    values as runs. A list of times is, where the losses of as many runs stand with it and are the
+    record's or should be; else it may be of a timing of its own.
     """
     if series.kind == "losses":
         is_only = len(claims.of_kind("losses")) == 1
-        return series.step is None and is_only and len(series.numbers) > 1
+        has_test = any(f.what in ("mean", "p") for f in claims.figures)
+        is_evidence = has_test or len(series.numbers) >= counted
+        return series.step is None and is_only and is_evidence and len(series.numbers) > 1
     beside = [judged[id(s)] for s in claims.of_kind("losses") if id(s) in judged]
     return any(
         other.status != "not_checkable" and len(other.series.numbers) == len(series.numbers)

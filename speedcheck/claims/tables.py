@@ -31,6 +31,8 @@ _CELL = re.compile(rf"({NUMBER})\s*([A-Za-z]+)?\.?")
 _SKIPPED_ROW = re.compile(r"not counted|excluded|incomplete|discarded|crashed", re.IGNORECASE)
 # One word such as "runs" may stand in the header of any table.
 _FEWEST_STATISTICS = 2
+# "on node 3" is a remark on a run.
+_FEWEST_WORDS = 3
 # A column of differences is no column of values.
 _DIFFERENCE = frozenset({"δ", "diff", "difference", "delta", "change", "improvement", "speedup"})
 
@@ -81,7 +83,12 @@ def columns(table: Table) -> list[Column]:
     """Return what the columns of a table claim; none where it is neither of runs nor of metrics."""
     kinds = {i: name for i, name in enumerate(table.header) if _holds_runs(name)}
     runs = [row for row, cells in enumerate(table.rows) if _is_run(table.header, cells, kinds)]
-    if kinds and runs and not _has_repeated_labels(table, runs, kinds):
+    if (
+        kinds
+        and runs
+        and not _tells_stories(table, runs)
+        and not _has_repeated_labels(table, runs, kinds)
+    ):
         return [_of_runs(table, index, runs) for index in kinds]
     return _of_metrics(table) or _of_rows(table)
 
@@ -102,7 +109,7 @@ def _step(name: str) -> int | None:
 
 def _holds_runs(name: str) -> bool:
     found = set(vocabulary.words(name))
-    if found & (_DIFFERENCE | vocabulary.MEAN | vocabulary.STD | vocabulary.P):
+    if found & (vocabulary.MEAN | vocabulary.STD | vocabulary.P):
         return False
     return _step(name) is not None or vocabulary.kind_of(name) is not None
 
@@ -121,6 +128,16 @@ def _is_run(header: tuple[str, ...], cells: tuple[str, ...], kinds: dict[int, st
         and (not label or bool(_RUN_LABEL.fullmatch(label)))
         and (names_runs or len(kinds) > 0)
     )
+
+
+def _tells_stories(table: Table, runs: list[int]) -> bool:
+    """Return whether most rows describe something, such as the records of a track's history."""
+    told = [row for row in runs if any(_is_text(cell) for cell in table.rows[row])]
+    return 2 * len(told) > len(runs)
+
+
+def _is_text(cell: str) -> bool:
+    return sum(word.isalpha() for word in cell.split()) >= _FEWEST_WORDS
 
 
 def _has_repeated_labels(table: Table, runs: list[int], kinds: dict[int, str]) -> bool:

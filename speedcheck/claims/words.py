@@ -36,6 +36,7 @@ OTHER_FIGURES = frozenset(
     | {"criterion", "criteria", "memory", "tokens", "batch", "weight", "gradient", "ratio"}
     | {"decay", "effect", "power", "sum", "variance", "var", "skew", "kurtosis", "shapiro"}
     | {"overhead", "extra", "additional", "cost", "compile", "warmup", "equivalent", "target"}
+    | {"bootstrap", "bootstrapped", "resampled", "trimmed", "geometric", "most", "least"}
 )
 # A p-value with one of these is not that of the track's test.
 OTHER_TESTS = frozenset(
@@ -50,7 +51,18 @@ OTHER_RUNS = frozenset(
     {"tried", "try", "trying", "instead", "if", "would", "could", "another", "different", "varying"}
     | {"variant", "variants", "alternatively", "elsewhere", "experiment", "experiments", "sweep"}
     | {"estimate", "estimated", "expected", "expect", "likely", "official", "remeasured", "local"}
+    | {"should", "might", "may", "predicted", "predicts", "projected", "attempt", "attempts"}
+    | {"failed", "fails", "asks", "needed", "combined", "together"}
 )
+# A list or a column with one of these has no values of runs: differences, intervals, settings.
+_OF_NO_RUNS = frozenset(
+    {"δ", "diff", "diffs", "difference", "differences", "delta", "deltas", "change", "changes"}
+    | {"improvement", "improvements", "speedup", "speedups", "saved", "saving", "savings", "gain"}
+    | {"gains", "reduction", "ci", "cis", "interval", "intervals", "range", "bounds", "lr", "lrs"}
+    | {"sweep", "grid", "expected", "predicted", "projected", "median", "medians"}
+    | {"percentile", "percentiles", "quantile", "quantiles", "bootstrap", "bootstrapped"}
+)
+_REMARK = re.compile(r"\([^()]*\)")
 
 _COMPARED_WITH = frozenset(
     {"baseline", "baselines", "old", "prev", "previous", "previously", "prior", "before", "control"}
@@ -58,6 +70,9 @@ _COMPARED_WITH = frozenset(
     | {"without", "upstream", "existing", "master", "sota", "wr", "historical", "earlier"}
 )
 _OWN = frozenset({"new", "this", "ours", "our", "after", "proposed", "candidate", "pr", "these"})
+
+# What authors call a list that they call nothing.
+_ANYTHING = frozenset({"results", "result", "data", "values", "vals", "final", "all", "x", "xs"})
 
 # A heading made of these alone names no other set of runs than the record's.
 _NEUTRAL = (
@@ -134,11 +149,23 @@ def is_neutral(heading: str) -> bool:
 def kind_of(name: str) -> Kind | None:
     """Return what a list or a column holds by its name; None where the name does not say."""
     found = words(name)
-    if _is_of_steps(found):
+    if _is_of_steps(found) or _OF_NO_RUNS & set(words(_REMARK.sub("", name[:500]))):
         return None
     if set(found) & TIME or found[-1:] == ["ms"]:
         return "times"
     return "losses" if set(found) & LOSS and "train" not in found else None
+
+
+def names_a_set(name: str) -> bool:
+    """Return whether a list's name says only whose it is: "ours", "baseline", "results"."""
+    return set(words(name)) <= _OWN | _COMPARED_WITH | COUNT | _ANYTHING
+
+
+def only_kind_in(text: str) -> Kind | None:
+    """Return what a text speaks of, losses or times; None for both and for neither."""
+    found = set(words(text))
+    is_time, is_loss = bool(found & TIME), bool(found & LOSS)
+    return None if is_time == is_loss else "times" if is_time else "losses"
 
 
 def unit_of(name: str) -> Unit | None:
