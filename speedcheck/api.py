@@ -91,7 +91,7 @@ def verify_folder(
     """Judge the record in `folder`, which is one of `find_records`; for the rest see `judge`."""
     record = read_record(folder, overrides.parser_for)
     rule = rule_for(record, overrides, load_config(folder, overrides.config))
-    baseline = read_baseline(record, rule, overrides.baseline, lambda *_: rule.track.parser())
+    baseline = read_baseline(record, rule, overrides, lambda *_: rule.track.parser())
     return judge(record, rule, baseline, selection, with_documents=with_documents)
 
 

@@ -12,18 +12,18 @@ from speedcheck.config import project_root
 from speedcheck.errors import InputError
 from speedcheck.records.folder import ParserFor, Record, find_records, read_record
 from speedcheck.records.plan import PLAN_NAME
-from speedcheck.rule import Rule
+from speedcheck.rule import Overrides, Rule
 
 
 def read_baseline(
-    record: Record, rule: Rule, named: Path | None, parser_for: ParserFor
+    record: Record, rule: Rule, overrides: Overrides, parser_for: ParserFor
 ) -> Baseline | None:
     """Read the record that `record` is to be compared with, and judge its losses by `rule`.
 
     Args:
         record: the record that is judged.
         rule: its rule.
-        named: the baseline's folder as the caller names it; the plan's unless given.
+        overrides: what the caller asks for; its baseline counts before the plan's.
         parser_for: gives the parser of a folder's logs.
 
     Returns:
@@ -33,6 +33,7 @@ def read_baseline(
         InputError: the folder is missing, holds no record or several, or is one that record.toml
             may not name.
     """
+    named = overrides.baseline
     planned = record.plan.baseline if record.plan else None
     if named is None and planned is None:
         return None
@@ -44,7 +45,7 @@ def read_baseline(
         raise InputError(what, where=error.where, remedy=error.remedy) from None
     findings = check_loss(evidence, counted_statistics(evidence, rule), rule)
     passes = Verdict.of(findings).status in ("pass", "warn")
-    return Baseline(str(named or planned), evidence, passes)
+    return Baseline(overrides.baseline_name or str(named or planned), evidence, passes)
 
 
 def _whole(record: Record) -> Record:

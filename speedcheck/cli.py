@@ -251,7 +251,7 @@ def gate(
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.command import run_gate
 
-    opened = run_gate(paths or ["records"], base=base, head=head, comment=comment)
+    opened = run_gate(paths or (), base=base, head=head, comment=comment)
     raise typer.Exit(CERTIFIED if opened else NOT_CERTIFIED)
 
 

@@ -45,6 +45,7 @@ class Overrides:
         target: loss that the mean must be below, nats per token.
         alpha: significance level.
         baseline: folder of the record to compare with.
+        baseline_name: what reports call it; its path unless given.
         config: the speedcheck.toml to read.
 
     Raises:
@@ -56,6 +57,7 @@ class Overrides:
     alpha: float | None = None
     baseline: Path | None = None
     config: Path | None = None
+    baseline_name: str | None = None
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from speedcheck.errors import RecordError, UsageError
 from speedcheck.gate.gate import Gate
 from speedcheck.gate.git import Repository
+from speedcheck.gate.workplace import Commits
 from speedcheck.report.gate import gate_lines, gate_markdown
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
@@ -18,25 +19,34 @@ BASE_VARIABLE = "GITHUB_BASE_REF"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 DEFAULT_BASE = "main"
+DEFAULT_FOLDER = "records"
 
 
 def run_gate(paths: Iterable[str], *, base: str | None, head: str, comment: Path | None) -> bool:
     """Judge a branch, print and write the decisions, and return whether the gate is open.
 
     Args:
-        paths: folders of the repository that hold records.
+        paths: folders of the repository that hold records; none for `records`.
         base: branch to merge into; None for GitHub's, else main.
         head: branch to judge.
         comment: file for the body of a comment; None for none.
 
     Raises:
-        SpeedcheckError: there is no repository, no such branch, or a file cannot be written.
+        SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
+            written.
     """
     repository = Repository(Path.cwd())
     tip = repository.commit(base or _default_base())
     judged = repository.commit(head)
-    gate = Gate(repository, repository.merge_base(tip, judged), judged, map(_folder, paths))
-    decisions = gate.decide()
+    left = repository.merge_base(tip, judged)
+    named = tuple(map(_folder, paths))
+    for folder in named:
+        if not any(repository.tree(commit, folder) for commit in (left, judged)):
+            # A mistyped folder would open the gate to everything.
+            remedy = "name a folder that holds records"
+            raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
+    folders = named or (PurePosixPath(DEFAULT_FOLDER),)
+    decisions = Gate(repository, Commits(tip, left, judged), folders).decide()
     sys.stdout.write(gate_lines(decisions))
     body = gate_markdown(decisions)
     if comment is not None:

@@ -53,8 +53,12 @@ class Repository:
         except FileNotFoundError as error:
             raise InputError("git is not installed", remedy="install git") from error
         except subprocess.CalledProcessError as error:
+            # git may also refuse a clone that belongs to somebody else, and says so.
+            said = error.stderr.decode(errors="replace").strip().partition("\n")[0]
             raise InputError(
-                "is in no git repository", where=str(folder), remedy="run the gate in a clone"
+                f"is in no git repository ({said})",
+                where=str(folder),
+                remedy="run the gate in a clone",
             ) from error
 
     def commit(self, ref: str) -> str:
@@ -106,21 +110,16 @@ class Repository:
         is written as a hole of its size, which the reader refuses by the size alone.
 
         Raises:
-            InputError: git cannot give a file.
+            InputError: git cannot give a file, or it cannot be written here.
         """
         with _batch(self._command("cat-file", "--batch"), self._folder) as batch:
             for blob in blobs:
-                target = destination / blob.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if blob.mode == _SUBMODULE:
-                    target.mkdir(exist_ok=True)
-                elif blob.mode == _LINK:
-                    target.symlink_to(os.fsdecode(_read(batch, blob)))
-                elif blob.size > MAX_FILE_BYTES:
-                    with target.open("wb") as file:
-                        file.truncate(blob.size)
-                else:
-                    target.write_bytes(_read(batch, blob))
+                try:
+                    _write(batch, blob, destination)
+                except OSError as error:
+                    what = f"cannot be written here ({error.strerror})"
+                    remedy = "shorten its name, or take it out"
+                    raise InputError(what, where=str(blob.path), remedy=remedy) from error
 
     def _command(self, *arguments: str, literal: bool = False) -> list[str]:
         options = ["--literal-pathspecs"] if literal else []
@@ -148,6 +147,23 @@ def _blob(entry: bytes) -> Blob:
 
 def _batch(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _write(batch: subprocess.Popen[bytes], blob: Blob, destination: Path) -> None:
+    target = destination / blob.path
+    if not target.parent.resolve().is_relative_to(destination.resolve()):
+        # A forged tree can hold a link and a folder of one name.
+        raise InputError("stands below a link", where=str(blob.path), remedy="refuse it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if blob.mode == _SUBMODULE:
+        target.mkdir(exist_ok=True)
+    elif blob.mode == _LINK:
+        target.symlink_to(os.fsdecode(_read(batch, blob)))
+    elif blob.size > MAX_FILE_BYTES:
+        with target.open("wb") as file:
+            file.truncate(blob.size)
+    else:
+        target.write_bytes(_read(batch, blob))
 
 
 def _read(batch: subprocess.Popen[bytes], blob: Blob) -> bytes:

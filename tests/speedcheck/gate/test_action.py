@@ -46,7 +46,7 @@ def runner(clone, tmp_path):
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
             "GITHUB_ACTIONS": "true",
-            "PATHS": "records",
+            "PATHS": "",
             "BASE": "main",
             "HEAD": "HEAD",
             "COMMENT": "",

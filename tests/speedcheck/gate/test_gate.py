@@ -95,6 +95,65 @@ def test_a_removed_record_closes_the_gate(clone, gate, build):
     assert (code, out.splitlines()[0]) == (1, "FAIL records/old: the branch removes this record")
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_record_removed_beside_another_change_closes_the_gate(
+    clone, gate, build, small_losses, kept
+):
+    other = [loss - 0.0001 for loss in small_losses]
+    clone.commit("merged", files_of(build.published(name="a"), "records/x/a"))
+    clone.commit("merged", files_of(build.published(other, name="b"), "records/x/b"))
+    clone.branch("work")
+    if not kept:
+        clone.git("rm", "-r", "--quiet", "records/x/a")
+    clone.commit("tidy", {"records/x/README.md": "# Two records\n"})
+    code, out, _ = gate()
+    assert "pass records/x/b: " in out
+    assert ("FAIL records/x/a: the branch removes this record" in out) == (not kept)
+    assert code == (0 if kept else 1)
+
+
+def test_a_moved_record_is_judged_where_it_is_and_is_not_removed(clone, gate, build):
+    clone.commit("merged", files_of(build.record(), "records/old"))
+    clone.branch("work")
+    clone.write({"records/2026/README.md": "# 2026\n"})
+    clone.git("mv", "records/old", "records/2026/old")
+    clone.commit("move")
+    code, out, _ = gate()
+    assert code == 0
+    assert out.startswith("pass records/2026/old: CERTIFIED")
+    assert "records/old" not in out
+
+
+@pytest.mark.parametrize("change", ["remove", "edit", "move away"])
+def test_a_merged_record_keeps_the_logs_that_counted(clone, gate, build, change):
+    clone.commit("merged", files_of(build.published(), "records/old"))
+    clone.branch("work")
+    log = clone.root / "records/old/01.txt"
+    if change == "edit":
+        log.write_text(log.read_text().replace("3.2795", "3.2780"))
+    elif change == "remove":
+        log.unlink()
+    else:
+        log.rename(clone.root / "worst.txt")
+    clone.commit("make it look better")
+    assert cli.main(["verify", str(clone.root / "records/old")]) == 0
+    code, out, _ = gate()
+    assert code == 1
+    assert "FAIL records/old: CERTIFIED: " in out
+    assert "the branch changes or removes logs that counted: 01.txt" in out
+
+
+def test_a_log_of_a_merged_record_may_get_another_name(clone, gate, build, published_log_text):
+    cut = published_log_text(val_loss=3.3, last_step=1000)
+    files = files_of(build.published(), "records/old") | {"records/old/cut.txt": cut}
+    clone.commit("merged", files)
+    clone.branch("work")
+    clone.git("mv", "records/old/01.txt", "records/old/seed-1.txt")
+    clone.git("rm", "--quiet", "records/old/cut.txt")
+    clone.commit("tidy")
+    assert gate()[0] == 0
+
+
 def test_merged_records_that_the_branch_leaves_alone_are_not_judged(clone, gate, build, losses):
     worse = build.record([loss + 0.5 for loss in losses], name="worse")
     clone.commit("merged", files_of(worse, "records/old"))
@@ -120,6 +179,32 @@ def test_a_rule_that_the_branch_brings_is_not_obeyed(clone, gate, build):
     code, out, _ = gate()
     assert code == 1
     assert "'easy'" in out
+
+
+def test_the_rule_is_the_base_s_of_today_and_not_that_of_the_day_the_branch_left(
+    clone, gate, build
+):
+    clone.commit("lax", {"speedcheck.toml": "[tracks.mine]\ntarget = 2.5\n"})
+    clone.branch("work")
+    record = build.record([2.0, 2.1, 2.2, 2.05], plan={"track": "mine"})
+    clone.commit("record", files_of(record, "records/x"))
+    assert gate()[0] == 0
+    clone.git("checkout", "--quiet", "main")
+    clone.commit("strict", {"speedcheck.toml": "[tracks.mine]\ntarget = 1.5\n"})
+    clone.git("checkout", "--quiet", "work")
+    code, out, _ = gate()
+    assert code == 1
+    assert "target 1.5" in out
+
+
+def test_no_rule_beside_the_temporary_files_is_obeyed(clone, gate, build, monkeypatch):
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(plan={"track": "easy"}), "records/x"))
+    clone.write({"speedcheck.toml": "[tracks.easy]\ntarget = 100.0\n", "tmp/x": ""})
+    monkeypatch.setattr("tempfile.tempdir", str(clone.root / "tmp"))
+    code, out, _ = gate()
+    assert code == 1
+    assert "no track is called 'easy'" in out
 
 
 def test_a_project_s_own_track_is_read_from_the_base(clone, gate, build):
@@ -154,7 +239,10 @@ def test_a_named_baseline_comes_from_the_base(clone, gate, build, tmp_path):
     clone.commit("record", files_of(record, "records/new"))
     comment = tmp_path / "comment.md"
     gate("--comment", str(comment))
-    assert "`records/old`" in comment.read_text()
+    body = comment.read_text()
+    assert "`records/old`" in body
+    assert "L009 loss-against-baseline" in body
+    assert "speedcheck-gate-" not in body, "a path of this machine tells a reader nothing"
 
 
 @pytest.mark.parametrize(
@@ -190,10 +278,69 @@ def test_a_link_in_a_record_is_never_followed(clone, gate, build, tmp_path):
     assert code == 0
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_record_folder_made_a_link_is_not_what_the_link_leads_to(
+    clone, gate, build, tmp_path, outside
+):
+    clone.commit("merged", files_of(build.published(name="old"), "records/old"))
+    clone.branch("work")
+    clone.git("rm", "-r", "--quiet", "records/old")
+    better = build.published([3.1, 3.11, 3.12], name="better")
+    (clone.root / "records").mkdir(exist_ok=True)
+    (clone.root / "records/old").symlink_to(better if outside else "../elsewhere")
+    clone.commit("link", {} if outside else files_of(better, "elsewhere"))
+    code, out, _ = gate()
+    assert (code, out.splitlines()[0]) == (1, "FAIL records/old: the branch removes this record")
+
+
+def test_a_linked_plan_names_no_baseline(clone, gate, build, tmp_path):
+    (tmp_path / "secret.toml").write_text('baseline = "../secret-name"')
+    clone.branch("work")
+    clone.write(files_of(build.published(), "records/x"))
+    (clone.root / "records/x/record.toml").symlink_to(tmp_path / "secret.toml")
+    clone.commit("link")
+    code, out, _ = gate()
+    assert code == 1
+    assert "is a link: links are not followed (record.toml)" in out
+    assert "secret-name" not in out
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "complaint"),
+    [
+        ("MAX_SUBMISSION_BYTES", 3 << 20, "6 MiB of files, more than 3; split"),
+        ("MAX_LEVELS", 3, "a file stands more than 3 folders deep; put"),
+    ],
+)
+def test_a_submission_that_would_fill_the_machine_is_refused(
+    clone, gate, monkeypatch, limit, value, complaint
+):
+    monkeypatch.setattr(f"speedcheck.gate.workplace.{limit}", value)
+    clone.branch("work")
+    # git stores one object for all.
+    clone.commit("large", {f"records/x/y/{index}": bytes(1 << 20) for index in range(6)})
+    code, out, _ = gate()
+    assert code == 1
+    assert out.startswith(f"FAIL records/x/y: {complaint}")
+
+
+def test_a_name_too_long_for_the_machine_closes_the_gate_for_its_record_alone(clone, gate, build):
+    clone.branch("work")
+    clone.commit("good", files_of(build.published(), "records/good"))
+    blob = clone.git("hash-object", "-w", "README.md")
+    entry = f"100644,{blob},records/long/{'x' * 300}.txt"
+    clone.git("update-index", "--add", "--cacheinfo", entry)
+    clone.git("commit", "--quiet", "--message", "long")
+    code, out, err = gate()
+    assert (code, err) == (1, "")
+    assert "pass records/good" in out
+    assert "cannot be written here (File name too long)" in out
+
+
 def test_a_submission_of_too_many_files_is_refused_with_its_code(
     clone, gate, build, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("speedcheck.gate.gate.MAX_FILES", 8)
+    monkeypatch.setattr("speedcheck.gate.workplace.MAX_FILES", 8)
     clone.commit("merged", files_of(build.published(name="a"), "records/a"))
     clone.commit("merged", files_of(build.published(name="b"), "records/b"))
     clone.branch("work")
@@ -260,6 +407,8 @@ def test_hostile_names_stand_as_text_in_every_output(clone, gate, build, tmp_pat
         (["--head", "--all"], "git knows no commit '--all'"),
         (["/etc"], "is not a folder inside the repository"),
         (["../x"], "is not a folder inside the repository"),
+        (["recrods"], "'recrods' is in neither base nor head"),
+        (["README.md"], "'README.md' is in neither base nor head"),
         (["--comment", "/proc/none/x"], "cannot write"),
     ],
 )

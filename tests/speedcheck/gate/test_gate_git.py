@@ -97,6 +97,20 @@ def test_a_forged_path_cannot_leave_the_export():
             _blob(b"100644 blob " + b"0" * 40 + b" 3\t" + path)
 
 
+def test_a_file_below_a_link_of_a_forged_tree_is_not_written(clone, tmp_path):
+    from speedcheck.gate.git import Blob
+
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    clone.commit("link", {"text": str(outside)})
+    (link,) = clone.repository.tree("HEAD", P())[1:]
+    forged = [Blob(P("a"), "120000", link.object_id, link.size)]
+    forged.append(Blob(P("a/b/file"), "100644", link.object_id, link.size))
+    with pytest.raises(InputError, match="stands below a link"):
+        clone.repository.export(forged, tmp_path / "out")
+    assert list(outside.iterdir()) == []
+
+
 def changes(clone, *paths):
     base = clone.repository.merge_base("main", "HEAD")
     head = clone.repository.commit("HEAD")
