@@ -159,7 +159,8 @@ def _sigma_and_alpha(table: toml.Table, test: Test) -> tuple[float | None, float
     alpha = table.get("alpha", toml.probability, "a number between 0 and 1")
     if (test == "known-sigma") != (sigma is not None):
         remedy = 'give test = "known-sigma" and sigma, or neither'
-        raise InputError(f"test is {test!r}, sigma is {sigma}", where=table.where, remedy=remedy)
+        given = "is missing" if sigma is None else f"is {sigma:g}"
+        raise InputError(f"test is {test!r}, sigma {given}", where=table.where, remedy=remedy)
     if margin is None:
         return sigma, ALPHA if alpha is None else alpha
     if sigma is None or alpha is not None:

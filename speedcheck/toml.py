@@ -87,6 +87,9 @@ def read_table(path: Path) -> Table:
         InputError: the file cannot be read, is not TOML, or is made to exhaust the parser.
     """
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a terminal would be waited for.
+            raise InputError("is not a regular file", where=str(path), remedy="name a TOML file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1).decode()
         _check_size(content)

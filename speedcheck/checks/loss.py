@@ -171,8 +171,8 @@ def _lenient_rule(rule: Rule) -> list[Finding]:
     if not rule.is_lenient:
         return []
     message = (
-        f"judged against {rule.target:g} at alpha {rule.alpha:g}; the track {rule.track.name} asks "
-        f"for {rule.track.target:g} at {rule.track.alpha:g}"
+        f"judged against {rule.target:g} at alpha {rule.alpha:.4g}, and the track "
+        f"{rule.track.name} asks for {rule.track.target:g} at {rule.track.alpha:.4g}"
     )
     severity: Severity = "info" if rule.by_caller else "fail"
     return [Finding(codes.LENIENT_RULE, severity, message)]

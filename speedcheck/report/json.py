@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from speedcheck.certificate import Certificate
 
 
-def certificates_json(certificates: Sequence[Certificate]) -> str:
-    """Return one certificate as an object, none or several as a list; ends in a newline."""
-    if len(certificates) == 1:
+def certificates_json(certificates: Sequence[Certificate], *, as_list: bool = False) -> str:
+    """Return one certificate as an object, none or several as a list; ends in a newline.
+
+    Args:
+        certificates: what was judged.
+        as_list: make a list of one, too, since there were others that could not be judged.
+    """
+    if len(certificates) == 1 and not as_list:
         text = certificates[0].to_json()
     else:
         items = [certificate.to_dict() for certificate in certificates]

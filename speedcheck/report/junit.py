@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from speedcheck.certificate import Certificate, Finding, Status, Verdict
 from speedcheck.errors import Unusable
-from speedcheck.report.text import headline, printable
+from speedcheck.report.text import headline, merged, printable
 
 _RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 
@@ -62,9 +62,10 @@ def _error(unusable: Unusable) -> ET.Element:
 
 def _case(record: str, question: str, verdict: Verdict) -> ET.Element:
     case = ET.Element("testcase", classname=record, name=question)
-    said = [_line(finding) for finding in verdict.findings]
+    findings = merged(verdict.findings)
+    said = [_line(finding) for finding in findings]
     if verdict.status in _RESULTS:
-        decisive = next(f for f in verdict.findings if f.severity == verdict.status)
+        decisive = next(f for f in findings if f.severity == verdict.status)
         kind, message = _RESULTS[verdict.status], _line(decisive)
         ET.SubElement(case, kind, type=decisive.code, message=message)
     if verdict.status == "fail":

@@ -22,7 +22,16 @@ from speedcheck.certificate import (
     Verdict,
 )
 from speedcheck.errors import Unusable
-from speedcheck.report.text import ABSENT, headline, number, printable, rule, statistics, steps
+from speedcheck.report.text import (
+    ABSENT,
+    headline,
+    merged,
+    number,
+    printable,
+    rule,
+    statistics,
+    steps,
+)
 
 # GitHub refuses a longer comment.
 MAX_CHARACTERS = 65_536
@@ -154,7 +163,8 @@ def _verdicts(certificate: Certificate, most: int | None) -> str:
 
 def _verdict(question: str, verdict: Verdict, most: int | None) -> list[tuple[str, ...]]:
     """Return a row for each finding, the gravest first; the first row names the verdict."""
-    ordered = sorted(verdict.findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    findings = merged(verdict.findings)
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
     cells = [_finding(finding) for finding in ordered[:most]]
     if len(cells) < len(ordered):
         cells.append((f"{len(ordered) - len(cells)} more", "left out for want of room"))

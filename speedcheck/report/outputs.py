@@ -13,6 +13,7 @@ from speedcheck.report.annotations import certificate_annotations, unusable_anno
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.markdown import certificates_markdown
+from speedcheck.report.text import told_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,14 @@ def write_outputs(
     Raises:
         UsageError: the file for JUnit XML cannot be written; all else is.
     """
-    certificates = [certificate for _, certificate in judged]
+    certificates = told_apart(judged)
     if outputs.json:
-        sys.stdout.write(certificates_json(certificates))
+        several = len(judged) + len(unusable) > 1
+        sys.stdout.write(certificates_json([c for _, c in judged], as_list=several))
     elif outputs.markdown:
         sys.stdout.write(certificates_markdown(certificates, unusable=unusable))
     else:
-        _print_for_terminals(certificates)
+        _print_for_terminals(certificates, len(unusable))
     if outputs.annotations:
         stream = sys.stderr if outputs.json or outputs.markdown else sys.stdout
         for folder, certificate in judged:
@@ -74,13 +76,17 @@ def write_outputs(
         _write_file(outputs.junit, certificates_junit(certificates, unusable))
 
 
-def _print_for_terminals(certificates: Sequence[Certificate]) -> None:
+def _print_for_terminals(certificates: Sequence[Certificate], unusable: int) -> None:
     # Rich takes a tenth of a second, which JSON need not wait for.
-    from speedcheck.report.terminal import make_console, print_certificate  # noqa: PLC0415
+    from speedcheck.report import terminal  # noqa: PLC0415
 
-    console = make_console()
+    console = terminal.make_console()
     for certificate in certificates:
-        print_certificate(console, certificate)
+        terminal.print_certificate(console, certificate)
+        if len(certificates) > 1:
+            console.print()
+    if len(certificates) > 1:
+        terminal.print_summary(console, certificates, unusable)
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from speedcheck.checks import codes
 
 if TYPE_CHECKING:
-    from speedcheck.certificate import Certificate, Finding, JudgedRun
+    from speedcheck.certificate import Certificate, Finding, JudgedRun, Severity
     from speedcheck.stats import Estimate
 
 # What stands for a figure that does not exist.
 ABSENT = "-"
+
+# Of the files that a finding is about, so many are named.
+_NAMED = 3
 
 
 def printable(text: str) -> str:
@@ -103,6 +110,31 @@ def against(certificate: Certificate) -> tuple[Finding, ...]:
     return tuple(f for f in certificate.verdicts.findings() if f.code in compared)
 
 
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings with those that say the same of several files made one, in order."""
+    alike: dict[tuple[str, Severity, str], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.code, finding.severity, finding.message), []).append(finding)
+    return [replace(same[0], where=_places(f.where for f in same)) for same in alike.values()]
+
+
+def _places(where: Iterable[str]) -> str:
+    different = list(dict.fromkeys(place for place in where if place))
+    named, more = ", ".join(different[:_NAMED]), len(different) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def told_apart(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certificate]:
+    """Return the certificates with the folder behind a record's name that several have."""
+    names = Counter(certificate.record for _, certificate in judged)
+    return [
+        certificate
+        if names[certificate.record] == 1
+        else replace(certificate, record=f"{certificate.record} ({folder})")
+        for folder, certificate in judged
+    ]
+
+
 def headline(certificate: Certificate) -> str:
     """Return the judgement in one sentence."""
     loss, n = certificate.loss, certificate.loss.n
@@ -114,16 +146,24 @@ def headline(certificate: Certificate) -> str:
         side = "below" if certificate.direction == "less" else "above"
         shown = f"mean loss {number(loss.mean, '.6g')} is {side} {certificate.target:g}"
         return f"CERTIFIED: {shown} (p = {number(loss.p_value, '.2g')}, {runs})"
-    blocking = next(
-        (
-            finding
-            for severity in ("fail", "unknown")
-            for verdict in (verdicts.loss, verdicts.provenance, verdicts.rules, verdicts.speed)
-            for finding in verdict.findings
-            if finding.severity == severity
-        ),
-        None,
-    )
-    # The message's first clause; the verdicts above hold the rest.
-    why = printable(blocking.message.split("; ")[0]) if blocking else "the evidence is not there"
-    return f"NOT CERTIFIED: {why}"
+    return f"NOT CERTIFIED: {_why_not(certificate)}"
+
+
+def _why_not(certificate: Certificate) -> str:
+    """Return what stands in the way: the first clause of the finding that weighs most.
+
+    Rules, provenance and the speed of most records may be unknown, and only what fails there does.
+    """
+    verdicts = certificate.verdicts
+    from_logs = any(run.log is not None for run in certificate.runs)
+    needed = (verdicts.loss, verdicts.speed if from_logs else verdicts.provenance)
+    every = (verdicts.loss, verdicts.provenance, verdicts.rules, verdicts.speed)
+    for severity, asked in (("fail", every), ("unknown", needed)):
+        for verdict in asked:
+            for finding in merged(verdict.findings):
+                if finding.severity == severity:
+                    # The place of other findings is a log among many, or the baseline's folder.
+                    where = finding.where if verdict is verdicts.provenance else ""
+                    why = finding.message.split("; ")[0]
+                    return printable(f"{why} ({where})" if where else why)
+    return "the evidence is not there"

@@ -210,14 +210,12 @@ def test_findings_stand_by_gravity_below_their_verdict(certificate):
 def enlarged(certificate, *, runs=0, claims=0, findings=0, text="a figure"):
     """Give `certificate` more rows."""
     claim = Claim("mean", text, text, "confirmed", "README.md:1")
-    finding = Finding("P011 not-a-run", "warn", text)
+    different = tuple(Finding("P011 not-a-run", "warn", f"{i} {text}") for i in range(findings))
     return dataclasses.replace(
         certificate,
         runs=certificate.runs * (runs // 2),
         claims=(claim,) * claims,
-        verdicts=dataclasses.replace(
-            certificate.verdicts, provenance=Verdict.of((finding,) * findings)
-        ),
+        verdicts=dataclasses.replace(certificate.verdicts, provenance=Verdict.of(different)),
     )
 
 
@@ -239,7 +237,7 @@ def enlarged(certificate, *, runs=0, claims=0, findings=0, text="a figure"):
         (
             {"runs": 300, "claims": 2000, "findings": 30},
             ["(300 left out", "claims: 2000 confirmed (2000 left out"],
-            ["\n|  |  | P011 not-a-run | `a figure` |" * 29],
+            ["".join(f"\n|  |  | P011 not-a-run | `{i} a figure` |" for i in range(1, 30))],
         ),
         (
             {"runs": 300, "claims": 2000, "findings": 2000},

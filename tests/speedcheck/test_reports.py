@@ -9,6 +9,7 @@ them anew and read the difference:
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -265,3 +266,100 @@ def test_the_table_on_a_terminal_shows_every_run_and_a_dash_for_what_is_not_know
     assert header.split()[:4] == ["log", "run", "seed", "val_loss"]
     assert [row.split()[0] for row in rows] == [f"{index:02d}.txt" for index in range(6)]
     assert {row.split()[2] for row in rows} == {"-"}
+
+
+def test_runs_of_one_file_are_told_apart_however_long_its_name_is(build, cli, published_log_text):
+    text = "".join(published_log_text(val_loss=loss) for loss in (3.2771, 3.2772, 3.2773))
+    out = cli("verify", build.folder({f"{'x' * 40}.txt": text})).out
+    names = [line.split("  ")[0].strip() for line in out.splitlines() if line.startswith(" xxx")]
+    assert [name[-2:] for name in names] == ["..", "#1", "#2"]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80])
+def test_no_figure_and_no_name_is_cut_on_a_narrow_terminal(build, cli, monkeypatch, columns):
+    folder = build.published([3.2777, 3.2795, 3.2784])
+    long = "z" * 90
+    (folder / f"{long}.txt").symlink_to("00.txt")
+    assert cli("verify", folder).code == 1
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = cli("verify", folder).out
+    assert "…" not in out
+    assert max(map(cell_len, out.splitlines())) <= columns
+    assert out.count("z") == 90
+    if columns >= 60:
+        assert {"3.2777", "179.800", "1393/1393"} <= set(out.split())
+
+
+def test_lines_end_where_their_text_ends(build, cli):
+    lines = cli("verify", build.published(), build.record()).out.splitlines()
+    assert [line for line in lines if line.endswith(" ")] == []
+
+
+def test_seeds_have_a_column_where_a_log_says_one(build, cli):
+    assert "seed" not in cli("verify", build.published()).out
+    assert "seed" in cli("verify", build.record()).out
+
+
+def test_several_records_end_in_their_judgements_and_a_count(build, cli):
+    good, bad = build.published(name="good"), build.published([3.29, 3.3], name="bad")
+    out = cli("verify", good, bad, build.path / "none").out
+    *_, judgements, count = out.split("\n\n")
+    rows = [line.split("  ") for line in judgements.splitlines()]
+    assert [row[0].strip() or row[1].strip() for row in rows[:2]] == ["CERTIFIED", "NOT CERTIFIED"]
+    assert ["good" in rows[0], "bad" in rows[1]] == [True, True]
+    assert count == "1 of 2 records certified; not judged: 1, see the errors\n"
+    assert "records certified" not in cli("verify", good).out
+
+
+def test_records_of_one_name_are_told_apart_by_their_folders(build, cli, tmp_path):
+    for parent in ("a", "b"):
+        build.published(name=f"{parent}/runs")
+    junit = tmp_path / "junit.xml"
+    out = cli("verify", build.path, "--junit", junit).out
+    body = cli("verify", build.path, "--markdown").out
+    for folder in (build.path / "a/runs", build.path / "b/runs"):
+        for text in (out, body, junit.read_text()):
+            assert f"runs({folder})" in "".join(text.split())
+    certificates = json.loads(cli("verify", build.path, "--json").out)
+    assert [certificate["record"] for certificate in certificates] == ["runs", "runs"]
+
+
+def test_what_is_found_in_many_files_is_said_once_with_the_first_of_them(build, cli, tmp_path):
+    folder = build.published(gpu="NVIDIA L40S")
+    junit = tmp_path / "junit.xml"
+    out = cli("verify", folder, "--junit", junit).out
+    where = "(00.txt, 01.txt, 02.txt and 3 more)"
+    for text in (" ".join(out.split()), junit.read_text()):
+        assert text.count("R001 wrong-hardware") == 1
+        assert where in text
+    body = cli("verify", folder, "--markdown").out
+    assert body.count("R001 wrong-hardware") == 1
+    assert "(`00.txt, 01.txt, 02.txt and 3 more`)" in body
+    certificate = json.loads(cli("verify", folder, "--json").out)
+    assert len(certificate["verdicts"]["rules"]["findings"]) >= 6
+    annotations = cli("verify", folder, "--annotations").out
+    assert annotations.count("title=R001") == 6, "an annotation stands at its file"
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        ('kind = "systems"', "no baseline record was compared"),
+        ("target = 4.0", "judged against 4 at alpha 0.01, and the track gpt2-small asks for 3.28"),
+        ("name = 'x'", "on how many tokens"),
+    ],
+)
+def test_the_last_line_names_what_stands_in_the_way(build, cli, plan, why):
+    folder = build.published([3.2765, 3.277, 3.2775], script="import torch\n")
+    (folder / "record.toml").write_text(plan)
+    last = " ".join(cli("verify", folder).out.rpartition("\n\n")[2].split())
+    # Rules that cannot be judged stand in nobody's way.
+    assert (why in last) == (plan != "name = 'x'")
+    assert last.startswith("CERTIFIED" if plan == "name = 'x'" else "NOT CERTIFIED")
+
+
+def test_the_last_line_says_which_file_was_refused(build, cli):
+    folder = build.published()
+    (folder / "record.toml").symlink_to("/dev/null")
+    last = cli("verify", folder).out.splitlines()[-1]
+    assert last == "NOT CERTIFIED: is a link: links are not followed (record.toml)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -155,3 +157,24 @@ def test_any_number_of_folders_that_cannot_be_judged_fits(build, count, text):
         missing = body.partition(" more, left out")[0].rpartition("| ")[2]
         assert shown + (int(missing) if shown < count else 0) == count
         assert ("CERTIFIED" in body) == bool(certificates)
+
+
+def test_json_of_several_folders_is_a_list_though_one_alone_can_be_judged(half_usable, cli, build):
+    judge, *_ = half_usable
+    (certificate,) = json.loads(judge("--json").out)
+    assert certificate["record"] == "good"
+    assert json.loads(cli("verify", build.path / "good", "--json").out) == certificate
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "/dev/zero"])
+def test_a_configuration_that_is_no_file_is_refused_and_not_waited_for(build, cli, kind):
+    path = build.path / "config"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = kind
+    result = cli("verify", build.published(), "--config", path)
+    assert result.code == 2
+    assert result.err == f"speedcheck: error: {path}: is not a regular file; name a TOML file\n"
