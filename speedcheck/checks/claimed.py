@@ -29,7 +29,8 @@ def set_apart(
     """Divide a kind once more where a list names the runs of one of its programs alone.
 
     The programs of a kind may differ in constants, or be unreadable. Such runs can be a setting
-    and its ablation, which the code does not tell and the documents do.
+    and its ablation, which the code does not tell and the documents do. A single run that no list
+    names is no ablation, but one that was left out.
 
     Args:
         runs: all runs.
@@ -41,8 +42,8 @@ def set_apart(
     best = max(0, *(fit(runs, members, listed) for members in (*kinds, everything)))
     for kind in kinds:
         part = _best_part(runs, kind, listed, sources)
-        if fit(runs, part, listed) > best:
-            rest = [index for index in kind if index not in part]
+        rest = [index for index in kind if index not in part]
+        if len(rest) > 1 and fit(runs, part, listed) > best:
             return sorted([*(list(other) for other in kinds if other != kind), part, rest])
     return [list(kind) for kind in kinds]
 

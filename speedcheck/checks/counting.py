@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from speedcheck.certificate import JudgedRun
@@ -154,11 +154,14 @@ def _choose(
         return (), None
     programs = {runs[index].source_sha256 for kind in kinds for index in kind}
     listed = listed_losses(record) if len(kinds) > 1 or len(programs) > 1 else ()
-    kinds = set_apart(runs, kinds, listed, sources) if len(programs) > 1 else kinds
-    if selection.group is None and len(kinds) < 2:
+    divided = set_apart(runs, kinds, listed, sources) if len(programs) > 1 else kinds
+    if selection.group is None and len(divided) < 2:
         return (), None
-    groups = as_groups(runs, kinds)
-    return groups, choose_group(groups, runs, listed, selection.group)
+    groups = as_groups(runs, divided)
+    choice = choose_group(groups, runs, listed, selection.group)
+    if choice.ground == "claims" and len(divided) > len(kinds):
+        choice = replace(choice, ground="claims alone", why=f"{choice.why}, and their code is one")
+    return groups, choice
 
 
 def _selection_reason(run: Run, selection: Selection) -> str:

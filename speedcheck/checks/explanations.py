@@ -355,7 +355,7 @@ _PROVENANCE = {
         "The folder holds runs of several kinds: another number of steps, other code, logs that "
         "are named as a comparison, or programs of which the README lists one's losses alone. One "
         "kind is judged as the record, and the others do not count. It is a warning where nothing "
-        "but their number decided.",
+        "but their number, or such a list, tells them apart.",
         "Give each kind a folder of its own, list the record's losses in its README, or choose "
         "with --group, --only or --exclude.",
     ),

@@ -20,7 +20,7 @@ from speedcheck.errors import UsageError
 from speedcheck.logs import Run
 from speedcheck.program.sources import Sources
 
-Ground = Literal["asked", "claims", "names", "majority"]
+Ground = Literal["asked", "claims", "claims alone", "names", "majority"]
 
 ALL_GROUPS = "all"
 

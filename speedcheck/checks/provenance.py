@@ -196,7 +196,7 @@ def _other_groups(evidence: Evidence) -> list[Finding]:
     message = f"runs of {len(groups)} kinds, judged is {judged} since {choice.why} ({kinds})"
     if choice.ground == "asked":
         return [Finding(codes.SELECTED_BY_CALLER, "info", message)]
-    severity: Severity = "warn" if choice.ground == "majority" else "info"
+    severity: Severity = "warn" if choice.ground in ("majority", "claims alone") else "info"
     return [Finding(codes.SEVERAL_GROUPS, severity, message)]
 
 

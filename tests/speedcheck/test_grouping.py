@@ -191,7 +191,23 @@ def test_a_list_of_one_programs_losses_sets_its_runs_apart(mixed, script_text, d
     }
     certificate = verify(mixed(files=LISTED, script=other[difference]))
     assert counted(certificate) == set(BETTER)
-    assert "the documents claim" in finding(certificate, codes.SEVERAL_GROUPS).message
+    found = finding(certificate, codes.SEVERAL_GROUPS)
+    assert "the documents claim" in found.message
+    assert found.severity == "warn"
+
+
+def test_a_single_run_that_no_list_names_is_left_out_and_no_kind(
+    build, published_log_text, script_text
+):
+    script = script_text.replace("10_485_760", "5_242_880")
+    other = published_log_text(val_loss=3.2999, time_ms=9, script=script)
+    folder = build.published(BETTER)
+    (folder / "left-out.txt").write_text(other)
+    (folder / "README.md").write_text(LISTED["README.md"])
+    certificate = verify(folder)
+    assert counted(certificate) == {*BETTER, 3.2999}
+    assert codes.SEVERAL_GROUPS not in {f.code for f in certificate.verdicts.findings()}
+    assert "left-out.txt" in finding(certificate, codes.MIXED_SOURCE).message
 
 
 @pytest.mark.parametrize("difference", ["# the same\n{}", "{}"])
