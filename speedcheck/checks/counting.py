@@ -59,7 +59,7 @@ class Selection:
     """Which runs the caller wants counted.
 
     Attributes:
-        only: patterns, one of which a log's path must match; none for all.
+        only: patterns, one of which the end of a log's path must match; none for all.
         exclude: patterns, none of which it may match.
         group: name of the group to judge, or "all"; None to leave it to the evidence.
     """
@@ -88,7 +88,7 @@ def weigh(
         published = enumerate(_published(record))
         judged = tuple(_published_run(index, loss) for index, loss in published)
         return Evidence(record, runs, judged)
-    if all(_selection_reason(run, selection) for run in runs):
+    if all(_selection_reason(record, run, selection) for run in runs):
         raise UsageError("--only and --exclude leave no log", where=str(record.path))
     sources = sources or Sources(record.path, record.logs)
     reasons = _reasons(record, runs, selection)
@@ -106,7 +106,7 @@ def _reasons(record: Record, runs: tuple[Run, ...], selection: Selection) -> lis
     """Return for each run why it does not count, whatever the others are; "" where it may."""
     finished = _finished_logs(record)
     return [
-        _selection_reason(run, selection)
+        _selection_reason(record, run, selection)
         or _ledger_reason(run, finished)
         or ("" if run.final or run.diverged else NO_LOSS)
         for run in runs
@@ -164,11 +164,21 @@ def _choose(
     return groups, choice
 
 
-def _selection_reason(run: Run, selection: Selection) -> str:
-    if selection.only and not any(fnmatchcase(run.log, pattern) for pattern in selection.only):
+def _selection_reason(record: Record, run: Run, selection: Selection) -> str:
+    if selection.only and not any(_matches(record, run, pattern) for pattern in selection.only):
         return f"{LEFT_OUT} --only"
-    hit = next((pattern for pattern in selection.exclude if fnmatchcase(run.log, pattern)), None)
+    hit = next((glob for glob in selection.exclude if _matches(record, run, glob)), None)
     return "" if hit is None else f"{LEFT_OUT} --exclude {hit}"
+
+
+def _matches(record: Record, run: Run, pattern: str) -> bool:
+    """Whether a pattern matches a log's path, or as much of its end as the pattern has parts.
+
+    So "this_pr/*" means the logs in a folder of that name, wherever the caller stands.
+    """
+    path = record.path.absolute() / run.log
+    end = "/".join(path.parts[-1 - pattern.count("/") :])
+    return fnmatchcase(run.log, pattern) or fnmatchcase(end, pattern)
 
 
 def _finished_logs(record: Record) -> dict[str, Entry] | None:

@@ -116,6 +116,15 @@ def test_the_caller_decides_and_the_certificate_says_so(mixed, selection, expect
     assert all(run.reason for run in certificate.runs if not run.counted)
 
 
+def test_a_pattern_with_a_folder_means_the_logs_in_folders_of_that_name(build):
+    folder = build.published(name="above/this_pr")
+    assert verify(folder, only=["this_pr/*"]).loss.n == 6
+    assert verify(folder, exclude=["this_pr/00.*", "baseline/*"]).loss.n == 5
+    for pattern in ("baseline/*", "above/*", "this_pr", "his_pr/*", "this_pr/this_pr/*"):
+        with pytest.raises(UsageError, match="leave no log"):
+            verify(folder, only=[pattern])
+
+
 def test_a_group_that_is_not_there_is_refused_with_the_ones_that_are(mixed):
     with pytest.raises(UsageError, match=r"no group 'C'; choose all or one of A: 3 runs of 1393"):
         verify(mixed(steps=1750), group="C")
