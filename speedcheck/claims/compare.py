@@ -67,8 +67,10 @@ def compare(
     steps: set[int] = set()
     for one in sets:
         claims += [_claim(judged[id(series)], where) for series in one.series]
-        is_only = certain and sum(other.role == "record" for other in sets) == 1
-        figures = SetFigures(one, judged, pools, question, certain=is_only).claims(where)
+        is_only = sum(other.role == "record" for other in sets) == 1
+        figures = SetFigures(one, judged, pools, question, certain=certain, is_only=is_only).claims(
+            where
+        )
         stated += zip(one.figures, figures, strict=True)
         if one.role == "record":
             steps |= _confirmed_steps(one, judged, figures)

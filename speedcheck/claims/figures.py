@@ -15,6 +15,8 @@ from speedcheck.claims.series import JudgedSeries
 
 # A mean with fewer decimals agrees with the runs of any record, and so tells none of them.
 _TELLING_DECIMALS = 4
+# One figure of another record may agree by chance.
+_FEWEST_OF_SEVERAL = 3
 # A first digit typed wrong makes nine times as much.
 _MOST_OFF = 12
 
@@ -48,6 +50,7 @@ class SetFigures:
         question: Question,
         *,
         certain: bool,
+        is_only: bool,
     ) -> None:
         self._claims = claims
         self._judged = judged
@@ -55,6 +58,7 @@ class SetFigures:
         target = claims.target if claims.target is not None else question.target
         self._question = replace(question, target=target, one_sided=claims.one_sided)
         self._certain = certain
+        self._is_only = is_only
         self._pool, self._anchored = self._unlisted_pool()
 
     def claims(self, where: str) -> list[Claim]:
@@ -198,20 +202,22 @@ class SetFigures:
         """Return the pool that figures without a list agree with best, and whether that is sure.
 
         It is where another figure agrees with it to the last digit, where the text counts as many
-        runs; or where a mean and its test are stated of the record's only runs.
+        runs, or of several records where three do; or where a mean and its test are stated of the
+        record's only runs.
         """
         stated = [f for f in self._claims.figures if f.strength == "stated" and f.relation == "="]
         best: Pool = self._pools.counted
         most = 0
         for pool in self._pools.all():
-            agreed = sum(self._tells(figure, pool) for figure in stated)
+            agreed = len({figure.what for figure in stated if self._tells(figure, pool)})
             if agreed > most:
                 best, most = pool, agreed
         subjects = {figure.what for figure in stated} & {"mean", "std", "p"}
-        is_only = self._pools.counted == self._pools.everything and len(best) > 1
-        is_of_record = self._certain and self._claims.role == "record"
-        return best, most > 0 or (
-            is_of_record and is_only and "mean" in subjects and len(subjects) > 1
+        is_all = self._pools.counted == self._pools.everything and len(best) > 1
+        is_of_record = self._certain and self._is_only and self._claims.role == "record"
+        needed = 1 if self._certain else _FEWEST_OF_SEVERAL
+        return best, most >= needed or (
+            is_of_record and is_all and "mean" in subjects and len(subjects) > 1
         )
 
     def _tells(self, figure: Figure, pool: Pool) -> bool:

@@ -12,8 +12,6 @@ from speedcheck.claims.pools import LoggedRun, Place, Pool, Pools
 
 # Of a set that is not the record's, so that its logs need not be there.
 _OTHERS_SHARE = 0.8
-# Two samples of five runs share four losses by chance in one case of several thousand (measured at
-# a spread of 0.0013 and four decimals), larger ones never.
 _FEWEST_OF_A_SECOND = 4
 _MOST_NAMED = 5
 
@@ -65,7 +63,7 @@ def judge_series(sets: list[ClaimSet], pools: Pools, *, certain: bool) -> dict[i
             is_of_record = certain and claims is _only_listed(sets, series.kind)
             if match.is_full:
                 found = JudgedSeries(series, match, "confirmed", match.runs, is_short=False)
-            elif _is_attributed(claims, match, taken):
+            elif _is_attributed(claims, match, taken) and (certain or match.is_beyond_chance):
                 found = _incomplete(match)
             elif (
                 is_of_record
