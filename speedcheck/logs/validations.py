@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from speedcheck.logs import lines
@@ -9,7 +10,6 @@ from speedcheck.logs.model import LogFormat, Validation
 from speedcheck.logs.text import MAX_LINE, quoted
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator
 
     from speedcheck.logs.sections import Section
@@ -22,6 +22,7 @@ _PREFIXES: dict[LogFormat, tuple[bytes, bytes]] = {
 KEYWORDS = tuple(keyword for _, keyword in _PREFIXES.values())
 """What every validation line holds, in one format or the other."""
 
+_FINAL_LOSS = re.compile(rb" (?:val_loss|tel):[0-9]{1,9}\.([0-9]{1,18})$")
 _TIMES = frozenset({"train_time", "step_avg"})
 
 
@@ -48,11 +49,18 @@ def read_validations(
     found = []
     for start, end in _candidates(text.data, section, *_PREFIXES[log_format]):
         printed = text.data[start:end]
-        is_cut = text.cut and end == len(text.data) - 1
+        is_last = text.cut and end == len(text.data) - 1
+        is_cut = is_last and not (found and _ends_alike(found[-1].printed, printed))
         validation = _read(printed.decode("utf-8", "replace"), start, problems, is_cut=is_cut)
         if validation is not None:
             found.append(PlacedValidation(validation, printed, start, end))
     return found
+
+
+def _ends_alike(before: bytes, printed: bytes) -> bool:
+    """Whether both lines end in a loss of as many decimals: then the later one is whole too."""
+    ends = _FINAL_LOSS.search(before), _FINAL_LOSS.search(printed)
+    return ends[0] is not None and ends[1] is not None and len(ends[0][1]) == len(ends[1][1])
 
 
 def is_candidate(data: bytes, start: int, end: int, log_format: LogFormat) -> bool:

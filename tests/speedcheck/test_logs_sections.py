@@ -196,6 +196,16 @@ def test_a_cut_last_line_is_not_read_and_that_is_said():
     assert [run.complete for run in whole.runs] == [True]
 
 
+@pytest.mark.parametrize(
+    ("last", "read_step"),
+    [("s:9536 tel:3.2760", 9536), ("s:9536 tel:3.276", 9472), ("s:9536 tel:3", 9472)],
+)
+def test_a_last_loss_without_a_line_end_is_whole_with_as_many_decimals_as_before(last, read_step):
+    log = parse_log(f"s:9472 tel:3.2801\ns:9472 trl:3.1\n{last}".encode(), "main.log")
+    assert [run.final_step for run in log.runs] == [read_step]
+    assert bool(log.problems) == (read_step != 9536)
+
+
 def test_the_last_field_of_a_cut_line_is_left_out():
     (run,) = read("step:30/30 val_loss:3.2 train_time:9ms ema_beta:0.2 ref_gamma:-0.07")
     assert run.final.extra == {"ema_beta": "0.2"}
