@@ -59,8 +59,8 @@ def read_validations(
 
 def _ends_alike(before: bytes, printed: bytes) -> bool:
     """Whether both lines end in a loss of as many decimals: then the later one is whole too."""
-    ends = _FINAL_LOSS.search(before), _FINAL_LOSS.search(printed)
-    return ends[0] is not None and ends[1] is not None and len(ends[0][1]) == len(ends[1][1])
+    known, last = _FINAL_LOSS.search(before), _FINAL_LOSS.search(printed)
+    return known is not None and last is not None and len(known[1]) == len(last[1])
 
 
 def is_candidate(data: bytes, start: int, end: int, log_format: LogFormat) -> bool:
