@@ -46,7 +46,7 @@ def read_validations(
     text: Text, section: Section, log_format: LogFormat, problems: Problems
 ) -> list[PlacedValidation]:
     """The readable validation lines of a section in one format; the others become problems."""
-    found = []
+    found: list[PlacedValidation] = []
     for start, end in _candidates(text.data, section, *_PREFIXES[log_format]):
         printed = text.data[start:end]
         is_last = text.cut and end == len(text.data) - 1
