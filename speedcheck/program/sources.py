@@ -14,8 +14,9 @@ from speedcheck.program.lexical import skeleton
 from speedcheck.program.model import Program
 from speedcheck.program.read import read_program
 
-MAX_PROGRAMS = 16
-"""A record has one program, a folder of many attempts a few; each costs up to a second."""
+MAX_PROGRAMS = 64
+MAX_CHARACTERS = 4 << 20
+"""Of a record's programs, which are one; a folder of many attempts has some tens of 100 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Sources:
         self._read: dict[str, Source] = {}
         self._code: dict[str, str] = {}
         self._digests: dict[str, str | None] = {}
+        self._characters = 0
 
     def of(self, run: Run) -> Source | None:
         """Return the program of `run`; None where its log holds none.
@@ -98,4 +100,8 @@ class Sources:
             problem = f"the log cannot be read again ({error})"
             return Source(Program("", problem=problem), run.log, 1)
         text = data[slice(*span)].decode("utf-8", "replace")
+        self._characters += len(text)
+        if self._characters > MAX_CHARACTERS:
+            problem = f"programs of more than {MAX_CHARACTERS} characters together: not read"
+            return Source(Program("", problem=problem), run.log, 1)
         return Source(read_program(text), run.log, data.count(b"\n", 0, span[0]))

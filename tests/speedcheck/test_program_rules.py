@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from speedcheck.api import verify
+from speedcheck.program import sources
 from speedcheck.program.sources import MAX_PROGRAMS, Sources
 from speedcheck.records.folder import read_record
 
@@ -185,3 +186,20 @@ def test_more_programs_than_a_record_has_are_not_read(build, published_log_text)
     assert messages == {
         f"the program cannot be read: more than {MAX_PROGRAMS} different programs: not read"
     }
+
+
+def test_more_text_of_programs_than_a_record_has_is_not_read(
+    build, published_log_text, monkeypatch
+):
+    monkeypatch.setattr(sources, "MAX_CHARACTERS", 1000)
+    texts = {
+        f"{i}.txt": published_log_text(script=f"{CLEAN}x = {i}\n#{'-' * 500}\n", time_ms=i)
+        for i in range(2)
+    }
+    findings = verify(build.folder(texts), group="all").verdicts.rules.findings
+    assert [(finding.message, finding.where) for finding in findings] == [
+        (
+            "the program cannot be read: programs of more than 1000 characters together: not read",
+            "1.txt",
+        )
+    ]
