@@ -42,7 +42,7 @@ def set_apart(
     best = max(0, *(fit(runs, members, listed) for members in (*kinds, everything)))
     for kind in kinds:
         part = _best_part(runs, kind, listed, sources)
-        rest = [index for index in kind if index not in part]
+        rest = sorted(set(kind) - set(part))
         if len(rest) > 1 and fit(runs, part, listed) > best:
             return sorted([*(list(other) for other in kinds if other != kind), part, rest])
     return [list(kind) for kind in kinds]

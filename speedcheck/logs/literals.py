@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+MAX_PROGRAM = 4 << 20
+"""Published programs have up to 0.2 MB; what is longer was made to take long."""
+
 # Comments, strings, and (as the group) three quotes that no others close. What an alternative takes
 # it never gives back, so that no byte is looked at twice but behind such quotes.
 _PIECES = re.compile(
@@ -22,7 +25,8 @@ class Literals:
     """The string literals of programs within a text.
 
     Where one is never closed, what is text and what is code cannot be told: from there on nothing
-    is taken to stand in a string, and nothing is searched again, so that no text takes long.
+    is taken to stand in a string, and nothing is searched again, so that no text takes long. The
+    same holds from a program on that is longer than `MAX_PROGRAM`.
 
     Args:
         data: the text.
@@ -30,7 +34,7 @@ class Literals:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._are_closed = True
+        self._can_tell = True
 
     def first_outside(self, word: bytes, start: int) -> int:
         """Find a word in the program that begins at a position, but in no string; -1 if not there.
@@ -49,13 +53,14 @@ class Literals:
 
     def _behind(self, start: int, position: int) -> int:
         """The end of the string that a position is in, or the position where it is in none."""
-        if not self._are_closed:
+        self._can_tell = self._can_tell and position - start <= MAX_PROGRAM
+        if not self._can_tell:
             return position
         for match in _PIECES.finditer(self._data, start):
             if match.start() >= position:
                 break
             if match.lastgroup == "open":
-                self._are_closed = False
+                self._can_tell = False
                 break
             if match.end() > position:
                 return match.end()

@@ -8,6 +8,7 @@ the same validation stands on a line that was read, as where a summary repeats i
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from speedcheck.logs.text import quoted
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step.
 _WORDS = re.compile(rb"(?:al|ation)[_ ]loss")
-_LLMC_WORD = re.compile(rb"tel:")
+_WORDS_OF_LLMC = re.compile(rb"(?:al|ation)[_ ]loss|tel:")
+# Enough to say that there are such lines, and how many of an honest log.
+_MOST_LINES = 10_000
 _MOST_CHARACTERS = 4000
 _STEP = re.compile(r"(?:step\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE)
 _LOSS = re.compile(
@@ -50,15 +53,17 @@ def note_strays(
     known: dict[int, list[float]] = {}
     for validation in read:
         known.setdefault(validation.step, []).append(validation.loss)
-    strays = [
-        (start, line)
-        for start, line in _lines(data, section, log_format)
-        if (told := _told(line)) is not None and not _is_known(*told, known)
-    ]
-    if strays:
-        position, first = strays[0]
-        lines = "1 line tells" if len(strays) == 1 else f"{len(strays)} lines tell"
-        message = f"{lines} of a validation, not as a step line does: not read: {quoted(first)}"
+    first: tuple[int, str] | None = None
+    count = 0
+    for start, line in islice(_lines(data, section, log_format), _MOST_LINES):
+        told = _told(line)
+        if told is not None and not _is_known(*told, known):
+            first = first or (start, line)
+            count += 1
+    if first is not None:
+        position, line = first
+        lines = "1 line tells" if count == 1 else f"{count} lines tell"
+        message = f"{lines} of a validation, not as a step line does: not read: {quoted(line)}"
         problems.add(position, message)
 
 
@@ -66,10 +71,8 @@ def _lines(
     data: bytes, section: Section, log_format: LogFormat | None
 ) -> Iterator[tuple[int, str]]:
     """Lines with one of the words, but those that were read or are a problem already."""
-    # Every step of the other format has its own line, and none of them this word.
-    words = (_WORDS,) if log_format == "modded" else (_WORDS, _LLMC_WORD)
-    starts = {start for word in words for start in _starts(data, section, word)}
-    for start in sorted(starts):
+    words = _WORDS if log_format == "modded" else _WORDS_OF_LLMC
+    for start in _starts(data, section, words):
         end = data.find(b"\n", start)
         if log_format is None or not is_candidate(data, start, end, log_format):
             yield start, data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")

@@ -116,7 +116,7 @@ def test_a_log_cut_within_a_string_does_not_hide_the_next_one_without_a_word():
     assert log.runs[-1].val_loss == 3.1
 
 
-def test_three_quotes_without_an_end_behind_each_of_many_programs_take_no_time_to_speak_of():
+def test_three_quotes_without_an_end_behind_each_of_many_programs_hide_nothing():
     text = ('import os\n"""' + LINE) * 9_000 + LINE + ENVIRONMENT + LINE + steps(3.2)
     assert [run.val_loss for run in read(text)] == [3.2]
 
