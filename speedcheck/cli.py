@@ -320,6 +320,9 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         arguments: the words after `speedcheck`; those of this process unless given.
         launcher: starts the runs of `speedcheck run`; child processes unless given.
     """
+    if sys.stdout is None:
+        # Whoever closed it (`>&-`) wants the exit code alone.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - till the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name may hold what a terminal's encoding does not.
         sys.stdout.reconfigure(errors="backslashreplace")

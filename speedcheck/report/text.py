@@ -150,7 +150,7 @@ def headline(certificate: Certificate) -> str:
 
 
 def _why_not(certificate: Certificate) -> str:
-    """Return what stands in the way: the first clause of the finding that weighs most.
+    """Return what stands in the way: the beginning of the finding that weighs most.
 
     Rules, provenance and the speed of most records may be unknown, and only what fails there does.
     """
@@ -164,6 +164,8 @@ def _why_not(certificate: Certificate) -> str:
                 if finding.severity == severity:
                     # The place of other findings is a log among many, or the baseline's folder.
                     where = finding.where if verdict is verdicts.provenance else ""
-                    why = finding.message.split("; ")[0]
+                    # What a document claims needs the other figure beside it.
+                    clauses = 2 if finding.code == codes.CLAIM_NOT_CONFIRMED else 1
+                    why = "; ".join(finding.message.split("; ")[:clauses])
                     return printable(f"{why} ({where})" if where else why)
     return "the evidence is not there"

@@ -213,3 +213,12 @@ def test_every_folder_of_the_development_set_is_judged_by_scipys_figures(cli):
                 test = scipy.stats.ttest_1samp(expected, certificate["target"], alternative="less")
                 assert certificate["loss"]["p_value"] == pytest.approx(test.pvalue, rel=1e-9)
                 assert certificate["loss"]["t"] == pytest.approx(test.statistic, rel=1e-9)
+
+
+def test_without_a_standard_output_there_is_an_exit_code_all_the_same(build):
+    command = f'"{sys.executable}" -m speedcheck verify "$1" >&-'
+    for folder, code in ((build.published(), 0), (build.published([3.3, 3.31], name="bad"), 1)):
+        done = subprocess.run(
+            ["bash", "-c", command, "bash", folder], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (code, "")
