@@ -160,7 +160,8 @@ def _choose(
     groups = as_groups(runs, divided)
     choice = choose_group(groups, runs, listed, selection.group)
     if choice.ground == "claims" and len(divided) > len(kinds):
-        choice = replace(choice, ground="claims alone", why=f"{choice.why}, and their code is one")
+        why = f"{choice.why}, which alone tell its program from the others"
+        choice = replace(choice, ground="claims alone", why=why)
     return groups, choice
 
 
