@@ -17,6 +17,7 @@ from speedcheck.config import CONFIG_NAME
 from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
 from speedcheck.gate.changes import files_for
 from speedcheck.gate.git import Blob, Repository
+from speedcheck.many import verify_folders
 from speedcheck.records.folder import LOGS_NAME, MAX_FILE_BYTES, MAX_FILES, find_records
 from speedcheck.records.plan import PLAN_NAME, read_plan
 from speedcheck.rule import Overrides
@@ -169,12 +170,13 @@ class Workplace:
             self._earlier = {}
             for path in self._paths:
                 self._export("base", self._repository.tree(self._commits["base"], path))
-                for folder in self._found("base", path):
-                    try:
-                        self._earlier[folder] = self.judge("base", folder)
-                    except SpeedcheckError:
-                        # What cannot be judged is no record to beat.
-                        continue
+                found = self._found("base", path)
+                folders = [self._root / "base" / folder for folder in found]
+                judged = verify_folders(folders, Overrides(config=self._config))
+                for folder, result in zip(found, judged, strict=True):
+                    # What cannot be judged is no record to beat.
+                    if isinstance(result, Certificate):
+                        self._earlier[folder] = result
         return self._earlier
 
     def told(self, error: SpeedcheckError) -> str:

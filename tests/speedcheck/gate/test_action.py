@@ -99,9 +99,10 @@ def test_inputs_are_data_and_never_commands(clone, runner, tmp_path):
 
 
 def test_several_folders_can_be_named(clone, runner, build):
+    clone.commit("begin", {"records/README.md": "# Records\n"})
     add(clone, build.record(), "second/new")
     code, out, _ = runner(PATHS="records second")
-    assert code == 0
+    assert code == 0, out
     assert "pass second/new" in out
 
 
