@@ -59,8 +59,8 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
         alpha: significance level; the record's unless given.
         baseline: folder of the record to compare with; the one that record.toml names unless
             given.
-        config: the speedcheck.toml with the project's own tracks; looked for above the folder
-            unless given.
+        config: the speedcheck.toml with the project's own tracks; that at the root of the
+            repository, or else in the working directory, unless given.
         only: patterns such as "this_pr/*", one of which the path of a counted log matches.
         exclude: patterns that the path of no counted log matches.
         group: name of the kind of runs to judge, where the folder holds several; "all" for all.

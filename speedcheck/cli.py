@@ -83,7 +83,7 @@ BaselineOption = Annotated[
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        help="Tracks of your own.  [default: speedcheck.toml above the folder]",
+        help="Tracks of your own.  [default: speedcheck.toml at the repository's root]",
         metavar="FILE",
         show_default=False,
     ),

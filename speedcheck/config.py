@@ -1,8 +1,8 @@
 """speedcheck.toml: a project's own tracks.
 
-The file is looked for above the record folder, up to the root of its git repository or else to the
-working directory. The outermost one counts, and one inside the record folder never does: whoever
-submits a record must not bring along the rule that it is judged by.
+The file stands at the root of the record's git repository, or else in the working directory. One
+further down is never read: whoever submits a record, with subfolders or without, must not bring
+along the rule that it is judged by.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load_config(folder: Path, file: Path | None = None) -> Config:
 
     Args:
         folder: the record folder.
-        file: the configuration that the caller names; looked for above the folder unless given.
+        file: the configuration that the caller names; that of the project unless given.
 
     Raises:
         InputError: the file cannot be read, or a value in it is not what it should be.
@@ -104,12 +104,10 @@ def project_root(folder: Path) -> Path | None:
 
 def _find(folder: Path) -> Path | None:
     root = project_root(folder)
-    if root is None:
+    path = root / CONFIG_NAME if root else None
+    if path is None or not path.is_file():
         return None
-    above = [parent for parent in folder.resolve().parents if parent.is_relative_to(root)]
-    found = (parent / CONFIG_NAME for parent in reversed(above))
-    path = next((path for path in found if path.is_file()), None)
-    if path is not None and path.is_symlink():
+    if path.is_symlink():
         remedy = "name the file with --config"
         raise InputError("is a link: links are not followed", where=str(path), remedy=remedy)
     return path

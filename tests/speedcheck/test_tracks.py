@@ -183,6 +183,16 @@ def test_whoever_submits_a_record_brings_no_rule_along(project, cli):
     assert (result.code, "no track is called 'mine'" in result.err) == (2, True)
 
 
+def test_a_submission_with_subfolders_brings_no_rule_along_either(build, cli):
+    build.folder({".git/HEAD": ""}, name="project")
+    folder = build.published(name="project/records/x/this_pr")
+    (folder.parent / "speedcheck.toml").write_text(
+        'default_track = "easy"\n[tracks.easy]\ntarget = 9.0\n'
+    )
+    for named in (folder, folder.parent, folder.parents[1], folder.parents[2]):
+        assert certificate_of(cli, named)["track"] == "gpt2-small"
+
+
 def test_a_configuration_inside_the_record_folder_is_none(build, cli):
     folder = build.published()
     (folder / "speedcheck.toml").write_text("[tracks.mine]\ntarget = 9.0\n")
