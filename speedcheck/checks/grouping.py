@@ -163,12 +163,7 @@ def _codes(runs: Sequence[Run], sources: Sources) -> list[str | None]:
     program for all need not be read.
     """
     texts = [run.source_sha256 for run in runs]
-    return texts if len(set(texts)) < 2 else [_code(run, sources) for run in runs]
-
-
-def _code(run: Run, sources: Sources) -> str | None:
-    source = sources.of(run)
-    return None if source is None or source.program.problem else sources.code_of(run)
+    return texts if len(set(texts)) < 2 else [sources.code_of(run) for run in runs]
 
 
 def _asked(groups: Sequence[Group], name: str) -> Group | None:

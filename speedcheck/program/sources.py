@@ -50,7 +50,7 @@ class Sources:
         self._root = root
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
-        self._code: dict[str, str] = {}
+        self._codes: dict[str, str | None] = {}
         self._digests: dict[str, str | None] = {}
         self._characters = 0
 
@@ -69,14 +69,14 @@ class Sources:
     def code_of(self, run: Run) -> str | None:
         """Return what the code of `run` is known by: alike where names and constants are left out.
 
-        A program that cannot be read is known by its bytes; None where the log holds none.
+        None where its log holds no program, or one that cannot be parsed as a whole.
         """
         source, key = self.of(run), run.source_sha256
         if source is None or key is None:
             return None
-        if key not in self._code:
-            self._code[key] = self._digest(source.program) or key
-        return self._code[key]
+        if key not in self._codes:
+            self._codes[key] = self._digest(source.program)
+        return self._codes[key]
 
     def _digest(self, program: Program) -> str | None:
         """The digest of a program's code; one for all that have one skeleton."""

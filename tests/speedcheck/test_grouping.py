@@ -6,6 +6,7 @@ import pytest
 
 from speedcheck import UsageError, verify
 from speedcheck.checks import codes
+from speedcheck.program import sources
 
 BETTER, WORSE = (3.2751, 3.2762, 3.2773), (3.2991, 3.2982, 3.2973, 3.2964)
 OTHER_CODE = "import torch\n\nprint(torch.zeros(3) + 1)\n"
@@ -168,9 +169,22 @@ def test_runs_whose_programs_cannot_be_read_are_not_told_apart_by_them(build, pu
     assert (found.severity, "cannot be compared" in found.message) == ("warn", True)
 
 
-def test_more_programs_than_are_read_are_one_kind_where_those_that_are_read_are(
-    build, published_log_text, script_text
+def test_runs_of_programs_that_another_python_reads_are_not_told_apart_by_them(
+    build, published_log_text
 ):
+    script = "def f():\n    return 1 +\n\nprint({})\n"
+    texts = {
+        f"{i}.txt": published_log_text(script=script.format("x" * i), time_ms=i)
+        for i in range(1, 5)
+    }
+    certificate = verify(build.folder(texts))
+    assert [run.counted for run in certificate.runs] == [True] * 4
+
+
+def test_more_programs_than_are_read_are_one_kind_where_those_that_are_read_are(
+    build, published_log_text, script_text, monkeypatch
+):
+    monkeypatch.setattr(sources, "MAX_PROGRAMS", 16)
     logs = {
         f"{index:02d}.txt": published_log_text(
             val_loss=3.27 + index / 10_000,
