@@ -17,6 +17,7 @@ _CODE = re.compile(
     r"\s*(?:>>> |\.\.\. |\$ |In ?\[[0-9]{1,4}\]: |import |from \S+ import|print\(|def |for |if "
     r"|with |return |assert )"
     r"|\s*[A-Za-z_][\w., ]{0,80}\s*[-+*/]?=\s*\(?[A-Za-z_][\w.]{0,80}(?:[(\[.]| ?[-+*/] ?[\w(])"
+    r"|\s*(?!tensor\(|array\(|np\.float)(?:[A-Za-z_]\w{0,40}\.){0,4}[a-z]\w{0,40}\([^#]*\)\s*(?:#|$)"
 )
 _TARGET = re.compile(
     r"ttest_1samp\([^,()]{1,200},\s*(?:popmean\s*=\s*)?([0-9]{1,4}(?:\.[0-9]{1,8})?)"
@@ -80,7 +81,7 @@ class Code:
 
     def add(self, line: str) -> None:
         """Go on with a line of code, without its comment."""
-        self._lines = [*self._lines[1 - _MOST_LINES :], line]
+        self._lines = [*self._lines[1 - _MOST_LINES :], _SUM_OVER_COUNT.sub(r"mean(\1)", line)]
 
     def words(self) -> set[str]:
         """Return the words of the lines."""
@@ -134,7 +135,7 @@ def _is_plain(line: str, named: Collection[str]) -> bool:
 
     In a shell line a minus begins an option.
     """
-    code = _SUM_OVER_COUNT.sub("mean", _STRING.sub(_without_text, line))
+    code = _STRING.sub(_without_text, line)
     is_shell = line.lstrip().startswith("$ ")
     return len(named) < 2 and (is_shell or not _ARITHMETIC.search(code))
 

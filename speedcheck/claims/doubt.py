@@ -21,15 +21,18 @@ def without_doubtful(judged: Sequence[Judged]) -> list[Judged]:
 
     A figure that the text states is of other runs where the text says it otherwise elsewhere and
     the logs bear that out, or where nothing that its line states agrees with the logs. What the
-    text computes from a list is of that list.
+    text computes from a list is of that list. The other way round, a deviation or a number of runs
+    agrees easily, and beside a mean of other runs by chance.
 
     Args:
         judged: the figures with their claims, in any order.
     """
     doubtful = _contradicted(judged) | _foreign(judged)
+    elsewhere = _of_another_mean(judged)
     return [
         (figure, replace(claim, status="not_checkable"))
-        if figure.line in doubtful and _is_in_question(figure, claim)
+        if (figure.line in doubtful and _is_in_question(figure, claim))
+        or (figure.line in elsewhere and figure.strength != "tied" and figure.what != "mean")
         else (figure, claim)
         for figure, claim in judged
     ]
@@ -50,6 +53,14 @@ def _contradicted(judged: Sequence[Judged]) -> set[int]:
         for figure, claim in judged
         if _is_in_question(figure, claim)
         and any(contradict(figure, other) for other in known[figure.what, figure.bound])
+    }
+
+
+def _of_another_mean(judged: Sequence[Judged]) -> set[int]:
+    """Return the lines that state a mean of losses, and none that the logs give."""
+    means = [(figure.line, claim.status) for figure, claim in judged if figure.what == "mean"]
+    return {line for line, _ in means} - {
+        line for line, status in means if status in ("confirmed", "not_confirmed")
     }
 
 

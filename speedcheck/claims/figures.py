@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.match import unit_of
-from speedcheck.claims.model import SECONDS, ClaimSet, Figure, Kind, Series
+from speedcheck.claims.model import SECONDS, ClaimSet, Figure, Kind, Series, Unit
 from speedcheck.claims.numbers import shown
 from speedcheck.claims.pools import Place, Pool, Pools
 from speedcheck.claims.recompute import Question, forgets_root, holds, readings, scales
@@ -15,6 +15,8 @@ from speedcheck.claims.series import JudgedSeries
 
 # A mean with fewer decimals agrees with the runs of any record, and so tells none of them.
 _TELLING_DECIMALS = 4
+# Of a loss, and of a time in milliseconds and in other units.
+_LOGGED_DIGITS = {None: 4, "ms": 0, "s": 3, "min": 4}
 # One figure of another record may agree by chance.
 _FEWEST_OF_SEVERAL = 3
 # A first digit typed wrong makes nine times as much.
@@ -31,12 +33,14 @@ class _Evidence:
             there.
         is_sure: whether the logs are those that the figure speaks of, so that they can refute it.
         bears_list: whether every value of the text's list has a run.
+        is_rounded: whether the text's list has fewer digits than what it was rounded from.
     """
 
     printed: list[list[float]]
     logged: list[list[float]]
     is_sure: bool
     bears_list: bool
+    is_rounded: bool = False
 
 
 class SetFigures:
@@ -94,7 +98,10 @@ class SetFigures:
         if figure.what not in ("mean", "time_mean") or not lists:
             return False
         usual = readings(figure, lists[0], self._question)[0]
-        ratio = figure.number.value * min(scales(figure, usual)) / usual
+        own = self._series_of(figure, "times") if figure.what == "time_mean" else []
+        unit = figure.unit or (_unit(own[0], self._judged[id(own[0])].runs) if own else None)
+        scale = SECONDS[unit] if unit else min(scales(figure, usual))
+        ratio = figure.number.value * scale / usual
         return not 1 / _MOST_OFF < ratio < _MOST_OFF
 
     def _is_elsewhere(self, step: int | None) -> bool:
@@ -196,6 +203,7 @@ class SetFigures:
             logged,
             is_sure=bool(logged) and all(j.status != "not_checkable" for j in judged),
             bears_list=all(j.status == "confirmed" for j in judged),
+            is_rounded=any(_is_rounded(j.series, j.runs) for j in judged),
         )
 
     def _unlisted_pool(self) -> tuple[Pool, bool]:
@@ -206,10 +214,14 @@ class SetFigures:
         record's only runs.
         """
         stated = [f for f in self._claims.figures if f.strength == "stated" and f.relation == "="]
+        lines = {figure.line for figure in stated}
+        counts = [f for f in self._claims.figures if f.what == "n" and f.line in lines]
         best: Pool = self._pools.counted
         most = 0
         for pool in self._pools.all():
-            agreed = len({figure.what for figure in stated if self._tells(figure, pool)})
+            agreed = len(
+                {figure.what for figure in (*stated, *counts) if self._tells(figure, pool)}
+            )
             if agreed > most:
                 best, most = pool, agreed
         subjects = {figure.what for figure in stated} & {"mean", "std", "p"}
@@ -237,7 +249,7 @@ def _status(
         return "confirmed"
     if strength == "loose":
         return "not_checkable"
-    if by_text is False:
+    if by_text is False and not evidence.is_rounded:
         return "not_confirmed"
     return "not_confirmed" if by_logs is False and evidence.is_sure else "not_checkable"
 
@@ -263,11 +275,18 @@ def _losses(runs: Pool, place: Place) -> list[float]:
 
 
 def _in_base_units(series: Series, runs: Pool) -> list[float]:
-    if series.kind == "losses":
-        return series.values
-    seconds = [run.time_ms / 1000 for run in runs if run.time_ms is not None]
-    scale = SECONDS[unit_of(series, seconds)]
+    scale = SECONDS[_unit(series, runs)] if series.kind == "times" else 1.0
     return [value * scale for value in series.values]
+
+
+def _unit(series: Series, runs: Pool) -> Unit:
+    return unit_of(series, [run.time_ms / 1000 for run in runs if run.time_ms is not None])
+
+
+def _is_rounded(series: Series, runs: Pool) -> bool:
+    """Return whether a list has fewer digits than logs print: figures need not follow from it."""
+    digits = _LOGGED_DIGITS[_unit(series, runs) if series.kind == "times" else None]
+    return series.decimals < digits
 
 
 def _nearest(figure: Figure, usual: list[float], scale: float) -> float:

@@ -261,12 +261,19 @@ class _Reader:
         self.sets.append(claims)
         return claims
 
-    def _set_of(self, line: Line, named: Iterable[str]) -> ClaimSet | None:
+    def _set_of(
+        self, line: Line, named: Iterable[str], kind: Kind | None = None
+    ) -> ClaimSet | None:
+        """Return the set of a named list, else the one spoken of if it may have such figures."""
         names = set(named)
         for claims in reversed(self.sets):
             if names & {series.name for series in claims.series}:
                 return claims
-        return self.current if self.current and self.current.section == line.section else None
+        here = [claims for claims in self.sets if claims.section == line.section]
+        current = self.current if self.current in here else None
+        if current and kind and current.series and not current.of_kind(kind):
+            return next((c for c in reversed(here) if c.of_kind(kind)), current)
+        return current
 
     def _role_of(self, line: Line, owner: str) -> Role:
         """Return whose something is by its own name, else by what stands above it."""
@@ -280,7 +287,7 @@ class _Reader:
         role = self._role_of(line, owner)
         is_said = role == "other" or vocabulary.is_own(owner)
         for figure in figures[: MAX_FIGURES - self.figures]:
-            claims = self._set_of(line, figure.of)
+            claims = self._set_of(line, figure.of, figure.kind)
             if claims is None or (is_said and not figure.of and claims.role != role):
                 claims = self._other_set(line, role)
             claims.figures.append(figure)

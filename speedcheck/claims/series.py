@@ -146,7 +146,10 @@ def _must_be_here(
 
 
 def _foreign(match: Match, counted: Pool) -> JudgedSeries:
+    """Judge a list that is of other runs; one log alone may be one more of its program's runs."""
     is_short = len(match.series.numbers) > len(counted)
+    if len(counted) == 1:
+        return JudgedSeries(match.series, match, "not_checkable", (), is_short)
     return JudgedSeries(match.series, match, "not_confirmed", counted, is_short)
 
 

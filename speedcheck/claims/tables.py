@@ -222,8 +222,9 @@ def _of_rows(table: Table) -> list[Column]:
     found = []
     for cells, line in zip(table.rows, table.lines, strict=True):
         figures: list[Figure] = []
+        step = _step(cells[0]) if "step" in table.header[0].lower() else None
         for index in named:
-            context = Context(kind=figures[-1].kind if figures else None)
+            context = Context(kind=figures[-1].kind if figures else None, step=step)
             text = f"{table.header[index]} : {_cell(cells, index)}"
             figures += _in_cell(read_figures(text, line, context), cells, index)
         label = cells[0] if 0 not in named and len(table.rows) > 1 else ""

@@ -52,7 +52,8 @@ OTHER_RUNS = frozenset(
     | {"variant", "variants", "alternatively", "elsewhere", "experiment", "experiments", "sweep"}
     | {"estimate", "estimated", "expected", "expect", "likely", "official", "remeasured", "local"}
     | {"should", "might", "may", "predicted", "predicts", "projected", "attempt", "attempts"}
-    | {"failed", "fails", "asks", "needed", "combined", "together"}
+    | {"failed", "fails", "asks", "needed", "combined", "together", "somebody", "someone", "else"}
+    | {"reproduced", "reproduces", "replicated", "replicates", "independently"}
 )
 # A list or a column with one of these has no values of runs: differences, intervals, settings.
 _OF_NO_RUNS = frozenset(
