@@ -19,8 +19,8 @@ _TELLING_DECIMALS = 4
 _LOGGED_DIGITS = {None: 4, "ms": 0, "s": 3, "min": 4}
 # One figure of another record may agree by chance.
 _FEWEST_OF_SEVERAL = 3
-# A first digit typed wrong makes nine times as much.
-_MOST_OFF = 12
+# A wrong first digit makes 0.27 of 3.27, and 9 minutes of one.
+_MOST_OFF = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from speedcheck.claims.numbers import Printed, printed
 from speedcheck.claims.words import kind_of
@@ -96,7 +97,7 @@ def find_bare_lists(text: str) -> Iterator[FoundList]:
 
 def find_split_lists(text: str) -> Iterator[FoundList]:
     """Yield the lists that a program makes of a string of numbers."""
-    for match in _SPLIT.finditer(text):
+    for match in islice(_SPLIT.finditer(text), MAX_LISTS):
         parts = re.findall(r"[0-9]+\.[0-9]+", match[3])
         numbers = tuple(number for part in parts if (number := printed(part)))
         if numbers:
@@ -105,8 +106,9 @@ def find_split_lists(text: str) -> Iterator[FoundList]:
 
 def find_rows(text: str) -> Iterator[FoundList]:
     """Yield the lists that have a line for each value and nothing else."""
-    for match in _ROWS.finditer(text):
-        numbers = tuple(number for part in match[0].split() if (number := printed(part.strip(">"))))
+    for match in islice(_ROWS.finditer(text), MAX_LISTS):
+        parts = re.findall(r"[0-9]\.[0-9]+", match[0])
+        numbers = tuple(number for part in parts if (number := printed(part)))
         yield FoundList(match.start(), match.end(), "", numbers)
 
 

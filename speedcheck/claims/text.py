@@ -54,6 +54,7 @@ _LATEX = {
     "->": "→",
     "=>": "→",
 }
+_ENTITY = re.compile("|".join(map(re.escape, _LATEX)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ def plain(text: str) -> str:
     Durations are in seconds: "2m 32.5s" is "152.5 s".
     """
     text = _FLOAT.sub(r"\1", _TAG.sub(" ", _LINK.sub(r"\1", text)))
-    for name, sign in _LATEX.items():
-        text = text.replace(name, sign)
+    text = _ENTITY.sub(lambda match: _LATEX[match[0]], text)
     text = text.replace("**", "").replace("`", "").replace("*", " ").replace("$", "")
     return _CLOCK.sub(" ", _DURATION.sub(_in_seconds, text))
 

@@ -65,7 +65,8 @@ def test_hostile_text_is_read_without_a_word_against_the_record(build, data):
 
 HEAPS = """[ [1, (1) [# = ( a=[1] [a]( <a <!-- | |a| # ` - 1e 1, p p=1 mean1 n=1, =3.1, tensor(1),
 np.float64( losses:3.1, sd=1 x=y( 1x10 step:1/1val_loss:3.2"""
-HEAPS_WITH_BLANKS = """[1 2 ¦p ¦mean 1 ¦mean\n¦| 1 | 2 |\n|-|-|\n¦seed 1: 3.271\n¦# a\nloss=[3.27]\n
+HEAPS_WITH_BLANKS = """>  3.1\n¦a = "3.1 ¦x = '3.1'.split(\n¦f()#)¦>>> a,b\n(1,2)\n¦- a\n  - b\n
+¦[1 2 ¦p ¦mean 1 ¦mean\n¦| 1 | 2 |\n|-|-|\n¦seed 1: 3.271\n¦# a\nloss=[3.27]\n
 a_loss=[3.27]\nmean loss: 3.2\n¦|run|loss|\n|-|-|\n|1|3.27|\n\n"""
 
 
