@@ -56,7 +56,7 @@ class Match:
     def is_of_these_runs(self) -> bool:
         """Whether the list speaks of these runs: it has all of them, or too many for chance."""
         is_half = 2 * len(self.runs) >= min(len(self.series.numbers), len(self.pool)) > 0
-        return is_half and (not self.extra or self.is_beyond_chance)
+        return is_half and (self.is_full or not self.extra or self.is_beyond_chance)
 
     @property
     def is_beyond_chance(self) -> bool:
