@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from speedcheck.certificate import Claim
@@ -128,10 +129,15 @@ def _unlisted(
     lists = [judged[id(series)] for one in sets for series in one.of_kind("losses")]
     known = [one for one in lists if one.is_of_record and len(one.series.numbers) > 1]
     listed = {run for one in known for run in one.match.runs}
+    # Of two runs with one loss, two lists that have it once each are matched with the same.
+    entries = Counter(run.loss for one in known for run in one.match.runs)
+    runs = Counter(run.loss for run in pools.counted)
     unlisted = [
         run.name
         for run in pools.counted
-        if run not in listed and any(run.is_alike(other) for other in listed)
+        if run not in listed
+        and entries[run.loss] < runs[run.loss]
+        and any(run.is_alike(other) for other in listed)
     ]
     # A text that lists fewer than two in three of the runs shows examples.
     is_list = 3 * len(listed) >= 2 * (len(listed) + len(unlisted))

@@ -213,6 +213,13 @@ def test_the_best_runs_listed_without_the_others_are_a_warning_that_names_them(j
     assert sorted(LOSSES)[6:] == [LOSSES[7], LOSSES[4]]
 
 
+def test_runs_with_one_loss_are_listed_where_two_lists_have_it_once_each(judged):
+    losses = (*LOSSES, LOSSES[0])
+    halves = f"losses = {listed(losses[:4])}\n\nlosses = {listed(losses[4:])}\n"
+    assert "P022 unlisted-log" not in judged(halves, losses)
+    assert "P022 unlisted-log" in judged(f"losses = {listed(LOSSES)}", losses)
+
+
 def test_sqrt_n_forgotten_in_a_z_test_is_refuted_and_named(claims_of):
     wrong = stats.norm.cdf((MEAN - 3.28) / 0.0013)
     right = stats.norm.cdf((MEAN - 3.28) / 0.0013 * len(LOSSES) ** 0.5)
