@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speedcheck import __version__, data_command
-from speedcheck.errors import SpeedcheckError, Unusable
+from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
 from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from speedcheck.rule import Overrides
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
+_MOST_LISTED = 4
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
 
@@ -282,7 +283,8 @@ def _judge_all(
 ) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
     """Judge every record below `folders`; say of each folder that cannot be used why not.
 
-    One folder that cannot be used hides no other.
+    One folder that cannot be used hides no other. One of which the selection leaves nothing is
+    no error beside one of which it leaves something.
     """
     from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records
@@ -290,16 +292,23 @@ def _judge_all(
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
     unusable: list[Unusable] = []
+    left_out: list[Unusable] = []
     for folder in folders:
         try:
             found += find_records(folder, overrides.parser_for)
         except SpeedcheckError as error:
             unusable.append(Unusable(folder, error))
     for folder, result in zip(found, verify_folders(found, overrides, selection), strict=True):
-        if isinstance(result, SpeedcheckError):
+        if isinstance(result, NothingSelectedError):
+            left_out.append(Unusable(folder, result))
+        elif isinstance(result, SpeedcheckError):
             unusable.append(Unusable(folder, result))
         else:
             judged.append((folder, result))
+    if judged and left_out:
+        _say(f"note: --only and --exclude leave no log of {_listed(left_out)}: not judged")
+    elif left_out:
+        unusable += left_out
     for one in unusable:
         _complain(str(one.error))
     return judged, unusable
@@ -309,8 +318,19 @@ def _exit_code(certificates: list[Certificate]) -> int:
     return CERTIFIED if all(c.certified for c in certificates) else NOT_CERTIFIED
 
 
+def _listed(left_out: list[Unusable]) -> str:
+    names = [one.folder.name for one in left_out[:_MOST_LISTED]]
+    more = len(left_out) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
 def _complain(message: str) -> None:
-    typer.echo(inert(f"speedcheck: error: {printable(' '.join(message.split()))}"), err=True)
+    _say(f"error: {message}")
+
+
+def _say(message: str) -> None:
+    """Write one line for people, whatever the names in it hold."""
+    typer.echo(inert(f"speedcheck: {printable(' '.join(message.split()))}"), err=True)
 
 
 def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:

@@ -43,6 +43,10 @@ class UsageError(SpeedcheckError):
     """An option or argument has no usable value."""
 
 
+class NothingSelectedError(UsageError):
+    """The patterns of the caller leave no log of a record."""
+
+
 class InputError(SpeedcheckError):
     """A file or folder that was named is missing, unreadable or not what it should be."""
 

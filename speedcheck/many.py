@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +49,17 @@ def verify_folders(
     if len(folders) < FEWEST_FOR_PROCESSES or cpus < 2:
         yield from map(judge, folders)
         return
-    with ProcessPoolExecutor(cpus, mp_context=_context(), initializer=_collect_less) as pool:
-        yield from pool.map(judge, folders, chunksize=_CHUNK)
+    context = _context()
+    # The process that the others are copies of imports by now; this one imports the same beside it.
+    import speedcheck.api  # noqa: F401, PLC0415
+
+    with ProcessPoolExecutor(cpus, mp_context=context, initializer=_collect_less) as pool:
+        try:
+            with _uninterrupted():
+                results = pool.map(judge, folders, chunksize=_CHUNK)
+            yield from results
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _context() -> BaseContext:
@@ -56,9 +68,39 @@ def _context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["speedcheck.api"])
-    # It imports at once, while this process goes on to import the same.
-    forkserver.ensure_running()
+    # Starting this one would let signals through again.
+    resource_tracker.ensure_running()
+    with _uninterrupted():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off while processes begin, which inherit that it is not for them.
+
+    It reaches every process of a terminal, and this one answers for all; the others would write
+    where they were. Other threads may take the signal in spite of the mask, so that what answers
+    to it has to wait as well.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = _masked(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        _masked(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _masked(how: int, signals: Iterable[int]) -> Iterable[int]:
+    """Change which signals this thread takes, and return what was; Windows has no such thing."""
+    return signal.pthread_sigmask(how, signals) if hasattr(signal, "pthread_sigmask") else ()
 
 
 def _collect_less() -> None:

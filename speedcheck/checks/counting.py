@@ -13,7 +13,7 @@ from speedcheck.checks.copies import originals
 from speedcheck.checks.endings import NO_LOSS, early_stop_of, incomplete_reason
 from speedcheck.checks.grouping import Choice, Group, as_groups, choose_group, find_kinds
 from speedcheck.claims.documents import listed_losses
-from speedcheck.errors import UsageError
+from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
 from speedcheck.program.sources import Sources
 from speedcheck.records.folder import LOGS_NAME, Record
@@ -89,7 +89,7 @@ def weigh(
         judged = tuple(_published_run(index, loss) for index, loss in published)
         return Evidence(record, runs, judged)
     if all(_selection_reason(record, run, selection) for run in runs):
-        raise UsageError("--only and --exclude leave no log", where=str(record.path))
+        raise NothingSelectedError("--only and --exclude leave no log", where=str(record.path))
     sources = sources or Sources(record.path, record.logs)
     reasons = _reasons(record, runs, selection)
     kinds = _compare(record, runs, reasons, selection, sources)
