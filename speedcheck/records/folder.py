@@ -33,6 +33,8 @@ _DOCUMENTS = {".md", ".markdown", ".rst", ".png", ".jpg", ".jpeg", ".svg", ".gif
 # The parser would not read a larger file either; here it is refused before it is opened.
 MAX_FILE_BYTES = MAX_BYTES
 MAX_FILES = 10_000
+# Looking for a record walks down by recursion, and no submission is nearly as deep.
+MAX_LEVELS = 64
 
 # The parser of the logs in a folder with this plan: a track may have a log format of its own.
 ParserFor = Callable[[Path, Plan | None], Parser]
@@ -84,22 +86,24 @@ class Record:
 def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, ...]:
     """Return the record folders at or below `path`, in the order of their paths.
 
+    Those that cannot be read are among them: `read_record` says so.
+
     Args:
         path: the folder.
         parser_for: gives the parser of a folder's logs.
 
     Raises:
-        InputError: `path` is no folder.
+        InputError: `path` is no folder, or is too deep.
         NoRecordError: no record is in it.
     """
     if not path.is_dir():
         problem = "is a file" if path.exists() else "does not exist"
         remedy = "name the folder that holds the logs"
         raise InputError(f"the record folder {problem}", where=str(path), remedy=remedy)
-    found = tuple(folder for folder in _folders(path) if _is_record(folder, parser_for))
+    found = tuple(sorted(folder for folder in _folders(path) if _is_record(folder, parser_for)))
     if not found:
         raise NoRecordError(
-            f"holds no log and no {PLAN_NAME}",
+            f"holds no log and no {PLAN_NAME}{_why_no_log(path, parser_for)}",
             where=str(path),
             remedy="name a folder with run logs",
         )
@@ -158,32 +162,65 @@ def _holds(folder: Path, name: str, unread: list[Refused]) -> bool:
 
 
 def _folders(path: Path) -> Iterator[Path]:
-    for folder, names, _ in os.walk(path):
+    """Yield the folders at and below `path`; last those that nobody may look into."""
+    unreadable: list[Path] = []
+    for name, names, _ in os.walk(path, onerror=lambda e: unreadable.append(Path(e.filename))):
+        folder = Path(name)
+        if len(folder.relative_to(path).parts) > MAX_LEVELS:
+            remedy = "name the folder that holds the logs"
+            what = f"has folders more than {MAX_LEVELS} levels deep"
+            raise InputError(what, where=str(path), remedy=remedy)
         names[:] = sorted(name for name in names if not name.startswith("."))
-        if LOGS_NAME in names and (Path(folder) / PLAN_NAME).is_file():
+        if LOGS_NAME in names and (folder / PLAN_NAME).is_file():
             names.remove(LOGS_NAME)
-        yield Path(folder)
+        yield folder
+    yield from unreadable
 
 
 def _is_record(folder: Path, parser_for: ParserFor) -> bool:
     if (folder / PLAN_NAME).is_file():
         return True
-    files = _candidates(folder)
-    if len(files) > MAX_FILES:
+    try:
+        files = _candidates(folder)
+    except InputError:
+        files = None
+    if files is None or len(files) > MAX_FILES:
         # Nobody looks whether there are logs among them; what is refused must be said.
         return True
+    if not files:
+        return False
     parse = parser_for(folder, None)
     return any(not _refusal(file) and read_log(file, folder, parse).runs for file in files)
 
 
+def _why_no_log(folder: Path, parser_for: ParserFor) -> str:
+    """Return why the first file of the folder is no log, as " (a.txt: why)"; "" without a file."""
+    files = _candidates(folder)
+    if not files:
+        return ""
+    first = files[0]
+    why = _refusal(first)
+    if not why:
+        problems = read_log(first, folder, parser_for(folder, None)).problems
+        why = "; ".join(problem.message for problem in problems) or "no step line"
+    return f" ({first.name}: {why})"
+
+
 def _candidates(path: Path) -> list[Path]:
-    """Return the files that may be logs, in order; of too many, one more than `MAX_FILES`."""
+    """Return the files that may be logs, in order; of too many, one more than `MAX_FILES`.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
     logs = path / LOGS_NAME
-    has_logs = (path / PLAN_NAME).is_file() and logs.is_dir() and not logs.is_symlink()
     files: list[Path] = []
-    for folder in [path, logs] if has_logs else [path]:
-        found = (file for file in folder.iterdir() if _could_be_log(file))
-        files += sorted(islice(found, MAX_FILES + 1 - len(files)))
+    try:
+        has_logs = (path / PLAN_NAME).is_file() and logs.is_dir() and not logs.is_symlink()
+        for folder in [path, logs] if has_logs else [path]:
+            found = (file for file in folder.iterdir() if _could_be_log(file))
+            files += sorted(islice(found, MAX_FILES + 1 - len(files)))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
     return files
 
 

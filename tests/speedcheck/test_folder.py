@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from speedcheck.api import verify
-from speedcheck.errors import InputError
+from speedcheck.cli import main
+from speedcheck.errors import InputError, NoRecordError
 from speedcheck.records.folder import MAX_FILE_BYTES, find_records, read_record
 
 QUOTATION = "The log ends with\n\nstep:1393/1393 val_loss:3.2000 train_time:100000ms\n"
@@ -26,7 +28,10 @@ def names(record):
         (lambda path: None, f"the record folder does not exist; {NAME_A_FOLDER}"),
         (lambda path: path.write_text(QUOTATION), f"the record folder is a file; {NAME_A_FOLDER}"),
         (lambda path: path.mkdir(), NO_LOG),
-        (lambda path: (path.mkdir(), (path / "a.txt").write_text("nothing of interest")), NO_LOG),
+        (
+            lambda path: (path.mkdir(), (path / "a.txt").write_text("nothing of interest")),
+            NO_LOG.replace(";", " (a.txt: no step line);"),
+        ),
     ],
     ids=["missing", "a file", "empty", "without a log"],
 )
@@ -175,3 +180,52 @@ def test_a_file_that_is_no_log_is_said_and_not_counted(build, findings_of, conte
     certificate = verify(folder)
     assert certificate.certified
     assert certificate.loss.n == 6
+
+
+def test_a_folder_deeper_than_any_submission_is_refused_before_it_costs_anything(build):
+    folder = build.published()
+    deep = folder
+    for _ in range(300):
+        deep = deep / "d"
+        deep.mkdir()
+    with pytest.raises(InputError, match="has folders more than 64 levels deep"):
+        find_records(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("words\n", "notes.txt: no step line"),
+        (b"PK\x00", "notes.txt: binary: NUL byte at byte 2"),
+        (None, "notes.txt: is a link: links are not followed"),
+    ],
+)
+def test_a_folder_without_a_log_says_what_its_first_file_lacks(build, content, why):
+    folder = build.folder({} if content is None else {"notes.txt": content})
+    if content is None:
+        (folder / "notes.txt").symlink_to("/etc/passwd")
+    with pytest.raises(NoRecordError, match=f"holds no log and no record.toml \\({why}\\)"):
+        find_records(folder)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said_and_hides_no_other(build, monkeypatch, capsys):
+    # By a patch, since root may look into every folder.
+    good, closed = build.published(name="records/a"), build.published(name="records/b")
+    look, entries = os.scandir, Path.iterdir
+
+    def refusing(read):
+        def read_unless_closed(path):
+            if os.fspath(path) == str(closed):
+                raise PermissionError(13, "Permission denied", str(path))
+            return read(path)
+
+        return read_unless_closed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", refusing(look))
+        patch.setattr("pathlib.Path.iterdir", refusing(entries))
+        assert find_records(good.parent) == (good, closed)
+        assert main(["verify", "--json", str(good.parent)]) == 2
+    shown = capsys.readouterr()
+    assert f"{closed}: cannot be read (Permission denied)" in shown.err
+    assert '"record": "a"' in shown.out
