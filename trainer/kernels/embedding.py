@@ -167,18 +167,16 @@ def _embed_norm(
     normed_ptr,
     rstd_ptr,
     eps,
-    n_tokens,
+    _n_tokens,
     WIDTH: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     columns = tl.arange(0, BLOCK)
     position = tl.program_id(0).to(tl.int64)
-    while position < n_tokens:
-        row_ptr = table_ptr + tl.load(tokens_ptr + position).to(tl.int64) * WIDTH
-        row = tl.load(row_ptr + columns, mask=columns < WIDTH, other=0)
-        values = row.to(rstd_ptr.dtype.element_ty)
-        store_normed(values, normed_ptr, rstd_ptr, eps, position, columns, WIDTH)
-        position += tl.num_programs(0)
+    row_ptr = table_ptr + tl.load(tokens_ptr + position).to(tl.int64) * WIDTH
+    row = tl.load(row_ptr + columns, mask=columns < WIDTH, other=0)
+    values = row.to(rstd_ptr.dtype.element_ty)
+    store_normed(values, normed_ptr, rstd_ptr, eps, position, columns, WIDTH)
 
 
 @triton.jit

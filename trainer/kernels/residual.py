@@ -109,7 +109,6 @@ def mix_norm_backward(
     d_x: Tensor | None,
     d_mixed: Tensor | None,
     d_normed: Tensor,
-    normed: Tensor,
     rstd: Tensor,
     x: Tensor,
     x0: Tensor,
@@ -129,8 +128,7 @@ def mix_norm_backward(
         d_x: (T, D) or None.
         d_mixed: (T, D) or None.
         d_normed: (T, D).
-        normed: as `mix_norm` returned it; likewise `rstd`.
-        rstd: (T,).
+        rstd: (T,), as `mix_norm` returned it.
         x: as `mix_norm` took it; likewise the rest.
         x0: (T, D).
         mix: (2,).
@@ -145,7 +143,7 @@ def mix_norm_backward(
     Raises:
         ValueError: a tensor is not contiguous.
     """
-    require_contiguous(d_x, d_mixed, d_normed, normed, x, x0, mix, skip, d_x0)
+    require_contiguous(d_x, d_mixed, d_normed, x, x0, mix, skip, d_x0)
     rows, width = d_normed.shape
     d_stream = torch.empty_like(d_normed)
     d_skip = None if skip is None else torch.empty_like(d_normed)
@@ -157,7 +155,6 @@ def mix_norm_backward(
         d_x,
         d_mixed,
         d_normed,
-        normed,
         rstd,
         x,
         x0,
@@ -231,7 +228,7 @@ def _mix_norm(
     normed_ptr,
     rstd_ptr,
     eps,
-    n_rows,
+    _n_rows,
     WIDTH: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
@@ -241,19 +238,17 @@ def _mix_norm(
     mix_y = tl.load(mix_ptr).to(WIDE)
     mix_x0 = tl.load(mix_ptr + 1).to(WIDE)
     row = tl.program_id(0).to(tl.int64)
-    while row < n_rows:
-        start = row * WIDTH
-        y = tl.load(x_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        if weight_ptr is not None:
-            added = y
-            if skip_ptr is not None:
-                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
-            y += tl.load(weight_ptr).to(WIDE) * added
-        mixed = mix_y * y + mix_x0 * x0
-        tl.store(mixed_ptr + start + columns, mixed, mask=inside)
-        store_normed(mixed, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
-        row += tl.num_programs(0)
+    at = row * WIDTH + columns
+    y = tl.load(x_ptr + at, mask=inside, other=0).to(WIDE)
+    x0 = tl.load(x0_ptr + at, mask=inside, other=0).to(WIDE)
+    if weight_ptr is not None:
+        added = y
+        if skip_ptr is not None:
+            added = tl.load(skip_ptr + at, mask=inside, other=0).to(WIDE)
+        y += tl.load(weight_ptr).to(WIDE) * added
+    mixed = mix_y * y + mix_x0 * x0
+    tl.store(mixed_ptr + at, mixed, mask=inside)
+    store_normed(mixed, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
 
 
 @triton.jit(do_not_specialize_on_alignment=["mix_ptr", "weight_ptr"])
@@ -261,7 +256,6 @@ def _mix_norm_backward(
     d_x_ptr,
     d_mixed_ptr,
     d_normed_ptr,
-    normed_ptr,
     rstd_ptr,
     x_ptr,
     x0_ptr,
@@ -288,27 +282,34 @@ def _mix_norm_backward(
     while row < n_rows:
         start = row * WIDTH
         d_normed = tl.load(d_normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        normed = tl.load(normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
         y = tl.load(x_ptr + start + columns, mask=inside, other=0).to(WIDE)
         x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
         d_x0 = tl.load(d_x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        d_total = _norm_gradient(d_normed, normed, tl.load(rstd_ptr + row), WIDTH)
         if d_mixed_ptr is not None:
-            d_total += tl.load(d_mixed_ptr + start + columns, mask=inside, other=0).to(WIDE)
+            d_mixed = tl.load(d_mixed_ptr + start + columns, mask=inside, other=0)
+        if d_x_ptr is not None:
+            d_x = tl.load(d_x_ptr + start + columns, mask=inside, other=0)
+        added = y
+        if weight_ptr is not None:
+            weight = tl.load(weight_ptr).to(WIDE)
+            if skip_ptr is not None:
+                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
+            y += weight * added
+        # The norm is made again: what it is made of is needed anyway.
+        rstd = tl.load(rstd_ptr + row)
+        d_total = _norm_gradient(d_normed, (mix_y * y + mix_x0 * x0) * rstd, rstd, WIDTH)
+        if d_mixed_ptr is not None:
+            d_total += d_mixed.to(WIDE)
         d_y = mix_y * d_total
         d_stream = d_y
         if d_x_ptr is not None:
-            d_stream += tl.load(d_x_ptr + start + columns, mask=inside, other=0).to(WIDE)
+            d_stream += d_x.to(WIDE)
         if weight_ptr is not None:
-            weight = tl.load(weight_ptr).to(WIDE)
-            added = y
             if skip_ptr is not None:
-                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
                 tl.store(d_skip_ptr + start + columns, weight * d_y, mask=inside)
             else:
                 d_stream += weight * d_y
             d_weight += tl.sum(d_y * added, 0)
-            y += weight * added
         d_mix_y += tl.sum(d_total * y, 0)
         d_mix_x0 += tl.sum(d_total * x0, 0)
         tl.store(d_stream_ptr + start + columns, d_stream, mask=inside)

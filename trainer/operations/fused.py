@@ -50,18 +50,18 @@ class _MixNorm(Function):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, NORM_EPS)
-        ctx.save_for_backward(normed, rstd, x, x0, mix, skip, weight)
+        ctx.save_for_backward(rstd, x, x0, mix, skip, weight)
         return x.view_as(x), mixed, normed, x0.view_as(x0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        normed, rstd, x, x0, mix, skip, weight = ctx.saved_tensors
+        rstd, x, x0, mix, skip, weight = ctx.saved_tensors
         d_x, d_stream, d_normed, d_x0 = gradients
         assert d_normed is not None  # noqa: S101 - the norm is what a layer is for
         # One buffer travels down the layers, and each adds its share.
         d_x0 = torch.zeros_like(x0) if d_x0 is None else d_x0
         result = residual.mix_norm_backward(
-            d_x, d_stream, d_normed, normed, rstd, x, x0, mix, skip, weight, d_x0
+            d_x, d_stream, d_normed, rstd, x, x0, mix, skip, weight, d_x0
         )
         return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight
 

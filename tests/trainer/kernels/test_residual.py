@@ -76,7 +76,6 @@ def backward(given: Inputs, saved: residual.MixNorm, d: list[Tensor | None], d_x
         d[0],
         d[1],
         d[2],
-        saved.normed,
         saved.rstd,
         given.x,
         given.x0,
