@@ -35,13 +35,10 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
-from trainer.kernels.attention_backward import (
-    Projection,
-    attend_backward,
-    attend_projection_backward,
-)
+from trainer.kernels.attention_backward import Projection, attend_projection_backward
 from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
 from trainer.kernels.project import ProjectConfig, project
+from trainer.masks import Interval
 
 HOPPER = GPUTarget("cuda", 90, 32)
 # KiB of shared memory that one program may take, by compute capability.
@@ -186,12 +183,10 @@ def launch_project(config: ProjectConfig | None = None) -> None:
 
 
 def launch_attention(tilings: Tilings | None = None) -> None:
-    """Attention and its gradients, at the size of the recipe sub3."""
-    merged = tensor(TOKENS, 3, HEADS, HEAD_DIM)
-    q, k, v, d_out = merged[:, 0], merged[:, 1], *(tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
-    low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
-    out, lse = attend(q, k, v, low, 0.12, tilings)
-    attend_backward(d_out, q, k, v, out, lse, low, high, 0.12, tilings)
+    """Attention, at the size of the recipe sub3."""
+    merged, v = tensor(TOKENS, 3, HEADS, HEAD_DIM), tensor(TOKENS, HEADS, HEAD_DIM)
+    low = tensor(TOKENS, dtype=torch.int32)
+    attend(merged[:, 0], merged[:, 1], v, low, 0.12, tilings)
 
 
 def launch_attention_backward(tilings: Tilings | None = None) -> None:
@@ -199,6 +194,7 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
     qkv = tensor(TOKENS, 3, HEADS, HEAD_DIM)
     v, out, d_out = (tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vod")
     low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
+    bounds = Interval(low, high, reach=14 * 128)
     lse, rstd, mix, cos, sin = (
         tensor(*shape, dtype=torch.float32)
         for shape in (
@@ -212,7 +208,7 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
     values = tensor(VOCABULARY, WIDTH), tensor(TOKENS, dtype=torch.int64)
     for table, tokens in ((None, None), values):
         projection = Projection(qkv, rstd, mix, table, tokens, cos, sin)
-        attend_projection_backward(d_out, projection, v, out, lse, low, high, 0.12, tilings)
+        attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
 
 
 def compile_one(launch: Callable[[Any], None], config: Any) -> list[Usage] | str:

@@ -3,13 +3,12 @@
     python -m bench.sweep_attention [--tokens 65536]
 
 Documents are log-normal (median 400 tokens, sigma 1), windows those of the long and short layers at
-two moments of a training. A kernel's tilings are swept while the other two keep their defaults, so
-backward times of `queries` and `keys` tilings each hold a constant part. All are compiled first, by
-one process a core.
+two moments of a training. All tilings are compiled first, by one process a core. Gradients:
+`bench.sweep_backward`.
 
 Columns: registers, spills and KiB of shared memory of a program; milliseconds (median) at each
-window; error is ||x - exact|| / ||x|| of the worst of the results (output, or gradients), over some
-thousand tokens of two heads at the largest window, exact in float64.
+window; error is ||x - exact|| / ||exact|| of the output, the worst of some thousand tokens of two
+heads at the largest window, exact in float64.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ from torch import Tensor
 from triton.testing import do_bench
 
 from bench.compile_check import HEAD_DIM, HEADS, compile_all, launch_attention
-from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
-from trainer.kernels.attention_backward import attend_backward
+from trainer.kernels.attention import HOPPER, PORTABLE, attend
 from trainer.kernels.tiles import Tiling
 from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
 from trainer.operations import flex
@@ -37,9 +35,7 @@ Run = Callable[[], Any]
 WINDOWS = (14, 7, 4, 2)  # in blocks: long and short, late and early
 BLOCK = 128
 SCALE = 0.12
-KERNELS = {"forward": 0, "queries": 1, "keys": 2}  # the place of each among what is compiled
-
-FORWARD = {
+TILINGS = {
     "128 x 64, 128 registers": Tiling(128, 64, 2, 8, registers=128),
     "128 x 64, 128 reg., 3 stages": Tiling(128, 64, 3, 8, registers=128),
     "128 x 64, 3 stages": Tiling(128, 64, 3, 8),
@@ -50,28 +46,8 @@ FORWARD = {
     "64 x 64, 4 warps": Tiling(64, 64, 2, 4),
     "64 x 64, 4 warps, 3 stages": Tiling(64, 64, 3, 4),
     "128 x 64, plain loads": Tiling(128, 64, 2, 8, tma=False),
+    "portable": PORTABLE.forward,
 }
-QUERIES = {
-    "128 x 64": Tiling(128, 64, 2, 8),
-    "128 x 64, 3 stages": Tiling(128, 64, 3, 8),
-    "128 x 128": Tiling(128, 128, 2, 8),
-    "128 x 32, 128 registers": Tiling(128, 32, 2, 8, registers=128),
-    "64 x 64, 4 warps": Tiling(64, 64, 2, 4),
-    "64 x 32, 4 warps, 3 stages": Tiling(64, 32, 3, 4),
-    "64 x 128, 4 warps": Tiling(64, 128, 2, 4),
-    "128 x 64, plain loads": Tiling(128, 64, 2, 8, tma=False),
-}
-KEYS = {
-    "128 x 64": Tiling(128, 64, 2, 8),
-    "128 x 64, 3 stages": Tiling(128, 64, 3, 8),
-    "128 x 32": Tiling(128, 32, 2, 8),
-    "128 x 32, 3 stages": Tiling(128, 32, 3, 8),
-    "64 x 64, 4 warps": Tiling(64, 64, 2, 4),
-    "64 x 32, 4 warps": Tiling(64, 32, 2, 4),
-    "64 x 128": Tiling(64, 128, 2, 8),
-    "128 x 64, plain loads": Tiling(128, 64, 2, 8, tma=False),
-}
-SWEPT = {"forward": FORWARD, "queries": QUERIES, "keys": KEYS}
 
 
 class Problem(NamedTuple):
@@ -123,35 +99,31 @@ def parts(tokens: int) -> Iterator[Part]:
             yield Part(slice(head, head + 1), slice(first, stop), slice(begin, end))
 
 
-def exact_results(problem: Problem, part: Part, window: int) -> tuple[Tensor, ...]:
-    """Output and gradients of the compared tokens in float64."""
-    q, k, v, d_out = (t[part.all, part.head].double() for t in problem.tensors)
+def exact_output(problem: Problem, part: Part, window: int) -> Tensor:
+    """Output of the compared tokens in float64."""
+    q, k, v = (t[part.all, part.head].double() for t in problem.tensors[:3])
     documents = problem.documents[part.all].unsqueeze(0)
     mask = dense_mask(block_mask(documents, BLOCK, window), token_rule(documents))[0]
-    q, k, v = (t.requires_grad_() for t in (q, k, v))
     scores = torch.einsum("qhe,khe->hqk", q, k) * SCALE
     weights = scores.masked_fill(~mask, float("-inf")).softmax(-1)
-    out = torch.einsum("hqk,khe->qhe", weights, v)
-    gradients = torch.autograd.grad(out, (q, k, v), d_out)
     first = part.all.start
     inner = slice(part.compared.start - first, part.compared.stop - first)
-    return tuple(t[inner].detach() for t in (out, *gradients))
+    return torch.einsum("hqk,khe->qhe", weights, v)[inner]
 
 
 class Reference:
-    """Exact results at the largest window, computed once."""
+    """Exact outputs at the largest window, computed once."""
 
     def __init__(self, problem: Problem) -> None:
         window = max(WINDOWS)
         self.parts = list(parts(len(problem.q)))
-        self.exact = [exact_results(problem, part, window) for part in self.parts]
+        self.exact = [exact_output(problem, part, window) for part in self.parts]
 
-    def error(self, results: tuple[Tensor, ...], first: int) -> float:
-        """The largest relative error of the results, which are those from number `first` on."""
+    def error(self, out: Tensor) -> float:
+        """The largest relative error."""
         return max(
-            float((mine[part.compared, part.head].double() - exact).norm() / exact.norm())
-            for part, exacts in zip(self.parts, self.exact, strict=True)
-            for mine, exact in zip(results, exacts[first : first + len(results)], strict=True)
+            float((out[part.compared, part.head].double() - exact).norm() / exact.norm())
+            for part, exact in zip(self.parts, self.exact, strict=True)
         )
 
 
@@ -161,53 +133,23 @@ def times(runs: list[Run]) -> str:
     return "  ".join(f"{value:7.3f}" for value in ms)
 
 
-def forward_runs(problem: Problem, tilings: Tilings) -> list[Run]:
+def runs_of(problem: Problem, tiling: Tiling) -> list[Run]:
     """The forward pass at each window."""
     q, k, v, _ = problem.tensors
-
-    def run(low: Tensor) -> tuple[Tensor, ...]:
-        return attend(q, k, v, low, SCALE, tilings)[:1]
-
-    return [partial(run, problem.bounds(window).low) for window in WINDOWS]
-
-
-def backward_runs(problem: Problem, tilings: Tilings) -> list[Run]:
-    """The backward pass at each window."""
-    q, k, v, d_out = problem.tensors
-    runs: list[Run] = []
-    for window in WINDOWS:
-        low, high = problem.bounds(window)
-        out, lse = attend(q, k, v, low, SCALE)
-        inputs = (d_out, q, k, v, out, lse, low, high, SCALE, tilings)
-        runs.append(partial(attend_backward, *inputs))
-    return runs
+    tilings = HOPPER._replace(forward=tiling)
+    return [
+        partial(attend, q, k, v, problem.bounds(window).low, SCALE, tilings) for window in WINDOWS
+    ]
 
 
-def report(
-    kernel: str, label: str, tilings: Tilings, problem: Problem, reference: Reference
-) -> None:
-    """Time one kernel under one tiling and print its line, or why there is none."""
+def report(label: str, tiling: Tiling, problem: Problem, reference: Reference) -> None:
+    """Time one tiling and print its line, or why there is none."""
     try:
-        if kernel == "forward":
-            runs, first = forward_runs(problem, tilings), 0
-        else:
-            runs, first = backward_runs(problem, tilings), 1
-        error = reference.error(runs[0](), first)
+        runs = runs_of(problem, tiling)
+        error = reference.error(runs[0]()[0])
         print(f"{label}  {times(runs)}  error {error:.1e}", flush=True)
     except Exception:  # noqa: BLE001 - a tiling that cannot run is a result
         print(f"{label}  {traceback.format_exc().splitlines()[-1][:90]}", flush=True)
-
-
-def swept() -> dict[str, tuple[str, Tilings]]:
-    """What is timed: by label, the kernel and all three tilings."""
-    tilings = {
-        f"{kernel:8} {name:30}": (kernel, HOPPER._replace(**{kernel: tiling}))
-        for kernel, named in SWEPT.items()
-        for name, tiling in named.items()
-    }
-    for kernel in SWEPT:
-        tilings[f"{kernel:8} {'portable':30}"] = (kernel, PORTABLE)
-    return tilings
 
 
 def flex_runs(problem: Problem) -> tuple[list[Run], list[Run]]:
@@ -234,18 +176,17 @@ def main() -> None:
     seen = (float((at - problem.bounds(window).low + 1).double().mean()) for window in WINDOWS)
     print(f"windows {WINDOWS}: a query sees {', '.join(f'{count:.0f}' for count in seen)} keys")
     reference = Reference(problem)
-    configs = swept()
-    compiled = compile_all(launch_attention, {key: value[1] for key, value in configs.items()})
-    for label, (kernel, tilings) in configs.items():
-        usages = compiled[label]
+    configs = {name: HOPPER._replace(forward=tiling) for name, tiling in TILINGS.items()}
+    compiled = compile_all(launch_attention, configs)
+    for name, tiling in TILINGS.items():
+        usages = compiled[name]
         if isinstance(usages, str):
-            print(label, usages)
+            print(f"{name:30} {usages}")
         else:
-            usage = usages[KERNELS[kernel]].short
-            report(kernel, f"{label} {usage}", tilings, problem, reference)
+            report(f"{name:30} {usages[0].short}", tiling, problem, reference)
     forward, backward = flex_runs(problem)
-    print(f"{'forward  FlexAttention':55} {times(forward)}")
-    print(f"{'backward FlexAttention':55} {times(backward)}")
+    print(f"{'FlexAttention':46} {times(forward)}")
+    print(f"{'its backward pass':46} {times(backward)}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
-"""Time attention's gradients up to those of the projection: one pass, or one kernel after another.
+"""Time attention's gradients, up to those of the projection, for each way of cutting them up.
 
     python -m bench.sweep_backward [--tokens 65536]
 
-Documents and windows as in `bench.sweep_attention`. The first lines are of kernels on their own:
-attention's gradients, then those of the heads; below them, each way of cutting up the kernels that
-do both. A kernel's tilings are swept while the other keeps its default. All are compiled first, by
-one process a core.
+Documents and windows as in `bench.sweep_attention`. A kernel's tilings are swept while the other
+keeps its default, as far as their tiles have to fit. All are compiled first, by one process a core.
 
 Columns: registers, spills and KiB of shared memory of a program of the kernel that is swept;
-milliseconds (median) at each window, without a table and with one; how far the gradient of the
-projection is from that of the kernels on their own, ||x - y|| / ||y||, at the largest window.
+milliseconds (median) of all kernels at each window, without a table and with one; how far the
+gradient of the projection is from that of the default, ||x - y|| / ||y||, at the largest window.
 """
 
 from __future__ import annotations
@@ -27,29 +25,26 @@ from bench.compile_check import HEAD_DIM, HEADS, VOCABULARY, compile_all, launch
 from bench.sweep_attention import SCALE, WINDOWS, Problem, Run, draw, times
 from trainer.attention import NORM_EPS, rotary_tables
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
-from trainer.kernels.attention_backward import (
-    Projection,
-    attend_backward,
-    attend_projection_backward,
-)
-from trainer.kernels.heads import split_heads, split_heads_backward
+from trainer.kernels.attention_backward import Projection, attend_projection_backward
+from trainer.kernels.heads import split_heads
 from trainer.kernels.tiles import Tiling
+from trainer.masks import Interval
 
-SWEPT = {
+QUERIES, KEYS = HOPPER.queries, HOPPER.keys
+SWEPT: dict[str, dict[str, tuple[Tiling, Tiling]]] = {
     "queries": {
-        "64 x 64, 4 warps": Tiling(64, 64, 2, 4),
-        "64 x 64, 160 registers": Tiling(64, 64, 2, 4, registers=160),
-        "64 x 32, 4 warps, 3 stages": Tiling(64, 32, 3, 4),
-        "128 x 64": Tiling(128, 64, 2, 8),
-        "128 x 64, 3 stages": Tiling(128, 64, 3, 8),
+        f"64 x 64, {stages} stages": (QUERIES._replace(stages=stages), KEYS) for stages in (2, 3, 4)
     },
     "keys": {
-        "64 x 32, 4 warps": Tiling(64, 32, 2, 4),
-        "128 x 64": Tiling(128, 64, 2, 8),
-        "128 x 32": Tiling(128, 32, 2, 8),
+        "64 x 32": (QUERIES._replace(own=32), KEYS._replace(visited=32)),
+        "128 x 64, 8 warps": (
+            QUERIES._replace(visited=128, stages=2),
+            KEYS._replace(own=128, warps=8),
+        ),
+        "64 x 64, 3 stages": (QUERIES, KEYS._replace(stages=3)),
     },
 }
-KERNELS = {"queries": 0, "keys": 1}  # the place of each among what is compiled
+KERNELS = {"keys": 1, "queries": 2}  # the place of each among what is compiled
 
 
 class Saved(NamedTuple):
@@ -60,8 +55,7 @@ class Saved(NamedTuple):
     v: Tensor
     out: Tensor
     lse: Tensor
-    low: Tensor
-    high: Tensor
+    bounds: Interval
 
 
 def forward(problem: Problem, *, with_table: bool) -> Iterator[Saved]:
@@ -79,24 +73,11 @@ def forward(problem: Problem, *, with_table: bool) -> Iterator[Saved]:
     for window in WINDOWS:
         bounds = problem.bounds(window)
         out, lse = attend(qkv[:, 0], qkv[:, 1], v, bounds.low, SCALE)
-        yield Saved(problem.d_out, projection, v, out, lse, *bounds)
+        yield Saved(problem.d_out, projection, v, out, lse, bounds)
 
 
-def attention_alone(saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of q, k and v."""
-    d_out, projection, v, out, lse, low, high = saved
-    q, k, _ = projection.qkv.unbind(1)
-    return attend_backward(d_out, q, k, v, out, lse, low, high, SCALE)
-
-
-def one_after_the_other(saved: Saved) -> Tensor:
-    """The gradient of the projection, by attention's kernels and that of the heads."""
-    d_q, d_k, d_v = attention_alone(saved)
-    return split_heads_backward(d_q, d_k, d_v, *saved.projection)[0]
-
-
-def at_once(tilings: Tilings, saved: Saved) -> Tensor:
-    """The gradient of the projection, by the kernels that do both."""
+def gradient(tilings: Tilings, saved: Saved) -> Tensor:
+    """The gradient of the projection."""
     return attend_projection_backward(*saved, SCALE, tilings).qkv
 
 
@@ -108,9 +89,9 @@ def runs_of(function: Callable[[Saved], Any], cases: list[list[Saved]]) -> list[
 def report(label: str, tilings: Tilings, cases: list[list[Saved]], expected: Tensor) -> None:
     """Time one way of cutting up and print its line, or why there is none."""
     try:
-        found = at_once(tilings, cases[1][0]).float()
+        found = gradient(tilings, cases[1][0]).float()
         difference = float((found - expected).norm() / expected.norm())
-        runs = runs_of(partial(at_once, tilings), cases)
+        runs = runs_of(partial(gradient, tilings), cases)
         print(f"{label}  {times(runs)}  difference {difference:.1e}", flush=True)
     except Exception:  # noqa: BLE001 - a tiling that cannot run is a result
         print(f"{label}  {traceback.format_exc().splitlines()[-1][:90]}", flush=True)
@@ -119,11 +100,11 @@ def report(label: str, tilings: Tilings, cases: list[list[Saved]], expected: Ten
 def swept() -> dict[str, tuple[str, Tilings]]:
     """What is timed: by label, the kernel and all tilings."""
     tilings = {
-        f"{kernel:8} {name:30}": (kernel, HOPPER._replace(**{kernel: tiling}))
+        f"{kernel:8} {name:30}": (kernel, HOPPER._replace(queries=queries, keys=keys))
         for kernel, named in SWEPT.items()
-        for name, tiling in named.items()
+        for name, (queries, keys) in named.items()
     }
-    return {**tilings, f"{'queries':8} {'portable':30}": ("queries", PORTABLE)}
+    return {**tilings, f"{'keys':8} {'portable':30}": ("keys", PORTABLE)}
 
 
 def main() -> None:
@@ -136,9 +117,7 @@ def main() -> None:
     launched = {label: tilings for label, (_, tilings) in configs.items()}
     compiled = compile_all(launch_attention_backward, launched)
     print(f"windows {WINDOWS}, without a table and with one")
-    print(f"{'attention alone':55} {times(runs_of(attention_alone, cases))}")
-    print(f"{'and the heads after it':55} {times(runs_of(one_after_the_other, cases))}")
-    expected = one_after_the_other(cases[1][0]).float()
+    expected = gradient(HOPPER, cases[1][0]).float()
     for label, (kernel, tilings) in configs.items():
         usages = compiled[label]
         if isinstance(usages, str):

@@ -75,15 +75,17 @@ def token_rule(documents: Tensor) -> Tensor:
 
 
 class Interval(NamedTuple):
-    """The same relation as an interval for each token, (T,) int32 each, both nondecreasing.
+    """The same relation as an interval for each token: bounds (T,) int32, nondecreasing.
 
     Attributes:
         low: first key that a query sees; the last one is itself.
         high: last query that sees a key; the first one is itself.
+        reach: a query comes fewer tokens than this behind any key that it sees.
     """
 
     low: Tensor
     high: Tensor
+    reach: int
 
 
 def intervals(documents: Tensor, block_size: int, windows: Sequence[int]) -> list[Interval]:
@@ -95,6 +97,7 @@ def intervals(documents: Tensor, block_size: int, windows: Sequence[int]) -> lis
         Interval(
             low=torch.maximum(start, (block - window + 1) * block_size).int(),
             high=torch.minimum(end, (block + window) * block_size - 1).int(),
+            reach=window * block_size,
         )
         for window in windows
     ]

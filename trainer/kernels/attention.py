@@ -43,7 +43,7 @@ class Tilings(NamedTuple):
 # multiprocessor, so that one's softmax hides behind the other's products.
 HOPPER = Tilings(
     forward=Tiling(own=64, visited=64, stages=3, warps=4),
-    queries=Tiling(own=64, visited=64, stages=2, warps=4),
+    queries=Tiling(own=64, visited=64, stages=3, warps=4),
     keys=Tiling(own=64, visited=64, stages=2, warps=4),
 )
 # For other cards and for wider types: 73 KiB in float32 with heads of 128, of the 99 that the

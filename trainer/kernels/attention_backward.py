@@ -15,10 +15,12 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from trainer.kernels.attention import LOG2_E, Tilings, check, default_tilings
 from trainer.kernels.residual import require_contiguous
 from trainer.kernels.tiles import dot, launch, load_tile, store_tile
+from trainer.masks import Interval
 
 
 class Projection(NamedTuple):
@@ -58,65 +60,21 @@ class ProjectionGradients(NamedTuple):
     v: Tensor | None
 
 
-def attend_backward(
-    d_out: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    out: Tensor,
-    lse: Tensor,
-    low: Tensor,
-    high: Tensor,
-    scale: float,
-    tilings: Tilings | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `attention.attend`.
-
-    Args:
-        d_out: gradient of out, (T, H, E) with neighbouring features.
-        q: as in `attend`.
-        k: as in `attend`.
-        v: as in `attend`.
-        out: what `attend` returned.
-        lse: what `attend` returned.
-        low: see `trainer.masks.Interval`.
-        high: see `trainer.masks.Interval`.
-        scale: as in `attend`.
-        tilings: of the kernels; by default those for the tensors' device and type.
-
-    Returns:
-        d_q, d_k and d_v, each (T, H, E), contiguous.
-
-    Raises:
-        ValueError: as in `attend`.
-    """
-    check(q, k, v, out, d_out)
-    tilings = tilings or default_tilings(q, k, v, out, d_out)
-    d_q, d_k, d_v = (q.new_empty(q.shape) for _ in range(3))
-    delta = torch.empty_like(lse)
-    own: tuple[Tensor | None, ...] = (q, d_out, out, d_q)
-    launch(_queries_kernel, tilings.queries, own, (k, v), low, lse, delta, scale, None, None, None)
-    own = (k, v, d_k, d_v, None, None)
-    unmixed = (None,) * 7
-    launch(_keys_kernel, tilings.keys, own, (q, d_out), high, lse, delta, scale, *unmixed)
-    return d_q, d_k, d_v
-
-
 def attend_projection_backward(
     d_out: Tensor,
     projection: Projection,
     v: Tensor,
     out: Tensor,
     lse: Tensor,
-    low: Tensor,
-    high: Tensor,
+    bounds: Interval,
     scale: float,
     tilings: Tilings | None = None,
 ) -> ProjectionGradients:
     """Gradients of `attention.attend` after `heads.split_heads`.
 
-    As `heads.split_heads_backward` of what `attend_backward` returns, whose docstring has the
-    formulas, but with gradients that are rounded once.
+    With weights P, d_P = d_out V^T and delta = sum(d_out * out) of each query, the gradient of the
+    scores is d_S = P * (d_P - delta): d_v = P^T d_out, d_k = scale * d_S^T q, d_q = scale * d_S k.
+    The kernel of d_k and d_v keeps d_S, in the type of q, for that of d_q.
 
     Args:
         d_out: gradient of out, (T, H, E) with neighbouring features.
@@ -124,8 +82,7 @@ def attend_projection_backward(
         v: the mixed v (T, H, E).
         out: what `attend` returned; likewise `lse`.
         lse: (H, T).
-        low: see `trainer.masks.Interval`; likewise `high`.
-        high: (T,).
+        bounds: who sees whom.
         scale: as in `attend`.
         tilings: of the kernels; by default those for the tensors' device and type.
 
@@ -133,7 +90,8 @@ def attend_projection_backward(
         The gradients of what the projection was made of.
 
     Raises:
-        ValueError: as in `attend`, or a tensor of the projection is not contiguous.
+        ValueError: as in `attend`, or a tensor of the projection is not contiguous, or tilings do
+            not fit.
     """
     qkv, rstd, mix, table, tokens, cos, sin = projection
     require_contiguous(*projection)
@@ -144,61 +102,75 @@ def attend_projection_backward(
     d_q, d_k, d_raw_v = d_qkv.unbind(1)
     d_v = None if table is None else torch.empty_like(v)
     delta = torch.empty_like(lse)
-    own: tuple[Tensor | None, ...] = (q, d_out, out, d_q)
-    launch(_queries_kernel, tilings.queries, own, (k, v), low, lse, delta, scale, rstd, cos, sin)
+    launch(_delta_kernel, tilings.queries, (d_out, out), (), delta)
+    slots, kept = _room_for_scores(q, bounds.reach, tilings)
+    tile = [tilings.keys.own, tilings.keys.visited]
+    fetched = TensorDescriptor.from_tensor(kept, tile) if tilings.queries.tma else kept
     # A row a program, which a sum finishes: nothing is added up in the order of the day.
     partials = rstd.new_empty(q.shape[0] // tilings.keys.own * q.shape[1], 2)
-    own = (k, v, d_k, d_raw_v, raw_v, d_v)
+    own: tuple[Tensor | None, ...] = (k, v, d_k, d_raw_v, raw_v, d_v)
     mixing = (rstd, cos, sin, mix, table, tokens, partials)
-    launch(_keys_kernel, tilings.keys, own, (q, d_out), high, lse, delta, scale, *mixing)
+    outer = (kept, slots, lse, delta, scale)
+    launch(_keys_kernel, tilings.keys, own, (q, d_out), bounds.high, *outer, *mixing)
+    turning = (rstd, cos, sin)
+    inner = (fetched, slots, scale)
+    launch(_queries_kernel, tilings.queries, (q, d_q), (k,), bounds.low, *inner, *turning)
     return ProjectionGradients(d_qkv, partials.sum(0), d_v)
 
 
+def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tensor]:
+    """How many tiles of d_S a block of keys has at most, and room for them.
+
+    A tile is (keys, queries); those of one block of keys lie below one another.
+    """
+    keys, queries = tilings.keys, tilings.queries
+    if (queries.visited, queries.own) != (keys.own, keys.visited):
+        raise ValueError(f"tiles of {queries} are not those of {keys}, transposed")
+    tokens, heads, _ = q.shape
+    slots = triton.cdiv(max(keys.own, keys.visited) - 1 + min(reach, tokens), keys.visited)
+    return slots, q.new_empty(heads * tokens * slots, keys.visited)
+
+
 @triton.jit
-def _queries_kernel(
-    q, d_out, out, d_q, k, v, low, lse, delta, scale, rstd, cos, sin, PLAN: tl.constexpr
-):
-    """One tile of d_q, and its part of delta = sum of d_out * out, which the keys need too."""
+def _delta_kernel(d_out, out, delta, PLAN: tl.constexpr):
+    """One tile of delta = sum of d_out * out."""
+    head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
+    WIDE: tl.constexpr = delta.dtype.element_ty
+    d_mixed = load_tile(d_out, 0, first, head, PLAN.own, PLAN).to(WIDE)
+    mixed = load_tile(out, 1, first, head, PLAN.own, PLAN).to(WIDE)
+    at = head * tl.num_programs(1) * PLAN.own + first + tl.arange(0, PLAN.own)
+    tl.store(delta + at, tl.sum(d_mixed * mixed, 1))
+
+
+# Windows widen during a training; one binary is to serve them all.
+@triton.jit(do_not_specialize=["slots"])
+def _queries_kernel(q, d_q, k, low, kept, slots, scale, rstd, cos, sin, PLAN: tl.constexpr):
+    """One tile of d_q."""
     head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
     OWN: tl.constexpr = PLAN.own
     VISITED: tl.constexpr = PLAN.visited
     E: tl.constexpr = PLAN.features
-    WIDE: tl.constexpr = lse.dtype.element_ty
+    WIDE: tl.constexpr = rstd.dtype.element_ty
     query = load_tile(q, 0, first, head, OWN, PLAN)
-    d_mixed = load_tile(d_out, 1, first, head, OWN, PLAN)
-    mixed = load_tile(out, 2, first, head, OWN, PLAN)
-    queries = first + tl.arange(0, OWN)
-    at = head * tl.num_programs(1) * OWN + queries
-    own_delta = tl.sum(d_mixed.to(WIDE) * mixed.to(WIDE), 1)
-    tl.store(delta + at, own_delta)
-    denominator = tl.load(lse + at) * LOG2_E
-    lowest = tl.load(low + queries)
     begin = tl.load(low + first) // VISITED * VISITED
-    all_see = tl.load(low + first + OWN - 1)
-    if rstd is not None:
-        # Asked for here, needed behind the loop.
-        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+    cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+    tokens = tl.num_programs(1) * OWN
     total = tl.zeros((OWN, E), WIDE)
     for start in tl.range(begin, first + OWN, VISITED):
-        key = load_tile(k, 4, start, head, VISITED, PLAN)
-        value = load_tile(v, 5, start, head, VISITED, PLAN)
-        scores = dot(query, key.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
-        d_weights = dot(d_mixed, value.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
-        if (start < all_see) | (start + VISITED > first + 1):
-            keys = start + tl.arange(0, VISITED)[None, :]
-            seen = (keys >= lowest[:, None]) & (keys <= queries[:, None])
-            scores = tl.where(seen, scores, float("-inf"))
-        weights = tl.exp2(scores * (scale * LOG2_E) - denominator[:, None])
-        d_scores = weights * (d_weights - own_delta[:, None])
-        total = dot(d_scores.to(key.dtype), key, total, PLAN)
-    total *= scale
-    if rstd is not None:
-        total = _before_turn_and_norm(total, query, cos, sin, rstd, PLAN)
-    store_tile(d_q, 3, total, first, head, PLAN)
+        slot = (first - start // OWN * OWN) // OWN
+        row = _row_of_scores(head, start, slot, slots, tokens, VISITED)
+        key = load_tile(k, 2, start, head, VISITED, PLAN)
+        if PLAN.tma:
+            d_scores = kept.load([row, 0])
+        else:
+            d_scores = tl.load(_places_of_scores(kept, row, VISITED, OWN))
+        total = dot(d_scores.T, key, total, PLAN)
+    total = _before_turn_and_norm(total * scale, query, cos, sin, rstd, PLAN)
+    store_tile(d_q, 1, total, first, head, PLAN)
 
 
 # Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
-@triton.jit(do_not_specialize_on_alignment=["mix"])
+@triton.jit(do_not_specialize=["slots"], do_not_specialize_on_alignment=["mix"])
 def _keys_kernel(
     k,
     v,
@@ -209,6 +181,8 @@ def _keys_kernel(
     q,
     d_out,
     high,
+    kept,
+    slots,
     lse,
     delta,
     scale,
@@ -221,7 +195,10 @@ def _keys_kernel(
     partials,
     PLAN: tl.constexpr,
 ):
-    """One tile each of d_k and d_v; scores and weights are transposed, (keys, queries)."""
+    """One tile each of d_k and d_v; scores and weights are transposed, (keys, queries).
+
+    Their gradients are kept.
+    """
     head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
     OWN: tl.constexpr = PLAN.own
     VISITED: tl.constexpr = PLAN.visited
@@ -249,21 +226,35 @@ def _keys_kernel(
         value_total = dot(weights.to(d_mixed.dtype), d_mixed, value_total, PLAN)
         d_weights = dot(value, d_mixed.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
         their_delta = tl.load(delta + row + queries)
-        d_scores = weights * (d_weights - their_delta[None, :])
-        key_total = dot(d_scores.to(query.dtype), query, key_total, PLAN)
-    if rstd is not None:
-        rstd += tl.num_programs(0)
-        cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
-        value_total = _before_mixing(
-            value_total, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
-        )
+        d_scores = (weights * (d_weights - their_delta[None, :])).to(query.dtype)
+        slot = (start - first // VISITED * VISITED) // VISITED
+        there = _row_of_scores(head, first, slot, slots, tl.num_programs(1) * OWN, OWN)
+        places = _places_of_scores(kept, there, OWN, VISITED)
+        # Not to stay in L2, where queries and gradients are read again.
+        tl.store(places, d_scores, eviction_policy="evict_first")
+        key_total = dot(d_scores, query, key_total, PLAN)
+    rstd += tl.num_programs(0)
+    cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+    value_total = _before_mixing(
+        value_total, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
+    )
     store_tile(d_v, 3, value_total, first, head, PLAN)
-    key_total *= scale
-    if rstd is not None:
-        # Fetched once more: kept through the loop, it would not fit into the registers.
-        key = load_tile(k, 0, first, head, OWN, PLAN)
-        key_total = _before_turn_and_norm(key_total, key, cos, sin, rstd, PLAN)
+    # Fetched once more: kept through the loop, it would not fit into the registers.
+    key = load_tile(k, 0, first, head, OWN, PLAN)
+    key_total = _before_turn_and_norm(key_total * scale, key, cos, sin, rstd, PLAN)
     store_tile(d_k, 2, key_total, first, head, PLAN)
+
+
+@triton.jit
+def _row_of_scores(head, first_key, slot, slots, tokens, KEYS: tl.constexpr):
+    """Where a tile of d_S begins: that of the keys from `first_key` and of the slot-th queries."""
+    return (head * tokens + first_key) * slots + slot * KEYS
+
+
+@triton.jit
+def _places_of_scores(kept, row, KEYS: tl.constexpr, QUERIES: tl.constexpr):
+    rows = (row + tl.arange(0, KEYS)).to(tl.int64)[:, None]
+    return kept + rows * QUERIES + tl.arange(0, QUERIES)[None, :]
 
 
 @triton.jit

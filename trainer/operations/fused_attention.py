@@ -58,17 +58,18 @@ class Attend(Function):
         projection, v = _project(normed, copy, table, mix, heads, context)
         q, k, _ = projection.qkv.unbind(1)
         out, lse = attention.attend(q, k, v, mask.low, heads.scale)
-        ctx.save_for_backward(normed, copy, v, out, lse, *mask, *projection)
-        ctx.qkv, ctx.table, ctx.segments, ctx.scale = qkv, table, context.segments, heads.scale
+        ctx.save_for_backward(normed, copy, v, out, lse, *projection)
+        ctx.qkv, ctx.table, ctx.segments = qkv, table, context.segments
+        ctx.mask, ctx.scale = mask, heads.scale
         return out.flatten(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of normed and mix."""
-        normed, copy, v, out, lse, low, high, *tensors = ctx.saved_tensors
+        normed, copy, v, out, lse, *tensors = ctx.saved_tensors
         projection = Projection(*tensors)
         d_out = gradients[0].view_as(out)
-        d = attend_projection_backward(d_out, projection, v, out, lse, low, high, ctx.scale)
+        d = attend_projection_backward(d_out, projection, v, out, lse, ctx.mask, ctx.scale)
         d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
         return d_normed, None, None, None, d.mix, None, None, None
 
