@@ -36,6 +36,8 @@ from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
+from trainer.kernels.logits import HOPPER as HOPPER_LOGITS
+from trainer.kernels.logits import LogitsConfig, logits_and_loss
 from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
 from trainer.kernels.project import ProjectConfig, project
 from trainer.masks import Interval
@@ -46,7 +48,7 @@ SHARED_KIB = {80: 163, 86: 99, 89: 99, 90: 227}
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 
 TOKENS, WIDTH, HIDDEN, HEADS, HEAD_DIM = 65536, 768, 3072, 6, 128
-VOCABULARY = 50257
+VOCABULARY, HEAD_ROWS = 50257, 50304
 
 
 class CardTensor(torch.Tensor):
@@ -211,6 +213,12 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
         attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
 
 
+def launch_logits(config: LogitsConfig = HOPPER_LOGITS) -> None:
+    """The head's product, at the size of the recipe sub3."""
+    x, weight = (tensor(n, WIDTH, dtype=torch.float8_e4m3fn) for n in (TOKENS, HEAD_ROWS))
+    logits_and_loss(x, weight, tensor(TOKENS, dtype=torch.int64), 1 / 64, config)
+
+
 def compile_one(launch: Callable[[Any], None], config: Any) -> list[Usage] | str:
     """Compile what a launch under a configuration needs, or say why that fails."""
     try:
@@ -236,6 +244,7 @@ SHIPPED: dict[str, Callable[[], None]] = {
     "project": launch_project,
     "attention": launch_attention,
     "attention_backward": launch_attention_backward,
+    "logits": launch_logits,
 }
 
 

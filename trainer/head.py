@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor
 
+from trainer.kernels.logits import fits, logits_and_loss
 from trainer.kernels.loss import (
     quantise,
     quantised_gradient,
@@ -92,9 +93,7 @@ def fp8_head_loss(
     """
     x8, x8_transposed = quantise(x, X_SCALE)
     w8, w8_transposed = quantise(weight, W_SCALE)
-    factor = x.new_full((), 1 / (X_SCALE * W_SCALE), dtype=torch.float32)
-    z = _fp8_product(x8, w8, factor, torch.bfloat16, fast=True)
-    losses, log_sums = softcapped_loss(z, targets, approximate=True)
+    z, losses, log_sums = _fp8_loss(x8, w8, targets)
     x_bytes, w_bytes = x8_transposed.view(torch.uint8), w8_transposed.view(torch.uint8)
     return losses.mean(), z, log_sums, x_bytes, w_bytes
 
@@ -187,6 +186,17 @@ def _(
     _d: Tensor, _t: Tensor, _z: Tensor, _l: Tensor, x: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), torch.empty_like(weight)
+
+
+def _fp8_loss(x8: Tensor, w8: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits z, losses and log_sums: in one pass where the card can."""
+    factor = 1 / (X_SCALE * W_SCALE)
+    if fits(x8.device):
+        return logits_and_loss(x8, w8, targets, factor)
+    on_device = torch.full((), factor, dtype=torch.float32, device=x8.device)
+    z = _fp8_product(x8, w8, on_device, torch.bfloat16, fast=True)
+    losses, log_sums = softcapped_loss(z, targets, approximate=True)
+    return z, losses, log_sums
 
 
 def _fp8_product(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype, *, fast: bool) -> Tensor:

@@ -22,6 +22,8 @@ from trainer.head import (
     validation_loss,
 )
 
+pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
+
 WIDTH, ROWS = 48, 272
 
 # Rounding to m stored bits is off by 2**-(m+1) / sqrt(3) in root mean square at most. A term of a
@@ -150,6 +152,21 @@ def test_fp8_refuses_extents_that_are_no_multiple_of_16(device: torch.device) ->
     x, weight, targets = draw(33, device)
     with pytest.raises(ValueError, match=r"\(33, 48, 272\) are not multiples of 16"):
         head_loss(x, weight, targets, "fp8")
+
+
+def test_without_the_copy_engine_the_fp8_head_computes_the_same(
+    monkeypatch: pytest.MonkeyPatch, device: torch.device
+) -> None:
+    if device.type == "cuda" and head_precision(device) != "fp8":
+        pytest.skip("this GPU has no FP8")
+    x, weight, targets = draw(64, device)
+    here = fp8_head_loss(x, weight, targets)
+    monkeypatch.setattr("trainer.head.fits", lambda _: False)
+    elsewhere = fp8_head_loss(x, weight, targets)
+    for one, other in zip(here[:3], elsewhere[:3], strict=True):
+        # Sums in another order, rounded to bfloat16.
+        assert (one.double() - other.double()).norm() <= 2**-7 * other.double().norm()
+    assert all(torch.equal(one, other) for one, other in zip(here[3:], elsewhere[3:], strict=True))
 
 
 @pytest.mark.parametrize(
