@@ -38,7 +38,7 @@ PAIRED = HOPPER_DOWN
 CONFIGS: dict[str, MatmulConfig] = {
     "128 x 256": HOPPER_UP,
     "4 stages": replace(HOPPER_UP, stages=4),
-    "halves": replace(HOPPER_UP, pieces=2),
+    "quarters": replace(HOPPER_UP, pieces=4),
     "steps of 128": replace(HOPPER_UP, block_k=128, stages=2),
     "one program a tile": replace(HOPPER_UP, persistent=False, pieces=1),
     "one program a tile, early": replace(HOPPER_UP, persistent=False, pieces=1, early=True),

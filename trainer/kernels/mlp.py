@@ -53,7 +53,7 @@ class MatmulConfig:
 
 # Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
 # a multiprocessor takes tile after tile and fetches the next one's first steps while it finishes.
-HOPPER_UP = MatmulConfig(block_m=128, block_n=256, block_k=64, stages=3, warps=8, pieces=4)
+HOPPER_UP = MatmulConfig(block_m=128, block_n=256, block_k=64, stages=3, warps=8)
 # Down: its epilogue has a tile to read, which hides behind the products of a second program on the
 # same multiprocessor.
 HOPPER_DOWN = MatmulConfig(
@@ -228,8 +228,9 @@ def _tile(
     at, of = (row, column), (rows, columns)
     early = None
     if h_memory is not None:
-        # Asked for here, waited for in the epilogue.
-        early = _load(h_memory, at, of, h_stride, M, N, False)
+        # Asked for here, waited for in the epilogue; read once, it need not stay in L2.
+        i, j, inside = _places(at, of, M, N)
+        early = tl.load(h_memory + i * h_stride + j, inside, 0.0, eviction_policy="evict_first")
     product = tl.zeros((M, N), ACCUMULATOR)
     for k in range(0, terms, STEP):
         left = _load(a, (row, k), (rows, terms), a_stride, M, STEP, CONFIG.tma)
