@@ -31,22 +31,11 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype) -> Tensor:
     if tall:
         x = x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + NORM_EPS)
+    a, b, c = NEWTON_SCHULZ
     for _ in range(ITERATIONS):
-        x = torch.baddbmm(x, _even_part(x), x, beta=NEWTON_SCHULZ[0])
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
-
-
-def _even_part(x: Tensor) -> Tensor:
-    """b*A + c*A*A of A = X X^T: what multiplies X beside the linear term."""
-    _, b, c = NEWTON_SCHULZ
-    if x.is_cuda and x.dtype == torch.bfloat16:
-        # Imported where it is used: the CPU recipe needs no Triton.
-        from trainer.kernels.symmetric import symmetric_product  # noqa: PLC0415
-
-        gram = symmetric_product(x)
-        return symmetric_product(gram, gram, alpha=c, beta=b)
-    gram = x @ x.mT
-    return torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
 
 
 class _Shape:
