@@ -56,12 +56,14 @@ def _whole(record: Record) -> Record:
 
 
 def one_record(path: Path, parser_for: ParserFor) -> Path:
-    """Return the one record folder at or below `path`.
+    """Return the record folder `path`, or the only one below it.
 
     Raises:
-        InputError: no record is there, or more than one is.
+        InputError: no record is there, or more than one is below it.
     """
     folders = find_records(path, parser_for)
+    if path in folders:
+        return path
     if len(folders) > 1:
         raise InputError(
             f"holds {len(folders)} records",

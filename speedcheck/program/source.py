@@ -41,7 +41,7 @@ def parse(text: str) -> ast.Module:
     except SyntaxError as error:
         tree = _tree_of_files(text, error)
     if all(is_text_alone(statement) for statement in tree.body):
-        raise UnreadableProgramError("no statement stands in it")
+        raise UnreadableProgramError("comments or prose stand in its place")
     return tree
 
 
@@ -90,4 +90,6 @@ def _tree_of_files(text: str, error: SyntaxError) -> ast.Module:
             pass
     version = ".".join(map(str, sys.version_info[:2]))
     place = f"line {error.lineno}: " if error.lineno else ""
-    raise UnreadableProgramError(f"not Python {version} ({place}{error.msg})") from None
+    # What follows is advice on how to call Python.
+    problem = error.msg.partition("; use sys.")[0]
+    raise UnreadableProgramError(f"not Python {version} ({place}{problem})") from None

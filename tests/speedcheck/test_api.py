@@ -69,6 +69,15 @@ def test_verify_takes_a_path_as_text_or_path(build):
     assert speedcheck.verify(str(folder)) == speedcheck.verify(folder)
 
 
+def test_a_folder_with_logs_and_a_baseline_below_it_is_the_record_itself(build):
+    folder = build.published(name="x")
+    build.published([3.3, 3.31], name="x/baseline")
+    assert speedcheck.verify(folder).record == "x"
+    assert speedcheck.verify(folder, baseline=folder / "baseline").loss.n == 6
+    with pytest.raises(speedcheck.InputError, match="holds 2 records"):
+        speedcheck.verify(folder.parent)
+
+
 @pytest.mark.parametrize(
     "get",
     [

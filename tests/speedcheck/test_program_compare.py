@@ -303,7 +303,7 @@ def test_no_loader_has_no_fingerprint(text):
 
 @pytest.mark.parametrize("text", ["", "def (:", "def f():\n    return (\n\ndef g():\n    pass\n"])
 def test_what_cannot_be_parsed_has_no_fingerprint_and_says_why(text):
-    with pytest.raises(UnreadableProgramError, match=r"no statement|not Python"):
+    with pytest.raises(UnreadableProgramError, match=r"comments or prose|not Python"):
         data_loader_fingerprint(read_program(text))
 
 
