@@ -87,7 +87,7 @@ def logits_and_loss(
         # Triton's interpreter takes FP8's NaN for a number.
         x, weight = x.float(), weight.float()
     programs = min(triton.cdiv(tokens, config.block_m) * tiles, _programs(x.device))
-    _product_kernel[(programs,)](
+    _logits_kernel[(programs,)](
         TensorDescriptor.from_tensor(x, [config.block_m, config.block_k]),
         TensorDescriptor.from_tensor(weight, [config.block_n, config.block_k]),
         TensorDescriptor.from_tensor(z, [config.block_m, config.block_n // config.pieces]),
@@ -101,7 +101,7 @@ def logits_and_loss(
         num_warps=config.warps,
         num_stages=config.stages,
     )
-    _loss_kernel[(triton.cdiv(tokens, SUM_TOKENS),)](
+    _sums_kernel[(triton.cdiv(tokens, SUM_TOKENS),)](
         z,
         targets,
         sums,
@@ -118,7 +118,7 @@ def logits_and_loss(
 
 
 @triton.jit
-def _product_kernel(
+def _logits_kernel(
     x,
     weight,
     z,
@@ -175,7 +175,7 @@ def _finish(tile, z, row, column, columns, factor, APPROXIMATE: tl.constexpr, PI
 
 
 @triton.jit
-def _loss_kernel(
+def _sums_kernel(
     z,
     targets,
     sums,
