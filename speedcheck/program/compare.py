@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from typing import Literal, get_args
 
@@ -11,7 +12,6 @@ from speedcheck.program.hunks import hunks
 from speedcheck.program.lexical import code_text, without_comments
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, is_text_alone, normal_form
-from speedcheck.program.scopes import Names
 from speedcheck.program.snippet import MAX_SHOWN, shortened
 from speedcheck.program.source import UnreadableProgramError
 from speedcheck.program.syntax import whole_of
@@ -69,29 +69,29 @@ class _Parsed:
     Attributes:
         attributes: names that the program gives itself, see `Names`.
         atoms: the normal form.
-        lines: numbers and text of the lines that are more than blanks, comments and docstrings.
     """
 
     def __init__(self, program: Program) -> None:
         syntax = whole_of(program)
         self.attributes = syntax.names.attributes
         self.atoms = normal_form(syntax.tree, syntax.names)
-        self.lines = _code_lines(program.text, syntax.names)
+        self._text = program.text
+        self._documented = {
+            line
+            for node in syntax.names.scope_of
+            if is_text_alone(node)
+            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        }
 
-
-def _code_lines(text: str, names: Names) -> list[tuple[int, str]]:
-    documented = {
-        line
-        for node in names.scope_of
-        if is_text_alone(node)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
-    numbered = enumerate(without_comments(text).split("\n"), start=1)
-    return [
-        (number, line.rstrip())
-        for number, line in numbered
-        if line.strip() and number not in documented
-    ]
+    @cached_property
+    def lines(self) -> list[tuple[int, str]]:
+        """Numbers and text of the lines that are more than blanks, comments and docstrings."""
+        numbered = enumerate(without_comments(self._text).split("\n"), start=1)
+        return [
+            (number, line.rstrip())
+            for number, line in numbered
+            if line.strip() and number not in self._documented
+        ]
 
 
 def _compare_atoms(a: _Parsed, b: _Parsed) -> Difference | None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from speedcheck.program.model import Program
 from speedcheck.program.normal import Atom, normal_form
 from speedcheck.program.source import UnreadableProgramError
 from speedcheck.program.syntax import whole_of
 
+# A record's program is often the baseline's in the next record.
+MOST_KEPT = 64
 
+
+@lru_cache(MOST_KEPT)
 def code_digest(program: Program) -> str | None:
     """Return a digest of the program's code without its own names and its constants.
 

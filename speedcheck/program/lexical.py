@@ -117,16 +117,29 @@ def code_text(text: str) -> str:
 
 
 def skeleton(text: str) -> str:
-    """Return `code_text(text)` with a 0 for every number.
+    """Return `code_text(text)` with a 0 for every number, and strings without a prefix empty.
 
-    Programs whose skeletons are equal have syntax trees that differ in numbers alone.
+    Programs whose skeletons are equal have syntax trees that differ in constants alone.
     """
-    return _replaced(text, {"end": "\n", "number": "0"})
+    return _replaced(text, {"end": "\n", "number": "0", "string": '""'})
 
 
 def _replaced(text: str, shown: dict[str, str]) -> str:
-    pieces = _VARYING.sub(lambda piece: shown.get(piece.lastgroup or "", piece[0]), text + "\n")
-    return pieces.lstrip("\n")
+    def replacement(piece: re.Match[str]) -> str:
+        kind = piece.lastgroup or ""
+        if kind == "string" and not _is_plain_string(piece):
+            return piece[0]
+        return shown.get(kind, piece[0])
+
+    return _VARYING.sub(replacement, text + "\n").lstrip("\n")
+
+
+def _is_plain_string(piece: re.Match[str]) -> bool:
+    """Whether a string has no prefix, no escapes, and an end."""
+    text, before = piece[0], piece.string[piece.start() - 1 : piece.start()]
+    quotes = 3 if text.startswith(('"""', "'''")) else 1
+    has_end = len(text) >= 2 * quotes and text.endswith(text[:quotes])
+    return has_end and "\\" not in text and not (before.isalnum() or before == "_")
 
 
 def _nesting(text: str, position: int) -> tuple[int, int]:
