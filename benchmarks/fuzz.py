@@ -22,7 +22,12 @@ with atheris.instrument_imports(include=["speedcheck"]):
     from speedcheck.claims.reader import read_claims
     from speedcheck.errors import SpeedcheckError
     from speedcheck.logs import parse_log, parse_step_line
-    from speedcheck.program import compare, read_program
+    from speedcheck.program import Setting, UnreadableProgramError, compare, read_program
+    from speedcheck.program.compiling import find_compile_options
+    from speedcheck.program.part import Part, part_about, whole
+    from speedcheck.program.read import RULE_WORDS
+    from speedcheck.program.settings import find_settings
+    from speedcheck.program.snippet import Snippets
     from speedcheck.records.ledger import parse_ledger
     from speedcheck.records.plan import read_plan
     from speedcheck.report.markdown import certificates_markdown, code
@@ -53,6 +58,24 @@ def fuzz_program(data: bytes) -> None:
     half = len(text) // 2
     read_program(text)
     compare(read_program(text[:half]), read_program(text[half:]))
+
+
+def fuzz_excerpt(data: bytes) -> None:
+    """What is read of a part of a program must be what all of it would give."""
+    text = data.decode("utf-8", "replace").replace("\r", "\n")
+    try:
+        everything = whole(text)
+    except UnreadableProgramError:
+        return
+    part, snippets = part_about(text, RULE_WORDS), Snippets(text)
+    for find in (_certain_settings, find_compile_options):
+        if find(part, snippets) != find(everything, snippets):
+            raise AssertionError("an excerpt that says something else")
+
+
+def _certain_settings(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
+    # An uncertain one may be a string that stands in pieces, which nobody looks for in a body.
+    return tuple(setting for setting in find_settings(part, snippets) if setting.certain)
 
 
 def fuzz_ledger(data: bytes) -> None:
@@ -94,6 +117,7 @@ READERS = (
     fuzz_step_line,
     fuzz_claims,
     fuzz_program,
+    fuzz_excerpt,
     fuzz_ledger,
     fuzz_plan,
     fuzz_markdown,
