@@ -124,6 +124,10 @@ def _track(name: str, table: toml.Table, path: Path) -> Track:
     n_gpus, gpu = _hardware(table.table("hardware"))
     direction = table.get("direction", toml.one_of(get_args(Direction)), '"less" or "greater"')
     cost = table.get("cost", toml.one_of(get_args(Cost)), '"time" or "steps"')
+    log_pattern = _log_pattern(table)
+    if cost == "steps" and log_pattern and not log_pattern.has_steps:
+        remedy = "let log_pattern give the step"
+        raise InputError('cost is "steps", which no log tells', where=table.where, remedy=remedy)
     return Track(
         name=name,
         target=target,
@@ -136,7 +140,7 @@ def _track(name: str, table: toml.Table, path: Path) -> Track:
         test=test,
         sigma=sigma,
         cost=cost or "time",
-        log_pattern=_log_pattern(table),
+        log_pattern=log_pattern,
         source=str(path),
     )
 

@@ -2,7 +2,8 @@
 
 Each line is searched on its own. One that gives `val_loss` is a validation; `step`, `total` and
 `seed` may stand on it or on a line before it, and hold until another line gives them anew. A time
-counts on the validation's own line only: that of an earlier line would be too short.
+counts on the validation's own line only: that of an earlier line would be too short. Where no
+line gives a step, the validations of a run are counted, and another seed begins another run.
 
 Programs inside the log are left out as in every log, by the grammar of `sections`; a file without
 any separator line is read as a whole.
@@ -52,6 +53,7 @@ class ForeignParser:
 
     def __init__(self, pattern: LogPattern) -> None:
         self._compiled = pattern.compiled()
+        self._has_steps = pattern.has_steps
         self._seconds_left = SECONDS_AT_FIRST
 
     def __call__(self, data: bytes, name: str) -> LogFile:
@@ -88,7 +90,7 @@ class ForeignParser:
     def _validations(
         self, text: Text, stretches: list[tuple[int, int]], problems: Problems
     ) -> Iterator[FoundValidation]:
-        reader = LineReader(problems)
+        reader = LineReader(problems, has_steps=self._has_steps)
         count = 0
         for start, end in _lines(text.data, stretches):
             line = text.data[start:end].decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from speedcheck.logs.lines import parse_time_ms
 from speedcheck.logs.model import Validation
+from speedcheck.logs.pattern import MEASURE, STEP
 from speedcheck.logs.text import quoted
 from speedcheck.logs.validations import PlacedValidation
 
@@ -39,10 +40,16 @@ class FoundValidation:
 
 
 class LineReader:
-    """Turns matches into validations, and remembers what holds until another line says else."""
+    """Turns matches into validations, and remembers what holds until another line says else.
 
-    def __init__(self, problems: Problems) -> None:
+    Args:
+        problems: takes what is no number.
+        has_steps: whether lines give the step; else the validations behind a seed are counted.
+    """
+
+    def __init__(self, problems: Problems, *, has_steps: bool) -> None:
         self._problems = problems
+        self._has_steps = has_steps
         self._step: int | None = None
         self._total: int | None = None
         self._seed: int | None = None
@@ -51,15 +58,19 @@ class LineReader:
     def read(self, match: re.Match[str], start: int, end: int) -> FoundValidation | None:
         """Return the validation of a line, if it is one."""
         fields = {key: value for key, value in match.groupdict().items() if value is not None}
-        self._seed = _whole(_SEED, fields.get("seed"), self._seed)
+        seed = _whole(_SEED, fields.get("seed"), self._seed)
+        if not self._has_steps:
+            before = 0 if seed != self._seed else self._step or 0
+            fields[STEP] = str(before + (MEASURE in fields))
+        self._seed = seed
         self._total = _whole(_WHOLE, fields.get("total"), self._total) or None
-        self._step = _whole(_WHOLE, fields.get("step"), self._step)
-        if "val_loss" not in fields:
+        self._step = _whole(_WHOLE, fields.get(STEP), self._step)
+        if MEASURE not in fields:
             self._go_on()
             return None
-        loss = _measure(fields["val_loss"])
+        loss = _measure(fields[MEASURE])
         if loss is None or self._step is None:
-            what = "the step" if loss is not None else "val_loss"
+            what = "the step" if loss is not None else MEASURE
             self._problems.add(start, f"{what} of this line is no number: {quoted(match.string)}")
             return None
         validation = Validation(
@@ -71,7 +82,9 @@ class LineReader:
             line=self._problems.line_at(start),
             extra={},
         )
-        printed = match.string.encode("utf-8", "replace")
+        # Two validations that are counted are never one that was printed again.
+        count = "" if self._has_steps else f"{self._seed} {self._step} "
+        printed = (count + match.string).encode("utf-8", "replace")
         placed = PlacedValidation(validation, printed, start, end)
         self._newest = FoundValidation(placed, self._seed, self._step)
         return self._newest

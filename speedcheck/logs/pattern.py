@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
-NEEDED = ("step", "val_loss")
-GROUPS = (*NEEDED, "total", "train_time_ms", "train_time_s", "seed")
+MEASURE, STEP = "val_loss", "step"
+GROUPS = (STEP, MEASURE, "total", "train_time_ms", "train_time_s", "seed")
 
 MAX_LENGTH = 4000
 
@@ -55,6 +55,11 @@ class LogPattern:
             raise ValueError(f"has counted repeats of more than {MAX_REPEATS} in all")
         self.compiled()
 
+    @property
+    def has_steps(self) -> bool:
+        """Return whether lines give the step; else validations are counted."""
+        return STEP in _groups(self.text)
+
     def compiled(self) -> Searcher:
         """Return the expression as the engine that can stop has it."""
         return _compile(self.text)
@@ -72,9 +77,10 @@ def _groups(text: str) -> set[str]:
 
 
 def _check_groups(names: set[str]) -> None:
-    for name in NEEDED:
-        if name not in names:
-            raise ValueError(f"has no group (?P<{name}>...)")
+    if MEASURE not in names:
+        raise ValueError(f"has no group (?P<{MEASURE}>...)")
+    if "total" in names and STEP not in names:
+        raise ValueError(f"has a group 'total' and no group (?P<{STEP}>...) to reach it")
     unknown = sorted(names - set(GROUPS))
     if unknown:
         raise ValueError(f"has a group {unknown[0]!r}; the groups are {', '.join(GROUPS)}")

@@ -137,6 +137,41 @@ def test_step_total_and_seed_may_stand_on_lines_of_their_own():
     assert (run.seed, run.last_step) == (7, 3)
 
 
+BARE = r"SEED=(?P<seed>\d+)|val_bpb:(?P<val_loss>\S+)"
+
+
+def test_validations_without_a_step_are_counted_and_another_seed_is_another_run():
+    text = (
+        "SEED=1337\nval_bpb:1.4\nval_bpb:1.2064 final\n"
+        "SEED=1338\nval_bpb:1.4\nval_bpb:1.2064 final\nval_bpb:1.2064 final\n"
+    )
+    runs = parse(text, BARE).runs
+    assert [(run.seed, [(v.step, v.loss) for v in run.validations]) for run in runs] == [
+        (1337, [(1, 1.4), (2, 1.2064)]),
+        (1338, [(1, 1.4), (2, 1.2064), (3, 1.2064)]),
+    ]
+    assert [run.complete for run in runs] == [None, None]
+    (run,) = parse("SEED=7 val_bpb:1.5 a\nSEED=7 val_bpb:1.4 b\n", BARE.replace("|", " ")).runs
+    assert (run.seed, run.val_loss, run.step_repeats) == (7, 1.4, 0)
+
+
+def test_a_folder_of_logs_that_hold_a_measure_and_a_seed_alone_is_judged(golf, cli):
+    folder = golf(default_track="golf", track={"log_pattern": BARE})
+    for index, log in enumerate(sorted(folder.iterdir())):
+        log.write_text(f"SEED={index}\nval_bpb:1.206{index}\n")
+    certificate = json.loads(cli("verify", "--json", folder).out)
+    assert [run["val_loss"] for run in certificate["runs"]] == [1.206, 1.2061, 1.2062]
+    assert [run["seed"] for run in certificate["runs"]] == [0, 1, 2]
+    assert certificate["certified"]
+
+
+def test_a_track_of_steps_needs_logs_that_tell_them(golf, cli):
+    folder = golf(default_track="golf", track={"log_pattern": BARE, "cost": "steps"})
+    result = cli("verify", folder)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert 'cost is "steps", which no log tells; let log_pattern give the step' in result.err
+
+
 def test_a_log_that_goes_on_behind_its_last_validation_is_incomplete():
     cut = golf_log().replace("step:20000/20000", "step:15000/20000")
     (run,) = parse(cut).runs
@@ -266,7 +301,10 @@ def test_a_file_of_many_runs_gives_them_all():
 BAD_PATTERNS = [
     ("(?P<step>[0-9]+", "is not a regular expression of Python (missing )"),
     (r"(?P<step>\d+)", "has no group (?P<val_loss>...)"),
-    (r"(?P<val_loss>\d+)", "has no group (?P<step>...)"),
+    (
+        r"(?P<val_loss>\d+) of (?P<total>\d+)",
+        "has a group 'total' and no group (?P<step>...) to reach it",
+    ),
     (r"(?P<step>.)(?P<val_loss>.)(?P<loss>.)", "has a group 'loss'; the groups are step, val_loss"),
     (
         r"(?P<step>.)(?P<val_loss>.)(?P<train_time_s>.)(?P<train_time_ms>.)",
