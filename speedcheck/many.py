@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,14 +46,14 @@ def verify_folders(
     """
     _collect_less()
     judge = partial(_verify, overrides=overrides, selection=selection)
-    cpus = available_cpus()
-    if len(folders) < FEWEST_FOR_PROCESSES or cpus < 2:
+    if not _pays(len(folders)):
         yield from map(judge, folders)
         return
     context = _context()
     # The process that the others are copies of imports by now; this one imports the same beside it.
     import speedcheck.api  # noqa: F401, PLC0415
 
+    cpus = available_cpus()
     with ProcessPoolExecutor(cpus, mp_context=context, initializer=_collect_less) as pool:
         try:
             with _uninterrupted():
@@ -60,6 +61,24 @@ def verify_folders(
             yield from results
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def prepare(folders: Sequence[Path]) -> None:
+    """Where many records may be below `folders`, begin what takes long before it is needed."""
+    if _pays(sum(map(_count_folders, folders))):
+        _context()
+
+
+def _count_folders(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(entry.is_dir() for entry in entries)
+    except OSError:
+        return 0
+
+
+def _pays(records: int) -> bool:
+    return records >= FEWEST_FOR_PROCESSES and available_cpus() > 1
 
 
 def _context() -> BaseContext:

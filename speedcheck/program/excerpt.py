@@ -7,7 +7,7 @@ nothing the rules ask of. Such a body is left out unseen: what it binds is visib
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -62,26 +62,27 @@ class Excerpt:
 
     Attributes:
         text: what is left; every line and column of it is where it was.
+        lines: the logical lines of the whole program.
     """
 
     def __init__(self, text: str, words: Words) -> None:
         places = (words | _REACHING_OUT).places(text)
         self._whole = text
-        self._lines = logical_lines(text)
-        self._left_out = list(_idle(_bodies(text, self._lines), places))
+        self.lines = logical_lines(text)
+        self._left_out = list(_idle(_bodies(text, self.lines), places))
         self.text = _without(text, self._left_out)
 
-    def lines(self, words: Words) -> frozenset[int]:
+    def numbers(self, words: Words) -> frozenset[int]:
         """Return the numbers of all lines of the logical lines in which one of `words` stands."""
-        places = words.places(self._whole)
+        starts = [line.start for line in self.lines]
         found: set[int] = set()
-        number, counted_to = 1, 0
-        for line in self._lines:
-            if _any_within(places, line.start, line.end):
-                number += self._whole.count("\n", counted_to, line.start)
-                counted_to = line.start
-                more = self._whole.count("\n", line.start, line.end - 1)
-                found.update(range(number, number + more + 1))
+        number = counted_to = 0
+        for index in sorted({bisect_right(starts, at) - 1 for at in words.places(self._whole)}):
+            line = self.lines[index]
+            number += self._whole.count("\n", counted_to, line.start)
+            counted_to = line.start
+            more = self._whole.count("\n", line.start, line.end - 1)
+            found.update(range(number + 1, number + more + 2))
         return frozenset(found)
 
     def lacks(self, words: Words) -> bool:

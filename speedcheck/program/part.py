@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from speedcheck.program.excerpt import Excerpt, Words
+from speedcheck.program.lexical import LogicalLine
 from speedcheck.program.paths import PathFinder
 from speedcheck.program.scopes import Names
 from speedcheck.program.source import UnreadableProgramError, parse, refuse_long
@@ -57,8 +58,7 @@ def whole(text: str) -> Part:
     Raises:
         UnreadableProgramError: as `parse`.
     """
-    names = Names(parse(text))
-    return Part(names, PathFinder(names))
+    return _part(text)
 
 
 def _excerpt(text: str, words: Words) -> Part | None:
@@ -66,7 +66,7 @@ def _excerpt(text: str, words: Words) -> Part | None:
     likely = words | Words(names=frozenset(_RENAMED.findall(text)))
     excerpt = Excerpt(text, likely)
     try:
-        part = whole(excerpt.text)
+        part = _part(excerpt.text, excerpt.lines)
     except UnreadableProgramError:
         # Whoever only looks for lines can be misled: by strings within strings (Python 3.12).
         return None
@@ -74,4 +74,9 @@ def _excerpt(text: str, words: Words) -> Part | None:
     renamed = Words(names=frozenset().union(*others))
     if excerpt.lacks(renamed):
         return None
-    return Part(part.names, part.paths, excerpt.lines(likely | renamed))
+    return Part(part.names, part.paths, excerpt.numbers(likely | renamed))
+
+
+def _part(text: str, lines: Sequence[LogicalLine] | None = None) -> Part:
+    names = Names(parse(text, lines))
+    return Part(names, PathFinder(names))

@@ -14,6 +14,9 @@ Paths = frozenset[str | None]
 
 UNKNOWN: Paths = frozenset({None})
 
+# What gives a path another name: an import, or another name.
+_RENAMING = (str, ast.Name, ast.Attribute)
+
 # An honest program renames a module once or twice and binds a name to one or two modules. Beyond
 # these a name is anything.
 _MAX_RENAMINGS = 8
@@ -47,10 +50,10 @@ class PathFinder:
         """Return for each path the names that the program binds and that may stand for it."""
         found: dict[str, set[str]] = {}
         for scope in self._names.scopes:
-            for name in scope.bindings:
-                for path in self._of_name(name, scope, 0):
-                    if path is not None:
-                        found.setdefault(path, set()).add(name)
+            for name, values in scope.bindings.items():
+                if any(isinstance(value, _RENAMING) for value in values):
+                    for path in self._of_name(name, scope, 0) - UNKNOWN:
+                        found.setdefault(path or "", set()).add(name)
         return found
 
     def _of_name(self, name: str, scope: Scope, renamings: int) -> Paths:

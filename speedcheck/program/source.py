@@ -6,8 +6,9 @@ import ast
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 
-from speedcheck.program.lexical import bound_nesting, count_tokens
+from speedcheck.program.lexical import LogicalLine, count_tokens, logical_lines
 from speedcheck.program.normal import is_text_alone
 
 MAX_CHARACTERS = 1 << 20
@@ -27,15 +28,19 @@ class UnreadableProgramError(ValueError):
     """The text is no program that can be parsed here; the message says why."""
 
 
-def parse(text: str) -> ast.Module:
+def parse(text: str, lines: Sequence[LogicalLine] | None = None) -> ast.Module:
     """Parse a program, or several source files one after another; lines keep their numbers.
+
+    Args:
+        text: the program.
+        lines: its logical lines where they are known, or those of more that it is a part of.
 
     Raises:
         UnreadableProgramError: the text is too large or too deeply nested to parse, is no Python
             of this interpreter's version, or holds no statement.
     """
     refuse_long(text)
-    _refuse_costly(text)
+    _refuse_costly(text, logical_lines(text) if lines is None else lines)
     try:
         tree = _tree(text)
     except SyntaxError as error:
@@ -55,12 +60,13 @@ def refuse_long(text: str) -> None:
         raise UnreadableProgramError(f"longer than {MAX_CHARACTERS} characters")
 
 
-def _refuse_costly(text: str) -> None:
+def _refuse_costly(text: str, lines: Sequence[LogicalLine]) -> None:
     # A token has a character at least.
     if len(text) > MAX_TOKENS and count_tokens(text) > MAX_TOKENS:
         raise UnreadableProgramError(f"more than {MAX_TOKENS} tokens")
     # Each `elif` is nested in the one before it.
-    if max(bound_nesting(text), text.count("elif")) > MAX_NESTING:
+    nesting = max((line.nesting for line in lines), default=0)
+    if max(nesting, text.count("elif")) > MAX_NESTING:
         raise UnreadableProgramError(f"nested deeper than {MAX_NESTING} levels")
 
 

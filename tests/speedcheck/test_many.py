@@ -30,6 +30,20 @@ def test_certificates_and_complaints_come_in_order_however_they_are_computed(
     assert good.loss.mean == pytest.approx(sum(losses) / len(losses))
 
 
+@pytest.mark.parametrize(("fewest", "begins"), [(2, True), (3, False)])
+def test_what_takes_long_begins_early_only_where_many_records_may_be(
+    build, monkeypatch, fewest, begins
+):
+    monkeypatch.setattr(many, "FEWEST_FOR_PROCESSES", fewest)
+    monkeypatch.setattr(many, "available_cpus", lambda: 2)
+    begun = []
+    monkeypatch.setattr(many, "_context", lambda: begun.append(True))
+    above = build.published(name="above/a").parent
+    build.published(name="above/b")
+    many.prepare([above, above / "a", above / "missing"])
+    assert bool(begun) == begins
+
+
 def test_an_interrupt_waits_until_the_processes_have_begun():
     def begin():
         with many._uninterrupted():
