@@ -7,7 +7,7 @@ every folder (with --mixed in every log, so that the runs of a folder have to be
 runs `speedcheck verify --json` on all of them. The programs are made of those of
 tests/speedcheck/programs, one after another, and no two have the same code. Beside the wall time
 stands that of the processors, which tells on a machine that others use too; the memory is that of
-all processes together, what they share counted once (Linux: from /proc, every 20 ms).
+all processes together, what they share counted once (Linux: from /proc, every 0.1 s).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def usage(command: list[str]) -> Usage:
         pids = _session(process.pid)
         ticks |= {pid: ticks_used for pid in pids if (ticks_used := _ticks(pid))}
         memory = max(memory, sum(map(_proportional_kib, pids)))
-        time.sleep(0.02)
+        time.sleep(0.1)
     wall = time.perf_counter() - begin
     return Usage(wall, sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), memory / 1024)
 
