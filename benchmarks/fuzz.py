@@ -10,6 +10,7 @@ cannot hold. The arguments are libFuzzer's.
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import tempfile
@@ -28,6 +29,8 @@ with atheris.instrument_imports(include=["speedcheck"]):
     from speedcheck.program.read import RULE_WORDS
     from speedcheck.program.settings import find_settings
     from speedcheck.program.snippet import Snippets
+    from speedcheck.program.source import parse
+    from speedcheck.program.tally import tally
     from speedcheck.records.ledger import parse_ledger
     from speedcheck.records.plan import read_plan
     from speedcheck.report.markdown import certificates_markdown, code
@@ -78,6 +81,17 @@ def _certain_settings(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
     return tuple(setting for setting in find_settings(part, snippets) if setting.certain)
 
 
+def fuzz_tally(data: bytes) -> None:
+    """The tally of a program must be that of its tree, written anew."""
+    text = data.decode("utf-8", "replace").replace("\r", "\n")
+    try:
+        other = ast.unparse(parse(text))
+    except (UnreadableProgramError, RecursionError, ValueError):
+        return
+    if None not in (tally(text), tally(other)) and tally(text) != tally(other):
+        raise AssertionError("another tally of the same tree")
+
+
 def fuzz_ledger(data: bytes) -> None:
     """Ledgers."""
     parse_ledger(data)
@@ -118,6 +132,7 @@ READERS = (
     fuzz_claims,
     fuzz_program,
     fuzz_excerpt,
+    fuzz_tally,
     fuzz_ledger,
     fuzz_plan,
     fuzz_markdown,

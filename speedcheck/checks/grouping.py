@@ -163,7 +163,7 @@ def _codes(runs: Sequence[Run], sources: Sources) -> list[str | None]:
     program for all need not be read.
     """
     texts = [run.source_sha256 for run in runs]
-    return texts if len(set(texts)) < 2 else [sources.code_of(run) for run in runs]
+    return texts if len(set(texts)) < 2 else sources.codes_of(runs)
 
 
 def _asked(groups: Sequence[Group], name: str) -> Group | None:

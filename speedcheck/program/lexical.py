@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 # Every alternative takes what it begins (strings and comments without an end run to the end), and
 # every repetition is possessive, so that no character is looked at twice.
-_STRING = r"""(?:
+STRING = r"""(?:
     \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+(?:\"{3})?+
   | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+(?:'{3})?+
   | "(?:[^"\\\n]++|\\[\s\S])*+"?+
   | '(?:[^'\\\n]++|\\[\s\S])*+'?+
 )"""
-_COMMENT = r"\#[^\n]*+"
+COMMENT = r"\#[^\n]*+"
 _PIECE = re.compile(
     rf"""(?P<plain>[\w.\x20\t]++)
-      | (?P<string>{_STRING})
-      | (?P<comment>{_COMMENT})
+      | (?P<string>{STRING})
+      | (?P<comment>{COMMENT})
       | (?P<joined>\\\n)
       | (?P<open>[(\[{{])
       | (?P<close>[)\]}}])
@@ -37,13 +37,13 @@ _TOKEN = re.compile(r"\w++|[^\w\s]")
 def _in_brackets(levels: int) -> str:
     """Return a pattern of what stands in brackets, with up to `levels` levels of more in it."""
     inside = rf"|[(\[{{]{_in_brackets(levels - 1)}[)\]}}]" if levels else ""
-    return rf"""(?:[^()\[\]{{}}"'\#\\]++|{_STRING}|{_COMMENT}|\\\n{inside})*+"""
+    return rf"""(?:[^()\[\]{{}}"'\#\\]++|{STRING}|{COMMENT}|\\\n{inside})*+"""
 
 
 # A logical line as nearly all are: with few brackets in brackets.
 _LINE = re.compile(
-    rf"""(?:[^()\[\]{{}}"'\#\\\n]++|{_STRING}|\\\n|[(\[{{]{_in_brackets(3)}[)\]}}])*+
-         (?:{_COMMENT})?+\n""",
+    rf"""(?:[^()\[\]{{}}"'\#\\\n]++|{STRING}|\\\n|[(\[{{]{_in_brackets(3)}[)\]}}])*+
+         (?:{COMMENT})?+\n""",
     re.VERBOSE,
 )
 # Nothing nests deeper than it has characters.
@@ -53,9 +53,9 @@ _SHORT = 400
 # The ends of lines, with the comments and the blank lines that belong to them, and numbers in
 # decimal. Everything else that a digit may begin or end (0x1F, 1j, a name) is left alone.
 _VARYING = re.compile(
-    rf"""(?P<string>{_STRING})
-      | (?P<end>(?:[\x20\t]*+(?:{_COMMENT})?+\n)++)
-      | (?P<other>\\\n|[\x20\t]++|{_COMMENT})
+    rf"""(?P<string>{STRING})
+      | (?P<end>(?:[\x20\t]*+(?:{COMMENT})?+\n)++)
+      | (?P<other>\\\n|[\x20\t]++|{COMMENT})
       | (?P<number>(?<![\w.])[0-9][0-9_]*+(?:\.[0-9_]*+)?+(?:[eE][+-]?[0-9]++)?+(?![\w.]))
     """,
     re.VERBOSE,

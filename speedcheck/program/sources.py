@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from speedcheck.program.digest import code_digest
 from speedcheck.program.lexical import skeleton
 from speedcheck.program.model import Program
 from speedcheck.program.read import read_program
+from speedcheck.program.tally import tally
 
 MAX_PROGRAMS = 64
 MAX_CHARACTERS = 4 << 20
@@ -50,7 +52,6 @@ class Sources:
         self._root = root
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
-        self._codes: dict[str, str | None] = {}
         self._digests: dict[str, str | None] = {}
         self._characters = 0
 
@@ -66,23 +67,25 @@ class Sources:
             self._read[key] = self._source(run, run.source_span)
         return self._read[key]
 
-    def code_of(self, run: Run) -> str | None:
-        """Return what the code of `run` is known by: alike where names and constants are left out.
+    def codes_of(self, runs: Iterable[Run]) -> list[str | None]:
+        """Return what the code of each run is known by: alike where names and constants are.
 
-        None where its log holds no program, or one that cannot be parsed as a whole.
+        None where its log holds no program, or one that cannot be read. A program is parsed as a
+        whole only where another one may be of the same code.
         """
-        source, key = self.of(run), run.source_sha256
-        if source is None or key is None:
-            return None
-        if key not in self._codes:
-            self._codes[key] = self._digest(source.program)
-        return self._codes[key]
+        programs = [source.program if (source := self.of(run)) else None for run in runs]
+        known_by = {p: skeleton(p.text) for p in programs if p is not None and not p.problem}
+        tallies = {text: tally(text) for text in known_by.values()}
+        alike = Counter(tallies.values())
+        are_told = None not in alike
+        codes = {
+            program: text if are_told and alike[tallies[text]] == 1 else self._digest(program, text)
+            for program, text in known_by.items()
+        }
+        return [None if program is None else codes.get(program) for program in programs]
 
-    def _digest(self, program: Program) -> str | None:
+    def _digest(self, program: Program, known_by: str) -> str | None:
         """The digest of a program's code; one for all that have one skeleton."""
-        if program.problem:
-            return None
-        known_by = skeleton(program.text)
         if known_by not in self._digests:
             self._digests[known_by] = code_digest(program)
         return self._digests[known_by]

@@ -168,6 +168,6 @@ def test_runs_whose_programs_differ_in_numbers_and_remarks_are_told_alike_by_one
 
     monkeypatch.setattr(sources_module, "code_digest", counted)
     sources = Sources(record.path, record.logs)
-    known_by = [sources.code_of(log.runs[0]) for log in record.logs]
+    known_by = sources.codes_of([log.runs[0] for log in record.logs])
     assert len(digested) == 2
     assert known_by == [code_digest(read_program(text)) for text in programs]
