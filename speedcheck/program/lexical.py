@@ -98,11 +98,6 @@ def logical_lines(text: str) -> list[LogicalLine]:
     return lines
 
 
-def bound_nesting(text: str) -> int:
-    """Return a number that no expression of `text` is nested deeper than, without parsing it."""
-    return max((line.nesting for line in logical_lines(text)), default=0)
-
-
 def without_comments(text: str) -> str:
     """Return `text` without its comments; every line stays where it is."""
     return _PIECE.sub(lambda piece: "" if piece.lastgroup == "comment" else piece[0], text)

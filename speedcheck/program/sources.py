@@ -52,7 +52,6 @@ class Sources:
         self._root = root
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
-        self._digests: dict[str, str | None] = {}
         self._characters = 0
 
     def of(self, run: Run) -> Source | None:
@@ -74,21 +73,16 @@ class Sources:
         whole only where another one may be of the same code.
         """
         programs = [source.program if (source := self.of(run)) else None for run in runs]
-        known_by = {p: skeleton(p.text) for p in programs if p is not None and not p.problem}
-        tallies = {text: tally(text) for text in known_by.values()}
+        text_of = {p: skeleton(p.text) for p in programs if p is not None and not p.problem}
+        one_of = {text: program for program, text in text_of.items()}
+        tallies = {text: tally(text) for text in one_of}
         alike = Counter(tallies.values())
         are_told = None not in alike
         codes = {
-            program: text if are_told and alike[tallies[text]] == 1 else self._digest(program, text)
-            for program, text in known_by.items()
+            text: text if are_told and alike[tallies[text]] == 1 else code_digest(program)
+            for text, program in one_of.items()
         }
-        return [None if program is None else codes.get(program) for program in programs]
-
-    def _digest(self, program: Program, known_by: str) -> str | None:
-        """The digest of a program's code; one for all that have one skeleton."""
-        if known_by not in self._digests:
-            self._digests[known_by] = code_digest(program)
-        return self._digests[known_by]
+        return [codes[text_of[p]] if p is not None and p in text_of else None for p in programs]
 
     def _source(self, run: Run, span: tuple[int, int]) -> Source:
         if len(self._read) >= MAX_PROGRAMS:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from speedcheck.program import code_digest, read_program
 from speedcheck.program import sources as sources_module
-from speedcheck.program.lexical import bound_nesting, code_text, skeleton
+from speedcheck.program.lexical import code_text, logical_lines, skeleton
 from speedcheck.program.sources import Sources
 from speedcheck.records.folder import read_record
 
@@ -40,6 +40,10 @@ def nesting(node: ast.AST) -> int:
     """Return how many expressions stand one in another, the innermost not counted."""
     inside = max(map(nesting, ast.iter_child_nodes(node)), default=-1)
     return inside + isinstance(node, ast.expr)
+
+
+def bound_nesting(text: str) -> int:
+    return max((line.nesting for line in logical_lines(text)), default=0)
 
 
 def tokens(text: str, *, numbers: bool) -> list[tuple[int, str]]:
