@@ -18,7 +18,13 @@ from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
 from speedcheck.gate.changes import files_for
 from speedcheck.gate.git import Blob, Repository
 from speedcheck.many import verify_folders
-from speedcheck.records.folder import LOGS_NAME, MAX_FILE_BYTES, MAX_FILES, find_records
+from speedcheck.records.folder import (
+    LOGS_NAME,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_LEVELS,
+    find_records,
+)
 from speedcheck.records.plan import PLAN_NAME, read_plan
 from speedcheck.rule import Overrides
 
@@ -26,7 +32,6 @@ Which = Literal["base", "left", "head"]
 
 # 1,500 published logs have 250 MB; git can hold far more in a few bytes of history.
 MAX_SUBMISSION_BYTES = 1 << 30
-MAX_LEVELS = 64
 
 
 @dataclass(frozen=True, slots=True)
