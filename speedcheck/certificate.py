@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Literal, get_args
 
 from speedcheck.stats import Estimate, Runtime
@@ -22,6 +23,30 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 Status = Literal["pass", "fail", "warn", "unknown"]
 ClaimStatus = Literal["confirmed", "not_confirmed", "not_checkable"]
 ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", "time_std"]
+
+ClaimBasis = Literal["data", "text"]
+"""Whether a claim is data, which can make the record fail, or running text, which at most warns."""
+
+
+class Exclusion(StrEnum):
+    """Why a run does not count. No reason depends on the result."""
+
+    NOT_SELECTED = "not_selected"
+    """The caller left it out by --only, --exclude or --group."""
+    DECLARED = "declared"
+    """record.toml declares it under [[excluded]]."""
+    EXACT_COPY = "exact_copy"
+    """It has the same step lines as another run, or a part of them."""
+    NEAR_COPY = "near_copy"
+    """It equals another run at too many validations or step times to be a run of its own."""
+    INCOMPLETE = "incomplete"
+    """It did not reach its end."""
+    OTHER_GROUP = "other_group"
+    """The folder holds several groups of runs, and another one is judged."""
+    UNDECIDED = "undecided"
+    """The folder holds several groups of runs, and nothing says which one is the record."""
+    NOT_IN_LEDGER = "not_in_ledger"
+    """The ledger does not list it as a finished run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,8 @@ class JudgedRun:
         n_gpus: number of GPUs.
         torch: PyTorch version.
         source_sha256: SHA-256 of the program inside the log.
+        exclusion: why it is not counted; None for a run that counts.
+        group: name of the group of runs that it belongs to; None for a run without one.
     """
 
     log: str | None
@@ -117,6 +144,8 @@ class JudgedRun:
     n_gpus: int | None
     torch: str | None
     source_sha256: str | None
+    exclusion: Exclusion | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +185,7 @@ class Claim:
         recomputed: the same figure from the evidence; None where there is none.
         status: confirmed at the printed digits, not confirmed, or not checkable.
         where: file and line, or file and key.
+        basis: "data", or "text" for running text, whose figures never make a record fail.
     """
 
     what: ClaimSubject
@@ -163,6 +193,7 @@ class Claim:
     recomputed: str | None
     status: ClaimStatus
     where: str
+    basis: ClaimBasis = "data"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,19 @@ _LOSS = {
         "last one. The verdict is of the last; this is what the track's test shows at the other.",
         "See which step the record claims. Runs that end there show it without a doubt.",
     ),
+    codes.NON_INFERIOR: Explanation(
+        ("info",),
+        "A systems record must not make the loss worse. Its runs show that: the upper confidence "
+        "limit of the difference to the baseline's mean is below the margin, or runs of equal "
+        "seeds have equal losses at every validation.",
+        "Nothing.",
+    ),
+    codes.NOT_NON_INFERIOR: Explanation(
+        ("fail",),
+        "A systems record must not make the loss worse, and its runs do not show that. The upper "
+        "confidence limit of the difference to the baseline's mean is not below the margin.",
+        "Run as many seeds as the message names, or pass the loss test of the track.",
+    ),
 }
 
 _SPEED = {
@@ -213,6 +226,22 @@ _RULES = {
         "The functions and classes that load the data are others than the baseline's. A loader "
         "may be faster; it must not choose its tokens.",
         "Compare the definitions that are named: the tokens must be the same, in the same order.",
+    ),
+    codes.WRONG_DATA: Explanation(
+        ("fail",),
+        "The log prints another number of training shards than the track asks for.",
+        "Run the program on the data of the track.",
+    ),
+    codes.OVER_BUDGET: Explanation(
+        ("fail",),
+        "A run used more than the track allows: training time, evaluation time or bytes of the "
+        "artifact.",
+        "Shorten the run, or enter a track that allows it.",
+    ),
+    codes.BUDGET_UNKNOWN: Explanation(
+        ("unknown",),
+        "The track limits what a run may use, and the log does not say how much it used.",
+        "Print the figure into the log, in a form that the track's log_patterns read.",
     ),
 }
 
@@ -376,6 +405,95 @@ _PROVENANCE = {
         "record.toml or ledger.jsonl is a link, no regular file or larger than 64 MiB. It was not "
         "read, and what it says of the runs is not known.",
         "Put the file itself into the folder.",
+    ),
+    codes.NEAR_COPY: Explanation(
+        ("fail",),
+        "A run equals another one at three or more validations, or at twenty or more step times, "
+        "or at as many times shifted by one constant. Two runs do not: one of them was edited.",
+        "Submit the logs as the program wrote them.",
+    ),
+    codes.HIDDEN_RUN: Explanation(
+        ("warn",),
+        "A document, a program or a line that is not a step line holds the step lines of a whole "
+        "run that no log in the folder has. That run is not counted, and it may be a bad one. The "
+        "gate closes.",
+        "Give the run a log of its own, and declare it under [[excluded]] in record.toml if it is "
+        "not part of the sample.",
+    ),
+    codes.UNDECIDED: Explanation(
+        ("fail",),
+        "The folder holds several groups of runs: other code, another number of planned steps, or "
+        "runs without a program beside runs with one. Nothing says which group is the record, and "
+        "speedcheck does not guess.",
+        "Declare the sample in record.toml, as the message shows; `speedcheck init FOLDER` "
+        "proposes the file. To look at one group, use --group.",
+    ),
+    codes.ENDS_DIFFER: Explanation(
+        ("warn",),
+        "The runs end at different steps, and neither a plan nor a budget says where they should "
+        "end. Each counts with its last validation. The gate closes.",
+        "Name the step in record.toml, as in [sample] at_step = 2860, or the budget in the track.",
+    ),
+    codes.RESUMED_RUN: Explanation(
+        ("warn",),
+        "A log continues a run that stopped earlier in the same file. The parts count as one run, "
+        "and its time is unknown.",
+        "Nothing, if the program really resumed from a checkpoint.",
+    ),
+    codes.TIMES_CONTRADICT: Explanation(
+        ("warn",),
+        "The times of a log contradict one another: a final time is before an earlier one, or "
+        "train_time and step_avg differ by more than 2 % however step_avg is defined. The gate "
+        "closes.",
+        "Submit the log as the program wrote it.",
+    ),
+    codes.DECLARED_EXCLUSION: Explanation(
+        ("info",),
+        "record.toml declares that runs are not part of the sample. They are listed with their "
+        "role, and what they show is in the table of groups.",
+        "Check that the role is true.",
+    ),
+    codes.NOT_A_BASELINE: Explanation(
+        ("warn",),
+        "record.toml declares runs a baseline or an ablation, but their program, constants, "
+        "settings and planned steps equal those of the judged runs. They are runs of the record. "
+        "The gate closes.",
+        "Count them, or declare them a retiming if somebody else ran the program again.",
+    ),
+    codes.CRASHES_MATTER: Explanation(
+        ("warn",),
+        "The record passes only because crashed runs are left out: with each of them at the worst "
+        "counted loss the test does not pass, or one crashed after 90 % of its steps. The gate "
+        "closes.",
+        "Run the crashed seeds again to their end, or more seeds.",
+    ),
+    codes.OPAQUE_FILE: Explanation(
+        ("warn", "info"),
+        "The folder holds a file whose content cannot be searched for runs: an archive (warn; the "
+        "gate closes) or another binary file (info).",
+        "Unpack the archive, or let the base's speedcheck.toml allow it under artifacts.",
+    ),
+    codes.LEDGER_TIMES: Explanation(
+        ("warn",),
+        "The ledger and a log disagree by more than ten minutes on when the run started. The gate "
+        "closes.",
+        "Submit the ledger and the logs as `speedcheck run` wrote them.",
+    ),
+    codes.TEXT_DIFFERS: Explanation(
+        ("warn",),
+        "Running text states a figure that the logs do not give. Prose can mean many things, so "
+        "this is for a reader to judge and never makes a record fail.",
+        "Compare both figures, which are in the table of differences, and correct the text.",
+    ),
+    codes.SEEDS_DIFFER: Explanation(
+        ("warn",),
+        "The rows of a table name other seeds than the logs.",
+        "Correct the table, or submit the logs of these seeds.",
+    ),
+    codes.SEEDS_UNKNOWN: Explanation(
+        ("info",),
+        "Some logs print no seed, so repeated seeds cannot be found among them.",
+        "Let the program print its seed into the log.",
     ),
 }
 
