@@ -58,7 +58,7 @@ def _opaque(sample: Sample) -> list[Finding]:
 def _logs(sample: Sample) -> list[Finding]:
     """Say which files and lines could not be read as logs."""
     record = sample.record
-    endings = {PurePosixPath(log.name).suffix for log in record.logs if log.runs}
+    likes = {_like(log.name) for log in record.logs if log.runs}
     opaque = {file.name for file in record.opaque}
     findings = []
     for log in record.logs:
@@ -72,8 +72,13 @@ def _logs(sample: Sample) -> list[Finding]:
                 )
                 for problem in log.problems
             ]
-        elif PurePosixPath(log.name).suffix in endings and log.name not in opaque:
-            # A file named as the logs are may be a log cut short; a script is what it is.
+        elif _like(log.name) in likes and log.name not in opaque:
+            # A file beside the logs with their ending may be a log cut short.
             message = "; ".join(problem.message for problem in log.problems)
             findings.append(Finding(codes.NOT_A_RUN, "warn", message, log.name))
     return findings
+
+
+def _like(name: str) -> tuple[PurePosixPath, str]:
+    path = PurePosixPath(name)
+    return path.parent, path.suffix

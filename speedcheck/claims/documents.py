@@ -49,6 +49,14 @@ class DocumentClaims:
     comparison: Comparison = field(default_factory=Comparison)
     unread: tuple[Unread, ...] = ()
 
+    @property
+    def claims(self):
+        return self.comparison.claims
+
+    @property
+    def steps(self):
+        return self.comparison.steps
+
 
 def document_claims(
     record: Record, runs: Iterable[tuple[Run, JudgedRun]], question: Question
