@@ -22,8 +22,8 @@ from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
-    from speedcheck.sample import Selection
     from speedcheck.rule import Overrides
+    from speedcheck.sample import Selection
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
 _MOST_LISTED = 4
@@ -197,9 +197,9 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    from speedcheck.sample import Selection
     from speedcheck.report.outputs import Outputs, write_outputs
     from speedcheck.rule import Overrides
+    from speedcheck.sample import Selection
 
     outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)

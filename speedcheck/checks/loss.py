@@ -197,7 +197,7 @@ def _diverged(counted: list[JudgedRun]) -> list[Finding]:
         Finding(
             codes.DIVERGED_RUN,
             "fail",
-            "the loss is not a finite number: this run is sample against the record and "
+            "the loss is not a finite number: this run is evidence against the record and "
             "leaves no mean to test",
             where=run.log or "",
         )

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.sample import Sample
 from speedcheck.logs import Run
 from speedcheck.program import KINDS, Difference, Kind, differences
 from speedcheck.program.sources import Source, Sources
+from speedcheck.sample import Sample
 
 # What a difference does to the verdict. Comments and names change nothing that runs. Another
 # constant may be a path or a learning rate: a reader must look. Runs of different code are no

@@ -12,7 +12,6 @@ from operator import attrgetter
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
-from speedcheck.sample import Sample
 from speedcheck.program import (
     Program,
     Setting,
@@ -22,6 +21,7 @@ from speedcheck.program import (
     loader_definitions,
 )
 from speedcheck.program.sources import Source, Sources
+from speedcheck.sample import Sample
 from speedcheck.tracks import Track
 
 _MOST_LISTED = 4
@@ -33,7 +33,7 @@ def check_programs(
     """Judge the programs of the counted runs.
 
     Args:
-        sample: the record.
+        sample: the record with its runs judged.
         track: its track.
         sources: the programs of its runs.
         baseline: the record whose programs they are compared with, if there is one.

@@ -14,6 +14,7 @@ from speedcheck.program.sources import Sources
 from speedcheck.records.plan import PLAN_NAME, Role
 from speedcheck.rule import Rule
 from speedcheck.sample import Group, Sample
+from speedcheck.sample.select import named
 from speedcheck.words import count, join_some
 
 # A run that crashed so late has shown its loss.
@@ -108,9 +109,12 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
 
 def _crashed_and_complete(sample: Sample) -> Iterator[Finding]:
     plan = sample.record.plan
-    from speedcheck.sample.select import named
-
-    patterns = [p for entry in (plan.excluded if plan else ()) if entry.role == "crashed" for p in entry.logs]
+    patterns = [
+        p
+        for entry in (plan.excluded if plan else ())
+        if entry.role == "crashed"
+        for p in entry.logs
+    ]
     for run, judged in sample.counted():
         if any(named(run, pattern) for pattern in patterns):
             message = "declared as crashed, but the run reached its end: it counts"
@@ -211,7 +215,9 @@ def _resumed(sample: Sample) -> Iterator[Finding]:
     for index in sorted(sample.resumed):
         judged = sample.judged[index]
         if judged.counted:
-            message = "a later part of the log continues the run: it counts once, its time is unknown"
+            message = (
+                "a later part of the log continues the run: it counts once, its time is unknown"
+            )
             yield Finding(codes.RESUMED_RUN, "warn", message, judged.log or "")
 
 

@@ -10,8 +10,8 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
-from speedcheck.sample import Sample
 from speedcheck.rule import Rule
+from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from speedcheck.certificate import JudgedRun
+from speedcheck.certificate import Claim, JudgedRun
 from speedcheck.claims.compare import Comparison, compare
 from speedcheck.claims.model import Series
 from speedcheck.claims.pools import Pools, pools_of
@@ -50,11 +50,13 @@ class DocumentClaims:
     unread: tuple[Unread, ...] = ()
 
     @property
-    def claims(self):
+    def claims(self) -> tuple[Claim, ...]:
+        """Return each list and figure with its status."""
         return self.comparison.claims
 
     @property
-    def steps(self):
+    def steps(self) -> tuple[int, ...]:
+        """Return the validation steps of confirmed figures."""
         return self.comparison.steps
 
 

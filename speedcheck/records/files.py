@@ -66,8 +66,9 @@ def refusal(file: Path) -> str:
 
 
 def record_files(folder: Path) -> list[Path]:
-    """Return the files that belong to the record in `folder`, in order; one more than `MAX_FILES`
-    where there are too many.
+    """Return the files that belong to the record in `folder`, in order.
+
+    Of too many there is one more than `MAX_FILES`.
 
     With a record.toml these are all files below the folder except those of records below it.
     Without one they are the folder's own files and those in `logs/` and in hidden folders, which

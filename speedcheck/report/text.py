@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from speedcheck.checks import codes
+from speedcheck.words import count
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate, Finding, JudgedRun, Severity
@@ -137,8 +138,8 @@ def told_apart(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certifica
 
 def headline(certificate: Certificate) -> str:
     """Return the judgement in one sentence."""
-    loss, n = certificate.loss, certificate.loss.n
-    runs = f"{n} run" if n == 1 else f"{n} runs"
+    loss = certificate.loss
+    runs = _counted(certificate)
     verdicts = certificate.verdicts
     if certificate.certified:
         if any(finding.code == codes.LOSS_EXCUSED for finding in verdicts.loss.findings):
@@ -147,6 +148,24 @@ def headline(certificate: Certificate) -> str:
         shown = f"mean loss {number(loss.mean, '.6g')} is {side} {certificate.target:g}"
         return f"CERTIFIED: {shown} (p = {number(loss.p_value, '.2g')}, {runs})"
     return f"NOT CERTIFIED: {_why_not(certificate)}"
+
+
+def _counted(certificate: Certificate) -> str:
+    """Return how many runs count, of how many, and what was chosen among them."""
+    n, selection = certificate.loss.n, certificate.selection
+    parts = [
+        count(n, "run") if selection.started <= n else f"{n} of {selection.started} started runs"
+    ]
+    if selection.at_step is not None:
+        parts.append(f"at step {selection.at_step}")
+    elif selection.stops_at is not None:
+        parts.append(f"stopped at step {selection.stops_at}")
+    rivals = [group for group in certificate.groups if group.role is None and group.n]
+    if len(rivals) > 1:
+        others = (g for g in rivals if not g.judged)
+        shown = ", ".join(f"{g.name}: p = {number(g.p_value, '.2g')}" for g in others)
+        parts.append(f"1 of {len(rivals)} groups" + (f"; {shown}" if shown else ""))
+    return ", ".join(parts)
 
 
 def _why_not(certificate: Certificate) -> str:
