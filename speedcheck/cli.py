@@ -210,6 +210,23 @@ def verify(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of logs.", show_default=False)],
+    track: TrackOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Propose a record.toml that declares which runs are the sample."""
+    from speedcheck.init_command import init_record
+    from speedcheck.rule import Overrides
+
+    proposal = init_record(folder, Overrides(track=track, config=config))
+    typer.echo(inert(printable(f"wrote {folder / 'record.toml'}:")))
+    for reason in proposal.reasons:
+        typer.echo(inert(printable(f"  {reason}")))
+    typer.echo(f"Check that this is true, then run: speedcheck verify {inert(printable(str(folder)))}")
+
+
+@app.command()
 def table(
     folders: Folders,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,

@@ -101,18 +101,21 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
     return found
 
 
-def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
+def read_record(
+    path: Path, parser_for: ParserFor = _built_in, *, whole: bool = False
+) -> Record:
     """Read the record in the folder `path`, with the folders below that belong to it.
 
     Args:
         path: the folder.
         parser_for: gives the parser of a folder's logs.
+        whole: whether all folders below belong to it, as they do where it has a record.toml.
 
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
     unread: list[Refused] = []
-    files = record_files(path)
+    files = record_files(path, whole=whole)
     if len(files) > MAX_FILES:
         unread.append(Refused("", f"the folder holds more than {MAX_FILES} files: none was read"))
         files = []
