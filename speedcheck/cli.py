@@ -155,7 +155,7 @@ def run(
     except Interrupted as interruption:
         _complain(f"{interruption}: the runs were stopped; {request.folder}: add --resume to go on")
         raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate)
+    print_certificate(console, certificate, request.folder)
     raise typer.Exit(_exit_code([certificate]))
 
 
@@ -174,6 +174,9 @@ def verify(  # noqa: PLR0913 - one argument an option
         Path | None,
         typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List every run, however many there are.")
+    ] = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -190,7 +193,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     group: Annotated[
         str | None,
         typer.Option(
-            help="Judge this kind of runs where a folder holds several, or all.",
+            help="Which group of runs to judge ('all' for all).",
             metavar="NAME",
             show_default=False,
         ),
@@ -201,7 +204,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     from speedcheck.rule import Overrides
     from speedcheck.sample import Selection
 
-    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
+    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs)
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
     judged, unusable = _judge_all(folders, overrides, selection)
@@ -223,7 +226,7 @@ def init(
     typer.echo(inert(printable(f"wrote {folder / 'record.toml'}:")))
     for reason in proposal.reasons:
         typer.echo(inert(printable(f"  {reason}")))
-    typer.echo(f"Check that this is true, then run: speedcheck verify {inert(printable(str(folder)))}")
+    typer.echo(inert(printable(f"Check that it is true, then: speedcheck verify {folder}")))
 
 
 @app.command()

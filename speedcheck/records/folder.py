@@ -101,9 +101,7 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
     return found
 
 
-def read_record(
-    path: Path, parser_for: ParserFor = _built_in, *, whole: bool = False
-) -> Record:
+def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = False) -> Record:
     """Read the record in the folder `path`, with the folders below that belong to it.
 
     Args:
