@@ -28,7 +28,15 @@ from speedcheck.stats.noninferiority import (
 )
 from speedcheck.stats.outliers import outliers
 from speedcheck.stats.power import power, runs_for_power, runs_needed
+from speedcheck.stats.race import RACE_PAIRS, Outcome, Race, race
 from speedcheck.stats.runtime import Runtime, runtime_stats
+from speedcheck.stats.sequential import (
+    SEQUENTIAL_MAXIMUM,
+    Futility,
+    SequentialTest,
+    futility,
+    sequential_t,
+)
 from speedcheck.stats.ttest import TTest, one_sample_t
 from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
@@ -37,18 +45,25 @@ __all__ = [
     "NON_INFERIORITY_ALPHA",
     "NON_INFERIORITY_MARGIN",
     "NON_INFERIORITY_MIN_RUNS",
+    "RACE_PAIRS",
+    "SEQUENTIAL_MAXIMUM",
     "Difference",
     "EqualSeeds",
     "Estimate",
+    "Futility",
     "LossCurve",
     "Moments",
     "NonInferiority",
+    "Outcome",
+    "Race",
     "Runtime",
+    "SequentialTest",
     "TTest",
     "ZTest",
     "bayes_mean_std",
     "equal_seeds",
     "equivalence_p",
+    "futility",
     "margin_for",
     "moments",
     "non_inferiority",
@@ -58,9 +73,11 @@ __all__ = [
     "paired",
     "passes",
     "power",
+    "race",
     "runs_for_power",
     "runs_needed",
     "runs_needed_z",
     "runtime_stats",
+    "sequential_t",
     "welch",
 ]

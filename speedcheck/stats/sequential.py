@@ -13,7 +13,7 @@ from scipy.special import nctdtr
 from speedcheck.errors import UsageError
 from speedcheck.stats.arguments import Direction, check_count, check_probability, sign_of
 from speedcheck.stats.crossing import Earlier, first_crossing
-from speedcheck.stats.eprocess import boundary, log_e
+from speedcheck.stats.eprocess import LARGEST_N, boundary, log_e
 from speedcheck.stats.moments import moments
 from speedcheck.stats.prefixes import prefixes
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # A record at -0.742 sd is certified within 48 runs in 95.5 % of cases, within 64 in 99.2 %.
 SEQUENTIAL_MAXIMUM = 64
-LARGEST_MAXIMUM = 1_000
 
 # Futility is advice from the 16th run on: before, it would give up too many good records.
 FUTILE_FROM = 16
@@ -82,7 +81,7 @@ class SequentialTest:
     @property
     def p_value(self) -> float:
         """The anytime-valid p-value, 1 over the largest e-value, at most 1."""
-        return 1 / _exp(max(0.0, *self.log_e_values))
+        return 1 / _exp(max([0.0, *self.log_e_values]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +194,8 @@ def check_maximum(maximum: int) -> None:
         UsageError: the maximum is below 2 or above 1,000, to which the e-values are exact.
     """
     check_count("maximum", maximum, least=2)
-    if maximum > LARGEST_MAXIMUM:
-        raise UsageError(
-            f"the maximum is {maximum} runs", remedy=f"choose at most {LARGEST_MAXIMUM}"
-        )
+    if maximum > LARGEST_N:
+        raise UsageError(f"the maximum is {maximum} runs", remedy=f"choose at most {LARGEST_N}")
 
 
 def _log_e_values(losses: Floats, target: float, direction: Direction) -> Floats:
