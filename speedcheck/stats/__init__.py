@@ -15,6 +15,7 @@ from speedcheck.stats.compare import (
     paired,
     welch,
 )
+from speedcheck.stats.frontier import FrontierTest, beats_frontier, mean_interval
 from speedcheck.stats.moments import Moments, moments
 from speedcheck.stats.noninferiority import (
     NON_INFERIORITY_ALPHA,
@@ -37,6 +38,7 @@ from speedcheck.stats.sequential import (
     futility,
     sequential_t,
 )
+from speedcheck.stats.steps import StepRow, StepRule, StepScan, step_rule, step_scan
 from speedcheck.stats.ttest import TTest, one_sample_t
 from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
@@ -50,6 +52,7 @@ __all__ = [
     "Difference",
     "EqualSeeds",
     "Estimate",
+    "FrontierTest",
     "Futility",
     "LossCurve",
     "Moments",
@@ -58,13 +61,18 @@ __all__ = [
     "Race",
     "Runtime",
     "SequentialTest",
+    "StepRow",
+    "StepRule",
+    "StepScan",
     "TTest",
     "ZTest",
     "bayes_mean_std",
+    "beats_frontier",
     "equal_seeds",
     "equivalence_p",
     "futility",
     "margin_for",
+    "mean_interval",
     "moments",
     "non_inferiority",
     "one_sample_t",
@@ -79,5 +87,7 @@ __all__ = [
     "runs_needed_z",
     "runtime_stats",
     "sequential_t",
+    "step_rule",
+    "step_scan",
     "welch",
 ]
