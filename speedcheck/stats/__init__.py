@@ -11,9 +11,18 @@ from speedcheck.stats.bayes import Estimate, bayes_mean_std
 from speedcheck.stats.compare import (
     EQUIVALENCE_MARGIN,
     Difference,
+    effect_size,
     equivalence_p,
     paired,
+    two_sided_p,
     welch,
+)
+from speedcheck.stats.comparison import (
+    Blocked,
+    Comparison,
+    LossRule,
+    Side,
+    compare_records,
 )
 from speedcheck.stats.frontier import FrontierTest, beats_frontier, mean_interval
 from speedcheck.stats.moments import Moments, moments
@@ -39,28 +48,34 @@ from speedcheck.stats.sequential import (
     sequential_t,
 )
 from speedcheck.stats.steps import StepRow, StepRule, StepScan, step_rule, step_scan
+from speedcheck.stats.times import MACHINE_SPREAD, time_difference
 from speedcheck.stats.ttest import TTest, one_sample_t
 from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
 __all__ = [
     "EQUIVALENCE_MARGIN",
+    "MACHINE_SPREAD",
     "NON_INFERIORITY_ALPHA",
     "NON_INFERIORITY_MARGIN",
     "NON_INFERIORITY_MIN_RUNS",
     "RACE_PAIRS",
     "SEQUENTIAL_MAXIMUM",
+    "Blocked",
+    "Comparison",
     "Difference",
     "EqualSeeds",
     "Estimate",
     "FrontierTest",
     "Futility",
     "LossCurve",
+    "LossRule",
     "Moments",
     "NonInferiority",
     "Outcome",
     "Race",
     "Runtime",
     "SequentialTest",
+    "Side",
     "StepRow",
     "StepRule",
     "StepScan",
@@ -68,6 +83,8 @@ __all__ = [
     "ZTest",
     "bayes_mean_std",
     "beats_frontier",
+    "compare_records",
+    "effect_size",
     "equal_seeds",
     "equivalence_p",
     "futility",
@@ -89,5 +106,7 @@ __all__ = [
     "sequential_t",
     "step_rule",
     "step_scan",
+    "time_difference",
+    "two_sided_p",
     "welch",
 ]
