@@ -1,12 +1,12 @@
-"""Which name of a program is which: the scopes of a syntax tree and what is bound in them.
+"""Which name of a program is which: the scopes of a syntax tree and what each name is bound to.
 
-Flow is not followed: a name may be any of the things that are bound to it in its scope.
+Control flow is not followed: a name may be any of the things that are bound to it in its scope.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterator
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,29 +21,26 @@ _NAMED: dict[type[ast.AST], str] = {
     ast.MatchStar: "name",
     ast.MatchMapping: "rest",
 }
-_BINDING = frozenset(
-    {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign, *_NAMED}
-    | {ast.NamedExpr}
-)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPENING = frozenset(
     {ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS}
 )
-# A program has ten thousand nodes or more, so that each costs as little as can be. Operators and
-# the like hold nothing and have no use for a scope.
+_BINDING = frozenset(
+    {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign}
+    | {ast.NamedExpr, *_NAMED}
+)
+# A program has ten thousand nodes or more. Operators and contexts hold nothing of interest.
 _FIELDS = {
     kind: tuple(name for name in kind._fields if name not in {"ctx", "op", "ops"})
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
-# Of a definition; what stands in its other fields (decorators, bases, defaults) is evaluated
-# outside.
+# The fields of a definition that have its own scope; the others (decorators, bases, defaults) are
+# evaluated outside.
 _INNER = ("type_params", "body")
-_NAMES = (ast.Name, ast.Attribute)
 
 Value = ast.expr | str | None
 """What is bound to a name: an expression, the dotted path of an import, or None: anything else."""
-
 
 ScopeKind = Literal["module", "class", "function", "comprehension"]
 
@@ -94,78 +91,96 @@ class Scope:
 
 
 class Names:
-    """The scopes of a syntax tree.
+    """The scopes of a syntax tree, and where each identifier stands in it.
 
     Attributes:
-        scope_of: each node's scope, in the order of the source.
         scopes: all scopes, the module's first.
+        scope_of: the scope of each node that is, binds or declares a name.
+        parent_of: the node around each node.
+        places: the nodes of each identifier, in source order: names, attributes, keywords,
+            parameters, definitions and imports.
+        imports: the names that imports bind.
+        strings: the string constants, in source order.
         attributes: names that the program itself gives to attributes, class members and
             parameters.
     """
 
     def __init__(self, tree: ast.Module) -> None:
-        self.scope_of = scope_of = dict[ast.AST, Scope]()
-        self.attributes: set[str] = set()
         self.scopes: list[Scope] = []
-        self._bound: set[ast.AST] = set()
+        self.scope_of = dict[ast.AST, Scope]()
+        self.parent_of = dict[ast.AST, ast.AST]()
+        self.places = defaultdict[str, list[ast.AST]](list)
+        self.imports: list[ast.alias] = []
+        self.strings: list[ast.Constant] = []
+        self.attributes: set[str] = set()
+        self._bound = set[ast.AST]()
+        self._walk(tree)
+
+    def _walk(self, tree: ast.Module) -> None:
+        scope_of, parent_of, places = self.scope_of, self.parent_of, self.places
         scope = self._scope("module", None)
-        # A scope on the stack is that of all that lies below it.
+        # A scope on the stack is that of everything below it.
         stack: list[ast.AST | Scope] = [tree]
         while stack:
             node = stack.pop()
             if isinstance(node, Scope):
                 scope = node
                 continue
-            scope_of[node] = scope
             kind = type(node)
-            if isinstance(node, _NAMES):
-                # Half of all nodes, and most of them are only looked up.
-                if not isinstance(node.ctx, ast.Load):
-                    self._bind(node, scope)
-                if isinstance(node, ast.Attribute):
-                    stack.append(node.value)
+            if kind is ast.Name:
+                scope_of[node] = scope
+                places[node.id].append(node)  # type: ignore[attr-defined]
+                if type(node.ctx) is not ast.Load and node not in self._bound:  # type: ignore[attr-defined]
+                    self._bind_name(node.id, None, scope)  # type: ignore[attr-defined]
                 continue
+            if isinstance(node, ast.Constant):
+                if isinstance(node.value, str):
+                    self.strings.append(node)
+                continue
+            if isinstance(node, ast.Attribute):
+                places[node.attr].append(node)
+                if isinstance(node.ctx, ast.Store):
+                    self.attributes.add(node.attr)
+                parent_of[node.value] = node
+                stack.append(node.value)
+                continue
+            inside = _inside(node)
+            parent_of.update(dict.fromkeys(inside, node))
             if kind in _BINDING:
+                scope_of[node] = scope
                 self._bind(node, scope)
-            if kind in _OPENING:
-                stack += reversed(self._enter(node, scope))
-            elif kind is not ast.Constant:
-                stack += reversed(_inside(node))
-
-    def of_kinds(self, kinds: Container[type[ast.AST]]) -> Iterator[ast.AST]:
-        """Yield the nodes of some kinds in the order of the source."""
-        return (node for node in self.scope_of if type(node) in kinds)
+            elif isinstance(node, ast.keyword) and node.arg:
+                places[node.arg].append(node)
+            stack += reversed(self._enter(node, inside, scope) if kind in _OPENING else inside)
 
     def _scope(self, kind: ScopeKind, parent: Scope | None) -> Scope:
         self.scopes.append(Scope(len(self.scopes), kind, parent))
         return self.scopes[-1]
 
-    def _enter(self, node: ast.AST, scope: Scope) -> list[ast.AST | Scope]:
+    def _enter(self, node: ast.AST, inside: list[ast.AST], scope: Scope) -> list[ast.AST | Scope]:
         """Open a scope of its own for `node`, and return its children among their scopes."""
         if isinstance(node, _COMPREHENSIONS):
-            return [self._scope("comprehension", scope), *_inside(node), scope]
+            return [self._scope("comprehension", scope), *inside, scope]
         inner = self._scope("class" if isinstance(node, ast.ClassDef) else "function", scope)
-        inside = [child for name in _INNER for child in children(node, name)]
-        outside = [
-            child
-            for name in _FIELDS[type(node)]
-            if name not in _INNER
-            for child in children(node, name)
-        ]
+        own = [child for name in _INNER for child in _children(node, name)]
+        inner_nodes = set(own)
+        others = [child for child in inside if child not in inner_nodes]
         if isinstance(node, _Function):
-            outside.remove(node.args)
-            self.scope_of[node.args] = scope
+            others.remove(node.args)
             arguments = _inside(node.args)
-            inside = [*self._parameters(arguments, inner), *inside]
-            outside += [child for child in arguments if not isinstance(child, ast.arg)]
-        return [*outside, inner, *inside, scope]
+            self.parent_of.update(dict.fromkeys(arguments, node.args))
+            parameters = [child for child in arguments if isinstance(child, ast.arg)]
+            for parameter in parameters:
+                self._bind_parameter(parameter, inner)
+            own = [*parameters, *own]
+            others += [child for child in arguments if not isinstance(child, ast.arg)]
+        return [*others, inner, *own, scope]
 
-    def _parameters(self, arguments: list[ast.AST], inner: Scope) -> list[ast.arg]:
-        parameters = [child for child in arguments if isinstance(child, ast.arg)]
-        for parameter in parameters:
-            inner.bind(parameter.arg, None)
-            self.attributes.add(parameter.arg)
-        return parameters
+    def _bind_parameter(self, parameter: ast.arg, inner: Scope) -> None:
+        self.scope_of[parameter] = inner
+        self.places[parameter.arg].append(parameter)
+        self.attributes.add(parameter.arg)
+        inner.bind(parameter.arg, None)
 
     def _bind(self, node: ast.AST, scope: Scope) -> None:
         match node:
@@ -177,11 +192,8 @@ class Names:
                     scope.elsewhere |= dict.fromkeys(node.names, holder)
             case ast.Assign() | ast.AnnAssign() | ast.NamedExpr():
                 self._bind_values(node, scope)
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) if node not in self._bound:
-                self._bind_name(name, None, scope)
-            case ast.Attribute(attr=name, ctx=ast.Store()):
-                self.attributes.add(name)
-            case _ if given := getattr(node, _NAMED.get(type(node), ""), None):
+            case _ if given := getattr(node, _NAMED[type(node)], None):
+                self.places[given].append(node)
                 self._bind_name(given, None, scope)
 
     def _bind_values(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr, scope: Scope) -> None:
@@ -196,18 +208,25 @@ class Names:
 
     def _bind_imports(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         for alias in node.names:
-            if isinstance(node, ast.Import):
-                first = alias.name.split(".", 1)[0]
-                name, path = alias.asname or first, alias.name if alias.asname else first
-                self._bind_name(name, path, scope)
-            else:
-                member = f"{node.module}.{alias.name}" if node.module and not node.level else None
-                self._bind_name(alias.asname or alias.name, member, scope)
+            name, path = alias.asname or alias.name, imported_path(node, alias)
+            if isinstance(node, ast.Import) and not alias.asname:
+                name = path = alias.name.split(".", 1)[0]
+            self.scope_of[alias] = scope
+            self.places[name].append(alias)
+            self.imports.append(alias)
+            self._bind_name(name, path, scope)
 
     def _bind_name(self, name: str, value: Value, scope: Scope) -> None:
         scope.bind(name, value)
         if scope.kind == "class":
             self.attributes.add(name)
+
+
+def imported_path(node: ast.AST, alias: ast.alias) -> str | None:
+    """Return the dotted path of what an import names; None for a relative import."""
+    if not isinstance(node, ast.ImportFrom):
+        return alias.name
+    return f"{node.module}.{alias.name}" if node.module and not node.level else None
 
 
 def _inside(node: ast.AST) -> list[ast.AST]:
@@ -221,7 +240,7 @@ def _inside(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def children(node: ast.AST, name: str) -> list[ast.AST]:
+def _children(node: ast.AST, name: str) -> list[ast.AST]:
     """Return the nodes in one field, in their order."""
     value = getattr(node, name, None)
     if isinstance(value, list):
