@@ -52,15 +52,11 @@ def _of_use(use: Use, uses: Uses, snippets: Snippets) -> Iterator[Setting]:
 def _of_method(node: ast.AST, uses: Uses, snippets: Snippets) -> Iterator[Setting]:
     """`compile` of an object that may be a model."""
     call = uses.names.parent_of.get(node)
-    if (
-        not isinstance(node, ast.Attribute)
-        or not isinstance(call, ast.Call)
-        or call.func is not node
-        or uses.paths.of(node) != {None}
-    ):
-        return
-    if any(keyword.arg in _TELLING for keyword in call.keywords):
-        yield from _options(call, uses, snippets, certain=False)
+    if isinstance(node, ast.Attribute) and isinstance(call, ast.Call) and call.func is node:
+        # A function of another module, such as `re.compile`, is not one of torch's.
+        others = {path for path in uses.paths.of(node) if path and ".torch." not in path}
+        if not others and any(keyword.arg in _TELLING for keyword in call.keywords):
+            yield from _options(call, uses, snippets, certain=False)
 
 
 def _options(call: ast.Call, uses: Uses, snippets: Snippets, *, certain: bool) -> Iterator[Setting]:

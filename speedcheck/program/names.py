@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,9 +30,13 @@ _BINDING = frozenset(
     {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign}
     | {ast.NamedExpr, *_NAMED}
 )
-# A program has ten thousand nodes or more. Operators and contexts hold nothing of interest.
+# A program has ten thousand nodes or more. These fields hold text, operators and the like.
+_NO_NODES = frozenset({
+    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "level", "module", "op",
+    "ops", "rest", "simple", "tag", "type_comment", "type_ignores",
+})  # fmt: skip
 _FIELDS = {
-    kind: tuple(name for name in kind._fields if name not in {"ctx", "op", "ops"})
+    kind: tuple(name for name in kind._fields if name not in _NO_NODES)
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
@@ -117,47 +122,54 @@ class Names:
         self._walk(tree)
 
     def _walk(self, tree: ast.Module) -> None:
+        # Written out for names, attributes and constants, which most nodes are.
         scope_of, parent_of, places = self.scope_of, self.parent_of, self.places
         scope = self._scope("module", None)
         # A scope on the stack is that of everything below it.
         stack: list[ast.AST | Scope] = [tree]
+        pop = stack.pop
         while stack:
-            node = stack.pop()
-            if isinstance(node, Scope):
-                scope = node
-                continue
-            kind = type(node)
-            if kind is ast.Name:
-                scope_of[node] = scope
-                places[node.id].append(node)  # type: ignore[attr-defined]
-                if type(node.ctx) is not ast.Load and node not in self._bound:  # type: ignore[attr-defined]
-                    self._bind_name(node.id, None, scope)  # type: ignore[attr-defined]
-                continue
-            if isinstance(node, ast.Constant):
-                if isinstance(node.value, str):
-                    self.strings.append(node)
-                continue
-            if isinstance(node, ast.Attribute):
+            node = pop()
+            while isinstance(node, ast.Attribute):
                 places[node.attr].append(node)
                 if isinstance(node.ctx, ast.Store):
                     self.attributes.add(node.attr)
                 parent_of[node.value] = node
-                stack.append(node.value)
-                continue
-            inside = _inside(node)
-            parent_of.update(dict.fromkeys(inside, node))
-            if kind in _BINDING:
+                node = node.value
+            if isinstance(node, ast.Name):
                 scope_of[node] = scope
-                self._bind(node, scope)
-            elif isinstance(node, ast.keyword) and node.arg:
-                places[node.arg].append(node)
-            stack += reversed(self._enter(node, inside, scope) if kind in _OPENING else inside)
+                places[node.id].append(node)
+                if not isinstance(node.ctx, ast.Load) and node not in self._bound:
+                    self._bind_name(node.id, None, scope)
+            elif isinstance(node, ast.Constant):
+                if isinstance(node.value, str):
+                    self.strings.append(node)
+            elif isinstance(node, Scope):
+                scope = node
+            else:
+                stack += self._enter(node, scope)
+
+    def _enter(self, node: ast.AST, scope: Scope) -> Sequence[ast.AST | Scope]:
+        """Note what `node` binds; return its children, the last first, with their scopes."""
+        kind = type(node)
+        inside = _inside(node)
+        for child in inside:
+            self.parent_of[child] = node
+        if kind in _BINDING:
+            self.scope_of[node] = scope
+            self._bind(node, scope)
+        elif isinstance(node, ast.keyword) and node.arg:
+            self.places[node.arg].append(node)
+        if kind in _OPENING:
+            return self._open(node, inside, scope)[::-1]
+        inside.reverse()
+        return inside
 
     def _scope(self, kind: ScopeKind, parent: Scope | None) -> Scope:
         self.scopes.append(Scope(len(self.scopes), kind, parent))
         return self.scopes[-1]
 
-    def _enter(self, node: ast.AST, inside: list[ast.AST], scope: Scope) -> list[ast.AST | Scope]:
+    def _open(self, node: ast.AST, inside: list[ast.AST], scope: Scope) -> list[ast.AST | Scope]:
         """Open a scope of its own for `node`, and return its children among their scopes."""
         if isinstance(node, _COMPREHENSIONS):
             return [self._scope("comprehension", scope), *inside, scope]
@@ -233,10 +245,11 @@ def _inside(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     for name in _FIELDS[type(node)]:
         value = getattr(node, name)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
+        if isinstance(value, list):
+            # Only `global`, `nonlocal` and patterns hold text, and dictionaries None.
             found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
     return found
 
 

@@ -67,11 +67,11 @@ class PathFinder:
                     yield name, self.of_name(name, scope)
 
     def _of_head(self, node: ast.AST, renamings: int) -> Paths:
-        if isinstance(node, ast.Name):
-            return self.of_name(node.id, self._names.scope_of[node], renamings)
-        if renamings > _MAX_RENAMINGS:
-            return UNKNOWN
         match node:
+            case ast.Name(id=name):
+                return self.of_name(name, self._names.scope_of[node], renamings)
+            case _ if renamings > _MAX_RENAMINGS:
+                pass
             case ast.NamedExpr(value=value):
                 return self.of(value, renamings + 1)
             case ast.IfExp(body=body, orelse=orelse):

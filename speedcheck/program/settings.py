@@ -36,9 +36,9 @@ _READERS = frozenset({
     "is_fbcode", "save_config", "save_config_portable", "shallow_copy_dict", "to_dict",
 })  # fmt: skip
 _LOOKING = frozenset({
-    "bool", "callable", "dict", "dir", "hasattr", "help", "id", "isinstance", "len", "list", "print",
-    "repr", "sorted", "str", "type", "json.dumps", "logging.getLogger", "warnings.filterwarnings",
-    "inspect.getsource",
+    "bool", "callable", "dict", "dir", "hasattr", "help", "id", "isinstance", "len", "list",
+    "print", "repr", "sorted", "str", "type", "json.dumps", "logging.getLogger",
+    "warnings.filterwarnings", "inspect.getsource",
 })  # fmt: skip
 # What a module of configuration holds that is more than a value.
 _NOT_VALUES = frozenset({
@@ -53,8 +53,12 @@ _AROUND = (
     "sys.modules.",
 )
 _PROCESSES = ("subprocess.", "os.exec", "os.spawn", "os.posix_spawn", "posix.")
-_UNSAFE = MODULES | COMPILE | TEXT_RUNNERS | IMPORTERS | {"globals", "locals", "sys.modules"}
-_BY_NAME = frozenset({"getattr", "setattr", "delattr", "hasattr"})
+_UNSAFE = frozenset({
+    "globals", "locals", "sys.modules", "os.environ", "os.environb", "os.putenv", *MODULES,
+    *COMPILE, *TEXT_RUNNERS, *IMPORTERS,
+})  # fmt: skip
+_SETTERS = frozenset({"setattr", "delattr"})
+_BY_NAME = _SETTERS | {"getattr", "hasattr"}
 _MODULE_TEXT = ("torch._inductor", "torch._dynamo", "_inductor", "_dynamo")
 
 
@@ -100,7 +104,7 @@ class _SettingFinder:
     def _changed(self, use: Use, target: ast.expr) -> Iterator[Setting]:
         """A target of any kind; only an assignment of a literal says what is set."""
         value = self._assigned(target)
-        is_set = is_configuration(use.path) and "__" not in use.path
+        is_set = is_configuration(use.path) and "._" not in use.path.partition(".config")[2]
         certain = use.is_sure and is_set and is_literal(value, self._uses.names)
         if is_set or is_watched(use.path):
             yield Setting(use.path, self._snippets.of(value), use.line, certain)
@@ -165,7 +169,7 @@ class _SettingFinder:
         if isinstance(parent, ast.Call) and parent.args[:1] == [use.node]:
             called = self._uses.paths.of(parent.func) & _BY_NAME
             if called:
-                yield from self._by_name(use, parent, setter="setattr" in called)
+                yield from self._by_name(use, parent, setter=bool(called & _SETTERS))
                 return
         is_decorator = isinstance(parent, ast.FunctionDef | ast.ClassDef)
         if _is_unsafe(use.path) and not (is_decorator and use.path in COMPILE):
