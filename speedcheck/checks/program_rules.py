@@ -33,13 +33,13 @@ def check_programs(
     """Judge the programs of the counted runs.
 
     Args:
-        sample: the record with its runs judged.
+        sample: the record.
         track: its track.
         sources: the programs of its runs.
         baseline: the record whose programs they are compared with, if there is one.
     """
-    if not sample.from_logs:
-        yield _unread("no log holds the program")
+    if not sample.counted():
+        yield _unread("no counted run has a log, so whether it keeps the rules is not known")
         return
     if not (_forbids_settings(track) or track.val_tokens):
         return

@@ -1,20 +1,18 @@
-"""How two programs differ: in text, names, constants or code."""
+"""How two programs differ: in text, names, constants or code; and a digest of the code alone."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Literal, get_args
 
-from speedcheck.program.hunks import hunks
-from speedcheck.program.lexical import code_text, without_comments
-from speedcheck.program.model import Program
-from speedcheck.program.normal import Atom, is_text_alone, normal_form
-from speedcheck.program.snippet import MAX_SHOWN, shortened
-from speedcheck.program.source import UnreadableProgramError
-from speedcheck.program.syntax import whole_of
+from speedcheck.program.model import Program, UnreadableProgramError
+from speedcheck.program.normal import Atom, normal_form
+from speedcheck.program.read import syntax_of_program
+from speedcheck.program.shown import shortened
 
 Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -22,25 +20,32 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MAX_DETAILS = 5
 
+# A record's program is often the baseline's in the next record.
+_MOST_KEPT = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How one program differs from another.
 
     Attributes:
-        kind: "text" for comments, blank lines, layout, docstrings and identifiers of runs;
+        kind: "text" for comments, layout, docstrings, seeds and other identifiers of runs;
             "names" where names that the program gives itself are others, each everywhere.
         line: line of the first program at which they begin to differ; None for "same" and "text".
-        details: the first differences, such as "line 312: 0.0022 -> 0.0024", and how many more.
+        details: the first differences, such as "line 312: 0.0022 -> 0.0024", and how many more;
+            of code only the first.
+        numbers: whether a constant that is a number, or a text that reads as one, differs; False
+            where only other strings do.
     """
 
     kind: Kind
     line: int | None = None
     details: tuple[str, ...] = ()
+    numbers: bool = False
 
 
 def compare(a: Program, b: Program) -> Difference | None:
-    """Say how `b` differs from `a`; None where one of them cannot be parsed as a whole."""
+    """Say how `b` differs from `a`; None where one of them cannot be parsed."""
     return next(differences(a, [b]))
 
 
@@ -52,19 +57,46 @@ def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | 
             yield None
         elif a.text == b.text:
             yield Difference("same")
-        elif code_text(a.text) == code_text(b.text):
-            yield Difference("text")
         else:
-            try:
-                before, after = before or _Parsed(a), _Parsed(b)
-            except UnreadableProgramError:
-                yield None
-            else:
-                yield _compare_atoms(before, after) or _compare_lines(before, after)
+            before = before or _Parsed(a)
+            yield _compare(before, _Parsed(b))
+
+
+@lru_cache(_MOST_KEPT)
+def code_digest(program: Program) -> str | None:
+    """Return a digest of the program's code without its own names and its constants.
+
+    None where the program cannot be parsed. Two programs have the same digest exactly when
+    `compare` finds no difference of kind "code".
+    """
+    try:
+        parsed = _Parsed(program)
+    except UnreadableProgramError:
+        return None
+    numbers: dict[object, int] = {}
+
+    def text(atom: Atom) -> str:
+        if atom.kind == "constant":
+            return "constant"
+        if atom.kind == "name" or (atom.kind == "attribute" and atom.value in parsed.attributes):
+            return numbered(atom, numbers)
+        return f"{atom.kind} {atom.value!r}"
+
+    return sha256(map(text, parsed.atoms))
+
+
+def numbered(atom: Atom, numbers: dict[object, int]) -> str:
+    """Return an atom with the number of its value in place of it: the first to come is 0."""
+    return f"{atom.kind} {numbers.setdefault((atom.kind, atom.value), len(numbers))}"
+
+
+def sha256(texts: Iterable[str]) -> str:
+    """Return the SHA-256 of a sequence of texts, in which none can run into the next."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class _Parsed:
-    """A program in the forms that are compared.
+    """A program in the form that is compared.
 
     Attributes:
         attributes: names that the program gives itself, see `Names`.
@@ -72,42 +104,32 @@ class _Parsed:
     """
 
     def __init__(self, program: Program) -> None:
-        syntax = whole_of(program)
+        syntax = syntax_of_program(program)
         self.attributes = syntax.names.attributes
         self.atoms = normal_form(syntax.tree, syntax.names)
         self._text = program.text
-        self._documented = {
-            line
-            for node in syntax.names.scope_of
-            if is_text_alone(node)
-            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        }
 
-    @cached_property
-    def lines(self) -> list[tuple[int, str]]:
-        """Numbers and text of the lines that are more than blanks, comments and docstrings."""
-        numbered = enumerate(without_comments(self._text).split("\n"), start=1)
-        return [
-            (number, line.rstrip())
-            for number, line in numbered
-            if line.strip() and number not in self._documented
-        ]
+    def line(self, number: int) -> str:
+        """Return a line of the program without the blanks around it."""
+        return self._text.split("\n")[number - 1].strip()
 
 
-def _compare_atoms(a: _Parsed, b: _Parsed) -> Difference | None:
-    """Compare atom for atom; None where the code differs."""
+def _compare(a: _Parsed, b: _Parsed) -> Difference:
+    """Compare atom for atom, up to the first that says that the code differs."""
     renamed = _Renaming(a.attributes, b.attributes)
     changes: list[tuple[int, str]] = []
     kinds: set[Kind] = set()
+    numbers = False
     for x, y in zip_longest(a.atoms, b.atoms):
         if x is None or y is None or x.kind != y.kind:
-            return None
+            return _code(a, b, x, y)
         if x.kind in {"code", "constant"} and x.value == y.value:
             continue
         if x.kind == "constant":
             kinds.add("constants")
+            numbers = numbers or not (_is_word(x) and _is_word(y))
         elif x.kind == "code" or not renamed.agrees(x, y):
-            return None
+            return _code(a, b, x, y)
         elif renamed.is_new(x, y):
             kinds.add("names")
         else:
@@ -116,11 +138,11 @@ def _compare_atoms(a: _Parsed, b: _Parsed) -> Difference | None:
     if not changes:
         return Difference("text")
     kind: Kind = "names and constants" if len(kinds) > 1 else kinds.pop()
-    return Difference(kind, changes[0][0], _details(changes))
+    return Difference(kind, changes[0][0], _details(changes), numbers)
 
 
 class _Renaming:
-    """Which name of one program is which of the other: one for one, or it is none."""
+    """Which name of one program is which of the other: one for one, or it is not a renaming."""
 
     def __init__(self, attributes_a: set[str], attributes_b: set[str]) -> None:
         self._own = attributes_a, attributes_b
@@ -147,33 +169,23 @@ class _Renaming:
         return True
 
 
-def _compare_lines(a: _Parsed, b: _Parsed) -> Difference:
-    """Name the lines of code that differ."""
-    lines_a, lines_b = ([line for _, line in program.lines] for program in (a, b))
-    changes = []
-    for hunk in hunks(lines_a, lines_b):
-        number = a.lines[min(hunk.a, len(a.lines) - 1)][0] if a.lines else 1
-        old, new = lines_a[hunk.a : hunk.a_end], lines_b[hunk.b : hunk.b_end]
-        changes.append((number, _stretches(old, new)))
-    return Difference("code", changes[0][0] if changes else None, _details(changes))
+def _code(a: _Parsed, b: _Parsed, x: Atom | None, y: Atom | None) -> Difference:
+    """Show the lines at which the code begins to differ."""
+    number = x.line if x else a.atoms[-1].line
+    old = f"`{shortened(a.line(x.line))}`" if x else "nothing"
+    new = f"`{shortened(b.line(y.line))}`" if y else "nothing"
+    return Difference("code", number, (f"line {number}: {old} -> {new}",), numbers=True)
 
 
-def _stretches(old: list[str], new: list[str]) -> str:
-    """Show the first line of each stretch from shortly before the place where they differ."""
-    first, second = (lines[0].strip() if lines else "" for lines in (old, new))
-    common = next(
-        (i for i, (x, y) in enumerate(zip(first, second, strict=False)) if x != y),
-        min(len(first), len(second)),
-    )
-    begin = max(common - MAX_SHOWN // 3, 0)
-    return f"{_stretch(first[begin:], len(old))} -> {_stretch(second[begin:], len(new))}"
-
-
-def _stretch(first: str, n: int) -> str:
-    if n == 0:
-        return "nothing"
-    more = {1: "", 2: " and 1 more line"}.get(n, f" and {n - 1} more lines")
-    return f"`{shortened(first)}`{more}"
+def _is_word(atom: Atom) -> bool:
+    """Whether a constant is a string that does not read as a number."""
+    match atom.value:
+        case (_, str(text) | bytes(text)):
+            try:
+                float(text)
+            except ValueError:
+                return True
+    return False
 
 
 def _details(changes: list[tuple[int, str]]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Numbers that a program computes from constants, computed without running it."""
+"""The number of validation tokens that a program sets, computed without running it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 
-from speedcheck.program.excerpt import Words
 from speedcheck.program.model import TokenCount
-from speedcheck.program.part import Part
-from speedcheck.program.scopes import Names, Scope
+from speedcheck.program.names import Names, Scope
 
 # Sums and products of a few names are written a few levels deep.
 _MAX_DEPTH = 20
 _MAX_EXPONENT = 64
 _MAX_NUMBER = 1 << 63
-_MAX_COUNTS = 100
+# Honest programs have about ten places.
+_MAX_PLACES = 200
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -25,13 +24,11 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Mod: operator.mod,
 }
 _NAMES = frozenset({"val_tokens", "num_val_tokens", "val_num_tokens"})
-VAL_TOKEN_WORDS = Words(parts=_NAMES)
-"""Without one of these no number of validation tokens is set."""
-
-_KINDS = frozenset(
-    {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.keyword, ast.arguments, ast.Dict}
-    | {ast.Call}
-)
+# Functions and methods that are given the name of a field and change nothing.
+_READERS = frozenset({
+    "get", "getattr", "hasattr", "print", "print0", "add_argument", "info", "debug", "format",
+    "__getitem__", "__getattribute__", "startswith", "append", "add",
+})  # fmt: skip
 
 
 class Calculator:
@@ -69,74 +66,108 @@ class Calculator:
         return values[0] if len(values) == 1 and isinstance(values[0], ast.expr) else None
 
 
-def find_val_tokens(part: Part) -> tuple[TokenCount, ...]:
-    """Return where the number of validation tokens is set, the first `_MAX_COUNTS` places.
+def find_val_tokens(names: Names) -> tuple[TokenCount, ...]:
+    """Return where the number of validation tokens is set, in source order.
 
     Those are assignments, fields, keyword arguments, defaults of parameters, keys of dictionaries
-    and options of argparse called `val_tokens`. One that hands on another (`args.val_tokens`) is
-    left out.
+    and options of argparse called `val_tokens`. One that passes on another (`args.val_tokens`) is
+    left out. Every other way to set it (a target of a loop or a tuple, `setattr`, a property of
+    that name) gives None, and so do more than `_MAX_PLACES` places.
     """
-    calculator = Calculator(part.names)
+    calculator = Calculator(names)
+    places = _places(names)
+    if len(places) > _MAX_PLACES:
+        return (TokenCount(None, _line(places[0], names)),)
     found: list[TokenCount] = []
-    for node in part.of_kinds(_KINDS):
-        if isinstance(node, ast.AugAssign) and _is_val_tokens(node.target):
-            # What is added to a number is not that number.
-            found.append(TokenCount(None, node.lineno))
-        values = [value for value in _settings(node) if not _hands_on(value)]
-        found += [TokenCount(calculator.value(value), value.lineno) for value in values]
-        if len(found) >= _MAX_COUNTS:
-            break
-    return tuple(found[:_MAX_COUNTS])
+    for place in places:
+        for value in _values(place, names):
+            if value is None:
+                found.append(TokenCount(None, _line(place, names)))
+            elif not _passes_on(value):
+                found.append(TokenCount(calculator.value(value), value.lineno))
+    return tuple(sorted(found, key=lambda count: count.line))
 
 
-def _settings(node: ast.AST) -> Iterator[ast.expr]:
-    match node:
-        case ast.Call(args=[ast.Constant(value=name), *_]) if _is_called(name):
-            yield from (keyword.value for keyword in node.keywords if keyword.arg == "default")
-        case ast.Assign(targets=targets, value=value):
-            yield from (value for target in targets if _is_val_tokens(target))
-        case ast.AnnAssign(target=target, value=ast.expr() as value) if _is_val_tokens(target):
+def _places(names: Names) -> list[ast.AST]:
+    places = [node for name, nodes in names.places.items() if _is_called(name) for node in nodes]
+    return places + [node for node in names.strings if _is_called(node.value)]
+
+
+def _values(place: ast.AST, names: Names) -> Iterator[ast.expr | None]:
+    """Yield what a place sets the number to; None for what cannot be told."""
+    parent = names.parent_of.get(place)
+    match place:
+        case ast.Name() | ast.Attribute():
+            if not isinstance(place.ctx, ast.Load):
+                yield from _assigned(parent)
+        case ast.keyword(value=value):
             yield value
-        case ast.NamedExpr(target=target, value=value) if _is_val_tokens(target):
+        case ast.arg():
+            if isinstance(parent, ast.arguments) and (default := _default(place, parent)):
+                yield default
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.alias():
+            yield None
+        case ast.Constant():
+            yield from _named(place, parent, names)
+        case _:
+            yield None
+
+
+def _assigned(parent: ast.AST | None) -> Iterator[ast.expr | None]:
+    match parent:
+        case ast.Assign(value=value) | ast.NamedExpr(value=value):
             yield value
-        case ast.keyword(arg=str(name), value=value) if _is_called(name):
-            yield value
-        case ast.arguments():
-            yield from _defaults(node)
-        case ast.Dict():
-            yield from _items(node)
+        case ast.AnnAssign(value=value):
+            if value is not None:
+                yield value
+        case _:
+            # Of a loop, `with`, a tuple, `del`, or one to which something is added.
+            yield None
 
 
-def _items(node: ast.Dict) -> Iterator[ast.expr]:
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and _is_called(key.value):
-            yield value
+def _named(node: ast.Constant, parent: ast.AST | None, names: Names) -> Iterator[ast.expr | None]:
+    """Yield what is set where the name stands as a string."""
+    match parent:
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if key is node:
+                    yield value
+        case ast.Subscript(slice=key) if key is node and not isinstance(parent.ctx, ast.Load):
+            yield from _assigned(names.parent_of.get(parent))
+        case ast.Call(func=function):
+            called = getattr(function, "attr", getattr(function, "id", ""))
+            if called == "add_argument":
+                yield from (word.value for word in parent.keywords if word.arg == "default")
+            elif called not in _READERS:
+                yield None
 
 
-def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
+def _default(parameter: ast.arg, arguments: ast.arguments) -> ast.expr | None:
     positional = [*arguments.posonlyargs, *arguments.args]
     pairs = [
         *zip(reversed(positional), reversed(arguments.defaults), strict=False),
         *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]
-    yield from (default for argument, default in pairs if default and _is_called(argument.arg))
+    return next((default for argument, default in pairs if argument is parameter), None)
 
 
-def _is_val_tokens(target: ast.expr) -> bool:
-    match target:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return _is_called(name)
-    return False
+def _line(node: ast.AST, names: Names) -> int:
+    while not hasattr(node, "lineno"):
+        node = names.parent_of[node]
+    return int(node.lineno)
 
 
 def _is_called(name: object) -> bool:
     return isinstance(name, str) and name.lstrip("-").replace("-", "_").lower() in _NAMES
 
 
-def _hands_on(value: ast.expr) -> bool:
+def _passes_on(value: ast.expr) -> bool:
     if isinstance(value, ast.Call) and len(value.args) == 1:
         value = value.args[0]
-    return _is_val_tokens(value)
+    match value:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return _is_called(name)
+    return False
 
 
 def _class_fields(names: Names) -> dict[str, list[Scope]]:
