@@ -43,22 +43,22 @@ def judge(
     loss = counted_statistics(evidence, rule)
     runtime = runtime_statistics(counted)
     documents = _documents(evidence, rule) if with_documents else DocumentClaims()
-    claims = (
-        *published_claims(record.plan, evidence.judged, loss, runtime),
-        *documents.comparison.claims,
-    )
+    published = published_claims(record.plan, evidence.judged, loss, runtime)
     verdicts = Verdicts(
         loss=Verdict.of(
             (
                 *check_loss(evidence, loss, rule),
-                *check_earlier_steps(evidence, documents.comparison.steps, rule),
+                *check_earlier_steps(evidence, documents.steps, rule),
                 *compare_losses(evidence, rule, baseline),
             )
         ),
         speed=Verdict.of(check_speed(evidence, runtime, rule, baseline)),
         rules=Verdict.of(check_rules(evidence, rule.track, sources, baseline)),
         provenance=Verdict.of(
-            (*check_provenance(evidence, claims, sources), *check_documents(documents))
+            (
+                *check_provenance(evidence, sources),
+                *check_documents(documents, published),
+            )
         ),
     )
     return Certificate(
@@ -70,7 +70,7 @@ def judge(
         runs=evidence.judged,
         loss=loss,
         runtime=runtime,
-        claims=claims,
+        claims=(*published, *documents.claims),
         verdicts=verdicts,
         direction=rule.track.direction,
     )
@@ -78,7 +78,7 @@ def judge(
 
 def _documents(evidence: Evidence, rule: Rule) -> DocumentClaims:
     track = rule.track
-    question = Question(target=rule.target, sigma=track.sigma, direction=track.direction)
+    question = Question(target=track.target, sigma=track.sigma, direction=track.direction)
     return document_claims(
         evidence.record, zip(evidence.runs, evidence.judged, strict=False), question
     )

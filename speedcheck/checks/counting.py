@@ -12,12 +12,15 @@ from speedcheck.checks.claimed import set_apart
 from speedcheck.checks.copies import originals
 from speedcheck.checks.endings import NO_LOSS, early_stop_of, incomplete_reason
 from speedcheck.checks.grouping import Choice, Group, as_groups, choose_group, find_kinds
-from speedcheck.claims.documents import listed_losses
+from speedcheck.claims.model import Series
 from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
 from speedcheck.program.sources import Sources
 from speedcheck.records.folder import LOGS_NAME, Record
 from speedcheck.records.ledger import Entry
+
+# No document decides which runs count.
+_NO_LISTS: tuple[Series, ...] = ()
 
 LEFT_OUT = "left out by"
 IN_ANOTHER_GROUP = "of another kind: group"
@@ -153,7 +156,7 @@ def _choose(
     if selection.group is None and record.ledger is not None:
         return (), None
     programs = {runs[index].source_sha256 for kind in kinds for index in kind}
-    listed = listed_losses(record) if len(kinds) > 1 or len(programs) > 1 else ()
+    listed = _NO_LISTS if len(kinds) > 1 or len(programs) > 1 else ()
     divided = set_apart(runs, kinds, listed, sources) if len(programs) > 1 else kinds
     if selection.group is None and len(divided) < 2:
         return (), None

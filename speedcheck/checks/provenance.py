@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import PurePosixPath
 
-from speedcheck.certificate import Claim, Finding, Severity
+from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.counting import IN_ANOTHER_GROUP, LEFT_OUT, NOT_IN_LEDGER, Evidence
 from speedcheck.checks.mixtures import check_mixtures, grouped, listed
@@ -15,9 +15,7 @@ from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
 
 
-def check_provenance(
-    evidence: Evidence, claims: tuple[Claim, ...], sources: Sources
-) -> tuple[Finding, ...]:
+def check_provenance(evidence: Evidence, sources: Sources) -> tuple[Finding, ...]:
     """Judge whether the runs are all there, are what they claim to be, and are of one kind."""
     return (
         *_unread_parts(evidence),
@@ -35,7 +33,6 @@ def check_provenance(
         *_changed_recipe(evidence),
         *check_mixtures(evidence, sources),
         *_no_logs(evidence),
-        *_claims(claims),
     )
 
 
@@ -295,23 +292,3 @@ def _no_logs(evidence: Evidence) -> list[Finding]:
         "figure without its log is no evidence"
     )
     return [Finding(codes.CLAIMED_WITHOUT_LOGS, "unknown", message, where=PLAN_NAME)]
-
-
-def _claims(claims: tuple[Claim, ...]) -> list[Finding]:
-    return [
-        Finding(
-            codes.CLAIM_NOT_CONFIRMED,
-            "fail",
-            f"{_what_is_claimed(claim)}; the evidence gives {claim.recomputed}",
-            where=claim.where,
-        )
-        for claim in claims
-        if claim.status == "not_confirmed"
-    ]
-
-
-def _what_is_claimed(claim: Claim) -> str:
-    """Name a figure; of a list the length, since the claim itself holds its values."""
-    if claim.what in ("losses", "times"):
-        return f"{claim.claimed.partition(':')[0]} are claimed"
-    return f"{claim.what} is claimed as {claim.claimed}"
