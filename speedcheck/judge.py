@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from speedcheck.certificate import Certificate, Verdict, Verdicts
 from speedcheck.checks.comparison import Baseline, compare_losses
 from speedcheck.checks.counting import Evidence, Selection, weigh
@@ -12,9 +14,11 @@ from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
+from speedcheck.claims.model import DEFAULT_MEASURE
 from speedcheck.program.sources import Sources
 from speedcheck.records.folder import Record
 from speedcheck.rule import Rule
+from speedcheck.tracks import Track
 
 
 def judge(
@@ -78,10 +82,20 @@ def judge(
 
 def _documents(evidence: Evidence, rule: Rule) -> DocumentClaims:
     track = rule.track
-    question = Question(target=track.target, sigma=track.sigma, direction=track.direction)
+    # What a caller tries out with --target never makes a README false.
+    question = Question(track.target, track.sigma, track.direction, _measure(track))
     return document_claims(
         evidence.record, zip(evidence.runs, evidence.judged, strict=False), question
     )
+
+
+def _measure(track: Track) -> tuple[str, ...]:
+    """Return the words for a track's loss: the one before the loss in its own log format."""
+    found = re.search(r"([A-Za-z]\w*)\W{0,4}\(\?P<val_loss>", track.log_pattern.text if track.log_pattern else "")
+    if not found:
+        return DEFAULT_MEASURE
+    word = found[1].lower()
+    return tuple(dict.fromkeys((word, word.rpartition("_")[2])))
 
 
 def _is_shown(verdicts: Verdicts, *, systems: bool) -> bool:

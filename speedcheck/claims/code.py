@@ -36,6 +36,10 @@ _STD_MEAN = re.compile(
     rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)\)"
 )
 _P = re.compile(rf"\bp(?:-?val(?:ue)?)?\s?[=:]\s?({NUMBER})(?![\w.])", re.IGNORECASE)
+_LABEL = re.compile(r"[^0-9:=(]{0,40}[:=(]")
+_PRINTED_NAME = re.compile(
+    r"(?:In ?\[[0-9]+\]: |>>> )?(?:print\()?(?:np\.array\()?([A-Za-z_]\w*)\)?"
+)
 _ALONE = re.compile(rf"[\s>]*(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
 
 
@@ -50,15 +54,16 @@ def read_code(
         known: lists of earlier blocks by their names; those of this one are added.
     """
     found = list(find_lists(block.text))
-    placed = [(one, _series(one, block, reader)) for one in found]
+    lines = block.text.split("\n")
+    placed = [(one, _series(one, block, lines, reader)) for one in found]
     starts = {one.first: (one, series) for one, series in placed if series}
-    inside = {i for one in found for i in range(one.first, one.last + 1)}
+    inside = {i for one, series in placed if series for i in range(one.first, one.last + 1)}
     results = _Results(block, reader, known)
-    for index, line in enumerate(block.text.split("\n")):
+    for index, line in enumerate(lines):
         if index in starts:
             one, series = starts[index]
             results.lists(series)
-            results.comment(block.text.split("\n")[one.last], block.line + one.last)
+            results.comment(lines[one.last], block.line + one.last)
         elif index not in inside:
             results.line(line, block.line + index)
     return [series for _, series in placed if series], results.figures
@@ -67,35 +72,35 @@ def read_code(
 def read_inline(written: str, line: int, heading: str, reader: Reader) -> list[Series]:
     """Return the lists of running text, which are never data."""
     block = Block("text", written, line, heading=heading)
-    found = (_series(one, block, reader) for one in find_lists(written.replace("`", " ")))
+    found = (_series(one, block, [], reader) for one in find_lists(written.replace("`", " ")))
     is_other = words.is_baseline(written)
     return [replace(s, basis="text", is_other=s.is_other or is_other) for s in found if s]
 
 
-def _series(found: FoundList, block: Block, reader: Reader) -> Series | None:
-    above = block.text.split("\n")[max(0, found.first - 2) : found.first]
+def _series(found: FoundList, block: Block, lines: list[str], reader: Reader) -> Series | None:
+    above = lines[max(0, found.first - 2) : found.first]
+    printed_name = _PRINTED_NAME.fullmatch(above[-1].strip()) if above and not found.name else None
+    name = found.name or (printed_name[1] if printed_name else "")
     said = block.lead if found.first < 2 and block.lead.rstrip().endswith(":") else ""
-    about = " ".join([*above, said[-200:]]) if not found.name else ""
-    kind = words.kind_of(found.name, reader.measure)
+    about = " ".join([*above, said[-200:]]) if not name else ""
+    kind = words.kind_of(name, reader.measure)
     middle = median(number.value for number in found.numbers)
-    if kind is None and not found.name:
+    if kind is None and not name:
         is_time = words.kind_of(about, reader.measure) == "times"
         kind = "losses" if reader.is_near(middle) else "times" if is_time else None
-    if kind is None or words.is_other_metric(found.name, kind, reader.measure):
+    if kind is None or words.is_other_metric(name, kind, reader.measure):
         return None
-    is_other = words.is_baseline(f"{found.name} {block.heading} {said[-200:]} {about}")
-    is_plain = words.is_plain_name(found.name, reader.measure) and (
-        bool(found.name) or found.is_bracketed
-    )
+    is_other = words.is_baseline(f"{name} {block.heading} {said[-200:]} {about}")
+    is_plain = words.is_plain_name(name, reader.measure) and (bool(name) or found.is_bracketed)
     return Series(
         kind=kind,
-        name=found.name,
+        name=name,
         numbers=found.numbers,
         where=reader.where(block.line + found.first),
         basis="data" if is_plain and (kind == "times" or reader.is_near(middle)) else "text",
         is_other=is_other,
-        step=words.step_of(found.name),
-        unit=words.unit_of(found.name) if kind == "times" else None,
+        step=words.step_of(name),
+        unit=words.unit_of(name) if kind == "times" else None,
     )
 
 
@@ -106,12 +111,13 @@ class _Results:
         self.figures: list[Figure] = []
         self._block, self._reader, self._known = block, reader, known
         self._nulls = read_nulls(block.text[:20_000])
-        self._last: Series | None = None
+        self._above: dict[Kind, Series] = {}
         self._code, self._age = "", 0
 
     def lists(self, series: Series) -> None:
         """Go on with a list."""
-        self._last = series
+        self._above.pop(series.kind, None)
+        self._above[series.kind] = series
         if series.name:
             self._known[series.name] = series
         self._code, self._age = "", 0
@@ -128,19 +134,22 @@ class _Results:
         if not stripped:
             return
         self._age += 1
-        if stripped.startswith("#") or not _CODE.match(line):
+        if line.lstrip().startswith("$ "):
+            # What a shell prints is of files.
+            self._above, self._code = {}, ""
+        elif stripped.startswith("#") or not _CODE.match(line):
             self._read(stripped.lstrip("#> "), number)
-            return
-        code, _, comment = _outside_strings(line)
-        self._code, self._age = code, 0
-        if comment:
-            self._read(comment, number)
+        else:
+            self._code, _, comment = _outside_strings(line)
+            self._age = 0
+            if comment:
+                self._read(comment, number)
 
     def _read(self, text: str, number: int) -> None:
         text, where = _FLOAT.sub(r"\1", text[:1_000]), self._reader.where(number)
         if self._age > _MOST_LINES or text.endswith(":"):
-            self._last, self._code = None, ""
-        owner, is_exact = self._owner()
+            self._above, self._code = {}, ""
+        owner, is_exact = self._owner(text)
         if self._code and owner is None:
             return
         if owner is None:
@@ -152,16 +161,20 @@ class _Results:
         if not found and self._code:
             found = self._alone(text, where, owner)
         if found:
-            self.figures += [
-                replace(f, basis="data", of=owner, is_exact=is_exact) for f in found
-            ]
+            self.figures += [replace(f, basis="data", of=owner, is_exact=is_exact) for f in found]
         elif not self._code:
             self._read_labelled(text, number)
 
-    def _owner(self) -> tuple[Series | None, bool]:
+    def _owner(self, text: str) -> tuple[Series | None, bool]:
         """Return the list that a result is of, and whether code computes it from that list."""
         if not self._code:
-            return self._last, False
+            label = _LABEL.match(text)
+            kind = words.kind_of(label[0], self._reader.measure) if label else None
+            if kind is None and _P.search(text):
+                kind = "losses"
+            newest = next(reversed(self._above.values()), None)
+            is_sure = len(self._above) == 1 or _ESTIMATE.search(text)
+            return (self._above.get(kind) if kind else newest if is_sure else None), False
         named = set(_NAME.findall(_without_text(self._code))) & self._known.keys()
         if len(named) != 1 or _ARITHMETIC.search(_without_text(self._code)):
             return None, False
@@ -193,7 +206,10 @@ class _Results:
 
     def _read_labelled(self, text: str, number: int) -> None:
         """Read "mean 3.2785" and the like, which is text wherever it is written."""
-        self.figures += read_text(text, number, self._block.heading, self._reader)
+        lead = self._block.lead if self._block.lead.rstrip().endswith(":") else ""
+        found = read_text(text, number, f"{self._block.heading} {lead}", self._reader)
+        is_other = any(series.is_other for series in self._above.values())
+        self.figures += [replace(f, is_clear=f.is_clear and not is_other) for f in found]
 
 
 def _outside_strings(line: str) -> tuple[str, str, str]:

@@ -82,7 +82,10 @@ def compare(
     lists = _Lists(matches, samples, was_printed)
     confirmed = [match for match in matches if lists.status(match) == "confirmed"]
     figures = Figures(
-        samples, question, was_printed, speaks_of_runs=any(m.series.kind == "losses" for m in confirmed)
+        samples,
+        question,
+        was_printed,
+        speaks_of_runs=any(m.series.kind == "losses" for m in confirmed),
     )
     judged = figures.judge(stated.figures)
     steps = {m.place for m in confirmed if isinstance(m.place, int)} | figures.steps
@@ -165,12 +168,14 @@ class _Lists:
         series = match.series
         keyed = by_seed(series, self._samples.judged, series.step)
         if keyed and series.kind == "losses":
-            parts = [
-                f"seed {series.seeds[i]}: {shown(run.losses[series.step])}, not {series.numbers[i].text}"
-                for i, run in keyed.items()
-                if abs(run.losses[series.step] - series.values[i]) > series.half_unit * 1.001
-            ]
-            return _joined(parts)
+            found = {index: run.losses[series.step] for index, run in keyed.items()}
+            return _joined(
+                [
+                    f"seed {series.seeds[i]}: {shown(loss)}, not {series.numbers[i].text}"
+                    for i, loss in found.items()
+                    if abs(loss - series.values[i]) > series.half_unit * 1.001
+                ]
+            )
         used = set(match.pairs.values())
         logged = values_at(self._samples.judged, series, match.place)
         left = [shown(value) for value, run in logged if run not in used]
@@ -199,7 +204,9 @@ def _seed_differences(
         if series.is_other or not series.seeds or None in logged:
             continue
         if set(series.seeds) != set(logged):
-            found.append(_difference(series.where, series.seeds, [s for s in logged if s is not None]))
+            found.append(
+                _difference(series.where, series.seeds, [s for s in logged if s is not None])
+            )
         elif len(set(series.seeds)) == len(series.seeds) and not _is_own(series, match):
             message = "the losses are in the logs, and under other seeds there"
             found.append(SeedDifference(message, series.where))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from itertools import islice
 
 from speedcheck.claims import words
 from speedcheck.claims.model import Figure, Reader, Series, Statements
@@ -49,7 +50,7 @@ def read_json(text: str, reader: Reader) -> Statements:
 def read_csv(text: str, reader: Reader) -> Statements:
     """Return the columns of a CSV table of runs that are headed with the measure."""
     try:
-        rows = [row for row, _ in zip(csv.reader(io.StringIO(text)), range(_MOST_ROWS))]
+        rows = list(islice(csv.reader(io.StringIO(text)), _MOST_ROWS))
     except csv.Error:
         return Statements()
     found = Statements()
@@ -111,7 +112,11 @@ def _add(
 
 def _printed(value: object) -> Printed | None:
     """Read a number as it is written; anything else is none."""
-    return printed(value.strip()) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else None
+    return (
+        printed(value.strip())
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+        else None
+    )
 
 
 def _seeds(values: object) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from speedcheck.claims.data import read_csv, read_json
 from speedcheck.claims.markdown import MAX_LINES, read_blocks
 from speedcheck.claims.model import Figure, Question, Reader, Series, Statements
 from speedcheck.claims.numbers import NUMBER
-from speedcheck.claims.samples import Samples, samples_of
+from speedcheck.claims.samples import samples_of
 from speedcheck.logs import Run
 from speedcheck.records.folder import MAX_FILES, Record
 
@@ -31,7 +31,9 @@ MAX_CLAIMS = 1_000
 _MOST_DOCUMENTS = 64
 _MOST_LOG_BYTES = 2**28
 
-_README = re.compile(r"readme[^.]{0,40}(?:\.(?:md|markdown|rst|txt))?|statistics\.md", re.IGNORECASE)
+_README = re.compile(
+    r"readme[^.]{0,40}(?:\.(?:md|markdown|rst|txt))?|statistics\.md", re.IGNORECASE
+)
 _MARKDOWN = frozenset({".md", ".markdown"})
 _WRITTEN_BY_US = frozenset({"certificate.json"})
 
@@ -213,7 +215,9 @@ class _Printed:
                 continue
             for match in self._pattern.finditer(written):
                 found.update(_rounded(match[1]))
-        return found
+        # Whether a run's own loss is what a list means was seen before.
+        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        return found - {text for loss in own if loss is not None for text in _rounded(str(loss))}
 
 
 def _rounded(number: str) -> Iterator[str]:

@@ -52,8 +52,9 @@ class Figures:
         status: ClaimStatus
         for figure, yes in zip(figures, agreed, strict=True):
             if yes and self._is_best_for_mean(figure):
-                figure, status = replace(figure, basis="text"), "not_confirmed"
-            elif yes:
+                claims.append(self._claim(replace(figure, basis="text"), "not_confirmed"))
+                continue
+            if yes:
                 status = "confirmed"
                 if figure.step is not None:
                     self.steps.add(figure.step)
@@ -91,8 +92,12 @@ class Figures:
             figure.step in run.losses for run in self._samples.runs
         ):
             return False
+        judged = len(self._samples.judged)
+        if judged == 1 and not figure.may_be_one_run:
+            # One log of many: the text speaks of the others, too.
+            return False
         if figure.what in ("p", "std", "time_mean", "time_std"):
-            return known or figure.n == len(self._samples.judged)
+            return known or figure.n == judged
         return True
 
     def _is_best_for_mean(self, figure: Figure) -> bool:

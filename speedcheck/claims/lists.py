@@ -92,7 +92,7 @@ class _Lines:
 def _name(before: str) -> str | None:
     """Return the name in front of a list, "" for none; None where the bracket is no list's."""
     before = before[before.rfind("\n") + 1 :]
-    if not before.strip() or _PROMPT.search(before.strip(" :[(array")):
+    if not before.strip():
         return ""
     found = _ASSIGNED.search(before) or _LABELLED.search(before)
     if found:

@@ -19,12 +19,17 @@ _MOST_ROWS = 10_000
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
 _CELL = re.compile(rf"({NUMBER}) ?(ms|s|min|sec)?")
 _SUMMARY = re.compile(
-    r"\b(?:mean|average|avg|std|sd|stdev|stddev|median|min|max|total|sum|delta|p|n|best|worst|σ|μ)\b",
+    r"\b(?:mean|average|avg|std|sd|stdev|stddev|median|min|max|total|sum|delta|p|n|best|worst"
+    r"|\u03c3|\u03bc)\b",
     re.IGNORECASE,
 )
-_RUN = re.compile(r"\b(?:runs?|seeds?|logs?|files?|trials?|id|idx|index|rep|replicate)\b|#", re.I)
+_RUN = re.compile(
+    r"\b(?:runs?|seeds?|logs?|files?|trials?|id|idx|index|rep|replicate)\b|#", re.IGNORECASE
+)
 # Columns of text that a table of runs may have.
-_OF_A_RUN = re.compile(r"\b(?:log|logs|file|gpu|host|node|machine|status|note|notes|pass)\b", re.I)
+_OF_A_RUN = re.compile(
+    r"\b(?:log|logs|file|gpu|host|node|machine|status|note|notes|pass)\b", re.IGNORECASE
+)
 _PROSE = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -141,8 +146,8 @@ def _columns(
 
 def _kind(heading: str, reader: Reader) -> Kind | None:
     """Return what a column lists, where its heading is of the measure, a step or times alone."""
-    is_step = re.fullmatch(r"step[ _]?[0-9]{1,7}|[^@]{0,20}@ ?[0-9]{1,7}", heading, re.I)
-    plain = re.sub(r"(?:at )?step[ _]?[0-9]+|@ ?[0-9]+", "", heading, flags=re.I)
+    is_step = re.fullmatch(r"step[ _]?[0-9]{1,7}|[^@]{0,20}@ ?[0-9]{1,7}", heading, re.IGNORECASE)
+    plain = re.sub(r"(?:at )?step[ _]?[0-9]+|@ ?[0-9]+", "", heading, flags=re.IGNORECASE)
     kind = "losses" if is_step else words.kind_of(plain, reader.measure)
     return None if kind is None or words.is_other_metric(plain, kind, reader.measure) else kind
 

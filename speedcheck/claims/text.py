@@ -10,25 +10,32 @@ import re
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from speedcheck.certificate import ClaimSubject
 from speedcheck.claims import words
-from speedcheck.claims.model import SECONDS, Figure, Nulls, Reader, Series, Unit
+from speedcheck.claims.model import Figure, Nulls, Reader, Series, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
+# A loss of fewer digits is a target or a goal.
+_FEWEST_DIGITS = 3
 
 _MARKUP = re.compile(r"[*`$|]|</?[A-Za-z][^<>\n]{0,80}>|(?<=[\])])\([^()\n]{0,200}\)|\\\w+")
+_LIST = re.compile(r"[\[(][0-9.,;\s]*+[\])]")
 _RUNS = re.compile(
     r"\b([0-9]{1,4})(?:[- ]|[- ](?:independent|full|complete|random) )?(?:seeds?|runs?|logs?)\b"
     r"|\b[nN] ?[=:] ?([0-9]{1,4})\b"
 )
-_STEPS = re.compile(r"(?:\bat )?\bsteps?[ =:]?[0-9]{1,7}|@[0-9]{1,7}|\b[0-9]{1,7} steps?\b", re.I)
-_VALUE = re.compile(rf"(?<![\w.+\-−/])({NUMBER})(?![\w]*[.\w])(?!%)|(?<![\w.+\-−/])({NUMBER})(?=m?s\b|min)")
-_UNIT = re.compile(r" ?(ms|s|secs?|seconds?|min|mins|minutes?)\b")
+_STEPS = re.compile(
+    r"(?:\bat )?\bsteps?[ =:]?[0-9]{1,7}|@[0-9]{1,7}|\b[0-9]{1,7} steps?\b", re.IGNORECASE
+)
+_VALUE = re.compile(
+    rf"(?<![\w.+\-\u2212/])(?:({NUMBER})(?!\w|\.[0-9]|%)|({NUMBER})(?=(?:ms|s|min)\b))"
+)
+_UNIT = re.compile(r" ?(ms|s|secs?|seconds?|min|mins|minutes?)\b(?! ?[=:(])")
+_MINUTES = re.compile(r"[0-9] ?m(?:in)? ?$")
 _LABEL = re.compile(
-    r"(?P<mean>\b(?:mean|average|averages|avg|averaged)\b|μ|x̄)"
-    r"|(?P<std>\b(?:std|stdev|stddev|sd|std_dev|deviation)(?:\b|_)|σ)"
+    r"(?P<mean>\b(?:mean|average|averages|avg|averaged)\b|\u03bc|x̄)"
+    r"|(?P<std>\b(?:std|stdev|stddev|sd|std_dev|deviation)(?:\b|_)|\u03c3)"
     r"|(?P<p>\bp(?:[-_ ]?val(?:ue)?s?)?\b)"
     r"|(?P<other>\b(?:t|df|z|sem|se|median|min|max|minimum|maximum|best|worst|lowest|highest|range"
     r"|ci|interval|target|alpha|sigma|error)\b|±|\+/-|\+-)",
@@ -36,14 +43,18 @@ _LABEL = re.compile(
 )
 _AFTER_MEAN = re.compile(r"^[\s(,\[]{0,4}(?:\w+[- ]){0,2}(?:mean|average|avg)\b", re.IGNORECASE)
 _CLOSE = re.compile(r"^[^\w<>≤≥]{0,6}(?:(?:of|is|was|equals)\b)?[^\w<>≤≥]{0,4}$")
-_P_OF_NULL = re.compile(rf"\bp(?:[- _]?val(?:ue)?)? ?< ?({NUMBER}) ?[:=] ?({NUMBER})", re.IGNORECASE)
+_P_OF_NULL = re.compile(
+    rf"\bp(?:[- _]?val(?:ue)?)? ?< ?({NUMBER}) ?[:=] ?({NUMBER})", re.IGNORECASE
+)
 _NULL = re.compile(
     rf"(?:against|vs\.?|versus|target|popmean|below|under|than|<)[^\w.]{{0,4}}({NUMBER})"
     rf"|ttest_1samp\([^,()]{{1,80}},\s*(?:popmean\s*=\s*)?({NUMBER})",
     re.IGNORECASE,
 )
-_SIGMA = re.compile(rf"(?:\bsigma\b|σ|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.IGNORECASE)
-_SEED_LINE = re.compile(rf"\bseed[ _#=:]{{0,3}}([0-9]{{1,9}})\b[^0-9\n]{{1,40}}?({NUMBER})", re.I)
+_SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.IGNORECASE)
+_SEED_LINE = re.compile(
+    rf"\bseed[ _#=:]{{0,3}}([0-9]{{1,9}})\b[^0-9\n]{{1,40}}?({NUMBER})", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ def _values(found: list[str]) -> list[float]:
 
 
 def _line(written: str, where: str, *, is_clear: bool) -> _Line:
-    text = _MARKUP.sub(" ", written)
+    text = _LIST.sub(" ", _MARKUP.sub(" ", written))
     runs = _RUNS.search(text)
     blanked = _STEPS.sub(_blank, _RUNS.sub(_blank, text))
     n = int(runs[1] or runs[2]) if runs else None
@@ -116,8 +127,7 @@ def _figures(line: _Line, reader: Reader) -> list[Figure]:
     null = _P_OF_NULL.search(line.text)
     if null:
         number = printed(null[2])
-        figure = _figure("p", number, line, is_clear=line.is_clear) if number else None
-        return [figure] if figure else []
+        return [_figure(number, line, None, "")] if number else []
     found, end = [], 0
     for match in islice(_VALUE.finditer(line.text), _MOST_NUMBERS):
         number = printed(match[1] or match[2])
@@ -132,34 +142,55 @@ def _figures(line: _Line, reader: Reader) -> list[Figure]:
 def _classified(
     number: Printed, before: str, after: str, line: _Line, reader: Reader
 ) -> list[Figure]:
-    label = None
-    for label in _LABEL.finditer(before):
-        pass
-    kind = label.lastgroup if label else None
-    between = before[label.end() :] if label else before
-    is_clear = line.is_clear and not words.states_no_result(before)
-    unit = _unit(after)
-    if kind == "p" and _CLOSE.match(between) and number.value <= 1 and not unit:
-        is_test = not words.is_other_test(line.text)
-        return [_figure("p", number, line, is_clear=is_clear)] if is_test else []
-    if kind == "std" and _CLOSE.match(between) and number.decimals > 1:
-        is_time = unit is not None or words.kind_of(line.text, reader.measure) == "times"
-        is_own = not words.is_other_metric(between, "losses", reader.measure)
-        what: ClaimSubject = "time_std" if is_time else "std"
-        return [_figure(what, number, line, is_clear=is_clear and is_own, unit=unit)]
-    is_mean = kind == "mean" or (kind is None and _AFTER_MEAN.match(after) is not None)
-    if unit:
-        is_time = is_mean and number.decimals > 0
-        return [_figure("time_mean", number, line, is_clear=is_clear, unit=unit)] if is_time else []
-    if not reader.is_near(number.value) or number.decimals < 3:
-        return []
-    named = between if is_mean else before[-30:]
+    """Return what a number is by the last label before it, or by what is behind it."""
+    labels = list(_LABEL.finditer(before))
+    kind = labels[-1].lastgroup if labels else None
+    between = before[labels[-1].end() :] if labels else before
+    figure = _figure(number, line, _unit(after), before)
+    if kind in ("p", "std"):
+        is_close = _CLOSE.match(between) is not None
+        found = (_p if kind == "p" else _std)(figure, line, reader) if is_close else None
+    elif kind == "other":
+        found = None
+    else:
+        is_mean = kind == "mean" or _AFTER_MEAN.match(after) is not None
+        found = _loss(figure, between if kind else before[-30:], after, reader, is_mean=is_mean)
+        found = _time(figure, line, is_mean=is_mean) if figure.unit else found
+    return [found] if found else []
+
+
+def _p(figure: Figure, line: _Line, reader: Reader) -> Figure | None:  # noqa: ARG001 - as _std
+    is_p = figure.number.value <= 1 and figure.unit is None
+    return figure if is_p and not words.is_other_test(line.text) else None
+
+
+def _std(figure: Figure, line: _Line, reader: Reader) -> Figure | None:
+    if figure.number.decimals < 2:
+        return None
+    kind = words.kind_of(line.text, reader.measure)
+    is_time = figure.unit is not None or kind == "times"
+    is_clear = figure.is_clear and not (is_time and "step" in line.text.lower())
+    return replace(figure, what="time_std" if is_time else "std", is_clear=is_clear)
+
+
+def _time(figure: Figure, line: _Line, *, is_mean: bool) -> Figure | None:
+    if not is_mean or figure.number.decimals < 1:
+        return None
+    is_clear = figure.is_clear and "step" not in line.text.lower()
+    return replace(figure, what="time_mean", is_clear=is_clear)
+
+
+def _loss(
+    figure: Figure, named: str, after: str, reader: Reader, *, is_mean: bool
+) -> Figure | None:
+    """Return a mean, or the loss that a text names without calling it a mean."""
+    if not reader.is_near(figure.number.value) or figure.number.decimals < _FEWEST_DIGITS:
+        return None
+    if not is_mean and not words.names_measure(f"{named[-30:]} {after[:10]}", reader.measure):
+        return None
     is_own = not words.is_other_metric(named, "losses", reader.measure)
-    is_named = words.names_measure(before[-30:] + " " + after[:10], reader.measure)
-    if is_mean or (is_named and kind is None):
-        figure = _figure("mean", number, line, is_clear=is_clear and is_own)
-        return [replace(figure, may_be_one_run=not is_mean)]
-    return []
+    is_clear = figure.is_clear and is_own
+    return replace(figure, what="mean", is_clear=is_clear, may_be_one_run=not is_mean)
 
 
 def _unit(after: str) -> Unit | None:
@@ -167,10 +198,9 @@ def _unit(after: str) -> Unit | None:
     return words.unit_of(found[1]) if found else None
 
 
-def _figure(
-    what: ClaimSubject, number: Printed, line: _Line, *, is_clear: bool, unit: Unit | None = None
-) -> Figure:
-    known = unit if unit in SECONDS else None
-    return Figure(
-        what, number, line.where, is_clear=is_clear, unit=known, step=line.step, n=line.n
-    )
+def _figure(number: Printed, line: _Line, unit: Unit | None, before: str) -> Figure:
+    """Return a figure as a p, to be made what it is; its label's line may make it unclear."""
+    is_clear = line.is_clear and not words.states_no_result(before)
+    # Of "2m 15.5s" the seconds alone say nothing.
+    is_clear = is_clear and not _MINUTES.search(before)
+    return Figure("p", number, line.where, is_clear=is_clear, unit=unit, step=line.step, n=line.n)

@@ -67,7 +67,7 @@ _OTHER_TEST = frozenset(
     | {"shapiro", "ks", "anova", "two-sample", "equivalence", "tost", "difference", "normality"}
 )
 
-_WORD = re.compile(r"[A-Za-zΔδμσ]+[0-9]*")
+_WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
 _SEED = re.compile(r"seeds?", re.IGNORECASE)
 _STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 
@@ -102,9 +102,10 @@ def is_other_metric(text: str, kind: Kind, measure: tuple[str, ...]) -> bool:
     own = {part for word in measure for part in words(word)}
     own |= {"nats", "nat"} if measure[0].endswith("loss") else {"bit", "bits"} & own
     found = set(words(text)) - own
-    units = set(_UNITS) if kind == "losses" else frozenset[str]()
-    others = _OTHER_METRIC | _LOSS_UNITS | units | ({"train"} if kind == "losses" else set())
-    return bool(found & others) or "Δ" in text or "±" in text
+    if kind == "times":
+        return bool(found & (_OTHER_METRIC - set(_UNITS)))
+    others = _OTHER_METRIC | _LOSS_UNITS | set(_UNITS) | {"train"}
+    return bool(found & others) or "\u0394" in text or "±" in text
 
 
 def is_plain_name(text: str, measure: tuple[str, ...]) -> bool:
