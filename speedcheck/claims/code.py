@@ -162,8 +162,8 @@ class _Results:
             found = self._alone(text, where, owner)
         if found:
             self.figures += [replace(f, basis="data", of=owner, is_exact=is_exact) for f in found]
-        elif not self._code:
-            self._read_labelled(text, number)
+        else:
+            self._read_labelled(text, number, owner if self._code else None)
 
     def _owner(self, text: str) -> tuple[Series | None, bool]:
         """Return the list that a result is of, and whether code computes it from that list."""
@@ -204,12 +204,16 @@ class _Results:
         is_torch = "tensor" in text or "torch" in self._code
         return [Figure(what, number, where, in_float32=is_torch, nulls=self._test())]
 
-    def _read_labelled(self, text: str, number: int) -> None:
-        """Read "mean 3.2785" and the like, which is text wherever it is written."""
+    def _read_labelled(self, text: str, number: int, owner: Series | None = None) -> None:
+        """Read "mean 3.2785" and the like: text, unless code prints it of one list."""
         lead = self._block.lead if self._block.lead.rstrip().endswith(":") else ""
         found = read_text(text, number, f"{self._block.heading} {lead}", self._reader)
         is_other = any(series.is_other for series in self._above.values())
-        self.figures += [replace(f, is_clear=f.is_clear and not is_other) for f in found]
+        if owner:
+            of_list = [f for f in found if f.what != "p" and f.kind == owner.kind]
+            self.figures += [replace(f, basis="data", of=owner) for f in of_list]
+        else:
+            self.figures += [replace(f, is_clear=f.is_clear and not is_other) for f in found]
 
 
 def _outside_strings(line: str) -> tuple[str, str, str]:

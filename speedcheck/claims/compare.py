@@ -81,12 +81,7 @@ def compare(
     matches = [best_match(series, samples) for series in stated.series[:_MOST_SERIES]]
     lists = _Lists(matches, samples, was_printed)
     confirmed = [match for match in matches if lists.status(match) == "confirmed"]
-    figures = Figures(
-        samples,
-        question,
-        was_printed,
-        speaks_of_runs=any(m.series.kind == "losses" for m in confirmed),
-    )
+    figures = Figures(samples, question, was_printed, lists=confirmed)
     judged = figures.judge(stated.figures)
     steps = {m.place for m in confirmed if isinstance(m.place, int)} | figures.steps
     final = {run.run.final_step for run in samples.judged}

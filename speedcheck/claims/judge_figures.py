@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject
+from speedcheck.claims.match import Match
 from speedcheck.claims.model import Figure, Question
 from speedcheck.claims.numbers import shown
 from speedcheck.claims.samples import Place, Sample, Samples
@@ -30,11 +31,13 @@ class Figures:
         question: Question,
         was_printed: Callable[[str], bool],
         *,
-        speaks_of_runs: bool,
+        lists: list[Match],
     ) -> None:
         self.steps: set[int] = set()
         self._samples, self._question = samples, question
-        self._was_printed, self._speaks_of_runs = was_printed, speaks_of_runs
+        self._was_printed = was_printed
+        self._speaks_of_runs = any(match.series.kind == "losses" for match in lists)
+        self._named: set[Place] = {None, *(match.place for match in lists)}
         self._places = {id(sample): self._known_places(sample) for sample in samples.all}
 
     def judge(self, figures: list[Figure]) -> list[Claim]:
@@ -45,6 +48,7 @@ class Figures:
         other figure of its subject in the text agrees with the runs.
         """
         figures = figures[:_MOST_FIGURES]
+        self._named |= {figure.step for figure in figures}
         agreed = [self._agrees(figure) for figure in figures]
         settled = {f.what for f, yes in zip(figures, agreed, strict=True) if yes and not f.of}
         known = self._speaks_of_runs or "mean" in settled
@@ -109,7 +113,8 @@ class Figures:
         mean = ranges(figure, losses, 0.0, self._question)
         return agrees(figure, [(best, best)]) and not agrees(figure, mean)
 
-    def _of_list(self, figure: Figure) -> list[Range]:
+    def _of_list(self, figure: Figure, *, rounded: bool = True) -> list[Range]:
+        """Return what a figure is of its list, over what the list's own rounding leaves open."""
         series = figure.of
         if series is None:
             return []
@@ -118,21 +123,22 @@ class Figures:
             values = in_unit(_seconds(values, series.unit), figure)
         elif figure.what == "time_mean" and not series.unit:
             values = in_unit(_seconds(values, None), figure)
-        half = 0.0 if figure.is_exact else series.half_unit
+        half = series.half_unit if rounded and not figure.is_exact else 0.0
         return ranges(figure, values, half, self._question)
 
     def _of_samples(self, figure: Figure) -> Iterator[list[Range]]:
-        """Yield what each sample gives for a figure; losses at every place of the logs."""
-        half = 0.5 * 10.0 ** -min(max(figure.number.decimals, 4), 12)
-        half = _LIKELY_HALF if figure.what == "p" else half
+        """Yield what each sample gives for a figure, at the places of the logs."""
+        half = _LIKELY_HALF if figure.what == "p" else 0.0
         for sample in self._samples.all:
             if figure.kind == "times":
                 yield ranges(figure, in_unit(_times(sample), figure), 0.0, self._question)
                 continue
             for place in self._places[id(sample)]:
+                # A p or a deviation agrees by chance at one step of forty.
+                if figure.what != "mean" and place not in self._named:
+                    continue
                 losses = [run.losses[place] for run in sample if place in run.losses]
-                found = ranges(figure, losses, half if figure.what == "p" else 0.0, self._question)
-                yield found
+                yield ranges(figure, losses, half, self._question)
                 if figure.may_be_one_run and place is None:
                     yield [(loss, loss) for loss in losses]
 
@@ -155,7 +161,7 @@ class Figures:
     def _claim(self, figure: Figure, status: ClaimStatus) -> Claim:
         unit = f" {figure.unit}" if figure.unit else ""
         if figure.of is not None:
-            found = self._of_list(figure)
+            found = self._of_list(figure, rounded=False)
             value = sum(found[0]) / 2 if found else None
         else:
             value = self._usual(figure)

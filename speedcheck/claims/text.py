@@ -41,7 +41,9 @@ _LABEL = re.compile(
     r"|ci|interval|target|alpha|sigma|error)\b|±|\+/-|\+-)",
     re.IGNORECASE,
 )
-_AFTER_MEAN = re.compile(r"^[\s(,\[]{0,4}(?:\w+[- ]){0,2}(?:mean|average|avg)\b", re.IGNORECASE)
+_AFTER_MEAN = re.compile(
+    r"^ ?(?:\u00b1|\+/-|\+-)|^[\s(,\[]{0,4}(?:\w+[- ]){0,2}(?:mean|average|avg)\b", re.IGNORECASE
+)
 _CLOSE = re.compile(r"^[^\w<>≤≥]{0,6}(?:(?:of|is|was|equals)\b)?[^\w<>≤≥]{0,4}$")
 _P_OF_NULL = re.compile(
     rf"\bp(?:[- _]?val(?:ue)?)? ?< ?({NUMBER}) ?[:=] ?({NUMBER})", re.IGNORECASE
