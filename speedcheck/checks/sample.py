@@ -136,15 +136,16 @@ def _same_program(
     for runs in by_program.values():
         difference = _difference(reference, runs[0], sources)
         where = runs[0].log
-        if difference is None:
-            continue
-        if difference.kind in ("same", "text", "names") and _is_set_up_alike(reference, runs[0]):
-            message = (
-                f"{count(len(runs), 'run')} declared as {role}, but program, constants, settings "
-                "and planned steps equal those of the judged runs"
+        equal = difference is not None and difference.kind in ("same", "text", "names")
+        if (equal or difference is None) and _is_set_up_alike(reference, runs[0]):
+            what = (
+                "program, constants, settings and planned steps equal those of the judged runs"
+                if equal
+                else "nothing in the logs tells them from the judged runs"
             )
+            message = f"{count(len(runs), 'run')} declared as {role}, but {what}"
             yield Finding(codes.NOT_A_BASELINE, "warn", message, where)
-        elif difference.kind != "code" and difference.details:
+        elif difference is not None and difference.kind != "code" and difference.details:
             message = f"the {role} differs from the record in {'; '.join(difference.details)}"
             yield Finding(codes.DECLARED_EXCLUSION, "info", message, where)
 
