@@ -23,6 +23,8 @@ from speedcheck.program import (
     loader_definitions,
     read_program,
 )
+from speedcheck.program.sources import Sources
+from speedcheck.records.folder import read_record
 
 STYLES = ("config_last", "one_file", "several_files")
 SEPARATOR = "=" * 100
@@ -241,24 +243,21 @@ def test_several_of_them_in_one_log_are_one_program(build, whole_programs, divid
     assert all("config." in line for line in shown)
 
 
-def test_runs_of_one_program_and_its_variants_are_sorted_by_code(build, text, style, findings_of):
-    remark = text + "# the second run\n"
+def test_runs_of_one_program_and_its_variants_have_one_code(build, text, style):
     constant = changed(text, CONSTANTS[style])
-    other = changed(text, CODE[style])
-    scripts = [text, remark, constant, text, other]
+    scripts = [text, text + "# again\n", constant, changed(text, CODE[style]), "import torch:\n"]
     folder = build.folder(
         {
-            f"{i}.txt": (
-                build.published([3.2770 + i / 1e4], f"log{i}", script=script) / "00.txt"
-            ).read_bytes()
+            f"{i}.txt": (build.published([3.277], f"log{i}", script=script) / "00.txt").read_bytes()
             for i, script in enumerate(scripts)
         }
     )
-    findings = findings_of(folder)
-    (groups,) = findings["P023 several-groups"]
-    assert "runs of 2 kinds, judged is A" in groups.message
-    (mixed,) = findings["P007 mixed-source"]
-    assert (mixed.severity, "differ in constants" in mixed.message) == ("warn", True)
+    record = read_record(folder)
+    first, *others, unreadable = Sources(folder, record.logs).codes_of(
+        [run for log in record.logs for run in log.runs]
+    )
+    assert [code == first for code in others] == [True, True, False]
+    assert unreadable is None
 
 
 @settings(max_examples=30)
