@@ -133,8 +133,13 @@ class Problems:
         """Keep the line that starts at a position, if it tells the step and loss of a validation."""
         if len(self._unread) < MAX_UNREAD and (told := told_validation(text)):
             step, loss = told
+            self.keep_unread(position, step, float(loss), text)
+
+    def keep_unread(self, position: int, step: int | None, loss: float, text: str) -> None:
+        """Keep the line that starts at a position as an unread validation."""
+        if len(self._unread) < MAX_UNREAD:
             line = self.line_at(position)
-            self._unread.append(UnreadValidation(line, step, float(loss), text[:MAX_SHOWN]))
+            self._unread.append(UnreadValidation(line, step, loss, text[:MAX_SHOWN]))
 
     @property
     def unread(self) -> tuple[UnreadValidation, ...]:
