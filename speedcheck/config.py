@@ -123,11 +123,13 @@ def is_repository(folder: Path) -> bool:
     git = folder / ".git"
     try:
         if git.is_file():
+            # A worktree or a submodule: the file names the folder.
             with git.open("rb") as file:
-                return file.read(8) == b"gitdir: "
+                mark, _, named = file.read(4096).decode().partition(": ")
+            return mark == "gitdir" and (folder / named.strip() / "HEAD").is_file()
         parts = (git / "objects", git / "refs")
         return (git / "HEAD").is_file() and all(part.is_dir() for part in parts)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -10,7 +10,16 @@ from speedcheck.errors import InputError
 from speedcheck.logs.columns import Columns
 from speedcheck.logs.foreign import ForeignFormat
 from speedcheck.logs.pattern import TIME_UNITS, Expression, LogPattern
-from speedcheck.tracks import ALPHA, BUILT_IN_MEASURE, Cost, Direction, Limits, Test, Track, alpha_of_margin
+from speedcheck.tracks import (
+    ALPHA,
+    BUILT_IN_MEASURE,
+    Cost,
+    Direction,
+    Limits,
+    Test,
+    Track,
+    alpha_of_margin,
+)
 
 KEYS = (
     "target",
@@ -172,13 +181,13 @@ def _measure(table: toml.Table, log_format: ForeignFormat | None) -> tuple[str, 
 def _log_format(table: toml.Table) -> ForeignFormat | None:
     key = "log_pattern"
     one = table.get(key, toml.text, "a regular expression")
-    several = table.get(
-        "log_patterns", toml.tuple_of(toml.text), "a list of regular expressions"
-    )
+    several = table.get("log_patterns", toml.tuple_of(toml.text), "a list of regular expressions")
     if several is not None:
         if one is not None:
             remedy = "move the pattern into log_patterns"
-            raise InputError("has both log_pattern and log_patterns", where=table.where, remedy=remedy)
+            raise InputError(
+                "has both log_pattern and log_patterns", where=table.where, remedy=remedy
+            )
         key = "log_patterns"
     texts = several or (() if one is None else (one,))
     columns = _columns(table.table("columns"))

@@ -20,7 +20,7 @@ from speedcheck.logs.environment import completed, read_environment
 from speedcheck.logs.fingerprints import read_fingerprints
 from speedcheck.logs.folding import fold
 from speedcheck.logs.gather import HELD, Gatherer, Line
-from speedcheck.logs.model import Environment, LogFile, Problem, UnreadValidation
+from speedcheck.logs.model import MAX_UNREAD, Environment, LogFile, Problem, UnreadValidation
 from speedcheck.logs.parse import MAX_VALIDATIONS
 from speedcheck.logs.pattern import FINAL, MEASURE, STEP, names_of_measure
 from speedcheck.logs.sections import SEPARATOR, note_open_program, outside_programs
@@ -158,12 +158,14 @@ class ForeignParser:
     def _hidden(self, data: bytes) -> tuple[UnreadValidation, ...]:
         """The validations of bytes that are not text, as if they were without their NUL bytes."""
         runs, _ = self._read(normalise(data.replace(b"\0", b"")), "")
-        unread = [
-            UnreadValidation(v.line, v.step if self._format.has_steps else None, v.loss, "")
+        told = [
+            validation
             for run in runs
-            for v in dict.fromkeys((*run.validations, *([run.result] if run.result else [])))
+            for validation in (*run.validations, run.result)
+            if validation is not None
         ]
-        return tuple(unread) or tuple(find_validations(data))
+        unread = {v.line: UnreadValidation(v.line, v.step, v.loss, "") for v in told}
+        return tuple(unread.values())[:MAX_UNREAD] or tuple(find_validations(data))
 
     def _read(self, text: Text, name: str) -> tuple[tuple[Run, ...], Problems]:
         problems = Problems(text.data)

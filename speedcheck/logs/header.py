@@ -34,7 +34,9 @@ def read_header(data: bytes, start: int, end: int, problems: Problems) -> Header
         key = match[1].decode()
         values |= _value(key, match[2].decode("utf-8", "replace"), match.start() + 1, problems)
     if values.get("speedcheck_log") != VERSION:
-        problems.add("header", begin + 1, f"header version is not {VERSION}; this header is not read")
+        problems.add(
+            "header", begin + 1, f"header version is not {VERSION}; this header is not read"
+        )
         return None
     return _header(values)
 

@@ -47,7 +47,14 @@ def parse_log(data: bytes, name: str) -> LogFile:
     try:
         text = normalise(data)
     except NotTextError as error:
-        return LogFile(name, sha256, len(data), (), (Problem("not_text", None, str(error)),), tuple(find_validations(data)))
+        return LogFile(
+            name,
+            sha256,
+            len(data),
+            (),
+            (Problem("not_text", None, str(error)),),
+            tuple(find_validations(data)),
+        )
     runs, problems = _read(text, name)
     return LogFile(name, sha256, len(data), tuple(runs), problems.all(), problems.unread)
 
@@ -99,7 +106,9 @@ def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
         return [], problems
     for position in long_lines(text.data):
         problems.add("long_line", position, "a line longer than 1 MiB is not read")
-        problems.add_unread(position, text.data[position : position + 4000].decode("utf-8", "replace"))
+        problems.add_unread(
+            position, text.data[position : position + 4000].decode("utf-8", "replace")
+        )
     runs: list[Run] = []
     for section in find_sections(text.data, problems):
         runs += read_runs(text, section, name, len(runs), problems)

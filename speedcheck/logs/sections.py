@@ -63,7 +63,9 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
         seen, stretches = found, outside_programs(data, with_literals=True)
         found = _environments(data, stretches)
         for start in sorted({start for start, _ in seen} - {start for start, _ in found}):
-            problems.add("program", start + 1, "an environment within a string: taken for the program's text")
+            problems.add(
+                "program", start + 1, "an environment within a string: taken for the program's text"
+            )
     note_open_program(data, stretches[-1][1], problems)
     if not found:
         return _without_environment(data, stretches, problems)
@@ -139,7 +141,9 @@ def _without_environment(
         return []
     for first, last in inside:
         if (position := data.find(b"\nstep:", first, last)) >= 0:
-            problems.add("program", position + 1, "a step line above the last program: taken for its text")
+            problems.add(
+                "program", position + 1, "a step line above the last program: taken for its text"
+            )
     program = _program(data, 0, start - len(SEPARATOR) + 1) if start else None
     return [Section(start, end, program)]
 

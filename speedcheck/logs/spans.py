@@ -163,9 +163,7 @@ def _step_line(data: bytes, position: int) -> StepLine | None:
     return parse_step_line(data[start:end].decode("utf-8", "replace"))
 
 
-def _last_times(
-    data: bytes, span: Span, position: int | None
-) -> tuple[float | None, float | None]:
+def _last_times(data: bytes, span: Span, position: int | None) -> tuple[float | None, float | None]:
     """The time of a run's last step line, and how much later it is than that of another step.
 
     Args:

@@ -32,7 +32,9 @@ _MOST_LINES = 100_000
 _MOST_CHARACTERS = 4000
 
 # "tailavg step:2720 tau:150 lambda:0.4 val_loss:3.27909": a name, the step, and fields.
-_PROBE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30} step:([0-9]{1,12})((?: [A-Za-z_]\w{0,30}:\S+)+)\s*")
+_PROBE = re.compile(
+    r"[A-Za-z][A-Za-z0-9_-]{0,30} step:([0-9]{1,12})((?: [A-Za-z_]\w{0,30}:\S+)+)\s*"
+)
 _KEY = re.compile(r" ([A-Za-z_]\w*):")
 _OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
 

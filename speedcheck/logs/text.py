@@ -130,7 +130,7 @@ class Problems:
         self._found.append(Problem(kind, line, message))
 
     def add_unread(self, position: int, text: str) -> None:
-        """Keep the line that starts at a position, if it tells the step and loss of a validation."""
+        """Keep the line that starts at a position, if it tells a step and a validation loss."""
         if len(self._unread) < MAX_UNREAD and (told := told_validation(text)):
             step, loss = told
             self.keep_unread(position, step, float(loss), text)

@@ -84,11 +84,13 @@ def _candidates(
 def _read(line: str, position: int, problems: Problems, *, is_cut: bool) -> Validation | None:
     head = lines.STEP.match(line)
     if head is None:
-        return _refused(line, position, "step is not a number of steps", problems)
+        _refuse(line, position, "step is not a number of steps", problems)
+        return None
     pairs = lines.FIELD.findall(line, head.end())
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        return _refused(line, position, "a field stands twice on this line", problems)
+        _refuse(line, position, "a field stands twice on this line", problems)
+        return None
     if is_cut and not _trusted_when_cut(fields):
         what = f"the file ends within this line, which is not read: {quoted(line)}"
         problems.add("cut_line", position, what)
@@ -99,7 +101,7 @@ def _read(line: str, position: int, problems: Problems, *, is_cut: bool) -> Vali
     return validation
 
 
-def _refused(line: str, position: int, why: str, problems: Problems) -> None:
+def _refuse(line: str, position: int, why: str, problems: Problems) -> None:
     problems.add("malformed", position, f"{why}: {quoted(line)}")
     problems.add_unread(position, line)
 
@@ -124,7 +126,9 @@ def _validation(
         return None
     loss = lines.parse_loss(printed)
     if loss is None:
-        problems.add("malformed", position, f"the validation loss is not a number: {quoted(printed)}")
+        problems.add(
+            "malformed", position, f"the validation loss is not a number: {quoted(printed)}"
+        )
         return None
     if total_steps is not None and step > total_steps:
         problems.add("beyond_plan", position, f"step {step} is beyond the planned {total_steps}")
@@ -144,5 +148,7 @@ def _train_time(printed: str | None, position: int, problems: Problems) -> float
         return None
     time_ms = lines.parse_time_ms(printed)
     if time_ms is None:
-        problems.add("malformed", position, f"train_time is not a time in ms or s: {quoted(printed)}")
+        problems.add(
+            "malformed", position, f"train_time is not a time in ms or s: {quoted(printed)}"
+        )
     return time_ms
