@@ -11,18 +11,18 @@ any separator line is read as a whole.
 from __future__ import annotations
 
 import hashlib
-import time
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from speedcheck.logs.assemble import assemble
 from speedcheck.logs.environment import completed, read_environment
 from speedcheck.logs.fingerprints import read_fingerprints
-from speedcheck.logs.folding import fold
 from speedcheck.logs.gather import HELD, Gatherer, Line
 from speedcheck.logs.model import MAX_UNREAD, Environment, LogFile, Problem, UnreadValidation
 from speedcheck.logs.parse import MAX_VALIDATIONS
 from speedcheck.logs.pattern import FINAL, MEASURE, STEP, names_of_measure
+from speedcheck.logs.search import MAX_MATCHED_LINE, Search, TooSlowError
 from speedcheck.logs.sections import SEPARATOR, note_open_program, outside_programs
 from speedcheck.logs.strays import find_validations
 from speedcheck.logs.text import MAX_SHOWN, NotTextError, Problems, Text, normalise, quoted
@@ -33,18 +33,9 @@ if TYPE_CHECKING:
 
     from speedcheck.logs.columns import Columns, Table
     from speedcheck.logs.model import Run
-    from speedcheck.logs.pattern import Expression, LogPattern, Searcher
-
-# A line of figures is short; the memory that a search may take grows with the line.
-MAX_MATCHED_LINE = 64 << 10
+    from speedcheck.logs.pattern import Expression, LogPattern
 
 MAX_PATTERNS = 16
-
-# A sound pattern reads a MiB in 0.1 s, so that only one that backtracks without end meets these
-# bounds. They count the processor's time of this process: a busy machine reads no less.
-SECONDS_PER_LINE = 0.5
-SECONDS_AT_FIRST = 2.0
-SECONDS_PER_MIB = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +109,6 @@ class TakenLine(NamedTuple):
     text: str
 
 
-class _TooSlowError(Exception):
-    """A pattern takes too long on a line."""
-
-
 class ForeignParser:
     """Parses the logs of one folder with one allowance of time.
 
@@ -134,15 +121,14 @@ class ForeignParser:
 
     def __init__(self, log_format: ForeignFormat, *, keep_lines: bool = False) -> None:
         self._format = log_format
-        self._compiled = [pattern.compiled() for pattern in log_format.patterns]
-        self._seconds_left = SECONDS_AT_FIRST
+        self._search = Search(log_format.patterns)
         self._keeps_lines = keep_lines
         self.taken: list[TakenLine] = []
 
     def __call__(self, data: bytes, name: str) -> LogFile:
         """Read the bytes of one file; never raises, as `parse_log`."""
         sha256 = hashlib.sha256(data).hexdigest()
-        self._seconds_left += SECONDS_PER_MIB * len(data) / 2**20
+        self._search.allow(len(data))
         self.taken = []
         try:
             text = normalise(data)
@@ -173,7 +159,8 @@ class ForeignParser:
         gatherer = Gatherer(problems, has_steps=self._format.has_steps)
         try:
             self._gather(text, stretches, gatherer, problems)
-        except _TooSlowError:
+        except TooSlowError as error:
+            problems.add("slow_pattern", error.start, str(error))
             return (), problems
         found = assemble(gatherer, name, problems, has_final=self._format.has_final)
         runs: list[Run] = []
@@ -188,7 +175,7 @@ class ForeignParser:
     def _gather(
         self, text: Text, stretches: list[tuple[int, int]], gatherer: Gatherer, problems: Problems
     ) -> None:
-        begin, end = self._kept(text.data, stretches, problems)
+        begin, end = self._kept(text.data, stretches)
         table = self._table(text.data, stretches)
         for line in _lines(text.data, stretches, problems):
             is_last = text.cut and line.end == len(text.data) - 1
@@ -214,7 +201,7 @@ class ForeignParser:
         rows = list(table.rows(line.text)) if table else []
         if not rows and columns and (row := columns.json_row(line.text)):
             rows = [row]
-        matches = [] if rows else self._matches(line, problems)
+        matches = [] if rows else self._search.matches(line)
         if is_cut or (is_last and any(_ends_in_figure(match) for _, match in matches)):
             message = f"the file ends within this line: not read: {quoted(line.text)}"
             problems.add("cut_line", line.start, message)
@@ -226,59 +213,21 @@ class ForeignParser:
         if fields and not rows:
             yield tuple(number for number, _ in matches), fields, False
 
-    def _matches(self, line: Line, problems: Problems) -> list[tuple[int, re.Match[str]]]:
-        """The numbers and matches of the patterns that match a line, as it is or folded."""
-        texts = tuple(dict.fromkeys((line.text, fold(line.text))))
-        matches: list[tuple[int, re.Match[str]]] = []
-        for number, compiled in enumerate(self._compiled, 1):
-            found = (self._search(compiled, text, line.start, problems) for text in texts)
-            match = next(filter(None, found), None)
-            if match is not None:
-                matches.append((number, match))
-        return matches
-
-    def _search(
-        self, compiled: Searcher, text: str, start: int, problems: Problems
-    ) -> re.Match[str] | None:
-        if self._seconds_left < SECONDS_PER_LINE:
-            message = "not read: the track's log_pattern was too slow for other files"
-            problems.add("slow_pattern", None, message)
-            raise _TooSlowError
-        begin = time.process_time()
-        try:
-            return compiled.search(text, timeout=SECONDS_PER_LINE)
-        except TimeoutError:
-            limit = f"{SECONDS_PER_LINE:g} s"
-            message = f"the track's log_pattern takes over {limit} here: file not read"
-            problems.add("slow_pattern", start, message)
-            raise _TooSlowError from None
-        finally:
-            self._seconds_left -= time.process_time() - begin
-
-    def _kept(
-        self, data: bytes, stretches: list[tuple[int, int]], problems: Problems
-    ) -> tuple[int, float]:
+    def _kept(self, data: bytes, stretches: list[tuple[int, int]]) -> tuple[int, float]:
         """Between which positions lines give results."""
-        begin, end = 0, float("inf")
-        before, after = self._format.skip_before, self._format.skip_after
-        if before:
-            begin = next(self._places(before, data, stretches, 0, problems), 0)
-        if after:
-            behind = next(self._places(after, data, stretches, begin, problems), None)
-            end = float("inf") if behind is None else behind + 1
+        begin, end = 0, math.inf
+        if self._format.skip_before:
+            begin = next(self._places(self._format.skip_before, data, stretches, 0), 0)
+        if self._format.skip_after:
+            behind = next(self._places(self._format.skip_after, data, stretches, begin), None)
+            end = math.inf if behind is None else behind + 1
         return begin, end
 
     def _places(
-        self,
-        expression: Expression,
-        data: bytes,
-        stretches: list[tuple[int, int]],
-        begin: int,
-        problems: Problems,
+        self, expression: Expression, data: bytes, stretches: list[tuple[int, int]], begin: int
     ) -> Iterator[int]:
-        compiled = expression.compiled()
         for line in _lines(data, stretches):
-            if line.start >= begin and self._search(compiled, line.text, line.start, problems):
+            if line.start >= begin and self._search.has(expression, line):
                 yield line.start
 
     def _table(self, data: bytes, stretches: list[tuple[int, int]]) -> Table | None:

@@ -14,8 +14,9 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speedcheck.logs.foreign import SECONDS_PER_LINE, ForeignFormat, ForeignParser
+from speedcheck.logs.foreign import ForeignFormat, ForeignParser
 from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs.search import SECONDS_PER_LINE
 
 # What git takes for a repository.
 REPOSITORY = {
