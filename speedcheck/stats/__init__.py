@@ -37,6 +37,15 @@ from speedcheck.stats.noninferiority import (
     non_inferiority,
 )
 from speedcheck.stats.outliers import outliers
+from speedcheck.stats.plan import (
+    RacePlan,
+    RunPlan,
+    SequentialPlan,
+    plan_non_inferiority,
+    plan_race,
+    plan_runs,
+    standardise,
+)
 from speedcheck.stats.power import power, runs_for_power, runs_needed
 from speedcheck.stats.race import RACE_PAIRS, Outcome, Race, race
 from speedcheck.stats.runtime import Runtime, runtime_stats
@@ -50,6 +59,7 @@ from speedcheck.stats.sequential import (
 from speedcheck.stats.steps import StepRow, StepRule, StepScan, step_rule, step_scan
 from speedcheck.stats.times import MACHINE_SPREAD, time_difference
 from speedcheck.stats.ttest import TTest, one_sample_t
+from speedcheck.stats.welch_power import welch_power
 from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
 __all__ = [
@@ -73,7 +83,10 @@ __all__ = [
     "NonInferiority",
     "Outcome",
     "Race",
+    "RacePlan",
+    "RunPlan",
     "Runtime",
+    "SequentialPlan",
     "SequentialTest",
     "Side",
     "StepRow",
@@ -97,6 +110,9 @@ __all__ = [
     "outliers",
     "paired",
     "passes",
+    "plan_non_inferiority",
+    "plan_race",
+    "plan_runs",
     "power",
     "race",
     "runs_for_power",
@@ -104,9 +120,11 @@ __all__ = [
     "runs_needed_z",
     "runtime_stats",
     "sequential_t",
+    "standardise",
     "step_rule",
     "step_scan",
     "time_difference",
     "two_sided_p",
     "welch",
+    "welch_power",
 ]
