@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from speedcheck.errors import UsageError
-from speedcheck.stats import (
-    non_inferiority,
-    plan_non_inferiority,
-    plan_race,
-    plan_runs,
-    power,
-    runs_for_power,
-    sequential_t,
-    standardise,
-    welch_power,
-)
+from speedcheck.stats import non_inferiority, power, runs_for_power
+from speedcheck.stats.plan import plan_non_inferiority, plan_race, plan_runs, standardise
+from speedcheck.stats.sequential import sequential_t
+from speedcheck.stats.welch_power import welch_power
 
 
 def test_the_sub_3_record_needs_27_runs_fixed_and_23_on_average_when_it_may_stop():

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
-from speedcheck.stats import futility, sequential_t
 from speedcheck.stats.crossing import first_crossing
 from speedcheck.stats.eprocess import EFFECTS, boundary
+from speedcheck.stats.sequential import futility, sequential_t
 
 # The first eight seeds of records/2026-11-21_tiny.
 TINY = [1.272737, 1.270554, 1.288454, 1.271211, 1.273826, 1.276365, 1.270737, 1.276424]
