@@ -74,23 +74,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--advised", type=int, default=1_000)
     options = parser.parse_args(arguments)
     study = Study(options.records, options.races, options.campaigns, options.advised)
-    rng = np.random.default_rng(SEED)
-    populations: dict[str, Draw] = {"normal": rng.standard_normal}
-    if options.losses:
-        populations["published"] = resampler(json.loads(options.losses.read_text()), rng)
-    tables = [
-        ("At the boundary", boundaries(study, populations)),
-        ("Runs until a record is certified", certifications(study, populations)),
-        ("Futility", advice(study, rng)),
-        ("Races between equals", equal_races(study, rng)),
-        ("Pairs until a difference is decided", decided_races(study, rng)),
-    ]
-    for title, rows in tables:
+    losses = json.loads(options.losses.read_text()) if options.losses else None
+    for title, rows in tables(study, losses):
         started = time.perf_counter()
         print(f"\n### {title}\n")
         for row in rows:
             print(f"| {' | '.join(row)} |", flush=True)
         print(f"\n({time.perf_counter() - started:.0f} s)")
+
+
+def tables(study: Study, losses: list[float] | None) -> Iterator[tuple[str, Iterator[list[str]]]]:
+    """Give each table's title and rows; a row is simulated when it is asked for.
+
+    Args:
+        study: how much is simulated.
+        losses: published losses to resample beside normal ones.
+    """
+    rng = np.random.default_rng(SEED)
+    populations: dict[str, Draw] = {"normal": rng.standard_normal}
+    if losses is not None:
+        populations["published"] = resampler(losses, rng)
+    yield "At the boundary", boundaries(study, populations)
+    yield "Runs until a record is certified", certifications(study, populations)
+    yield "Futility", advice(study, rng)
+    yield "Races between equals", equal_races(study, rng)
+    yield "Pairs until a difference is decided", decided_races(study, rng)
 
 
 def resampler(losses: list[float], rng: Generator) -> Draw:
