@@ -3,7 +3,7 @@
     python benchmarks/calibration.py --losses losses.json
 
 `--losses` names a JSON list of final losses of one program. They are resampled, shifted so that
-their mean is the target, beside normal losses. All figures come from one seed.
+their mean is the target, beside normal losses. Each table has its own fixed seed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Draw = Callable[[tuple[int, ...]], Floats]
+    Test = Callable[[Draw, int], NDArray[np.bool_]]
 
 SEED = 20250116
 ALPHA = 0.01
@@ -41,6 +43,7 @@ BLOCK = 20_000
 
 # The fixed test, looked at after every run: what people do, from the first n that could pass.
 PEEKING = range(3, 33)
+FIXED = (3, 8, 32)
 
 EFFECTS = (0.33, 0.5, 0.742, 1.0, 1.5)
 RUN_SD = 0.1
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--races", type=int, default=100_000)
     parser.add_argument("--campaigns", type=int, default=200_000)
-    parser.add_argument("--advised", type=int, default=1_000)
+    parser.add_argument("--advised", type=int, default=500)
     options = parser.parse_args(arguments)
     study = Study(options.records, options.races, options.campaigns, options.advised)
     losses = json.loads(options.losses.read_text()) if options.losses else None
@@ -90,15 +93,22 @@ def tables(study: Study, losses: list[float] | None) -> Iterator[tuple[str, Iter
         study: how much is simulated.
         losses: published losses to resample beside normal ones.
     """
-    rng = np.random.default_rng(SEED)
-    populations: dict[str, Draw] = {"normal": rng.standard_normal}
-    if losses is not None:
-        populations["published"] = resampler(losses, rng)
-    yield "At the boundary", boundaries(study, populations)
-    yield "Runs until a record is certified", certifications(study, populations)
-    yield "Futility", advice(study, rng)
-    yield "Races between equals", equal_races(study, rng)
-    yield "Pairs until a difference is decided", decided_races(study, rng)
+    yield "At the boundary", boundaries(study, populations(losses, source(0)))
+    yield "Runs until a record is certified", certifications(study, populations(losses, source(1)))
+    yield "Futility", advice(study, source(2))
+    yield "Races between equals", equal_races(study, source(3))
+    yield "Pairs until a difference is decided", decided_races(study, source(4))
+
+
+def source(table: int) -> Generator:
+    """Return the randomness of one table, so that each can be measured again by itself."""
+    return np.random.default_rng((SEED, table))
+
+
+def populations(losses: list[float] | None, rng: Generator) -> dict[str, Draw]:
+    """Return sources of losses with mean 0 and standard deviation 1."""
+    normal: dict[str, Draw] = {"normal": rng.standard_normal}
+    return normal if losses is None else normal | {"published": resampler(losses, rng)}
 
 
 def resampler(losses: list[float], rng: Generator) -> Draw:
@@ -107,18 +117,24 @@ def resampler(losses: list[float], rng: Generator) -> Draw:
     return lambda shape: rng.choice(scores, shape)
 
 
-def boundaries(study: Study, populations: dict[str, Draw]) -> Iterator[list[str]]:
+def boundaries(study: Study, draws: dict[str, Draw]) -> Iterator[list[str]]:
     """Give the share of records that pass although they only reach the boundary."""
-    yield ["at the boundary", "records", *populations]
-    yield ["---"] * (2 + len(populations))
-    bounds, fixed = boundary(MAXIMUM, ALPHA), fixed_bounds()
-    tests: dict[str, Callable[[Draw, int], NDArray[np.bool_]]] = {
-        "sequential, a look after each of 64 runs": lambda draw, k: (
-            first_crossing(-draw((k, MAXIMUM)), bounds) > 0
-        ),
-        "fixed test, looked at after each run from the 3rd to the 32nd": lambda draw, k: (
-            first_crossing(-draw((k, max(PEEKING))), fixed) > 0
-        ),
+    yield ["at the boundary", "records", *draws]
+    yield ["---"] * (2 + len(draws))
+    for name, test in boundary_tests().items():
+        shares = [share(test, draw, study.records) for draw in draws.values()]
+        yield [name, f"{study.records:,}", *(f"{found:.2%}" for found in shares)]
+
+
+def boundary_tests() -> dict[str, Test]:
+    """Return the tests of records that reach their boundary and no more, by what they are."""
+    bounds, peeking = boundary(MAXIMUM, ALPHA), fixed_bounds(PEEKING)
+    once: dict[str, Test] = {
+        f"fixed test, {n} runs, looked at once": partial(crosses, fixed_bounds([n])) for n in FIXED
+    }
+    return once | {
+        "fixed test, looked at after each run from the 3rd to the 32nd": partial(crosses, peeking),
+        "sequential, a look after each of 64 runs": partial(crosses, bounds),
         "frontier, 8 runs against 16, improvement 0": lambda draw, k: passes_welch(
             draw((k, 8)), draw((k, 16)), room=0.0, alpha=ALPHA
         ),
@@ -138,18 +154,15 @@ def boundaries(study: Study, populations: dict[str, Draw]) -> Iterator[list[str]
             draw((k, 4)), draw((k, 32)), room=0.002 / 0.0018, alpha=0.05
         ),
     }
-    for name, test in tests.items():
-        shares = [share(test, draw, study.records) for draw in populations.values()]
-        yield [name, f"{study.records:,}", *(f"{found:.2%}" for found in shares)]
 
 
-def certifications(study: Study, populations: dict[str, Draw]) -> Iterator[list[str]]:
+def certifications(study: Study, draws: dict[str, Draw]) -> Iterator[list[str]]:
     """Give the chance and the cost of the sequential test at true effects."""
     yield ["true effect", "losses", "certified within 64", "within 48", "mean runs", "median"]
     yield ["---"] * 6
     bounds = boundary(MAXIMUM, ALPHA)
     for effect in EFFECTS:
-        for name, draw in populations.items():
+        for name, draw in draws.items():
             crossed = np.concatenate(
                 [
                     first_crossing(effect - draw((k, MAXIMUM)), bounds)
@@ -232,10 +245,15 @@ def decided_races(study: Study, rng: Generator) -> Iterator[list[str]]:
         yield [f"{difference:g} s", *costs(np.concatenate(found), 32), str(wrong)]
 
 
-def fixed_bounds() -> Floats:
-    """Return the t statistics at which the fixed test passes; nobody looks before the 3rd run."""
-    bounds = np.full(max(PEEKING) + 1, np.inf)
-    for n in PEEKING:
+def crosses(bounds: Floats, draw: Draw, records: int) -> NDArray[np.bool_]:
+    """Return for each of so many records whether its t statistic reaches a bound."""
+    return first_crossing(-draw((records, bounds.size - 1)), bounds) > 0
+
+
+def fixed_bounds(looks: Sequence[int]) -> Floats:
+    """Return the t statistics at which the fixed test passes, for the numbers of runs looked at."""
+    bounds = np.full(max(looks) + 1, np.inf)
+    for n in looks:
         bounds[n] = -stdtrit(n - 1, ALPHA)
     return bounds
 
@@ -269,7 +287,7 @@ def with_outliers(rng: Generator, races: int) -> Floats:
     return rng.standard_normal(shape) + slow
 
 
-def share(test: Callable[[Draw, int], NDArray[np.bool_]], draw: Draw, records: int) -> float:
+def share(test: Test, draw: Draw, records: int) -> float:
     """Return the share of simulated records that pass."""
     return float(sum(int(test(draw, k).sum()) for k in blocks(records)) / records)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lookalike import lookalike_losses
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "calibration.py"
 
@@ -26,9 +27,7 @@ def calibration():
 @pytest.fixture(scope="module")
 def tables(calibration):
     """Give the rows of all tables by their first two cells, of 20,000 simulations each."""
-    # Losses as a program has them: skewed to the right (+0.27) and rounded to 1e-4.
-    scores = (np.random.default_rng(3).gamma(54.9, size=1261) - 54.9) / np.sqrt(54.9)
-    losses = np.round(3.2794 + 0.00185 * scores, 4).tolist()
+    losses = lookalike_losses(np.random.default_rng(3), 1261).tolist()
     study = calibration.Study(records=20_000, races=20_000, campaigns=20_000, advised=5)
     rows = [row for _, table in calibration.tables(study, losses) for row in table]
     return {(first, second): rest for first, second, *rest in rows}
@@ -42,6 +41,10 @@ def test_looking_after_each_run_errs_in_one_percent_and_the_fixed_test_in_six(ta
     normal, skewed = tables["sequential, a look after each of 64 runs", "20,000"]
     assert 0.3 < percent(normal) < 1.0
     assert 0.3 < percent(skewed) < 1.2 + 0.27
+    for n in (3, 8, 32):
+        once = tables[f"fixed test, {n} runs, looked at once", "20,000"]
+        assert percent(once[0]) == pytest.approx(1.0, abs=0.25)
+        assert 0.8 < percent(once[1]) < 1.5 + 0.3
     fixed = tables["fixed test, looked at after each run from the 3rd to the 32nd", "20,000"]
     assert percent(fixed[0]) == pytest.approx(6.6, abs=0.7)
 
