@@ -272,9 +272,17 @@ def test_a_record_without_a_run_has_an_empty_table(build, cli):
 def test_the_table_on_a_terminal_shows_every_run_and_a_dash_for_what_is_not_known(build, cli):
     result = cli("table", build.published())
     header, *rows = result.out.splitlines()
-    assert header.split()[:4] == ["log", "run", "seed", "val_loss"]
+    assert header.split() == ["log", "seed", "val_loss", "time", "[s]", "step", "counted"]
     assert [row.split()[0] for row in rows] == [f"{index:02d}.txt" for index in range(6)]
-    assert {row.split()[2] for row in rows} == {"-"}
+    assert {row.split()[1] for row in rows} == {"-"}
+    assert rows[0].split()[2:] == ["3.2777", "179.800", "1393/1393", "yes"]
+
+
+def test_the_table_of_several_records_names_the_record(build, cli):
+    first, second = build.published(name="first"), build.published(name="second")
+    header, *rows = cli("table", first, second).out.splitlines()
+    assert header.split()[0] == "record"
+    assert {row.split()[0] for row in rows} == {"first", "second"}
 
 
 def test_runs_of_one_file_are_told_apart_however_long_its_name_is(build, cli, published_log_text):
