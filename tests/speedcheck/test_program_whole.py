@@ -258,6 +258,8 @@ def test_runs_of_one_program_and_its_variants_have_one_code(build, text, style):
     )
     assert [code == first for code in others] == [True, True, False]
     assert unreadable is None
+    layout = read_program(without_remarks(text))
+    assert layout.n_names == read_program(text).n_names
 
 
 @settings(max_examples=30)
