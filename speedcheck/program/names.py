@@ -151,7 +151,7 @@ class Names:
         self._walk(tree)
 
     def _walk(self, tree: ast.Module) -> None:  # noqa: C901
-        # Written out for what most nodes are, and in one loop: it runs ten thousand times a program.
+        # In one loop, written out for what most nodes are: a program has ten thousand.
         scope_of, parent_of, places = self.scope_of, self.parent_of, self.places
         scope = self._scope("module", None)
         # A scope on the stack is that of everything below it.

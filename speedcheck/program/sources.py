@@ -65,7 +65,7 @@ class Sources:
         return self._read[key]
 
     def codes_of(self, runs: Iterable[Run]) -> list[str | None]:
-        """Return what the code of each run is known by: equal where only names and constants differ.
+        """Return a code for each run: equal where only names and constants differ.
 
         None where its log holds no program, or one that cannot be read. It tells apart the runs of
         one call: a digest costs as much as reading, so a program that no other one can be equal to
