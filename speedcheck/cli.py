@@ -349,10 +349,9 @@ def _judge_all(
     One folder that cannot be used hides no other. One of which the selection leaves nothing is
     no error beside one of which it leaves something.
     """
-    from speedcheck.many import prepare, verify_folders
+    from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records
 
-    prepare(folders)
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
     unusable: list[Unusable] = []
