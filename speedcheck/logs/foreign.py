@@ -176,11 +176,12 @@ class ForeignParser:
         self, text: Text, stretches: list[tuple[int, int]], gatherer: Gatherer, problems: Problems
     ) -> None:
         begin, end = self._kept(text.data, stretches)
-        table = self._table(text.data, stretches)
+        header, table = self._table(text.data, stretches)
         for line in _lines(text.data, stretches, problems):
             is_last = text.cut and line.end == len(text.data) - 1
             is_skipped = not begin <= line.start < end
-            for by, fields, is_row in self._figures(line, table, problems, is_last=is_last):
+            rows_of = None if line.start == header else table
+            for by, fields, is_row in self._figures(line, rows_of, problems, is_last=is_last):
                 kept = {k: v for k, v in fields.items() if k in HELD} if is_skipped else fields
                 problem = (gatherer.read_row if is_row else gatherer.read)(kept, line)
                 if self._keeps_lines:
@@ -230,12 +231,16 @@ class ForeignParser:
             if line.start >= begin and self._search.has(expression, line):
                 yield line.start
 
-    def _table(self, data: bytes, stretches: list[tuple[int, int]]) -> Table | None:
-        """The table whose header is the first line that is not empty."""
+    def _table(
+        self, data: bytes, stretches: list[tuple[int, int]]
+    ) -> tuple[int | None, Table | None]:
+        """Where the first line that is not empty stands, and the table whose header it is."""
         if self._format.columns is None:
-            return None
+            return None, None
         first = next((line for line in _lines(data, stretches) if line.text.strip()), None)
-        return self._format.columns.table(first.text) if first else None
+        if first is None:
+            return None, None
+        return first.start, self._format.columns.table(first.text)
 
 
 def _stretches(data: bytes, problems: Problems) -> list[tuple[int, int]]:
