@@ -155,10 +155,12 @@ class ForeignParser:
 
     def _read(self, text: Text, name: str) -> tuple[tuple[Run, ...], Problems]:
         problems = Problems(text.data)
-        stretches = _stretches(text.data, problems)
-        gatherer = Gatherer(problems, has_steps=self._format.has_steps)
         try:
-            self._gather(text, stretches, gatherer, problems)
+            gatherer, stretches = self._gather(text, problems, has_steps=self._format.has_steps)
+            if gatherer.lacks_steps:
+                # A log that tells no step is read as if the track had none.
+                problems = Problems(text.data)
+                gatherer, stretches = self._gather(text, problems, has_steps=False)
         except TooSlowError as error:
             problems.add("slow_pattern", error.start, str(error))
             return (), problems
@@ -173,8 +175,12 @@ class ForeignParser:
         return tuple(runs), problems
 
     def _gather(
-        self, text: Text, stretches: list[tuple[int, int]], gatherer: Gatherer, problems: Problems
-    ) -> None:
+        self, text: Text, problems: Problems, *, has_steps: bool
+    ) -> tuple[Gatherer, list[tuple[int, int]]]:
+        """What the lines of a log tell, and the stretches outside of its programs."""
+        self.taken = []
+        stretches = _stretches(text.data, problems)
+        gatherer = Gatherer(problems, has_steps=has_steps)
         begin, end = self._kept(text.data, stretches)
         header, table = self._table(text.data, stretches)
         for line in _lines(text.data, stretches, problems):
@@ -191,7 +197,8 @@ class ForeignParser:
             if gatherer.count > MAX_VALIDATIONS:
                 message = f"more than {MAX_VALIDATIONS} validation lines: not read further"
                 problems.add("flood", None, message)
-                return
+                break
+        return gatherer, stretches
 
     def _figures(
         self, line: Line, table: Table | None, problems: Problems, *, is_last: bool

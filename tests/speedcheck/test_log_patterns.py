@@ -132,8 +132,9 @@ def test_another_run_name_begins_another_run_and_the_same_one_does_not():
 
 def test_lines_around_the_measured_ones_are_skipped_but_for_what_holds_for_the_run():
     text = (
-        "seed=7\nval_tokens: 64\nstep:0/9 val_bpb:5 time:1m\nwarm-up done\nstep:0/9 val_bpb:4 time:0m\n"
-        "step:9/9 val_bpb:1.5 time:9m\nstop\nstep:10/9 val_bpb:0.1 time:99m\n"
+        "seed=7\nval_tokens: 64\nstep:0/9 val_bpb:5 time:1m\nwarm-up done\n"
+        "step:0/9 val_bpb:4 time:0m\nstep:9/9 val_bpb:1.5 time:9m\nstop\n"
+        "step:10/9 val_bpb:0.1 time:99m\n"
     )
     skips = {"skip_before": Expression("^warm-up done"), "skip_after": Expression("^stop")}
     run = run_of(text, *STEPS, **skips)
@@ -144,7 +145,8 @@ def test_lines_around_the_measured_ones_are_skipped_but_for_what_holds_for_the_r
 
 
 def test_only_the_first_mark_ends_the_warm_up_so_that_no_run_hides_before_a_second_one():
-    text = "mark\nstep:0/9 val_bpb:4\nstep:9/9 val_bpb:3.9\nmark\nstep:0/9 val_bpb:4\nstep:9/9 val_bpb:1\n"
+    text = "mark\nstep:0/9 val_bpb:4\nstep:9/9 val_bpb:3.9\n"
+    text += text.replace("3.9", "1")
     runs = read(text, *STEPS, skip_before=Expression("^mark")).runs
     assert [run.val_loss for run in runs] == [3.9, 1.0]
 
@@ -185,13 +187,15 @@ def test_the_measure_is_the_word_before_it(pattern, names):
 
 
 def test_digits_and_signs_of_other_scripts_hide_no_validation():
-    text = "ｓｅｅｄ＝７\nstep:0/9 val_bpb:4\nｓｔｅｐ：９／９ val\u200b_bpb：１.５\n"
+    wide = {code: code + 0xFEE0 for code in range(0x21, 0x7F) if chr(code) != "."}
+    last = "step:9/9 val_bpb:1.5".replace("val", "v\u200bal").translate(wide)
+    text = "seed=7".translate(wide) + f"\nstep:0/9 val_bpb:4\n{last}\n"
     run = run_of(text, *STEPS)
     assert (run.seed, run.final_step, run.val_loss) == (7, 9, 1.5)
 
 
 def test_a_pattern_may_hold_letters_of_its_own_script():
-    assert run_of("损失：1.5\n", r"损失：(?P<val_loss>\S+)").val_loss == 1.5
+    assert run_of("\u635f\u5931\uff1a1.5\n", "\u635f\u5931\uff1a(?P<val_loss>\\S+)").val_loss == 1.5
 
 
 def test_utf_16_is_read_and_nul_bytes_leave_unread_validations():
@@ -247,8 +251,10 @@ def test_no_measure_is_lost(lines):
 def example():
     """The configuration that the page shows, and the log below it."""
     text = PAGE.read_text()
-    (config,) = [b for b in re.findall(r"```toml\n(.*?)```", text, re.S) if "default_track" in b]
-    (log,) = [b for b in re.findall(r"(?:^    .*\n)+", text, re.M) if "seed: 1337" in b]
+    (config,) = [
+        b for b in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "default_track" in b
+    ]
+    (log,) = [b for b in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE) if "seed: 1337" in b]
     return config, "".join(line[4:] for line in log.splitlines(keepends=True))
 
 
@@ -285,7 +291,9 @@ def test_the_page_says_what_its_log_is():
 
 
 def test_the_page_names_every_preset_and_its_target():
-    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| `(\w+)` \| [<>] (\S+) \|$", PAGE.read_text(), re.M)
+    rows = re.findall(
+        r"^\| `([\w.-]+)` \|.*\| `(\w+)` \| [<>] (\S+) \|$", PAGE.read_text(), re.MULTILINE
+    )
     tracks = Tracks()
     presets = {name for name in tracks if tracks[name].source.endswith(f"presets/{name}.toml")}
     assert {name for name, *_ in rows} == presets
