@@ -101,12 +101,13 @@ class Gatherer:
         stretches: what was gathered, in the order in which it began.
         held: figures of the data and starting times, whatever run they belong to.
         count: how many lines with a measure were read.
+        counts_steps: whether the steps are those of counted validations.
         lacks_steps: whether validations were refused for want of a step that no line gives.
     """
 
     def __init__(self, problems: Problems, *, has_steps: bool) -> None:
         self._problems = problems
-        self._expects_steps = has_steps
+        self.counts_steps = not has_steps
         self._current = Stretch()
         self._by_key: dict[tuple[str | None, str | None], Stretch] = {}
         self._started_ms: float | None = None
@@ -138,7 +139,7 @@ class Gatherer:
         is_final = FINAL in fields
         if STEP in fields:
             self._has_step, self.lacks_steps = True, False
-        if not self._expects_steps:
+        if self.counts_steps:
             stretch.step = (stretch.step or 0) + (MEASURE in fields and not is_final)
         elif STEP in fields:
             stretch.step = figures.whole(fields[STEP])
@@ -193,7 +194,7 @@ class Gatherer:
             extra={},
         )
         # Two validations that are counted are never one that was printed again.
-        count = "" if self._expects_steps else f"{step} "
+        count = f"{step} " if self.counts_steps else ""
         printed = (count + line.text).encode("utf-8", "replace")
         return PlacedValidation(validation, printed, line.start, line.end)
 

@@ -114,9 +114,12 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
         The validations by their lines, the first `MAX_UNREAD` of them.
     """
     found: dict[tuple[int, int | None, str], UnreadValidation] = {}
-    for text in _readings(data):
+    for reading in _readings(data):
+        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading)
+        if "val_loss" not in text and " tel:" not in text:
+            continue
         line, counted = 1, 0
-        for match in _BUILT_IN.finditer(fold(_COLOUR.sub("", text))):
+        for match in _BUILT_IN.finditer(text):
             line += match.string.count("\n", counted, match.start())
             counted = match.start()
             step, loss = match[1] or match[3], match[2] or match[4]
