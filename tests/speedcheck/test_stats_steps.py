@@ -55,6 +55,12 @@ def test_a_value_of_exactly_the_margin_passes():
     assert found.shown
 
 
+def test_steps_that_reach_the_margin_exactly_are_enough():
+    for rate, steps in ((0.0001, 40), (0.00005, 80), (0.001, 4), (0.00002, 200)):
+        assert rule([3.28] * 2, [3.28] * 2, 0, rate=rate).steps_needed == steps
+        assert rule([3.28] * 2, [3.28] * 2, steps, rate=rate).shown
+
+
 @given(
     gain=st.integers(-40, 40).map(lambda n: n / 10_000),
     runs=st.tuples(st.integers(1, 30), st.integers(1, 30)),
