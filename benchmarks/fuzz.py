@@ -19,7 +19,6 @@ import atheris
 
 with atheris.instrument_imports(include=["speedcheck"]):
     from speedcheck.api import verify
-    from speedcheck.claims.reader import read_claims
     from speedcheck.errors import SpeedcheckError
     from speedcheck.logs import parse_log, parse_step_line
     from speedcheck.program import code_digest, compare, read_program
@@ -42,9 +41,17 @@ def fuzz_step_line(data: bytes) -> None:
     parse_step_line(data.decode("utf-8", "replace"))
 
 
-def fuzz_claims(data: bytes) -> None:
-    """READMEs."""
-    read_claims(data.decode("utf-8", "replace"))
+def fuzz_documents(data: bytes) -> None:
+    """A README, a JSON document and a CSV table beside three logs, of 3.2781 and the like."""
+    folder = FOLDER / "documents"
+    if not folder.exists():
+        folder.mkdir()
+        for index, loss in enumerate((3.2781, 3.2778, 3.2785)):
+            line = f"step:10/10 val_loss:{loss} train_time:100{index}ms step_avg:1.00ms\n"
+            (folder / f"{index}.txt").write_text(line)
+    for name, part in zip(("README.md", "a.json", "a.csv"), data.split(b"\xff", 2), strict=False):
+        (folder / name).write_bytes(part)
+    json.loads(verify(folder).to_json())
 
 
 def fuzz_program(data: bytes) -> None:
@@ -94,7 +101,8 @@ READERS = (
     fuzz_log,
     fuzz_log,
     fuzz_step_line,
-    fuzz_claims,
+    fuzz_documents,
+    fuzz_documents,
     fuzz_program,
     fuzz_ledger,
     fuzz_plan,
