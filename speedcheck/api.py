@@ -9,7 +9,7 @@ from pathlib import Path
 
 from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
-from speedcheck.checks.counting import Selection
+from speedcheck.sample import Selection
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.config import load_config
 from speedcheck.errors import UsageError

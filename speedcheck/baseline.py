@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speedcheck.certificate import Verdict
 from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.counting import weigh
-from speedcheck.checks.loss import check_loss, counted_statistics
+from speedcheck.checks.loss import passes_test, sample_statistics
 from speedcheck.config import project_root
 from speedcheck.errors import InputError
 from speedcheck.records.folder import ParserFor, Record, find_records, read_record
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.rule import Overrides, Rule
+from speedcheck.sample import take_sample
 
 
 def read_baseline(
@@ -39,13 +38,13 @@ def read_baseline(
         return None
     folder = named if named is not None else _planned_folder(record, planned or "")
     try:
-        evidence = weigh(_whole(read_record(one_record(folder, parser_for), parser_for)))
+        record = _whole(read_record(one_record(folder, parser_for), parser_for))
+        sample = take_sample(record, budget_ms=rule.track.budget_train_ms)
     except InputError as error:
         what = f"the baseline cannot be used: {error.what}"
         raise InputError(what, where=error.where, remedy=error.remedy) from None
-    findings = check_loss(evidence, counted_statistics(evidence, rule), rule)
-    passes = Verdict.of(findings).status in ("pass", "warn")
-    return Baseline(overrides.baseline_name or str(named or planned), evidence, passes)
+    passes = passes_test(sample_statistics(sample, rule), rule)
+    return Baseline(overrides.baseline_name or str(named or planned), sample, passes)
 
 
 def _whole(record: Record) -> Record:

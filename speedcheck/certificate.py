@@ -1,6 +1,6 @@
 """The certificate: everything that was judged, and how, as frozen data.
 
-`Certificate.to_dict` is the JSON of schema "speedcheck.certificate/1". NaN never appears in it: a
+`Certificate.to_dict` is the JSON of schema "speedcheck.certificate/2". NaN never appears in it: a
 figure that does not exist is None.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from speedcheck.stats import Estimate, Runtime
 from speedcheck.tracks import Direction
 
-SCHEMA = "speedcheck.certificate/1"
+SCHEMA = "speedcheck.certificate/2"
 
 Severity = Literal["fail", "unknown", "warn", "info"]
 """What a finding does to its verdict, the gravest first."""
@@ -176,6 +176,54 @@ class LossStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """What one group of runs shows by itself.
+
+    Attributes:
+        name: the group's name; `runs[].group` refers to it.
+        label: what its runs have in common, in words.
+        role: what record.toml declares the runs to be; None for runs that may be the record.
+        judged: whether it is the judged sample, or a part of it.
+        n: the number of its complete runs.
+        mean: mean of their losses; None without one, or where one is not finite.
+        std: sample standard deviation (n - 1).
+        p_value: p of the track's test; None where it is not defined.
+    """
+
+    name: str
+    label: str
+    role: str | None
+    judged: bool
+    n: int
+    mean: float | None
+    std: float | None
+    p_value: float | None
+
+
+Ground = Literal["only_group", "declared", "asked", "undecided", "no_logs"]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSummary:
+    """On what ground the judged runs were chosen.
+
+    Attributes:
+        ground: the only group, the one that record.toml declares, or the one that the caller asks
+            for; undecided where the folder holds several and nothing says which.
+        groups: names of the judged groups.
+        at_step: the validation that record.toml names; None for the last one.
+        stops_at: the step before the planned one at which all judged runs end.
+        started: runs that count and runs that crashed.
+    """
+
+    ground: Ground
+    groups: tuple[str, ...]
+    at_step: int | None
+    stops_at: int | None
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A figure that somebody printed, and what the evidence gives.
 
@@ -211,6 +259,8 @@ class Certificate:
         runtime: statistics of the counted times; None without a time.
         claims: figures that were claimed, recomputed.
         verdicts: the four verdicts.
+        groups: every group of runs in the folder, with its own figures.
+        selection: on what ground the judged runs were chosen.
         direction: "greater" where the mean must be above the target; for reports, and no part of
             the JSON schema.
     """
@@ -225,6 +275,10 @@ class Certificate:
     runtime: Runtime | None
     claims: tuple[Claim, ...]
     verdicts: Verdicts
+    groups: tuple[GroupSummary, ...] = ()
+    selection: SelectionSummary = field(
+        default_factory=lambda: SelectionSummary("no_logs", (), None, None, 0)
+    )
     direction: Direction = "less"
     schema: str = field(default=SCHEMA, init=False)
 

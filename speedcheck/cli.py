@@ -22,7 +22,7 @@ from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
-    from speedcheck.checks.counting import Selection
+    from speedcheck.sample import Selection
     from speedcheck.rule import Overrides
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
@@ -197,7 +197,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    from speedcheck.checks.counting import Selection
+    from speedcheck.sample import Selection
     from speedcheck.report.outputs import Outputs, write_outputs
     from speedcheck.rule import Overrides
 

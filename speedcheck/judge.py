@@ -1,20 +1,27 @@
-"""From a record folder to its certificate: read, weigh, compute, judge."""
+"""From a record folder to its certificate: read, take the sample, compute, judge."""
 
 from __future__ import annotations
 
-from speedcheck.certificate import Certificate, Verdict, Verdicts
+from speedcheck.certificate import (
+    Certificate,
+    Exclusion,
+    GroupSummary,
+    SelectionSummary,
+    Verdict,
+    Verdicts,
+)
 from speedcheck.checks.comparison import Baseline, compare_losses
-from speedcheck.checks.counting import Evidence, Selection, weigh
 from speedcheck.checks.documents import check_documents
 from speedcheck.checks.earlier_steps import check_earlier_steps
-from speedcheck.checks.loss import check_loss, counted_statistics
-from speedcheck.checks.provenance import check_provenance
+from speedcheck.checks.loss import check_loss, loss_statistics, sample_statistics
+from speedcheck.checks.provenance import check_provenance, check_published
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
 from speedcheck.program.sources import Sources
 from speedcheck.records.folder import Record
 from speedcheck.rule import Rule
+from speedcheck.sample import Group, Sample, Selection, take_sample
 
 
 def judge(
@@ -38,27 +45,28 @@ def judge(
         UsageError: the selection names a group that is not there, or leaves no log.
     """
     sources = Sources(record.path, record.logs)
-    evidence = weigh(record, selection, sources)
-    counted = tuple(run for run in evidence.judged if run.counted)
-    loss = counted_statistics(evidence, rule)
+    sample = take_sample(record, selection, sources, budget_ms=rule.track.budget_train_ms)
+    counted = tuple(run for run in sample.judged if run.counted)
+    loss = sample_statistics(sample, rule)
     runtime = runtime_statistics(counted)
-    documents = _documents(evidence, rule) if with_documents else DocumentClaims()
-    claims = (
-        *published_claims(record.plan, evidence.judged, loss, runtime),
-        *documents.comparison.claims,
-    )
+    documents = _documents(sample, rule) if with_documents else DocumentClaims()
+    published = published_claims(record.plan, sample.judged, loss, runtime)
     verdicts = Verdicts(
         loss=Verdict.of(
             (
-                *check_loss(evidence, loss, rule),
-                *check_earlier_steps(evidence, documents.comparison.steps, rule),
-                *compare_losses(evidence, rule, baseline),
+                *check_loss(sample, loss, rule, baseline),
+                *check_earlier_steps(sample, documents.steps, rule),
+                *compare_losses(sample, rule, baseline),
             )
         ),
-        speed=Verdict.of(check_speed(evidence, runtime, rule, baseline)),
-        rules=Verdict.of(check_rules(evidence, rule.track, sources, baseline)),
+        speed=Verdict.of(check_speed(sample, runtime, rule, baseline)),
+        rules=Verdict.of(check_rules(sample, rule.track, sources, baseline)),
         provenance=Verdict.of(
-            (*check_provenance(evidence, claims, sources), *check_documents(documents))
+            (
+                *check_provenance(sample, rule, sources),
+                *check_published(published),
+                *check_documents(documents),
+            )
         ),
     )
     return Certificate(
@@ -66,21 +74,57 @@ def judge(
         track=rule.track.name,
         target=rule.target,
         alpha=rule.alpha,
-        certified=evidence.from_logs and _is_shown(verdicts, systems=record.is_systems),
-        runs=evidence.judged,
+        certified=sample.from_logs and _is_shown(verdicts, systems=record.is_systems),
+        runs=sample.judged,
         loss=loss,
         runtime=runtime,
-        claims=claims,
+        claims=(*published, *documents.claims),
         verdicts=verdicts,
+        groups=tuple(_summary(group, sample, rule) for group in sample.groups),
+        selection=_selection(sample),
         direction=rule.track.direction,
     )
 
 
-def _documents(evidence: Evidence, rule: Rule) -> DocumentClaims:
+def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
     track = rule.track
-    question = Question(target=rule.target, sigma=track.sigma, direction=track.direction)
-    return document_claims(
-        evidence.record, zip(evidence.runs, evidence.judged, strict=False), question
+    question = Question(
+        target=rule.target, sigma=track.sigma, direction=track.direction, measure=track.measure
+    )
+    runs = zip(sample.runs, sample.judged, strict=False)
+    return document_claims(sample.record, runs, question)
+
+
+def _summary(group: Group, sample: Sample, rule: Rule) -> GroupSummary:
+    track = rule.track
+    loss = loss_statistics(
+        [sample.judged[index].val_loss for index in group.usable],
+        rule.target,
+        direction=track.direction,
+        sigma=track.sigma,
+    )
+    return GroupSummary(
+        name=group.name,
+        label=group.label,
+        role=group.role,
+        judged=group in sample.chosen,
+        n=loss.n,
+        mean=loss.mean,
+        std=loss.std,
+        p_value=loss.p_value,
+    )
+
+
+def _selection(sample: Sample) -> SelectionSummary:
+    plan = sample.record.plan
+    return SelectionSummary(
+        ground=sample.ground,
+        groups=tuple(group.name for group in sample.chosen),
+        at_step=plan.sample.at_step if plan and plan.sample else None,
+        stops_at=sample.stops_at,
+        started=len(sample.counted())
+        + len(sample.excluded(Exclusion.INCOMPLETE))
+        + len(sample.declared("crashed")),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
     from speedcheck.certificate import Certificate
-    from speedcheck.checks.counting import Selection
+    from speedcheck.sample import Selection
     from speedcheck.rule import Overrides
 
 # The process that the others are copies of imports scipy for half a second; reading a record with

@@ -11,7 +11,27 @@ from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Parser, parse_log
 from speedcheck.records.folder import Record
 from speedcheck.records.plan import PLAN_NAME, Plan
+from speedcheck.stats.noninferiority import (
+    NON_INFERIORITY_ALPHA,
+    NON_INFERIORITY_MARGIN,
+    NON_INFERIORITY_MIN_RUNS,
+)
 from speedcheck.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
+
+
+@dataclass(frozen=True, slots=True)
+class SystemsRule:
+    """What a pure change of speed must show about the loss (docs/statistics.md).
+
+    Attributes:
+        margin: the largest worsening of the mean that is accepted, in the measure's unit.
+        alpha: size of the one-sided test.
+        min_runs: smallest number of runs that can show it.
+    """
+
+    margin: float = NON_INFERIORITY_MARGIN
+    alpha: float = NON_INFERIORITY_ALPHA
+    min_runs: int = NON_INFERIORITY_MIN_RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +43,14 @@ class Rule:
         target: loss that the mean must be below, nats per token.
         alpha: significance level.
         by_caller: whether all that is lenient in it is the caller's own word.
+        systems: what a systems record must show about its loss.
     """
 
     track: Track
     target: float
     alpha: float
     by_caller: bool = False
+    systems: SystemsRule = SystemsRule()
 
     @property
     def is_lenient(self) -> bool:
@@ -47,6 +69,7 @@ class Overrides:
         baseline: folder of the record to compare with.
         baseline_name: what reports call it; its path unless given.
         config: the speedcheck.toml to read.
+        systems: what a systems record must show; the default unless given.
 
     Raises:
         UsageError: a value is out of range.
@@ -58,6 +81,7 @@ class Overrides:
     baseline: Path | None = None
     config: Path | None = None
     baseline_name: str | None = None
+    systems: SystemsRule = SystemsRule()
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
@@ -97,6 +121,7 @@ def rule_for(record: Record, overrides: Overrides, config: Config) -> Rule:
         alpha=alpha,
         by_caller=(overrides.target is not None or not _is_easier(target, track))
         and (overrides.alpha is not None or alpha <= track.alpha),
+        systems=overrides.systems,
     )
 
 

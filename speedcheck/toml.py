@@ -62,6 +62,11 @@ class Table:
         raw = self.get(key, _mapping, "a table")
         return None if raw is None else Table(raw, self._file, (*self._names, key))
 
+    def array(self, key: str) -> tuple[Table, ...]:
+        """Return the tables of the array called `key`; none where it is absent."""
+        raw = self.get(key, tuple_of(_mapping), f"tables, each under [[{key}]]") or ()
+        return tuple(Table(item, self._file, (*self._names, key)) for item in raw)
+
     def tables(self) -> dict[str, Table]:
         """Return all tables inside this one by their names."""
         return {key: table for key in self._raw if (table := self.table(key)) is not None}

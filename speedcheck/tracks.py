@@ -37,6 +37,8 @@ class Track:
         cost: what its records lower: the training time, or the number of steps.
         log_pattern: reads the lines of logs in a format of its own.
         source: the file that defines it; "" for a built-in track.
+        budget_train_ms: training time after which a run ends, in milliseconds; None for none.
+        measure: words that name the measure in documents.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Track:
     cost: Cost = "time"
     log_pattern: LogPattern | None = None
     source: str = ""
+    budget_train_ms: float | None = None
+    measure: tuple[str, ...] = ("val_loss", "loss")
 
     @property
     def sign(self) -> int:

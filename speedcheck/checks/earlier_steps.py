@@ -11,25 +11,25 @@ from collections.abc import Iterable
 
 from speedcheck.certificate import Finding, Verdict
 from speedcheck.checks import codes
-from speedcheck.checks.counting import Evidence
+from speedcheck.sample import Sample
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.logs import Run
 from speedcheck.rule import Rule
 
 
 def check_earlier_steps(
-    evidence: Evidence, steps: Iterable[int], rule: Rule
+    sample: Sample, steps: Iterable[int], rule: Rule
 ) -> tuple[Finding, ...]:
     """Test the counted losses at each of `steps` that every counted run validated.
 
     Args:
-        evidence: the record.
+        sample: the record.
         steps: the steps for which its documents give figures that the logs confirm.
         rule: its rule; only tracks that count steps have an answer.
     """
     if rule.track.cost != "steps":
         return ()
-    runs = [run for run, _ in evidence.counted()]
+    runs = [run for run, _ in sample.counted()]
     findings = []
     for step in steps:
         losses = [_loss_at(run, step) for run in runs]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity
+from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity, Verdict
 from speedcheck.checks import codes
-from speedcheck.checks.counting import Evidence
+from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.noninferiority import check_non_inferiority
 from speedcheck.rule import Rule
+from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
     margin_for,
@@ -23,9 +25,9 @@ from speedcheck.stats import (
 from speedcheck.tracks import Direction
 
 
-def counted_statistics(evidence: Evidence, rule: Rule) -> LossStatistics:
+def sample_statistics(sample: Sample, rule: Rule) -> LossStatistics:
     """Return the statistics of the counted losses by the test of the rule's track."""
-    losses = [run.val_loss for run in evidence.judged if run.counted]
+    losses = [run.val_loss for run in sample.judged if run.counted]
     track = rule.track
     return loss_statistics(losses, rule.target, direction=track.direction, sigma=track.sigma)
 
@@ -68,16 +70,28 @@ def loss_statistics(
     return replace(statistics, t=None, df=None, p_value=p_value)
 
 
-def check_loss(evidence: Evidence, loss: LossStatistics, rule: Rule) -> tuple[Finding, ...]:
-    """Judge the counted losses by `rule`."""
-    counted = [run for run in evidence.judged if run.counted]
+def check_loss(
+    sample: Sample, loss: LossStatistics, rule: Rule, baseline: Baseline | None = None
+) -> tuple[Finding, ...]:
+    """Judge the counted losses by `rule`.
+
+    A systems record passes the test too, or shows that it is not worse than its baseline.
+    """
+    counted = [run for run in sample.judged if run.counted]
     findings = [
         *_lenient_rule(rule),
         *_diverged(counted),
         *(_test(loss, rule) if all(run.val_loss is not None for run in counted) else ()),
         *_outliers(counted),
     ]
-    return tuple(_excuse(findings) if evidence.record.is_systems else findings)
+    if not sample.record.is_systems or not _missed(findings):
+        return tuple(findings)
+    return (*_excuse(findings), *check_non_inferiority(sample, rule, baseline))
+
+
+def passes_test(loss: LossStatistics, rule: Rule) -> bool:
+    """Return whether losses pass the test of the rule."""
+    return Verdict.of(judge_losses(loss, rule)).status in ("pass", "warn")
 
 
 def judge_losses(loss: LossStatistics, rule: Rule) -> tuple[Finding, ...]:
@@ -183,7 +197,7 @@ def _diverged(counted: list[JudgedRun]) -> list[Finding]:
         Finding(
             codes.DIVERGED_RUN,
             "fail",
-            "the loss is not a finite number: this run is evidence against the record and "
+            "the loss is not a finite number: this run is sample against the record and "
             "leaves no mean to test",
             where=run.log or "",
         )
@@ -208,12 +222,18 @@ def _outliers(counted: list[JudgedRun]) -> list[Finding]:
     ]
 
 
+_EXCUSED = (codes.NOT_SIGNIFICANT, codes.TOO_FEW_RUNS)
+
+
+def _missed(findings: list[Finding]) -> bool:
+    return any(finding.code in _EXCUSED for finding in findings)
+
+
 def _excuse(findings: list[Finding]) -> list[Finding]:
     """Turn what a pure speed change is excused from into remarks."""
-    excused = (codes.NOT_SIGNIFICANT, codes.TOO_FEW_RUNS)
     return [
         Finding(codes.LOSS_EXCUSED, "info", f"systems record: {finding.message}", finding.where)
-        if finding.code in excused
+        if finding.code in _EXCUSED
         else finding
         for finding in findings
     ]

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.checks.counting import Evidence
+from speedcheck.sample import Sample
 from speedcheck.logs import Run
 from speedcheck.program import KINDS, Difference, Kind, differences
 from speedcheck.program.sources import Source, Sources
@@ -28,11 +28,11 @@ _SEVERITY: dict[Kind, Severity] = {
 _IN_WORDS = {"same": "nothing", "text": "comments and layout", "names": "the names of variables"}
 
 
-def check_mixtures(evidence: Evidence, sources: Sources) -> list[Finding]:
+def check_mixtures(sample: Sample, sources: Sources) -> list[Finding]:
     """Point out what differs among runs that should be alike."""
-    hardware = grouped(evidence, lambda run: (run.environment.n_gpus, run.environment.gpu))
-    torch = grouped(evidence, lambda run: run.environment.torch)
-    findings = _programs(evidence, sources)
+    hardware = grouped(sample, lambda run: (run.environment.n_gpus, run.environment.gpu))
+    torch = grouped(sample, lambda run: run.environment.torch)
+    findings = _programs(sample, sources)
     if len(hardware) > 1:
         message = f"the runs come from {len(hardware)} kinds of hardware: {_sizes(hardware)}"
         findings.append(Finding(codes.MIXED_HARDWARE, "warn", message))
@@ -42,15 +42,15 @@ def check_mixtures(evidence: Evidence, sources: Sources) -> list[Finding]:
     return findings
 
 
-def _programs(evidence: Evidence, sources: Sources) -> list[Finding]:
-    groups = grouped(evidence, _program)
+def _programs(sample: Sample, sources: Sources) -> list[Finding]:
+    groups = grouped(sample, _program)
     if len(groups) < 2:
         return []
     message = f"the runs come from {len(groups)} programs"
-    if any(run.header for run, _ in evidence.counted()):
+    if any(run.header for run, _ in sample.counted()):
         # Two versions of the bundled trainer, or two configurations, are two records.
         return [Finding(codes.MIXED_SOURCE, "fail", f"{message}: {_sizes(groups)}")]
-    source, difference = _gravest(evidence, sources, groups)
+    source, difference = _gravest(sample, sources, groups)
     if difference is None:
         problem = f", which cannot be compared: {_sizes(groups)}"
         return [Finding(codes.MIXED_SOURCE, "warn", message + problem)]
@@ -61,13 +61,13 @@ def _programs(evidence: Evidence, sources: Sources) -> list[Finding]:
 
 
 def _gravest(
-    evidence: Evidence, sources: Sources, groups: dict[Hashable, list[str]]
+    sample: Sample, sources: Sources, groups: dict[Hashable, list[str]]
 ) -> tuple[Source | None, Difference | None]:
     """The program of the most runs, and the gravest difference of another from it.
 
     None for a difference that cannot be told, unless another program's code surely differs.
     """
-    run_of = {_program(run): run for run, _ in evidence.counted()}
+    run_of = {_program(run): run for run, _ in sample.counted()}
     first, *others = sorted(groups, key=lambda key: len(groups[key]), reverse=True)
     main = sources.of(run_of[first])
     programs = [source.program for key in others if (source := sources.of(run_of[key]))]
@@ -83,10 +83,10 @@ def _program(run: Run) -> Hashable:
     return (run.source_sha256, configuration) if run.source_sha256 else None
 
 
-def grouped(evidence: Evidence, key: Callable[[Run], Hashable | None]) -> dict[Hashable, list[str]]:
+def grouped(sample: Sample, key: Callable[[Run], Hashable | None]) -> dict[Hashable, list[str]]:
     """Return the counted runs' logs by `key`, leaving out runs whose key is not known."""
     groups: dict[Hashable, list[str]] = defaultdict(list)
-    for run, judged in evidence.counted():
+    for run, judged in sample.counted():
         value = key(run)
         if value is not None and value != (None, None):
             groups[value].append(judged.log or "")

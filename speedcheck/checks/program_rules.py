@@ -12,7 +12,7 @@ from operator import attrgetter
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.counting import Evidence
+from speedcheck.sample import Sample
 from speedcheck.program import (
     Program,
     Setting,
@@ -28,36 +28,36 @@ _MOST_LISTED = 4
 
 
 def check_programs(
-    evidence: Evidence, track: Track, sources: Sources, baseline: Baseline | None
+    sample: Sample, track: Track, sources: Sources, baseline: Baseline | None
 ) -> Iterator[Finding]:
     """Judge the programs of the counted runs.
 
     Args:
-        evidence: the record.
+        sample: the record.
         track: its track.
         sources: the programs of its runs.
         baseline: the record whose programs they are compared with, if there is one.
     """
-    if not evidence.from_logs:
+    if not sample.from_logs:
         yield _unread("no log holds the program")
         return
     if not (_forbids_settings(track) or track.val_tokens):
         return
-    programs = _programs(evidence, sources)
+    programs = _programs(sample, sources)
     theirs = _baseline_programs(baseline)
-    yield from _not_there(evidence)
+    yield from _not_there(sample)
     yield from _unreadable(programs)
     if track.val_tokens:
-        yield from _val_tokens(evidence, sources, track.val_tokens)
+        yield from _val_tokens(sample, sources, track.val_tokens)
     if _forbids_settings(track):
         yield from _settings(programs, theirs, codes.COMPILER_SETTING, attrgetter("settings"))
         yield from _settings(programs, theirs, codes.COMPILE_OPTION, attrgetter("compile_options"))
     yield from _data_loader(programs, theirs)
 
 
-def _programs(evidence: Evidence, sources: Sources) -> list[Source]:
+def _programs(sample: Sample, sources: Sources) -> list[Source]:
     """Return the different programs of the counted runs, in the order of the runs."""
-    found = (sources.of(run) for run, _ in evidence.counted())
+    found = (sources.of(run) for run, _ in sample.counted())
     return list(dict.fromkeys(source for source in found if source))
 
 
@@ -65,8 +65,8 @@ def _baseline_programs(baseline: Baseline | None) -> list[Source]:
     """Return the baseline's programs; none where one of them cannot be read."""
     if baseline is None:
         return []
-    record = baseline.evidence.record
-    programs = _programs(baseline.evidence, Sources(record.path, record.logs))
+    record = baseline.sample.record
+    programs = _programs(baseline.sample, Sources(record.path, record.logs))
     return [] if any(source.program.problem for source in programs) else programs
 
 
@@ -75,8 +75,8 @@ def _forbids_settings(track: Track) -> bool:
     return track.cost == "time" and track.n_gpus is not None and not track.source
 
 
-def _not_there(evidence: Evidence) -> Iterator[Finding]:
-    counted = evidence.counted()
+def _not_there(sample: Sample) -> Iterator[Finding]:
+    counted = sample.counted()
     without = [judged.log or "" for run, judged in counted if run.source_sha256 is None]
     if without:
         message = f"the logs of {len(without)} of {len(counted)} counted runs hold no program"
@@ -93,9 +93,9 @@ def _unread(message: str, where: str = "") -> Finding:
     return Finding(codes.SOURCE_NOT_READ, "unknown", message, where)
 
 
-def _val_tokens(evidence: Evidence, sources: Sources, expected: int) -> Iterator[Finding]:
+def _val_tokens(sample: Sample, sources: Sources, expected: int) -> Iterator[Finding]:
     """Judge the programs whose runs have no header, which says what the program did."""
-    runs = [run for run, _ in evidence.counted() if not run.header]
+    runs = [run for run, _ in sample.counted() if not run.header]
     for source in dict.fromkeys(source for run in runs if (source := sources.of(run))):
         counts, values = source.program.val_tokens, _values(source.program)
         if source.program.problem or values == {expected}:

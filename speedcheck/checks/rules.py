@@ -5,14 +5,14 @@ from __future__ import annotations
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.counting import Evidence
+from speedcheck.sample import Sample
 from speedcheck.checks.program_rules import check_programs
 from speedcheck.program.sources import Sources
 from speedcheck.tracks import Track
 
 
 def check_rules(
-    evidence: Evidence,
+    sample: Sample,
     track: Track,
     sources: Sources,
     baseline: Baseline | None = None,
@@ -20,24 +20,24 @@ def check_rules(
     """Judge the counted runs by the rules of `track`.
 
     Args:
-        evidence: the record.
+        sample: the record.
         track: its track.
         sources: the programs of its runs.
         baseline: the record whose program it is compared with, if there is one.
     """
     return (
-        *_hardware(evidence, track),
-        *_validation_tokens(evidence, track),
-        *check_programs(evidence, track, sources, baseline),
+        *_hardware(sample, track),
+        *_validation_tokens(sample, track),
+        *check_programs(sample, track, sources, baseline),
     )
 
 
-def _hardware(evidence: Evidence, track: Track) -> list[Finding]:
+def _hardware(sample: Sample, track: Track) -> list[Finding]:
     if track.n_gpus is None:
         return []
     expected = f"{track.n_gpus} x {track.gpu}"
     findings = []
-    for run, judged in evidence.counted():
+    for run, judged in sample.counted():
         environment = run.environment
         gpu, n_gpus = environment.gpu, environment.n_gpus
         if n_gpus is None or (n_gpus > 0 and gpu is None):
@@ -52,12 +52,12 @@ def _hardware(evidence: Evidence, track: Track) -> list[Finding]:
     return findings
 
 
-def _validation_tokens(evidence: Evidence, track: Track) -> list[Finding]:
+def _validation_tokens(sample: Sample, track: Track) -> list[Finding]:
     if track.val_tokens is None:
         return []
     found = [
         (run.header.data.get("val_tokens"), judged.log or "")
-        for run, judged in evidence.counted()
+        for run, judged in sample.counted()
         if run.header and run.header.data
     ]
     return [

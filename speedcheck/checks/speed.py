@@ -10,7 +10,7 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
-from speedcheck.checks.counting import Evidence
+from speedcheck.sample import Sample
 from speedcheck.rule import Rule
 from speedcheck.stats import Runtime, runtime_stats
 
@@ -22,7 +22,7 @@ def runtime_statistics(counted: tuple[JudgedRun, ...]) -> Runtime | None:
 
 
 def check_speed(
-    evidence: Evidence, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
+    sample: Sample, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
 ) -> tuple[Finding, ...]:
     """Judge the times against the baseline's, or the steps where the track counts those.
 
@@ -35,25 +35,25 @@ def check_speed(
         what = "steps" if by_steps else "times"
         message = f"no baseline record was compared; the {what} stand for themselves"
         return (Finding(codes.NO_BASELINE, "unknown", message),)
-    compared = _steps(evidence, baseline) if by_steps else _times(evidence, rule, baseline)
-    return (*_weak_baseline(evidence, baseline), *compared)
+    compared = _steps(sample, baseline) if by_steps else _times(sample, rule, baseline)
+    return (*_weak_baseline(sample, baseline), *compared)
 
 
-def _weak_baseline(evidence: Evidence, baseline: Baseline) -> list[Finding]:
+def _weak_baseline(sample: Sample, baseline: Baseline) -> list[Finding]:
     """Say that the baseline misses the target: to be faster than such a record is no feat."""
     if baseline.passes:
         return []
-    severity: Severity = "unknown" if evidence.record.is_systems else "info"
+    severity: Severity = "unknown" if sample.record.is_systems else "info"
     message = "the losses of the baseline itself do not pass by this rule"
     return [Finding(codes.WEAK_BASELINE, severity, message, where=baseline.name)]
 
 
-def _times(evidence: Evidence, rule: Rule, baseline: Baseline) -> list[Finding]:
-    theirs = runtime_statistics(tuple(run for run in baseline.evidence.judged if run.counted))
+def _times(sample: Sample, rule: Rule, baseline: Baseline) -> list[Finding]:
+    theirs = runtime_statistics(tuple(run for run in baseline.sample.judged if run.counted))
     if theirs is None:
         return [_not_comparable("the baseline does not say how long its runs took", baseline)]
-    reason = why_not_comparable(evidence, baseline.evidence)
-    difference, test = compare_times(evidence, baseline.evidence)
+    reason = why_not_comparable(sample, baseline.sample)
+    difference, test = compare_times(sample, baseline.sample)
     figures = (
         f"mean time {difference.mean_a or 0.0:.3f} s (n = {difference.n_a}) against "
         f"{difference.mean_b or 0.0:.3f} s (n = {difference.n_b})"
@@ -63,7 +63,7 @@ def _times(evidence: Evidence, rule: Rule, baseline: Baseline) -> list[Finding]:
     faster, slower = difference.p_below(), difference.p_above()
     if faster is None or slower is None:
         compared = _compared(f"{figures}: no test, too few different times", baseline)
-        return [compared, _not_shown(evidence, "no test is defined for these times", baseline)]
+        return [compared, _not_shown(sample, "no test is defined for these times", baseline)]
     compared = _compared(
         f"{figures}: {interval(difference, '+.3f')} s, {test} p = {faster:.2g} (faster)", baseline
     )
@@ -73,12 +73,12 @@ def _times(evidence: Evidence, rule: Rule, baseline: Baseline) -> list[Finding]:
         message = f"it takes {difference.difference or 0.0:.3f} s longer (p = {slower:.2g})"
         return [compared, Finding(codes.SLOWER, "fail", message, where=baseline.name)]
     message = f"p = {faster:.2g} is not below {rule.alpha:g}"
-    return [compared, _not_shown(evidence, message, baseline)]
+    return [compared, _not_shown(sample, message, baseline)]
 
 
-def _steps(evidence: Evidence, baseline: Baseline) -> list[Finding]:
+def _steps(sample: Sample, baseline: Baseline) -> list[Finding]:
     """Compare the numbers of steps, which are equal in all runs of a sound record."""
-    ours, theirs = _final_steps(evidence), _final_steps(baseline.evidence)
+    ours, theirs = _final_steps(sample), _final_steps(baseline.sample)
     if not ours or not theirs:
         return [_not_comparable("not both records say how many steps they took", baseline)]
     compared = _compared(f"{_span(ours)} steps against {_span(theirs)}", baseline)
@@ -87,11 +87,11 @@ def _steps(evidence: Evidence, baseline: Baseline) -> list[Finding]:
     if min(ours) > max(theirs):
         message = f"it takes {min(ours) - max(theirs)} steps more"
         return [compared, Finding(codes.SLOWER, "fail", message, where=baseline.name)]
-    return [compared, _not_shown(evidence, "it does not take fewer steps", baseline)]
+    return [compared, _not_shown(sample, "it does not take fewer steps", baseline)]
 
 
-def _final_steps(evidence: Evidence) -> list[int]:
-    counted = [run.final_step for run in evidence.judged if run.counted]
+def _final_steps(sample: Sample) -> list[int]:
+    counted = [run.final_step for run in sample.judged if run.counted]
     known = [step for step in counted if step is not None]
     return known if len(known) == len(counted) else []
 
@@ -110,7 +110,7 @@ def _not_comparable(reason: str, baseline: Baseline) -> Finding:
     return Finding(codes.NOT_COMPARABLE, "unknown", message, where=baseline.name)
 
 
-def _not_shown(evidence: Evidence, reason: str, baseline: Baseline) -> Finding:
-    severity: Severity = "fail" if evidence.record.is_systems else "unknown"
+def _not_shown(sample: Sample, reason: str, baseline: Baseline) -> Finding:
+    severity: Severity = "fail" if sample.record.is_systems else "unknown"
     message = f"not shown to be faster than the baseline: {reason}"
     return Finding(codes.NOT_FASTER, severity, message, where=baseline.name)

@@ -15,7 +15,8 @@ from speedcheck.claims.pools import Pools, pools_of
 from speedcheck.claims.reader import read_claims
 from speedcheck.claims.recompute import Question
 from speedcheck.logs import Run
-from speedcheck.records.folder import LOGS_NAME, MAX_FILES, Record
+from speedcheck.records.files import LOGS_NAME, MAX_FILES
+from speedcheck.records.folder import Record
 
 # A README with every figure of 1,500 runs has 100 kB.
 MAX_BYTES = 2**20
@@ -47,6 +48,14 @@ class DocumentClaims:
 
     comparison: Comparison = field(default_factory=Comparison)
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def claims(self):
+        return self.comparison.claims
+
+    @property
+    def steps(self):
+        return self.comparison.steps
 
 
 def document_claims(

@@ -45,6 +45,7 @@ class Question:
     sigma: float | None = None
     one_sided: bool = False
     direction: Literal["less", "greater"] = "less"
+    measure: tuple[str, ...] = ("val_loss", "loss")
 
 
 def readings(figure: Figure, values: list[float], question: Question) -> list[float]:

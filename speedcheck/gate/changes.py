@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from speedcheck.gate.git import Blob, Repository
-from speedcheck.records.folder import LOGS_NAME
+from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.plan import PLAN_NAME
 
 

@@ -19,7 +19,7 @@ from typing import IO
 
 from speedcheck.errors import InputError, UsageError
 from speedcheck.gate.environment import git_environment, git_program
-from speedcheck.records.folder import MAX_FILE_BYTES
+from speedcheck.records.files import MAX_FILE_BYTES
 
 # The largest public repository of records has some 2,000 files; a branch with more than this is
 # not a submission.

@@ -18,13 +18,8 @@ from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
 from speedcheck.gate.changes import files_for
 from speedcheck.gate.git import Blob, Repository
 from speedcheck.many import verify_folders
-from speedcheck.records.folder import (
-    LOGS_NAME,
-    MAX_FILE_BYTES,
-    MAX_FILES,
-    MAX_LEVELS,
-    find_records,
-)
+from speedcheck.records.files import LOGS_NAME, MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
+from speedcheck.records.folder import find_records
 from speedcheck.records.plan import PLAN_NAME, read_plan
 from speedcheck.rule import Overrides
 

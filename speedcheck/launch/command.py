@@ -16,7 +16,8 @@ from speedcheck.launch.campaign import Campaign
 from speedcheck.launch.launcher import Launcher, Setup
 from speedcheck.launch.progress import open_display
 from speedcheck.launch.room import slots
-from speedcheck.records.folder import CERTIFICATE_NAME, LOGS_NAME, README_NAME, read_record
+from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
+from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan, write_plan
 from speedcheck.report.evidence import readme

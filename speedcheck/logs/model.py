@@ -134,6 +134,9 @@ class Run:
         peak_memory_mib: peak of the allocated GPU memory, in MiB.
         step_repeats: validation lines printed again and left out of `validations`.
         printed_seed: seed that a line of a foreign log gives.
+        last_time_ms: training time at the last step line that prints one, in milliseconds.
+        step_time_ms: training time between the last two such lines, in milliseconds.
+        counts_steps: whether the log prints steps; otherwise its validations are counted.
     """
 
     log: str
@@ -151,6 +154,9 @@ class Run:
     peak_memory_mib: int | None
     step_repeats: int
     printed_seed: int | None = None
+    last_time_ms: float | None = None
+    step_time_ms: float | None = None
+    counts_steps: bool = True
 
     @property
     def seed(self) -> int | None:

@@ -1,6 +1,6 @@
 """A record folder: which files belong to it, and what they hold.
 
-    record.toml      the plan (or, for a record without logs, its published figures)
+    record.toml      the plan: what is claimed, and which logs are the sample
     ledger.jsonl     what happened, in order
     logs/            one log a run; published records keep their logs beside the README instead
 
@@ -10,46 +10,34 @@ link is followed: submissions come from strangers.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from speedcheck.errors import InputError, NoRecordError
 from speedcheck.logs import LogFile, Parser, parse_log, read_log
-from speedcheck.logs.parse import MAX_BYTES
+from speedcheck.records.files import (
+    MAX_FILES,
+    PLAN_NAME,
+    FileKind,
+    Refused,
+    folders,
+    kind_of,
+    record_files,
+    refusal,
+)
+from speedcheck.records.hidden import HiddenRun, OpaqueFile, hidden_runs, look_into
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
-from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
-
-LOGS_NAME = "logs"
-README_NAME = "README.md"
-CERTIFICATE_NAME = "certificate.json"
-
-# Written by speedcheck or by people, for people or tools; a step line in them is a quotation.
-_NOT_LOGS = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME}
-_DOCUMENTS = {".md", ".markdown", ".rst", ".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf"}
-
-# The parser would not read a larger file either; here it is refused before it is opened.
-MAX_FILE_BYTES = MAX_BYTES
-MAX_FILES = 10_000
-# Looking for a record walks down by recursion, and no submission is nearly as deep.
-MAX_LEVELS = 64
+from speedcheck.records.plan import Plan, read_plan
 
 # The parser of the logs in a folder with this plan: a track may have a log format of its own.
 ParserFor = Callable[[Path, Plan | None], Parser]
 
+_MARKDOWN = {".md", ".markdown"}
+
 
 def _built_in(folder: Path, plan: Plan | None) -> Parser:  # noqa: ARG001 - it is a ParserFor
     return parse_log
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A file that was not read, and why; without a name it is all files of the folder."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +54,8 @@ class Record:
         refused: files beside the logs that were not read.
         unread: what was not read and the record cannot be judged without: record.toml, the ledger,
             or all its files.
+        hidden: whole runs in documents, programs and other files that are not read as logs.
+        opaque: files that are not text.
     """
 
     path: Path
@@ -76,6 +66,8 @@ class Record:
     documents: tuple[str, ...]
     refused: tuple[Refused, ...]
     unread: tuple[Refused, ...] = ()
+    hidden: tuple[HiddenRun, ...] = ()
+    opaque: tuple[OpaqueFile, ...] = ()
 
     @property
     def is_systems(self) -> bool:
@@ -93,14 +85,14 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
         parser_for: gives the parser of a folder's logs.
 
     Raises:
-        InputError: `path` is no folder, or is too deep.
+        InputError: `path` is not a folder, or is too deep.
         NoRecordError: no record is in it.
     """
     if not path.is_dir():
         problem = "is a file" if path.exists() else "does not exist"
         remedy = "name the folder that holds the logs"
         raise InputError(f"the record folder {problem}", where=str(path), remedy=remedy)
-    found = tuple(sorted(folder for folder in _folders(path) if _is_record(folder, parser_for)))
+    found = tuple(sorted(folder for folder in folders(path) if _is_record(folder, parser_for)))
     if not found:
         raise NoRecordError(
             f"holds no log and no {PLAN_NAME}{_why_no_log(path, parser_for)}",
@@ -111,7 +103,7 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
 
 
 def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
-    """Read the record in the folder `path`, without its subfolders other than `logs/`.
+    """Read the record in the folder `path`, with the folders below that belong to it.
 
     Args:
         path: the folder.
@@ -121,126 +113,81 @@ def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
     unread: list[Refused] = []
-    plan = read_plan(path / PLAN_NAME) if _holds(path, PLAN_NAME, unread) else None
-    ledger = parse_ledger(_read(path / LEDGER_NAME)) if _holds(path, LEDGER_NAME, unread) else None
-    parse = parser_for(path, plan)
-    logs: list[LogFile] = []
-    refused: list[Refused] = []
-    files = _candidates(path)
+    files = record_files(path)
     if len(files) > MAX_FILES:
         unread.append(Refused("", f"the folder holds more than {MAX_FILES} files: none was read"))
         files = []
+    by_kind: dict[FileKind, list[Path]] = {"log": [], "document": [], "own": []}
+    refused: list[Refused] = []
     for file in files:
-        reason = _refusal(file)
-        if reason:
-            refused.append(Refused(file.relative_to(path).as_posix(), reason))
-            continue
-        log = read_log(file, path, parse)
-        # A run can be hidden from `ls`, not from us; what else is hidden is nobody's log.
-        if log.runs or not file.name.startswith("."):
-            logs.append(log)
+        kind, reason = kind_of(file), refusal(file)
+        if not reason:
+            by_kind[kind].append(file)
+        else:
+            is_vital = file.parent == path and file.name in (PLAN_NAME, LEDGER_NAME)
+            name = file.relative_to(path).as_posix()
+            (unread if is_vital else refused).append(Refused(name, reason))
+    own = {file.name: file for file in by_kind["own"] if file.parent == path}
+    plan = read_plan(own[PLAN_NAME]) if PLAN_NAME in own else None
+    ledger = parse_ledger(_read(own[LEDGER_NAME])) if LEDGER_NAME in own else None
+    parse = parser_for(path, plan)
+    logs = [read_log(file, path, parse) for file in by_kind["log"]]
     if not any(log.runs for log in logs) and plan is None and not unread:
         raise InputError(
             "holds no log: no file in it has a step line",
             where=str(path),
             remedy="name a folder with run logs",
         )
-    name = plan.name if plan else path.resolve().name
-    documents = tuple(sorted(file.name for file in path.glob("*.[mM][dD]")))
-    return Record(path, name, plan, ledger, tuple(logs), documents, tuple(refused), tuple(unread))
-
-
-def _holds(folder: Path, name: str, unread: list[Refused]) -> bool:
-    """Return whether the folder has a file `name` to read; one that is refused is noted."""
-    path = folder / name
-    if not os.path.lexists(path):
-        return False
-    reason = _refusal(path)
-    if reason:
-        unread.append(Refused(name, reason))
-    return not reason
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    """Yield the folders at and below `path`; last those that nobody may look into."""
-    unreadable: list[Path] = []
-    for name, names, _ in os.walk(path, onerror=lambda e: unreadable.append(Path(e.filename))):
-        folder = Path(name)
-        if len(folder.relative_to(path).parts) > MAX_LEVELS:
-            remedy = "name the folder that holds the logs"
-            what = f"has folders more than {MAX_LEVELS} levels deep"
-            raise InputError(what, where=str(path), remedy=remedy)
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        if LOGS_NAME in names and (folder / PLAN_NAME).is_file():
-            names.remove(LOGS_NAME)
-        yield folder
-    yield from unreadable
+    without_run = [path / log.name for log in logs if not log.runs]
+    searched = look_into(path, [*by_kind["document"], *by_kind["own"], *without_run])
+    return Record(
+        path=path,
+        name=plan.name if plan else path.resolve().name,
+        plan=plan,
+        ledger=ledger,
+        logs=tuple(logs),
+        documents=tuple(
+            file.name
+            for file in files
+            if file.parent == path and file.suffix.lower() in _MARKDOWN
+        ),
+        refused=tuple(refused),
+        unread=tuple(unread),
+        hidden=hidden_runs(searched.validations, logs),
+        opaque=searched.opaque,
+    )
 
 
 def _is_record(folder: Path, parser_for: ParserFor) -> bool:
     if (folder / PLAN_NAME).is_file():
         return True
     try:
-        files = _candidates(folder)
+        files = record_files(folder)
     except InputError:
-        files = None
-    if files is None or len(files) > MAX_FILES:
-        # Nobody looks whether there are logs among them; what is refused must be said.
+        # What cannot be read must be said.
         return True
-    if not files:
-        return False
-    parse = parser_for(folder, None)
-    return any(not _refusal(file) and read_log(file, folder, parse).runs for file in files)
+    if len(files) > MAX_FILES:
+        return True
+    parse: Parser | None = None
+    for file in files:
+        if kind_of(file) == "log" and not refusal(file):
+            parse = parse or parser_for(folder, None)
+            if read_log(file, folder, parse).runs:
+                return True
+    return False
 
 
 def _why_no_log(folder: Path, parser_for: ParserFor) -> str:
-    """Return why the first file of the folder is no log, as " (a.txt: why)"; "" without a file."""
-    files = _candidates(folder)
+    """Return why the first file of the folder is not a log, as " (a.txt: why)"; "" without one."""
+    files = [file for file in record_files(folder) if kind_of(file) == "log"]
     if not files:
         return ""
     first = files[0]
-    why = _refusal(first)
+    why = refusal(first)
     if not why:
         problems = read_log(first, folder, parser_for(folder, None)).problems
         why = "; ".join(problem.message for problem in problems) or "no step line"
     return f" ({first.name}: {why})"
-
-
-def _candidates(path: Path) -> list[Path]:
-    """Return the files that may be logs, in order; of too many, one more than `MAX_FILES`.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
-    logs = path / LOGS_NAME
-    files: list[Path] = []
-    try:
-        has_logs = (path / PLAN_NAME).is_file() and logs.is_dir() and not logs.is_symlink()
-        for folder in [path, logs] if has_logs else [path]:
-            found = (file for file in folder.iterdir() if _could_be_log(file))
-            files += sorted(islice(found, MAX_FILES + 1 - len(files)))
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
-    return files
-
-
-def _could_be_log(file: Path) -> bool:
-    return not (
-        file.name in _NOT_LOGS
-        or file.suffix.lower() in _DOCUMENTS
-        or (file.is_dir() and not file.is_symlink())
-    )
-
-
-def _refusal(file: Path) -> str:
-    if file.is_symlink():
-        return "is a link: links are not followed"
-    if not file.is_file():
-        return "is not a regular file"
-    size = file.stat().st_size
-    if size > MAX_FILE_BYTES:
-        return f"has {size} bytes, more than {MAX_FILE_BYTES}"
-    return ""
 
 
 def _read(path: Path) -> bytes:

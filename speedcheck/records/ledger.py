@@ -77,6 +77,10 @@ class Ledger:
         """Return each seed's last entry, in the order in which the seeds were planned."""
         return {entry.seed: entry for entry in self.entries}
 
+    def starts(self) -> dict[int, Entry]:
+        """Return the entry of each seed's last start."""
+        return {entry.seed: entry for entry in self.entries if entry.event == "started"}
+
     def attempts(self, seed: int) -> int:
         """Return how often the run of `seed` was started."""
         return sum(entry.seed == seed and entry.event == "started" for entry in self.entries)

@@ -10,15 +10,18 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import RecordError
+from speedcheck.errors import InputError, RecordError
 
 PLAN_NAME = "record.toml"
 
 Kind = Literal["model", "systems"]
+Role = Literal["baseline", "retiming", "ablation", "crashed"]
+"""What runs in the folder are that are not part of the sample."""
 StoppingRule = Literal["fixed"]
 
 # What a program prints for a number; float() would also take "1_000", "nan" and an exponent of
 # a million digits.
+_PATTERNS = 'patterns of logs, such as ["logs/*.txt"]'
 _FIGURE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -52,6 +55,34 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleDeclaration:
+    """The sample that record.toml declares under [sample].
+
+    Attributes:
+        logs: patterns of the logs whose group is the record.
+        at_step: the validation that decides; None for the last one.
+    """
+
+    logs: tuple[str, ...]
+    at_step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Runs that record.toml declares under [[excluded]] not to be part of the sample.
+
+    Attributes:
+        logs: patterns of their logs.
+        role: what they are.
+        reason: why they are in the folder, in the submitter's words.
+    """
+
+    logs: tuple[str, ...]
+    role: Role
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What record.toml says.
 
@@ -68,6 +99,8 @@ class Plan:
         recipe: the recipe that the bundled trainer ran.
         stopping_rule: "fixed": the number of runs is the planned one whatever the losses are.
         published: the figures of a record without logs.
+        sample: the sample that is declared; None where the file does not declare one.
+        excluded: the runs that are declared not to be part of it.
     """
 
     name: str
@@ -82,6 +115,8 @@ class Plan:
     recipe: str | None = None
     stopping_rule: StoppingRule = "fixed"
     published: Published | None = None
+    sample: SampleDeclaration | None = None
+    excluded: tuple[Excluded, ...] = ()
 
 
 def read_plan(path: Path) -> Plan:
@@ -99,7 +134,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: the file exists or cannot be written.
     """
-    fields = {
+    fields: dict[str, Any] = {
         "name": plan.name,
         "date": plan.date,
         "track": plan.track,
@@ -112,7 +147,14 @@ def write_plan(path: Path, plan: Plan) -> None:
         "recipe": plan.recipe,
         "stopping_rule": plan.stopping_rule,
     }
-    text = tomli_w.dumps({key: value for key, value in fields.items() if value is not None})
+    if plan.sample is not None:
+        fields["sample"] = _present({"logs": list(plan.sample.logs), "at_step": plan.sample.at_step})
+    if plan.excluded:
+        fields["excluded"] = [
+            {"logs": list(entry.logs), "role": entry.role, "reason": entry.reason}
+            for entry in plan.excluded
+        ]
+    text = tomli_w.dumps(_present(fields))
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -120,6 +162,10 @@ def write_plan(path: Path, plan: Plan) -> None:
         raise RecordError(
             f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
         ) from error
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _plan(table: toml.Table, *, default_name: str) -> Plan:
@@ -141,7 +187,28 @@ def _plan(table: toml.Table, *, default_name: str) -> Plan:
         )
         or "fixed",
         published=_published(published) if published else None,
+        sample=_sample(table.table("sample")),
+        excluded=tuple(map(_excluded, table.array("excluded"))),
     )
+
+
+def _sample(table: toml.Table | None) -> SampleDeclaration | None:
+    if table is None:
+        return None
+    table.refuse_unknown(("logs", "at_step"))
+    logs = table.get("logs", toml.tuple_of(toml.text), _PATTERNS)
+    return SampleDeclaration(logs or ("*",), table.get("at_step", toml.whole, "a step"))
+
+
+def _excluded(table: toml.Table) -> Excluded:
+    table.refuse_unknown(("logs", "role", "reason"))
+    logs = table.get("logs", toml.tuple_of(toml.text), _PATTERNS)
+    role = table.get("role", toml.one_of(get_args(Role)), "one of " + ", ".join(get_args(Role)))
+    reason = table.get("reason", toml.text, "text")
+    if not logs or role is None or reason is None:
+        remedy = 'give all three, as in logs = ["baseline/*"], role = "baseline", reason = "..."'
+        raise InputError("logs, role or reason is missing", where=table.where, remedy=remedy)
+    return Excluded(logs, role, reason)
 
 
 def _published(table: toml.Table) -> Published:

@@ -16,6 +16,16 @@ from speedcheck.stats.compare import (
     welch,
 )
 from speedcheck.stats.moments import Moments, moments
+from speedcheck.stats.noninferiority import (
+    NON_INFERIORITY_ALPHA,
+    NON_INFERIORITY_MARGIN,
+    NON_INFERIORITY_MIN_RUNS,
+    EqualSeeds,
+    LossCurve,
+    NonInferiority,
+    equal_seeds,
+    non_inferiority,
+)
 from speedcheck.stats.outliers import outliers
 from speedcheck.stats.power import power, runs_for_power, runs_needed
 from speedcheck.stats.runtime import Runtime, runtime_stats
@@ -24,16 +34,24 @@ from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs
 
 __all__ = [
     "EQUIVALENCE_MARGIN",
+    "NON_INFERIORITY_ALPHA",
+    "NON_INFERIORITY_MARGIN",
+    "NON_INFERIORITY_MIN_RUNS",
     "Difference",
+    "EqualSeeds",
     "Estimate",
+    "LossCurve",
     "Moments",
+    "NonInferiority",
     "Runtime",
     "TTest",
     "ZTest",
     "bayes_mean_std",
+    "equal_seeds",
     "equivalence_p",
     "margin_for",
     "moments",
+    "non_inferiority",
     "one_sample_t",
     "one_sample_z",
     "outliers",

@@ -13,7 +13,7 @@ from speedcheck.stats.arguments import check_probability
 from speedcheck.stats.moments import moments
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from speedcheck.stats.moments import Moments
 
@@ -57,6 +57,21 @@ class Difference:
         """Return the one-sided p of "the true difference is above `bound`"; None without a test."""
         return self._tail(bound, -1)
 
+    def upper(self, alpha: float) -> float | None:
+        """Return the upper one-sided confidence limit at 1 - alpha; None without a test."""
+        return self._limit(alpha, 1)
+
+    def lower(self, alpha: float) -> float | None:
+        """Return the lower one-sided confidence limit at 1 - alpha; None without a test."""
+        return self._limit(alpha, -1)
+
+    def _limit(self, alpha: float, sign: int) -> float | None:
+        check_probability("alpha", alpha)
+        if self.difference is None or self.error is None or self.df is None:
+            return None
+        limit = self.difference - sign * float(stdtrit(self.df, alpha)) * self.error
+        return limit if math.isfinite(limit) else None
+
     def _tail(self, bound: float, sign: int) -> float | None:
         if self.difference is None or self.error is None or self.df is None:
             return None
@@ -87,13 +102,32 @@ def welch(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
     untested = _untested(first, second, level)
     if first.std is None or second.std is None:
         return untested
-    error_a, error_b = first.std / math.sqrt(first.n), second.std / math.sqrt(second.n)
-    error = math.hypot(error_a, error_b)
-    if error == 0:
+    if not first.std and not second.std:
         return untested
+    error, df = welch_error(first.std, first.n, second.std, second.n)
+    return _tested(untested, float(error), float(df))
+
+
+def welch_error(
+    std_a: ArrayLike, n_a: ArrayLike, std_b: ArrayLike, n_b: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the standard error of a difference of two means, and its degrees of freedom.
+
+    The approximation of Welch and Satterthwaite. The arguments broadcast, so that one call serves
+    many possible numbers of runs.
+
+    Args:
+        std_a: sample standard deviation of a; above 0 on at least one side.
+        n_a: number of values of a, at least 2.
+        std_b: sample standard deviation of b.
+        n_b: number of values of b, at least 2.
+    """
+    sd_a, count_a, sd_b, count_b = (np.asarray(x, np.float64) for x in (std_a, n_a, std_b, n_b))
+    error_a, error_b = sd_a / np.sqrt(count_a), sd_b / np.sqrt(count_b)
+    error: NDArray[np.float64] = np.hypot(error_a, error_b)
     share_a, share_b = (error_a / error) ** 2, (error_b / error) ** 2
-    df = 1 / (share_a**2 / (first.n - 1) + share_b**2 / (second.n - 1))
-    return _tested(untested, error, df)
+    df: NDArray[np.float64] = 1 / (share_a**2 / (count_a - 1) + share_b**2 / (count_b - 1))
+    return error, df
 
 
 def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:

@@ -1,4 +1,4 @@
-"""The certificate's JSON is that of schema speedcheck.certificate/1, for every kind of record."""
+"""The certificate's JSON is that of schema speedcheck.certificate/2, for every kind of record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from speedcheck.api import verify
 RECORDS = Path(__file__).parents[2] / "records"
 NAN = float("nan")
 
-# Keys of spec "certificate.json (schema speedcheck.certificate/1)", in its order.
+# Keys of spec "certificate.json (schema speedcheck.certificate/2)", in its order.
 KEYS = [
     "schema",
     "record",
@@ -79,7 +79,7 @@ def test_the_json_has_the_keys_and_nesting_of_the_schema_in_its_order(build, cli
     assert result.err == ""
     certificate = parse(result.out)
     assert list(certificate) == KEYS
-    assert certificate["schema"] == "speedcheck.certificate/1"
+    assert certificate["schema"] == "speedcheck.certificate/2"
     assert all(list(run) == RUN for run in certificate["runs"])
     assert list(certificate["loss"]) == LOSS
     for estimate in (certificate["loss"]["bayes_mean"], certificate["loss"]["bayes_std"]):

@@ -6,7 +6,7 @@ import pytest
 
 from speedcheck.api import verify
 from speedcheck.checks import codes
-from speedcheck.records.folder import MAX_FILES
+from speedcheck.records.files import MAX_FILES
 
 ALL_CODES = {value for name, value in vars(codes).items() if name.isupper()}
 NAN = float("nan")

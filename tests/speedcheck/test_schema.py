@@ -43,8 +43,12 @@ CLASSES = {
             "n_gpus",
             "torch",
             "source_sha256",
+            "exclusion",
+            "group",
         },
     ),
+    "group": (model.GroupSummary, {"role", "mean", "std", "p_value"}),
+    "selection": (model.SelectionSummary, {"at_step", "stops_at"}),
     "loss": (
         model.LossStatistics,
         {"mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std", "sequential"},

@@ -14,7 +14,7 @@ from speedcheck.api import verify
 from speedcheck.checks import codes
 from speedcheck.errors import InputError, Unusable
 from speedcheck.records import folder as folder_module
-from speedcheck.records.folder import MAX_FILE_BYTES
+from speedcheck.records.files import MAX_FILE_BYTES
 from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown
 
 

@@ -9,7 +9,7 @@ import pytest
 from speedcheck.errors import InputError, UsageError
 from speedcheck.gate.changes import Change, changed_folders, files_for
 from speedcheck.gate.git import Repository
-from speedcheck.records.folder import MAX_FILE_BYTES
+from speedcheck.records.files import MAX_FILE_BYTES
 
 
 def exported(clone, commit, folder, destination):

@@ -1,0 +1,209 @@
+"""Runs that are copies of one another: a log under two names, captured output, an edited log.
+
+Two runs of one program differ at almost every validation and in the rhythm of their steps. Logs
+print few digits, so some figures agree by chance: a pair is a near-copy only where chance does not
+explain how many agree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from speedcheck.logs import Environment, Run, Validation
+from speedcheck.sample.model import run_name
+
+StepTimes = Mapping[int, float]
+"""Milliseconds since the start of training, by step."""
+
+FEWEST_LOSSES = 3
+FEWEST_TIMES = 20
+
+# Losses with four decimals of two runs of a published program agree at about 1 validation in 40
+# or less: 0.9 % of 1,036 measured pairs. A decimal more makes that ten times rarer.
+_CHANCE_AT_4_DECIMALS = 1 / 40
+# The expected number of pairs of a folder that are taken for near-copies by chance.
+_FALSE_PAIRS = 0.01
+# Train times are printed in milliseconds and steps last alike: in published logs up to 13 % of the
+# step times of two runs differ by one constant.
+_SHARED_TIMES = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NearCopy:
+    """Two runs that agree in more than chance explains.
+
+    Attributes:
+        first: position of the one run.
+        second: position of the other.
+        evidence: what they have in common, in words.
+    """
+
+    first: int
+    second: int
+    evidence: str
+
+
+def exact_copies(runs: Sequence[Run], members: Iterable[int]) -> dict[int, int]:
+    """Return for each position in `members` that is an exact copy the position of its original.
+
+    A copy has the same step lines as its original or a part of them that ends as the original
+    does; or it has the same seed and the same losses. The original is the run whose log says most
+    about what ran; of equal ones the first. Runs that diverge at once share nothing but a loss that
+    no seed changes, so they are not copies.
+    """
+    original_of = {index: index for index in members if not runs[index].diverged}
+    runs_in = Counter(run.log for run in runs)
+    for divide in (_same_lines, _same_seed_and_losses, _parts):
+        firsts = [index for index in original_of if original_of[index] == index]
+        for alike in divide(runs, firsts):
+            best = max(alike, key=lambda i: (_information(runs[i]), -runs_in[runs[i].log], -i))
+            original_of.update(dict.fromkeys(alike, best))
+    found = {index: original_of[first] for index, first in original_of.items()}
+    return {index: original for index, original in found.items() if index != original}
+
+
+def near_copies(
+    runs: Sequence[Run],
+    members: Sequence[int],
+    step_times: Mapping[int, StepTimes] | None = None,
+) -> list[NearCopy]:
+    """Return the pairs of runs in `members` of which one is an edited copy of the other.
+
+    They agree at three or more validations after step 0 and before their last one, or at twenty
+    or more step times and half of all, equal or shifted by one constant; and chance does not
+    explain it.
+
+    Args:
+        runs: all runs.
+        members: positions of the runs to compare.
+        step_times: the times of training steps by position, where logs have them; the times of
+            the validations serve otherwise.
+    """
+    pairs = len(members) * (len(members) - 1) // 2
+    found: dict[tuple[int, int], str] = {}
+    for (a, b), equal in _equal_losses(runs, members).items():
+        compared, chance = _comparison(runs[a], runs[b])
+        if equal >= FEWEST_LOSSES and pairs * _tail(equal, compared, chance) < _FALSE_PAIRS:
+            found[a, b] = f"equal losses at {equal} of {compared} validations"
+    times = {i: (step_times or {}).get(i) or _validation_times(runs[i]) for i in members}
+    for (a, b), shared in _shared_times(times):
+        found.setdefault((a, b), shared)
+    return [NearCopy(a, b, evidence) for (a, b), evidence in sorted(found.items())]
+
+
+def _same_lines(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
+    yield from _alike(members, lambda i: tuple(map(_line, runs[i].validations)))
+
+
+def _same_seed_and_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
+    known = [i for i in members if runs[i].seed is not None]
+    yield from _alike(known, lambda i: (runs[i].seed, *_losses(runs[i])))
+
+
+def _parts(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
+    """Sets of a run and those that hold nothing but lines of it, its last one among them."""
+    timed = [i for i in members if (final := runs[i].final) and final.train_time_ms]
+    by_last: dict[Hashable, list[int]] = defaultdict(list)
+    for index in timed:
+        by_last[_line(runs[index].validations[-1])].append(index)
+    for alike in by_last.values():
+        longest = max(alike, key=lambda index: len(runs[index].validations))
+        lines = set(map(_line, runs[longest].validations))
+        yield [i for i in alike if lines.issuperset(map(_line, runs[i].validations))]
+
+
+def _alike(members: Iterable[int], key: object) -> Iterator[list[int]]:
+    by_key: dict[Hashable, list[int]] = defaultdict(list)
+    for index in members:
+        by_key[key(index)].append(index)  # type: ignore[operator]
+    yield from by_key.values()
+
+
+def _line(validation: Validation) -> tuple[int, float, float | None]:
+    return validation.step, validation.loss, validation.train_time_ms
+
+
+def _losses(run: Run) -> tuple[tuple[int, float], ...]:
+    return tuple((validation.step, validation.loss) for validation in run.validations)
+
+
+def _information(run: Run) -> tuple[bool, bool, int]:
+    """How much a log says about what ran: a header, a program, an environment."""
+    known = sum(getattr(run.environment, f.name) not in (None, ()) for f in fields(Environment))
+    return run.header is not None, run.source_span is not None, known
+
+
+def _inner(run: Run) -> dict[int, float]:
+    """The losses by step, without step 0, where all runs agree, and without the last one."""
+    return {v.step: v.loss for v in run.validations[:-1] if v.step > 0}
+
+
+def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Counter[tuple[int, int]]:
+    """Count for each pair the validations at which it has equal losses."""
+    holders: dict[tuple[int, float], list[int]] = defaultdict(list)
+    for index in members:
+        for place in _inner(runs[index]).items():
+            holders[place].append(index)
+    return Counter(pair for alike in holders.values() for pair in combinations(alike, 2))
+
+
+def _comparison(a: Run, b: Run) -> tuple[int, float]:
+    """Return the number of validations at which two runs can agree, and how likely each does."""
+    inner = _inner(a)
+    common = inner.keys() & _inner(b).keys()
+    decimals = max((_decimals(inner[step]) for step in common), default=4)
+    return len(common), min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - decimals))
+
+
+def _decimals(loss: float) -> int:
+    return len(repr(loss).partition(".")[2])
+
+
+def _tail(equal: int, compared: int, chance: float) -> float:
+    """Return the probability of `equal` or more agreements among `compared` by chance."""
+    return sum(
+        comb(compared, k) * chance**k * (1 - chance) ** (compared - k)
+        for k in range(equal, compared + 1)
+    )
+
+
+def _validation_times(run: Run) -> StepTimes:
+    return {v.step: v.train_time_ms for v in run.validations if v.train_time_ms}
+
+
+def _shared_times(times: Mapping[int, StepTimes]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Find the pairs whose times differ by one constant at most of their steps."""
+    members = [index for index in times if len(times[index]) >= FEWEST_TIMES]
+    if len(members) < 2:
+        return
+    steps = sorted({step for index in members for step in times[index]})
+    table = np.array([[times[index].get(step, np.nan) for step in steps] for index in members])
+    rhythm = np.diff(table, axis=1)
+    for row, first in enumerate(members[:-1]):
+        # A constant shift leaves the time between steps as it is.
+        equal = np.isclose(rhythm[row + 1 :], rhythm[row], rtol=0, atol=1e-6).sum(axis=1)
+        common = (~np.isnan(rhythm[row + 1 :]) & ~np.isnan(rhythm[row])).sum(axis=1)
+        for offset in np.flatnonzero((equal >= _SHARED_TIMES * common) & (common > 0)):
+            other = row + 1 + int(offset)
+            shared, compared = _largest_shift(table[row], table[other])
+            if shared >= FEWEST_TIMES and shared >= _SHARED_TIMES * compared:
+                pair = (first, members[other])
+                yield pair, f"{shared} of {compared} step times equal, or shifted by one constant"
+
+
+def _largest_shift(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:
+    """Return how many times share the most frequent difference, and how many there are."""
+    shifts = np.round((b - a)[~np.isnan(b - a)], 3)
+    _, counts = np.unique(shifts, return_counts=True)
+    return int(counts.max(initial=0)), len(shifts)
+
+
+def describe(runs: Sequence[Run], copy: NearCopy) -> str:
+    """Return what a near-copy has in common with the other run, and with which."""
+    return f"a near-copy of {run_name(runs[copy.first])}: {copy.evidence}"

@@ -1,0 +1,100 @@
+"""Groups of runs: the same code and the same planned steps, whatever the files are called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from speedcheck.certificate import Ground
+from speedcheck.errors import UsageError
+from speedcheck.logs import Run
+from speedcheck.program.sources import Sources
+from speedcheck.records.plan import Role
+from speedcheck.sample.model import ALL_GROUPS, Group
+from speedcheck.sample.select import named
+
+
+def divide(runs: Sequence[Run], members: Sequence[int], sources: Sources) -> list[list[int]]:
+    """Return the positions in `members` by group, in the order of their first logs.
+
+    Runs of one group have programs with the same code (constants, names and comments aside) and
+    the same planned steps. Runs whose program is unknown are of one group.
+    """
+    codes = sources.codes_of([runs[index] for index in members])
+    by_key: dict[tuple[str | None, int | None], list[int]] = defaultdict(list)
+    for index, code in zip(members, codes, strict=True):
+        by_key[code, runs[index].total_steps].append(index)
+    return sorted(by_key.values())
+
+
+def describe(runs: Sequence[Run], members: Sequence[int], role: Role | None) -> str:
+    """Return in words what the runs of a group have in common."""
+    run = runs[members[0]]
+    count = f"{len(members)} run" if len(members) == 1 else f"{len(members)} runs"
+    steps = "" if run.total_steps is None else f" of {run.total_steps} steps"
+    program = "no program" if run.source_sha256 is None else f"program {run.source_sha256[:8]}"
+    declared = "" if role is None else f", declared as {role}"
+    return f"{count}{steps}, {program}, first log {PurePosixPath(run.log).name}{declared}"
+
+
+def letter(number: int) -> str:
+    """Return A, B, ... Z, A1, B1, ..."""
+    round_, place = divmod(number, 26)
+    return chr(ord("A") + place) + (str(round_) if round_ else "")
+
+
+def choose(
+    groups: Sequence[Group],
+    runs: Sequence[Run],
+    asked: str | None,
+    declared: Sequence[str] | None,
+) -> tuple[tuple[Group, ...], Ground]:
+    """Choose the group that is judged, and say on what ground; no group where it is undecided.
+
+    The caller's word comes first, then what record.toml declares. Otherwise the only group with a
+    run that can count is judged. A declared sample is one group; runs whose program is unknown
+    join it where record.toml names them too.
+
+    Args:
+        groups: all groups.
+        runs: all runs.
+        asked: the name that the caller gives, or "all"; None for none.
+        declared: the patterns under [sample] in record.toml; None without any.
+
+    Raises:
+        UsageError: no group has the name that the caller gives.
+    """
+    candidates = [group for group in groups if group.usable and group.role is None]
+    if asked is not None:
+        return _asked(groups, candidates, asked), "asked"
+    if len(candidates) < 2:
+        return tuple(candidates), "only_group" if candidates else "no_logs"
+    if declared is not None:
+        chosen = tuple(group for group in candidates if _names(declared, group, runs))
+        if _is_one_sample(chosen, runs):
+            return chosen, "declared"
+    return (), "undecided"
+
+
+def _asked(groups: Sequence[Group], candidates: Sequence[Group], name: str) -> tuple[Group, ...]:
+    if name.lower() == ALL_GROUPS:
+        return tuple(candidates)
+    found = tuple(group for group in groups if group.name.lower() == name.lower())
+    if not found:
+        known = "; ".join(f"{group.name}: {group.label}" for group in groups)
+        raise UsageError(
+            f"there is no group {name!r}", remedy=f"choose 'all' or one of {known or 'none'}"
+        )
+    return found
+
+
+def _names(patterns: Sequence[str], group: Group, runs: Sequence[Run]) -> bool:
+    return any(named(runs[index], pattern) for index in group.usable for pattern in patterns)
+
+
+def _is_one_sample(chosen: Sequence[Group], runs: Sequence[Run]) -> bool:
+    """Whether groups are one group of known programs, and runs of unknown ones beside it."""
+    known = [g for g in chosen if runs[g.members[0]].source_sha256 is not None]
+    steps = {runs[group.members[0]].total_steps for group in chosen}
+    return bool(chosen) and len(known) <= 1 and len(steps) == 1

@@ -1,0 +1,40 @@
+"""The times of training steps, which only the comparison of runs with one another needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from speedcheck.logs import Run
+from speedcheck.sample.duplicates import StepTimes
+
+_STEP_TIME = re.compile(
+    rb"\nstep:([0-9]{1,9})(?:/[0-9]{1,9})? [^\n]{0,200}?train_time:([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s)\b"
+)
+
+
+def read_step_times(
+    root: Path, runs: Sequence[Run], members: Sequence[int]
+) -> Mapping[int, StepTimes]:
+    """Return the times of the steps of the runs in `members`, in milliseconds, by position.
+
+    Runs of which a file holds several are left out: the times of their validations must do.
+    """
+    alone = {}
+    for index in members:
+        alone.setdefault(runs[index].log, []).append(index)
+    return {
+        indices[0]: times
+        for log, indices in alone.items()
+        if len(indices) == 1 and (times := _times(root / log))
+    }
+
+
+def _times(path: Path) -> dict[int, float]:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return {}
+    scale = {b"ms": 1.0, b"s": 1000.0}
+    return {int(m[1]): float(m[2]) * scale[m[3]] for m in _STEP_TIME.finditer(data)}
