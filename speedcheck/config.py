@@ -51,10 +51,12 @@ class Config:
     Attributes:
         tracks: the known tracks by their names, the built-in ones among them.
         default_track: the track of a record that names none; None for the built-in choice.
+        gate_table: the table [gate], which the gate alone reads; None without one.
     """
 
     tracks: Mapping[str, Track]
     default_track: str | None = None
+    gate_table: toml.Table | None = None
 
 
 def load_config(folder: Path, file: Path | None = None) -> Config:
@@ -78,10 +80,14 @@ def read_config(path: Path) -> Config:
         InputError: the file cannot be read, or a value in it is not what it should be.
     """
     table = toml.read_table(path)
-    table.refuse_unknown(("default_track", "tracks"))
+    table.refuse_unknown(("default_track", "tracks", "gate"))
     own = table.table("tracks")
     tracks = {name: _track(name, t, path) for name, t in own.tables().items()} if own else {}
-    config = Config(TRACKS | tracks, table.get("default_track", toml.text, "the name of a track"))
+    config = Config(
+        TRACKS | tracks,
+        table.get("default_track", toml.text, "the name of a track"),
+        table.table("gate"),
+    )
     if config.default_track is not None:
         try:
             get_track(config.default_track, config.tracks)

@@ -1,4 +1,4 @@
-"""The program and the environment that git runs in: nothing of the checkout, nothing that redirects.
+"""The program and the environment that git runs in: nothing that the checkout brings.
 
 Variables such as GIT_DIR, GIT_EXTERNAL_DIFF or GIT_CONFIG_COUNT would make git read another
 repository or run a program, and an entry of PATH that is not absolute would find a `git` that the

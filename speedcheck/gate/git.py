@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from speedcheck.checks import codes
 from speedcheck.errors import InputError, UsageError
 from speedcheck.gate.environment import git_environment, git_program
-from speedcheck.records.files import MAX_FILE_BYTES
+from speedcheck.gate.objects import Blob, write_blob
 
 # The largest public repository of records has some 2,000 files; a branch with more than this is
 # not a submission.
@@ -28,35 +28,7 @@ MAX_ENTRIES = 50_000
 _MAX_ENTRY_BYTES = 8 << 10
 _READ_BYTES = 64 << 10
 
-_LINK = "120000"
-_SUBMODULE = "160000"
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """One entry of a commit's tree.
-
-    Attributes:
-        path: path inside the repository.
-        mode: git's mode, such as "100644", or "120000" for a link.
-        object_id: the object's name.
-        size: bytes; 0 for a submodule.
-    """
-
-    path: PurePosixPath
-    mode: str
-    object_id: str
-    size: int
-
-    @property
-    def is_link(self) -> bool:
-        """Return whether it is a symbolic link."""
-        return self.mode == _LINK
-
-    @property
-    def is_submodule(self) -> bool:
-        """Return whether it is a commit of another repository."""
-        return self.mode == _SUBMODULE
+_FOLDER = "040000"
 
 
 class Repository:
@@ -110,18 +82,6 @@ class Repository:
                 remedy="fetch the whole history (in CI: fetch-depth: 0)",
             ) from error
 
-    def changed(
-        self, base: str, head: str, folder: PurePosixPath = PurePosixPath()
-    ) -> tuple[PurePosixPath, ...]:
-        """Return the paths below `folder` that differ between two commits; a move is two of them.
-
-        Raises:
-            InputError: there are more than `MAX_ENTRIES`, or git cannot read a tree.
-        """
-        options = ("-r", "-z", "--name-only", "--no-renames")
-        names = self._entries(folder, "diff-tree", *options, base, head)
-        return tuple(_inside(name) for name in names)
-
     def tree(self, commit: str, folder: PurePosixPath) -> tuple[Blob, ...]:
         """Return everything below `folder` in `commit`; empty where it does not exist.
 
@@ -130,6 +90,22 @@ class Repository:
         """
         options = ("-r", "-l", "-z", "--full-tree")
         return tuple(map(_blob, self._entries(folder, "ls-tree", *options, commit)))
+
+    def file(self, commit: str, path: PurePosixPath) -> Blob | None:
+        """Return one file of a commit; None where it is not there, or is a folder.
+
+        Raises:
+            InputError: git cannot read the tree.
+        """
+        listed = self._listing("ls-tree", "-l", "-z", "--full-tree", commit, "--", f"./{path}")
+        return next((blob for blob in map(_blob, listed) if blob.mode != _FOLDER), None)
+
+    def has_folder(self, commit: str, folder: PurePosixPath) -> bool:
+        """Return whether a commit has a folder; the root is one."""
+        if folder == PurePosixPath():
+            return True
+        listed = self._listing("ls-tree", "-z", "--full-tree", commit, "--", f"./{folder}")
+        return any(entry.startswith(_FOLDER.encode()) for entry in listed)
 
     def uncommitted(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the files below `folder` that the checkout has otherwise than its commit.
@@ -158,7 +134,7 @@ class Repository:
         with self._process("cat-file", "--batch") as batch:
             for blob in blobs:
                 try:
-                    _write(batch, blob, destination)
+                    write_blob(batch, blob, destination)
                 except (OSError, RuntimeError, ValueError) as error:
                     reason = getattr(error, "strerror", None) or str(error)
                     what = f"cannot be written here ({reason})"
@@ -166,27 +142,27 @@ class Repository:
                     raise InputError(what, where=str(blob.path), remedy=remedy) from error
 
     def _entries(self, folder: PurePosixPath, *arguments: str) -> Iterator[bytes]:
-        """Yield what git lists below `folder`, as it comes.
+        # "./": a path that begins with ":" would be magic.
+        where = [] if folder == PurePosixPath() else [f"./{folder}/"]
+        return self._listing(*arguments, "--", *where)
+
+    def _listing(self, *arguments: str) -> Iterator[bytes]:
+        """Yield what git lists, as it comes.
 
         Raises:
             InputError: it lists more than `MAX_ENTRIES`, or fails.
         """
-        # "./": a path that begins with ":" would be magic.
-        where = [] if folder == PurePosixPath() else [f"./{folder}/"]
         count = 0
-        with self._process(*arguments, "--", *where) as process:
+        with self._process(*arguments) as process:
             for entry in _records(process.stdout):
                 count += 1
                 if count > MAX_ENTRIES:
-                    raise InputError(
-                        f"more than {MAX_ENTRIES:,} files",
-                        where="" if folder == PurePosixPath() else str(folder),
-                        remedy="split the submission",
-                    )
+                    what = f"{codes.TOO_MANY_FILES}: more than {MAX_ENTRIES:,} files"
+                    raise InputError(what, remedy="split the submission")
                 yield entry
             if process.wait():
                 remedy = "look at the commit with `git fsck`"
-                raise InputError("git cannot list the files", where=str(folder), remedy=remedy)
+                raise InputError("git cannot list the files of a commit", remedy=remedy)
 
     @contextmanager
     def _process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -266,42 +242,7 @@ def _inside(path: bytes) -> PurePosixPath:
     return inside
 
 
-def _write(batch: subprocess.Popen[bytes], blob: Blob, destination: Path) -> None:
-    target = destination / blob.path
-    if not target.parent.resolve().is_relative_to(destination.resolve()):
-        # A forged tree can hold a link and a folder of one name.
-        raise InputError("stands below a link", where=str(blob.path), remedy="refuse it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if blob.is_submodule:
-        target.mkdir(exist_ok=True)
-    elif blob.is_link:
-        target.symlink_to(os.fsdecode(_read(batch, blob)))
-    elif blob.size > MAX_FILE_BYTES:
-        with target.open("xb") as file:
-            file.truncate(blob.size)
-    else:
-        # "x": of two entries of one name the second must not go through a link of that name.
-        with target.open("xb") as file:
-            file.write(_read(batch, blob))
-
-
-def _read(batch: subprocess.Popen[bytes], blob: Blob) -> bytes:
-    """Read one object; `git cat-file --batch` answers each name with a head line and the bytes."""
-    if batch.stdin is None or batch.stdout is None:
-        raise InputError("git cat-file has no pipes")
-    batch.stdin.write(blob.object_id.encode() + b"\n")
-    batch.stdin.flush()
-    head = batch.stdout.readline().split()
-    if len(head) != 3 or head[1:] != [b"blob", str(blob.size).encode()]:
-        raise InputError("git does not have this file", where=str(blob.path), remedy="fetch it")
-    data = batch.stdout.read(blob.size)
-    batch.stdout.read(1)
-    return data
-
-
 def _close(pipe: IO[bytes]) -> None:
-    try:
+    # git may have ended before it read everything.
+    with suppress(BrokenPipeError):
         pipe.close()
-    except BrokenPipeError:
-        # git ended before it read everything.
-        pass

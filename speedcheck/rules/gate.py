@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 from speedcheck import toml
+from speedcheck.rule import SystemsRule
 from speedcheck.tracks import DEFAULT_TRACK
 
 Unknown = Literal["rules", "hardware"]
@@ -23,21 +24,6 @@ Stopping = Literal["fixed", "sequential"]
 
 _KEYS = ("track", "allow_unknown", "systems", "stopping", "may_add_runs", "artifacts")
 _ANY_PARTS = "**"
-
-
-@dataclass(frozen=True, slots=True)
-class NonInferiorityRule:
-    """How a systems record shows that its loss is not worse than its baseline's.
-
-    Attributes:
-        margin: the loss that it may be worse by, nats per token.
-        alpha: one-sided significance level.
-        min_runs: the fewest runs on either side.
-    """
-
-    margin: float = 0.002
-    alpha: float = 0.05
-    min_runs: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +42,7 @@ class PathRules:
 
     tracks: tuple[str, ...] = (DEFAULT_TRACK,)
     allow_unknown: frozenset[Unknown] = frozenset()
-    systems: NonInferiorityRule | None = None
+    systems: SystemsRule | None = None
     stopping: frozenset[Stopping] = frozenset(("fixed",))
     may_add_runs: bool = False
     artifacts: tuple[str, ...] = ()
@@ -157,13 +143,13 @@ def _changes(table: toml.Table) -> dict[str, Any]:
     changes = {name: value for name, value in read.items() if value is not None}
     is_off = table.get("systems", _false_or_table, "false, or a table such as { margin = 0.002 }")
     if is_off is not None:
-        changes["systems"] = None if is_off else _non_inferiority(table.table("systems"))
+        changes["systems"] = None if is_off else _systems(table.table("systems"))
     return changes
 
 
-def _non_inferiority(table: toml.Table | None) -> NonInferiorityRule:
+def _systems(table: toml.Table | None) -> SystemsRule:
     if table is None:
-        return NonInferiorityRule()
+        return SystemsRule()
     table.refuse_unknown(("margin", "alpha", "min_runs"))
     given: dict[str, Any] = {
         "margin": table.get("margin", toml.positive, "a number above 0"),
@@ -171,7 +157,7 @@ def _non_inferiority(table: toml.Table | None) -> NonInferiorityRule:
         "min_runs": table.get("min_runs", _two_or_more, "a whole number from 2"),
     }
     return replace(
-        NonInferiorityRule(), **{key: value for key, value in given.items() if value is not None}
+        SystemsRule(), **{key: value for key, value in given.items() if value is not None}
     )
 
 

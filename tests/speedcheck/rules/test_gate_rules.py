@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from speedcheck import toml
 from speedcheck.errors import InputError
+from speedcheck.rule import SystemsRule
 from speedcheck.rules.gate import (
     GateRules,
-    NonInferiorityRule,
     PathRules,
     matches,
     read_gate_rules,
@@ -62,7 +62,7 @@ def test_every_key_is_read(read):
     ).default
     assert rules.tracks == ("a", "b")
     assert rules.allow_unknown == {"rules", "hardware"}
-    assert rules.systems == NonInferiorityRule(margin=0.001, alpha=0.01, min_runs=8)
+    assert rules.systems == SystemsRule(margin=0.001, alpha=0.01, min_runs=8)
     assert rules.stopping == {"fixed", "sequential"}
     assert rules.may_add_runs
     for name, allowed in {
@@ -77,7 +77,7 @@ def test_every_key_is_read(read):
 
 
 def test_systems_records_have_the_defaults_of_the_specification(read):
-    assert read("[gate]\nsystems = {}\n").default.systems == NonInferiorityRule(0.002, 0.05, 4)
+    assert read("[gate]\nsystems = {}\n").default.systems == SystemsRule(0.002, 0.05, 4)
     assert read("[gate]\nsystems = false\n").default.systems is None
 
 
@@ -99,7 +99,7 @@ def test_a_path_changes_the_keys_that_it_names_and_a_later_one_wins(read):
     )
     tiny = rules.for_path(P("records/2026_tiny"))
     assert (tiny.tracks, tiny.allow_unknown, tiny.may_add_runs) == (("tiny",), {"rules"}, True)
-    assert tiny.systems == NonInferiorityRule(margin=0.01)
+    assert tiny.systems == SystemsRule(margin=0.01)
     assert rules.for_path(P("records/2026_tiny/strict")).systems is None
     assert rules.for_path(P("records/x")).tracks == ("gpt2-medium",)
     assert rules.for_path(P("other/x")).tracks == ("gpt2-small",)
