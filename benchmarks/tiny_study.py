@@ -26,12 +26,12 @@ import torch
 from scipy import stats
 
 from trainer.config import RECIPES
-from trainer.corpus import CorpusConfig, ensure_corpus
-from trainer.corpus.entropy import Reach, floor, trace
-from trainer.data import ValidationSet, document_ids
-from trainer.masks import attention_bias
+from trainer.data.corpus import CorpusConfig, ensure_corpus
+from trainer.data.corpus.entropy import Reach, floor, trace
+from trainer.data.shards import read_shard
+from trainer.data.stream import ValidationSet, document_ids
+from trainer.operations.masks import attention_bias
 from trainer.schedule import window_at
-from trainer.shards import read_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = "long-short"

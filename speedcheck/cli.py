@@ -22,8 +22,8 @@ from speedcheck.report.text import inert, printable
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
-    from speedcheck.sample import Selection
     from speedcheck.rule import Overrides
+    from speedcheck.sample import Selection
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
 _MOST_LISTED = 4
@@ -155,7 +155,7 @@ def run(
     except Interrupted as interruption:
         _complain(f"{interruption}: the runs were stopped; {request.folder}: add --resume to go on")
         raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate)
+    print_certificate(console, certificate, request.folder)
     raise typer.Exit(_exit_code([certificate]))
 
 
@@ -174,6 +174,9 @@ def verify(  # noqa: PLR0913 - one argument an option
         Path | None,
         typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List every run, however many there are.")
+    ] = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -190,23 +193,40 @@ def verify(  # noqa: PLR0913 - one argument an option
     group: Annotated[
         str | None,
         typer.Option(
-            help="Judge this kind of runs where a folder holds several, or all.",
+            help="Which group of runs to judge ('all' for all).",
             metavar="NAME",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    from speedcheck.sample import Selection
     from speedcheck.report.outputs import Outputs, write_outputs
     from speedcheck.rule import Overrides
+    from speedcheck.sample import Selection
 
-    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit)
+    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs)
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
     judged, unusable = _judge_all(folders, overrides, selection)
     write_outputs(outputs, judged, unusable)
     raise typer.Exit(UNUSABLE if unusable else _exit_code([c for _, c in judged]))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of logs.", show_default=False)],
+    track: TrackOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Propose a record.toml that declares which runs are the sample."""
+    from speedcheck.init_command import init_record
+    from speedcheck.rule import Overrides
+
+    proposal = init_record(folder, Overrides(track=track, config=config))
+    typer.echo(inert(printable(f"wrote {folder / 'record.toml'}:")))
+    for reason in proposal.reasons:
+        typer.echo(inert(printable(f"  {reason}")))
+    typer.echo(inert(printable(f"Check that it is true, then: speedcheck verify {folder}")))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`speedcheck data`: options for `python -m trainer.fineweb`, which does the work.
+"""`speedcheck data`: options for `python -m trainer.data.fineweb`, which does the work.
 
 It is started as a process, since this package imports nothing of the trainer. Checking what was
 typed is its business too, so that each limit and default is written once.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 # -P: a folder that happens to be called `trainer` where the user stands is not the trainer.
-_COMMAND = (sys.executable, "-P", "-m", "trainer.fineweb")
+_COMMAND = (sys.executable, "-P", "-m", "trainer.data.fineweb")
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -14,7 +14,7 @@ from speedcheck.checks.comparison import Baseline, compare_losses
 from speedcheck.checks.documents import check_documents
 from speedcheck.checks.earlier_steps import check_earlier_steps
 from speedcheck.checks.loss import check_loss, loss_statistics, sample_statistics
-from speedcheck.checks.provenance import check_provenance, check_published
+from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
@@ -64,8 +64,7 @@ def judge(
         provenance=Verdict.of(
             (
                 *check_provenance(sample, rule, sources),
-                *check_published(published),
-                *check_documents(documents),
+                *check_documents(documents, published),
             )
         ),
     )
@@ -89,7 +88,7 @@ def judge(
 def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
     track = rule.track
     question = Question(
-        target=rule.target, sigma=track.sigma, direction=track.direction, measure=track.measure
+        target=track.target, sigma=track.sigma, direction=track.direction, measure=track.measure
     )
     runs = zip(sample.runs, sample.judged, strict=False)
     return document_claims(sample.record, runs, question)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
     from speedcheck.certificate import Certificate
-    from speedcheck.sample import Selection
     from speedcheck.rule import Overrides
+    from speedcheck.sample import Selection
 
 # The process that the others are copies of imports scipy for half a second; reading a record with
 # its program takes some hundredths.

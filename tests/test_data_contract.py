@@ -1,4 +1,4 @@
-"""`speedcheck data` says what `python -m trainer.fineweb` does."""
+"""`speedcheck data` says what `python -m trainer.data.fineweb` does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from trainer.fineweb.__main__ import _parse
+from trainer.data.fineweb.__main__ import _parse
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from speedcheck.launch.local import _read_setup
 from speedcheck.logs import parse_log, parse_step_line, program_text
-from trainer import log as trainer_log
-from trainer import provenance
 from trainer.__main__ import plan
 from trainer.config import RECIPES
+from trainer.runtime import log as trainer_log
+from trainer.runtime import provenance
 
 DOC = (Path(__file__).parents[1] / "docs/log-format.md").read_text()
 

@@ -39,10 +39,10 @@ def _run(options: argparse.Namespace) -> int:
     # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
     # and preparing a CPU recipe has no use for torch.
     if recipe.device == "cuda":
-        from trainer.device import check_device  # noqa: PLC0415
+        from trainer.runtime.device import check_device  # noqa: PLC0415
 
         check_device(recipe)
-    from trainer.sources import find_data  # noqa: PLC0415
+    from trainer.data.sources import find_data  # noqa: PLC0415
 
     if options.command == "bench":
         from trainer.bench import run_bench  # noqa: PLC0415
@@ -86,7 +86,7 @@ def plan(recipe: Recipe) -> dict[str, str | int]:
 def _ranks(recipe: Recipe) -> int:
     if recipe.device == "cpu":
         return 1
-    from trainer.device import ranks_here  # noqa: PLC0415
+    from trainer.runtime.device import ranks_here  # noqa: PLC0415
 
     return ranks_here(recipe)
 

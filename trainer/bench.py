@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from trainer.clock import Clock
 from trainer.config import ModelConfig, Recipe
-from trainer.distributed import World, open_world
-from trainer.masks import block_mask
+from trainer.data.sources import find_data
+from trainer.operations.masks import block_mask
 from trainer.run import make_deterministic, open_run
-from trainer.sources import find_data
+from trainer.runtime.clock import Clock
+from trainer.runtime.distributed import World, open_world
 from trainer.train import Run, Trainee, start, train_step, window_of
 
 # First and last step of each stretch in a schedule of 1393 steps, as the record's program was

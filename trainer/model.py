@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from trainer import layout
-from trainer.attention import rotary_tables
 from trainer.config import ModelConfig
 from trainer.operations.plain import PlainOperations, logits
 from trainer.operations.protocol import Context, Heads, Operations, Rotary
+from trainer.operations.rotary import rotary_tables
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 from torch.utils import deterministic
 
-from trainer import provenance
 from trainer.config import Recipe
-from trainer.data import TokenStream, ValidationSet
-from trainer.distributed import World, open_world
-from trainer.fineweb import ShardPaths
-from trainer.log import FileLog, NoLog, header_line, memory_line, stopped_line
-from trainer.shards import read_shard
-from trainer.sources import describe_data
+from trainer.data.fineweb import ShardPaths
+from trainer.data.shards import read_shard
+from trainer.data.sources import describe_data
+from trainer.data.stream import TokenStream, ValidationSet
+from trainer.runtime import provenance
+from trainer.runtime.distributed import World, open_world
+from trainer.runtime.log import FileLog, NoLog, header_line, memory_line, stopped_line
 from trainer.train import DivergedError, Run, train
 
 LOG_VERSION = 1
@@ -123,7 +123,7 @@ def _head_dtype(run: Run) -> str:
     """In what the head's products are computed in training."""
     if run.world.device.type == "cpu":
         return run.recipe.model.dtype
-    from trainer.head import head_precision  # noqa: PLC0415 - the CPU recipe needs no Triton
+    from trainer.operations.head import head_precision  # noqa: PLC0415 - the CPU recipe needs no Triton
 
     return {"fp8": "float8", "bf16": "bfloat16"}[head_precision(run.world.device)]
 

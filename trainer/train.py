@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.clock import Clock, Lap
 from trainer.config import Recipe
-from trainer.data import Batch, TokenStream, ValidationSet, document_ids
-from trainer.distributed import Pending, World
-from trainer.log import StepLog
+from trainer.data.rehearsal import dummy_data
+from trainer.data.stream import Batch, TokenStream, ValidationSet, document_ids
 from trainer.model import DTYPES, GPT
 from trainer.operations import Context, Operations
 from trainer.operations.plain import PlainOperations
-from trainer.optim import Optimizers
-from trainer.rehearsal import dummy_data
+from trainer.optim.optimizers import Optimizers
+from trainer.runtime.clock import Clock, Lap
+from trainer.runtime.distributed import Pending, World
+from trainer.runtime.log import StepLog
 from trainer.schedule import Window, lr_multiplier, momentum_at, window_at
 from trainer.warmup import warm_up
 
@@ -186,8 +186,8 @@ def _operations(recipe: Recipe, device: torch.device) -> Operations:
     if recipe.attention == "dense":
         return PlainOperations(DTYPES[recipe.model.dtype])
     # Imported where it is used: the CPU recipe needs no Triton.
-    from trainer.head import head_precision  # noqa: PLC0415
     from trainer.operations.fused import FlexOperations, FusedOperations  # noqa: PLC0415
+    from trainer.operations.head import head_precision  # noqa: PLC0415
 
     operations = FlexOperations if recipe.attention == "flex" else FusedOperations
     return operations(head_precision(device))

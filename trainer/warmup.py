@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 
 from trainer.model import GPT
-from trainer.optim import Optimizers
+from trainer.optim.optimizers import Optimizers
 
 
 def warm_up(model: GPT, optimizers: Optimizers, run_steps: Callable[[], None]) -> None:

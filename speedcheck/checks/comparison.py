@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
-from speedcheck.sample import Sample
 from speedcheck.logs import Run
 from speedcheck.rule import Rule
+from speedcheck.sample import Sample
 from speedcheck.stats import EQUIVALENCE_MARGIN, Difference, equivalence_p, paired, welch
 
 _CPU = "the CPU"
@@ -31,9 +31,7 @@ class Baseline:
     passes: bool
 
 
-def compare_losses(
-    sample: Sample, rule: Rule, baseline: Baseline | None
-) -> tuple[Finding, ...]:
+def compare_losses(sample: Sample, rule: Rule, baseline: Baseline | None) -> tuple[Finding, ...]:
     """Say how the losses differ from the baseline's."""
     if baseline is None:
         return ()

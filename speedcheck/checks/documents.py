@@ -1,27 +1,39 @@
-"""Do README.md and statistics.md say what the logs say? Claims and logs against each other."""
+"""Do the documents say what the logs say? Everything that is found of claims is said here."""
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding, Severity
+from speedcheck.certificate import Claim, Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.claims import DocumentClaims, Shortfall
 
 _MOST_NAMED = 5
 
 
-def check_documents(documents: DocumentClaims) -> tuple[Finding, ...]:
-    """Judge how the documents of a record and its logs differ.
+def check_documents(
+    documents: DocumentClaims, published: tuple[Claim, ...] = ()
+) -> tuple[Finding, ...]:
+    """Judge how the documents of a record and record.toml's published figures differ from its logs.
 
-    A figure that is not confirmed is a finding of `check_provenance`, wherever it is claimed.
+    Data that the logs refute fail the record; running text is one warning with both figures.
     """
-    comparison = documents.comparison
+    claims = (*published, *documents.claims)
     return (
         *(
             Finding(codes.CLAIMS_NOT_READ, "unknown", unread.reason, unread.name)
             for unread in documents.unread
         ),
-        *(_shortfall(shortfall) for shortfall in comparison.shortfalls),
-        *_unlisted(comparison.unlisted),
+        *map(_shortfall, documents.shortfalls),
+        *(
+            Finding(codes.CLAIM_NOT_CONFIRMED, "fail", _refuted(claim), claim.where)
+            for claim in claims
+            if claim.status == "not_confirmed" and claim.basis == "data"
+        ),
+        *_differing_text(claims),
+        *(
+            Finding(codes.SEEDS_DIFFER, "warn", difference.message, difference.where)
+            for difference in documents.seeds
+        ),
+        *_unlisted(documents.unlisted),
     )
 
 
@@ -32,9 +44,33 @@ def _shortfall(shortfall: Shortfall) -> Finding:
     can, and is what records published that show one run of many.
     """
     severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
-    logs = "1 log" if shortfall.logs == 1 else f"{shortfall.logs or 'no'} logs"
+    logs = "1 log" if shortfall.logs == 1 else f"{shortfall.logs} logs"
     message = f"{shortfall.claimed} losses are claimed and {logs} can be of them"
     return Finding(codes.CLAIMED_WITHOUT_LOGS, severity, message, shortfall.where)
+
+
+def _refuted(claim: Claim) -> str:
+    """Name a figure; of a list its length, since the claim itself holds its values."""
+    if claim.what in ("losses", "times"):
+        return f"{claim.claimed.partition(':')[0]} are claimed; the logs give {claim.recomputed}"
+    return f"{claim.what} is claimed as {claim.claimed}; the evidence gives {claim.recomputed}"
+
+
+def _differing_text(claims: tuple[Claim, ...]) -> list[Finding]:
+    """Put every difference of running text into one warning, a row each."""
+    rows = [c for c in claims if c.status == "not_confirmed" and c.basis == "text"]
+    if not rows:
+        return []
+    more = f"; and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""
+    message = "; ".join(map(_row, rows[:_MOST_NAMED])) + more
+    return [Finding(codes.TEXT_DIFFERS, "warn", message, rows[0].where)]
+
+
+def _row(claim: Claim) -> str:
+    place = claim.where.rpartition(":")[2]
+    line = f" (line {place})" if place.isdigit() else f" ({claim.where})"
+    says = claim.claimed.partition(":")[0]
+    return f"{claim.what}: README says {says}, logs give {claim.recomputed}{line}"
 
 
 def _unlisted(names: tuple[str, ...]) -> list[Finding]:

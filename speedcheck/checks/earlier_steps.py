@@ -11,19 +11,17 @@ from collections.abc import Iterable
 
 from speedcheck.certificate import Finding, Verdict
 from speedcheck.checks import codes
-from speedcheck.sample import Sample
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.logs import Run
 from speedcheck.rule import Rule
+from speedcheck.sample import Sample
 
 
-def check_earlier_steps(
-    sample: Sample, steps: Iterable[int], rule: Rule
-) -> tuple[Finding, ...]:
+def check_earlier_steps(sample: Sample, steps: Iterable[int], rule: Rule) -> tuple[Finding, ...]:
     """Test the counted losses at each of `steps` that every counted run validated.
 
     Args:
-        sample: the record.
+        sample: the record with its runs judged.
         steps: the steps for which its documents give figures that the logs confirm.
         rule: its rule; only tracks that count steps have an answer.
     """

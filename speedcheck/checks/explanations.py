@@ -278,10 +278,10 @@ _PROVENANCE = {
         "Remove the copy, and correct n, mean and p where they counted it twice.",
     ),
     codes.REPEATED_SEED: Explanation(
-        ("fail",),
-        "Several counted runs have one seed. They are not independent, and of two attempts the "
-        "better one may have been chosen.",
-        "Keep the first run of each seed, or number the seeds anew and run them again.",
+        ("warn",),
+        "Several counted runs have one seed and different losses. Of two attempts the better one "
+        "may have been chosen; on GPUs equal seeds give different losses.",
+        "Give every run a seed of its own.",
     ),
     codes.MIXED_SOURCE: Explanation(
         ("fail", "warn", "info"),
@@ -448,9 +448,10 @@ _PROVENANCE = {
         "Submit the log as the program wrote it.",
     ),
     codes.DECLARED_EXCLUSION: Explanation(
-        ("info",),
+        ("warn", "info"),
         "record.toml declares that runs are not part of the sample. They are listed with their "
-        "role, and what they show is in the table of groups.",
+        "role, and the table of groups has their figures. It is a warning where a pattern matches "
+        "no log, or where a run declared as crashed reached its end: that run counts.",
         "Check that the role is true.",
     ),
     codes.NOT_A_BASELINE: Explanation(

@@ -1,4 +1,4 @@
-"""Was every file of the folder read? Links, archives, hidden runs, lines that are not step lines."""
+"""Was every file of the folder read? Links, archives, hidden runs, unread lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def check_files(sample: Sample) -> list[Finding]:
 def _unread(sample: Sample) -> list[Finding]:
     return [
         Finding(
-            codes.FILE_REFUSED if part.name else codes.TOO_MANY_FILES, "fail", part.reason, part.name
+            codes.FILE_REFUSED if part.name else codes.TOO_MANY_FILES,
+            "fail",
+            part.reason,
+            part.name,
         )
         for part in sample.record.unread
     ]

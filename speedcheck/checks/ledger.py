@@ -11,8 +11,8 @@ from speedcheck.logs import Run
 from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
-from speedcheck.words import join_some, number_ranges
 from speedcheck.sample import Sample
+from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.
 _TOLERANCE = timedelta(minutes=10)

@@ -197,8 +197,8 @@ def _diverged(counted: list[JudgedRun]) -> list[Finding]:
         Finding(
             codes.DIVERGED_RUN,
             "fail",
-            "the loss is not a finite number: this run is sample against the record and "
-            "leaves no mean to test",
+            "the loss is not a finite number: the run counts against the record, and there is no "
+            "mean to test",
             where=run.log or "",
         )
         for run in counted
@@ -214,8 +214,8 @@ def _outliers(counted: list[JudgedRun]) -> list[Finding]:
             codes.OUTLIER,
             # One in seven faultless samples of 8 has one: a place to look, and no warning.
             "info",
-            f"loss {runs[index].val_loss:g} lies far from the others and is counted: look at the "
-            "log for what went otherwise, and never drop it",
+            f"loss {runs[index].val_loss:g} is far from the others: check the log for a cause; do "
+            "not drop the run",
             where=runs[index].log or "",
         )
         for index in flagged

@@ -9,23 +9,17 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.sample import Sample
 from speedcheck.logs import Run
 from speedcheck.program import KINDS, Difference, Kind, differences
 from speedcheck.program.sources import Source, Sources
+from speedcheck.sample import Sample
 
-# What a difference does to the verdict. Comments and names change nothing that runs. Another
-# constant may be a path or a learning rate: a reader must look. Runs of different code are no
-# sample of one program, and the test of their mean says nothing about any.
-_SEVERITY: dict[Kind, Severity] = {
-    "same": "info",
-    "text": "info",
-    "names": "info",
-    "constants": "warn",
-    "names and constants": "warn",
-    "code": "fail",
+_IN_WORDS: dict[Kind, str] = {
+    "same": "nothing",
+    "text": "comments, layout or seeds",
+    "names": "the names of variables",
 }
-_IN_WORDS = {"same": "nothing", "text": "comments and layout", "names": "the names of variables"}
+_ORDER: tuple[Severity, ...] = ("info", "warn", "fail")
 
 
 def check_mixtures(sample: Sample, sources: Sources) -> list[Finding]:
@@ -57,7 +51,19 @@ def _programs(sample: Sample, sources: Sources) -> list[Finding]:
     kind = _IN_WORDS.get(difference.kind, difference.kind)
     parts = (f"{message} that differ in {kind}: {_sizes(groups)}", *difference.details)
     where = source.where(difference.line) if source else ""
-    return [Finding(codes.MIXED_SOURCE, _SEVERITY[difference.kind], "; ".join(parts), where)]
+    return [Finding(codes.MIXED_SOURCE, _severity(difference), "; ".join(parts), where)]
+
+
+def _severity(difference: Difference) -> Severity:
+    """Say what a difference does to the verdict.
+
+    Comments, seeds and names change nothing that is compared. Runs with other numbers (a learning
+    rate of 0.0375 and of 0.04) or with other code are not a sample of one program. Another string
+    may be a path or the name of a schedule: a reader must look.
+    """
+    if KINDS.index(difference.kind) <= KINDS.index("names"):
+        return "info"
+    return "fail" if difference.numbers else "warn"
 
 
 def _gravest(
@@ -73,8 +79,12 @@ def _gravest(
     programs = [source.program for key in others if (source := sources.of(run_of[key]))]
     found = list(differences(main.program, programs)) if main else []
     known = [difference for difference in found if difference]
-    gravest = max(known, key=lambda difference: KINDS.index(difference.kind), default=None)
-    is_told = gravest is not None and (gravest.kind == "code" or None not in found)
+    gravest = max(
+        known,
+        key=lambda difference: (_ORDER.index(_severity(difference)), KINDS.index(difference.kind)),
+        default=None,
+    )
+    is_told = gravest is not None and (_severity(gravest) == "fail" or None not in found)
     return main, gravest if is_told else None
 
 

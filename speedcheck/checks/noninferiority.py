@@ -61,7 +61,9 @@ def _is_worse(test: NonInferiority) -> bool:
 
 
 def _limit(test: NonInferiority) -> str:
-    return f"the {1 - test.alpha:.0%} confidence limit of the difference is {test.limit or 0.0:+.5f}"
+    return (
+        f"the {1 - test.alpha:.0%} confidence limit of the difference is {test.limit or 0.0:+.5f}"
+    )
 
 
 def _why(test: NonInferiority) -> str:

@@ -12,7 +12,6 @@ from operator import attrgetter
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
-from speedcheck.sample import Sample
 from speedcheck.program import (
     Program,
     Setting,
@@ -22,6 +21,7 @@ from speedcheck.program import (
     loader_definitions,
 )
 from speedcheck.program.sources import Source, Sources
+from speedcheck.sample import Sample
 from speedcheck.tracks import Track
 
 _MOST_LISTED = 4
@@ -38,8 +38,8 @@ def check_programs(
         sources: the programs of its runs.
         baseline: the record whose programs they are compared with, if there is one.
     """
-    if not sample.from_logs:
-        yield _unread("no log holds the program")
+    if not sample.counted():
+        yield _unread("no counted run has a log, so whether it keeps the rules is not known")
         return
     if not (_forbids_settings(track) or track.val_tokens):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Claim, Finding
+from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.files import check_files
 from speedcheck.checks.ledger import check_ledger
@@ -26,27 +26,6 @@ def check_provenance(sample: Sample, rule: Rule, sources: Sources) -> tuple[Find
         *check_mixtures(sample, sources),
         *_no_logs(sample),
     )
-
-
-def check_published(claims: tuple[Claim, ...]) -> tuple[Finding, ...]:
-    """Refute figures of record.toml that the evidence does not give."""
-    return tuple(
-        Finding(
-            codes.CLAIM_NOT_CONFIRMED,
-            "fail",
-            f"{_subject(claim)}; the evidence gives {claim.recomputed}",
-            where=claim.where,
-        )
-        for claim in claims
-        if claim.status == "not_confirmed"
-    )
-
-
-def _subject(claim: Claim) -> str:
-    """Name a figure; of a list the length, since the claim itself holds its values."""
-    if claim.what in ("losses", "times"):
-        return f"{claim.claimed.partition(':')[0]} are claimed"
-    return f"{claim.what} is claimed as {claim.claimed}"
 
 
 def _sources(sample: Sample) -> list[Finding]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
-from speedcheck.sample import Sample
 from speedcheck.checks.program_rules import check_programs
 from speedcheck.program.sources import Sources
+from speedcheck.sample import Sample
 from speedcheck.tracks import Track
 
 
@@ -20,7 +20,7 @@ def check_rules(
     """Judge the counted runs by the rules of `track`.
 
     Args:
-        sample: the record.
+        sample: the record with its runs judged.
         track: its track.
         sources: the programs of its runs.
         baseline: the record whose program it is compared with, if there is one.

@@ -9,11 +9,12 @@ from speedcheck.certificate import Exclusion, Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.loss import loss_statistics, passes_test
 from speedcheck.logs import Run
-from speedcheck.program.compare import Difference, compare
+from speedcheck.program import Difference, compare
 from speedcheck.program.sources import Sources
 from speedcheck.records.plan import PLAN_NAME, Role
 from speedcheck.rule import Rule
 from speedcheck.sample import Group, Sample
+from speedcheck.sample.select import named
 from speedcheck.words import count, join_some
 
 # A run that crashed so late has shown its loss.
@@ -108,9 +109,12 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
 
 def _crashed_and_complete(sample: Sample) -> Iterator[Finding]:
     plan = sample.record.plan
-    from speedcheck.sample.select import named
-
-    patterns = [p for entry in (plan.excluded if plan else ()) if entry.role == "crashed" for p in entry.logs]
+    patterns = [
+        p
+        for entry in (plan.excluded if plan else ())
+        if entry.role == "crashed"
+        for p in entry.logs
+    ]
     for run, judged in sample.counted():
         if any(named(run, pattern) for pattern in patterns):
             message = "declared as crashed, but the run reached its end: it counts"
@@ -132,15 +136,16 @@ def _same_program(
     for runs in by_program.values():
         difference = _difference(reference, runs[0], sources)
         where = runs[0].log
-        if difference is None:
-            continue
-        if difference.kind in ("same", "text", "names") and _is_set_up_alike(reference, runs[0]):
-            message = (
-                f"{count(len(runs), 'run')} declared as {role}, but program, constants, settings "
-                "and planned steps equal those of the judged runs"
+        equal = difference is not None and difference.kind in ("same", "text", "names")
+        if (equal or difference is None) and _is_set_up_alike(reference, runs[0]):
+            what = (
+                "program, constants, settings and planned steps equal those of the judged runs"
+                if equal
+                else "nothing in the logs tells them from the judged runs"
             )
+            message = f"{count(len(runs), 'run')} declared as {role}, but {what}"
             yield Finding(codes.NOT_A_BASELINE, "warn", message, where)
-        elif difference.kind != "code" and difference.details:
+        elif difference is not None and difference.kind != "code" and difference.details:
             message = f"the {role} differs from the record in {'; '.join(difference.details)}"
             yield Finding(codes.DECLARED_EXCLUSION, "info", message, where)
 
@@ -211,7 +216,9 @@ def _resumed(sample: Sample) -> Iterator[Finding]:
     for index in sorted(sample.resumed):
         judged = sample.judged[index]
         if judged.counted:
-            message = "a later part of the log continues the run: it counts once, its time is unknown"
+            message = (
+                "a later part of the log continues the run: it counts once, its time is unknown"
+            )
             yield Finding(codes.RESUMED_RUN, "warn", message, judged.log or "")
 
 

@@ -10,8 +10,8 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
-from speedcheck.sample import Sample
 from speedcheck.rule import Rule
+from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
 
 
@@ -33,7 +33,7 @@ def check_speed(
         return (Finding(codes.NO_TIMES, "unknown", "no counted run says how long it took"),)
     if baseline is None:
         what = "steps" if by_steps else "times"
-        message = f"no baseline record was compared; the {what} stand for themselves"
+        message = f"no baseline record was compared; the {what} are reported but not compared"
         return (Finding(codes.NO_BASELINE, "unknown", message),)
     compared = _steps(sample, baseline) if by_steps else _times(sample, rule, baseline)
     return (*_weak_baseline(sample, baseline), *compared)

@@ -6,17 +6,18 @@ read and what confirmed means is in docs/claims.md.
 
 from __future__ import annotations
 
-from speedcheck.claims.compare import Comparison, Shortfall
-from speedcheck.claims.documents import DocumentClaims, document_claims
+from speedcheck.claims.compare import SeedDifference, Shortfall
+from speedcheck.claims.documents import DocumentClaims, Unread, document_claims
+from speedcheck.claims.model import Question
 from speedcheck.claims.numbers import agrees
 from speedcheck.claims.published import published_claims
-from speedcheck.claims.recompute import Question
 
 __all__ = [
-    "Comparison",
     "DocumentClaims",
     "Question",
+    "SeedDifference",
     "Shortfall",
+    "Unread",
     "agrees",
     "document_claims",
     "published_claims",

@@ -1,32 +1,42 @@
-"""The documents that claim figures of a record: README.md and statistics.md, here or above."""
+"""The documents that state figures of a record, read and compared with its runs.
+
+They are README files and statistics.md of the record's folder, every Markdown, JSON and CSV file
+there or beside the logs, and README and statistics.md of the folder above where that speaks of
+this record alone.
+"""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from speedcheck.certificate import JudgedRun
-from speedcheck.claims.compare import Comparison, compare
-from speedcheck.claims.model import Series
-from speedcheck.claims.pools import Pools, pools_of
-from speedcheck.claims.reader import read_claims
-from speedcheck.claims.recompute import Question
+from speedcheck.certificate import Claim, JudgedRun
+from speedcheck.claims import code, tables, text
+from speedcheck.claims.compare import Comparison, SeedDifference, Shortfall, compare
+from speedcheck.claims.data import read_csv, read_json
+from speedcheck.claims.markdown import MAX_LINES, read_blocks
+from speedcheck.claims.model import Figure, Question, Reader, Series, Statements
+from speedcheck.claims.numbers import NUMBER
+from speedcheck.claims.samples import samples_of
 from speedcheck.logs import Run
-from speedcheck.records.files import LOGS_NAME, MAX_FILES
+from speedcheck.records.files import MAX_FILES
 from speedcheck.records.folder import Record
 
-# A README with every figure of 1,500 runs has 100 kB.
 MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000
 
-_STEMS = frozenset({"readme", "statistics"})
-_SUFFIXES = frozenset({".md", ".markdown"})
-# A folder of more is the list of a track's records, whose README is no claim of any one of them.
-_MOST_SIBLINGS = 16
-_NO_LOGS = _SUFFIXES | {".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf", ".py"}
+_MOST_DOCUMENTS = 64
+_MOST_LOG_BYTES = 2**28
+
+_README = re.compile(
+    r"readme[^.]{0,40}(?:\.(?:md|markdown|rst|txt))?|statistics\.md", re.IGNORECASE
+)
+_MARKDOWN = frozenset({".md", ".markdown"})
+_WRITTEN_BY_US = frozenset({"certificate.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,103 +52,106 @@ class DocumentClaims:
     """What the documents of a record claim, compared with its runs.
 
     Attributes:
-        comparison: the claims, and how the lists and the logs differ.
+        claims: each list and figure with its status and its basis.
+        shortfalls: lists of losses with more values than logs.
+        seeds: seeds of rows and lists that differ from those of the logs.
+        unlisted: names of counted runs that no list of losses holds, though one is of the runs.
+        steps: earlier validation steps at which figures are confirmed, in order.
         unread: documents that were not read.
     """
 
-    comparison: Comparison = field(default_factory=Comparison)
+    claims: tuple[Claim, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    seeds: tuple[SeedDifference, ...] = ()
+    unlisted: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
     unread: tuple[Unread, ...] = ()
-
-    @property
-    def claims(self):
-        return self.comparison.claims
-
-    @property
-    def steps(self):
-        return self.comparison.steps
 
 
 def document_claims(
     record: Record, runs: Iterable[tuple[Run, JudgedRun]], question: Question
 ) -> DocumentClaims:
-    """Recompute what README.md, statistics.md and a README above the folder claim.
+    """Recompute what the documents of a record claim.
 
     Args:
         record: the record as it was read.
         runs: each run of its logs with what was decided of it.
         question: the test of its track.
     """
-    pools = pools_of(runs)
+    samples = samples_of(runs, question.measure)
+    was_printed = _Printed(record, question.measure)
     parts: list[Comparison] = []
     unread: list[Unread] = []
-    for document in _documents(record.path):
-        text = _read(document.path)
-        if isinstance(text, str):
-            parts.append(_compare(document, text, pools, question))
+    for path, name in islice(_documents(record), _MOST_DOCUMENTS):
+        written = _read(path)
+        if isinstance(written, str):
+            stated = _statements(path, written, Reader(name, question.measure, samples.level))
+            parts.append(compare(stated, samples, question, was_printed))
+        elif path.suffix.lower() not in (".json", ".csv"):
+            unread.append(Unread(name, written.reason))
+    return _joined(parts, tuple(unread))
+
+
+def _statements(path: Path, written: str, reader: Reader) -> Statements:
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return read_json(written, reader)
+    return read_csv(written, reader) if suffix == ".csv" else read_document(written, reader)
+
+
+def read_document(written: str, reader: Reader) -> Statements:
+    """Return the lists and the figures of a Markdown document; nothing of it is executed."""
+    found = Statements()
+    known: dict[str, Series] = {}
+    for block in read_blocks(written):
+        if block.kind == "code":
+            series, figures = code.read_code(block, reader, known)
+        elif block.kind == "table":
+            series, figures = tables.read_table(block, reader)
         else:
-            unread.append(Unread(document.name, text.reason))
-    return DocumentClaims(_joined(parts), tuple(unread))
+            series, figures = _read_text(block.text, block.line, block.heading, reader)
+        found.series += series
+        found.figures += figures
+    return found
 
 
-def listed_losses(record: Record) -> tuple[Series, ...]:
-    """Return the lists of losses that the record's own documents claim for it."""
-    texts = (_read(document.path) for document in _documents(record.path) if document.is_own)
-    return tuple(
-        series
-        for text in texts
-        if isinstance(text, str)
-        for claimed in read_claims(text)
-        if claimed.role == "record"
-        for series in claimed.of_kind("losses")
+def _read_text(
+    written: str, line: int, heading: str, reader: Reader
+) -> tuple[list[Series], list[Figure]]:
+    series = code.read_inline(written, line, heading, reader)
+    series += text.read_seed_lines(written, line, heading, reader)
+    return series, text.read_text(written, line, heading, reader)
+
+
+def _documents(record: Record) -> Iterator[tuple[Path, str]]:
+    """Yield each document with its name as seen from the record's folder."""
+    logs = {log.name for log in record.logs if log.runs}
+    folders = {record.path, *((record.path / name).parent for name in logs)}
+    for folder in sorted(folders):
+        for path in _entries(folder):
+            name = path.relative_to(record.path).as_posix()
+            if name in logs or name in _WRITTEN_BY_US:
+                continue
+            is_readme = folder == record.path and _README.fullmatch(path.name)
+            if is_readme or path.suffix.lower() in (*_MARKDOWN, ".json", ".csv"):
+                yield path, name
+    if _is_alone(record):
+        for path in _entries(record.path.resolve().parent):
+            if _README.fullmatch(path.name) and path.suffix.lower() in _MARKDOWN:
+                yield path, f"../{path.name}"
+
+
+def _is_alone(record: Record) -> bool:
+    """Return whether the folder above holds no other folder with files like this one's logs."""
+    own = record.path.resolve()
+    above = own.parent
+    if own == above or (above / ".git").exists():
+        return False
+    suffixes = {Path(log.name).suffix for log in record.logs if log.runs}
+    siblings = [path for path in _entries(above) if path.is_dir() and path != own]
+    return not any(
+        path.suffix in suffixes or path.is_dir() for folder in siblings for path in _entries(folder)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """A document and how it belongs to the record.
-
-    Attributes:
-        path: the file.
-        name: the file from the record's folder, as claims name it.
-        is_own: whether it lies in the record's folder.
-        certain: whether it speaks of this record and no other.
-    """
-
-    path: Path
-    name: str
-    is_own: bool
-    certain: bool
-
-
-def _documents(folder: Path) -> list[_Document]:
-    certain = not any(_has_files(child) for child in _subfolders(folder) if child.name != LOGS_NAME)
-    own = [_Document(path, path.name, True, certain) for path in _claiming(folder)]
-    parent = folder.resolve().parent
-    above = _claiming(parent)
-    if not above or (parent / ".git").exists():
-        return own
-    siblings = _subfolders(parent)
-    if len(siblings) > _MOST_SIBLINGS:
-        return own
-    is_only = not _has_files(parent) and sum(map(_has_files, siblings)) == 1
-    return own + [_Document(path, f"../{path.name}", False, is_only) for path in above]
-
-
-def _claiming(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in _entries(folder)
-        if path.stem.lower() in _STEMS and path.suffix.lower() in _SUFFIXES
-    ]
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
-
-
-def _has_files(folder: Path) -> bool:
-    """Return whether a folder holds anything but documents, pictures and programs."""
-    return any(path.suffix.lower() not in _NO_LOGS and path.is_file() for path in _entries(folder))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -151,9 +164,9 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> str | Unread:
-    """Return the text of a document; bytes that are no UTF-8 are replaced."""
+    """Return the text of a document; bytes that are not UTF-8 are replaced."""
     if path.is_symlink() or not path.is_file():
-        return Unread(path.name, "is a link or no regular file: it is not followed")
+        return Unread(path.name, "is a link or not a regular file: it is not followed")
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -162,26 +175,69 @@ def _read(path: Path) -> str | Unread:
     except OSError as error:
         return Unread(path.name, f"cannot be read ({error.strerror})")
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
+    written = data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
+    # The lines that Markdown and the figures are counted by.
+    written = written.replace("\r\n", "\n").replace("\r", "\n")
+    lines = written.count("\n")
+    if lines > MAX_LINES:
+        return Unread(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
+    return written
 
 
-def _compare(document: _Document, text: str, pools: Pools, question: Question) -> Comparison:
-    """Compare one document; of one above several folders only what is of these runs is kept."""
-    sets = read_claims(text)
-    found = compare(sets, pools, question, document.name, certain=document.certain)
-    if document.is_own or document.certain:
-        return found
-    kept = tuple(claim for claim in found.claims if claim.status != "not_checkable")
-    return Comparison(kept, found.shortfalls, steps=found.steps) if kept else Comparison()
+class _Printed:
+    """The numbers that the logs print as losses; read when a figure is about to be refuted.
+
+    A README may state what a log prints elsewhere: before quantization, of averaged weights.
+    """
+
+    def __init__(self, record: Record, measure: tuple[str, ...]) -> None:
+        self._record = record
+        self._numbers: set[str] | None = None
+        words = "|".join(re.escape(word) for word in {*measure, "loss"})
+        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?({NUMBER})"
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+
+    def __call__(self, number: str) -> bool:
+        """Return whether a log prints a loss that is `number` at its digits."""
+        if self._numbers is None:
+            self._numbers = self._read()
+        return number in self._numbers
+
+    def _read(self) -> set[str]:
+        found: set[str] = set()
+        left = _MOST_LOG_BYTES
+        for log in self._record.logs:
+            left -= log.size
+            if not log.runs or left < 0:
+                continue
+            try:
+                written = (self._record.path / log.name).read_text("utf-8", "replace")
+            except OSError:
+                continue
+            for match in self._pattern.finditer(written):
+                found.update(_rounded(match[1]))
+        # Whether a run's own loss is what a list means was seen before.
+        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        return found - {text for loss in own if loss is not None for text in _rounded(str(loss))}
 
 
-def _joined(parts: list[Comparison]) -> Comparison:
-    """Put the comparisons of several documents together; a run that one of them lists is listed."""
-    unlisted = [part.unlisted for part in parts if part.lists_runs]
+def _rounded(number: str) -> Iterator[str]:
+    """Yield a number at each number of digits, rounded and cut."""
+    whole, _, digits = number.partition(".")
+    for decimals in range(3, min(len(digits), 12) + 1):
+        yield f"{float(number):.{decimals}f}"
+        yield f"{whole}.{digits[:decimals]}"
+
+
+def _joined(parts: list[Comparison], unread: tuple[Unread, ...]) -> DocumentClaims:
+    """Put the comparisons of all documents together; a run that one of them lists is listed."""
+    unlisted = [part.unlisted for part in parts if part.unlisted is not None]
     names = [name for name in unlisted[0] if all(name in u for u in unlisted)] if unlisted else []
-    return Comparison(
+    return DocumentClaims(
         claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
         shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
+        seeds=tuple(difference for part in parts for difference in part.seeds),
         unlisted=tuple(names),
         steps=tuple(sorted({step for part in parts for step in part.steps})),
+        unread=unread,
     )

@@ -1,24 +1,41 @@
-"""What a document claims: sets of runs, each with its lists and its figures."""
+"""What documents state: lists of values, one a run, and figures computed from runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
-from speedcheck.certificate import ClaimSubject
+from speedcheck.certificate import ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
+from speedcheck.tracks import Direction
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
 
-Strength = Literal["tied", "stated", "loose"]
-"""How sure it is what a figure is of: the list that the text computes it from; the set of runs
-that it stands with; or neither, so that it can be confirmed and never refuted."""
+SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
-Role = Literal["record", "other"]
-"""Whether a set of runs is what the record claims, or something that it is compared with."""
+# Losses of one track differ by less; bits and nats, or losses of other data, by more.
+_NEAR = 0.05
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "min": 60.0}
+DEFAULT_MEASURE = ("val_loss", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The test of a track, and the words by which its loss is known.
+
+    Attributes:
+        target: the loss that the mean must beat: the track's own, so that what a caller tries
+            out never makes a README false.
+        sigma: the standard deviation of one loss that the track takes as known.
+        direction: "greater" where the mean must be above the target.
+        measure: the words that a column or a figure of the loss is headed with, lower case.
+    """
+
+    target: float
+    sigma: float | None = None
+    direction: Direction = "less"
+    measure: tuple[str, ...] = DEFAULT_MEASURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +44,25 @@ class Series:
 
     Attributes:
         kind: what is listed.
-        name: the variable, label or column that it stands under; "" where there is none.
-        numbers: the values as they were printed.
-        line: line of the document, from 1.
-        step: the validation step that the text names; None for the final one.
-        unit: unit of times where the text says it.
+        name: the variable or the column heading; "" where there is none.
+        numbers: the values as printed.
+        where: document and line, or document and key.
+        basis: "data" for a list in code, a column headed with the measure, JSON and CSV.
+        is_other: whether its name or heading says that it lists other runs or another metric.
+        step: the validation step that its name gives; None for the final loss.
+        unit: unit of times, where its name gives it.
+        seeds: the seed of each value; empty where the list does not say.
     """
 
     kind: Kind
     name: str
     numbers: tuple[Printed, ...]
-    line: int
+    where: str
+    basis: ClaimBasis = "text"
+    is_other: bool = False
     step: int | None = None
     unit: Unit | None = None
+    seeds: tuple[int, ...] = ()
 
     @property
     def values(self) -> list[float]:
@@ -47,78 +70,101 @@ class Series:
         return [number.value for number in self.numbers]
 
     @property
-    def decimals(self) -> int:
-        """Digits after the point of the value that prints most: Python drops final zeros."""
-        return max(number.decimals for number in self.numbers)
+    def half_unit(self) -> float:
+        """Half a unit of the last digit of the value that prints most: zeros may be dropped."""
+        return 0.5 * 10.0 ** -max(number.decimals for number in self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Nulls:
+    """How a text tests: what its p-values may be computed with.
+
+    Attributes:
+        targets: null values that the text names, the likeliest first.
+        sigmas: standard deviations that the text takes as known.
+    """
+
+    targets: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure that was computed from runs.
+    """One figure that a document states of runs.
 
     Attributes:
-        what: its subject; "mean" and "std" are of losses.
-        number: the figure as it was printed.
-        line: line of the document, from 1.
-        strength: how sure it is what the figure is of.
-        relation: "=", or "<" or ">" for a bound.
-        unit: unit of a time where the text says it.
+        what: its subject.
+        number: the figure as printed.
+        where: document and line, or document and key.
+        basis: "data" for what a statistic prints under a list in code, and for JSON.
+        of: the list that it is printed under; None for a figure of the text.
+        is_exact: whether code in the text computes it from `of`, so that rounding of the list
+            explains nothing.
+        in_float32: whether PyTorch printed it.
+        bayes: which part of a Bayesian estimate it is; None where scipy.stats.bayes_mvs did not
+            print it.
+        may_be_one_run: whether the text calls it the loss without calling it a mean.
+        is_clear: whether a reader would be sure what it is of; only then does a text warn.
+        unit: unit of a time.
         step: the validation step that the text names.
-        of: names of the lists that the text computes it from.
-        bound: the end of a Bayesian interval that it is.
-        bayesian: whether scipy.stats.bayes_mvs printed it.
-        sigma: the known standard deviation of a z-test.
-        in_float32: whether PyTorch printed it, whose tensors are float32.
-        target: the target of the t-test in the code that it is computed by.
+        n: the number of runs that the text gives beside it.
+        nulls: how the text tests, for a p-value.
     """
 
     what: ClaimSubject
     number: Printed
-    line: int
-    strength: Strength = "stated"
-    relation: str = "="
+    where: str
+    basis: ClaimBasis = "text"
+    of: Series | None = None
+    is_exact: bool = False
+    in_float32: bool = False
+    bayes: Literal["value", "low", "high"] | None = None
+    may_be_one_run: bool = False
+    is_clear: bool = False
     unit: Unit | None = None
     step: int | None = None
-    of: frozenset[str] = frozenset()
-    bound: Literal["low", "high"] | None = None
-    bayesian: bool = False
-    sigma: float | None = None
-    in_float32: bool = False
-    target: float | None = None
+    n: int | None = None
+    nulls: Nulls = Nulls()
 
     @property
     def kind(self) -> Kind:
         """The kind of list that it is a figure of."""
-        return "times" if self.what in ("times", "time_mean", "time_std") else "losses"
+        return "times" if self.what in ("time_mean", "time_std") else "losses"
 
 
-def loosened(figure: Figure) -> Figure:
-    """Return a figure as one that can be confirmed and never refuted."""
-    return replace(figure, strength="loose")
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What a reader of a document knows beforehand.
+
+    Attributes:
+        document: the document, as claims name it.
+        measure: the words for the loss.
+        level: the loss of the record's runs, about; None where there is no run.
+    """
+
+    document: str
+    measure: tuple[str, ...]
+    level: float | None
+
+    def is_near(self, value: float) -> bool:
+        """Return whether a value may be a loss of runs like the record's."""
+        return self.level is not None and abs(value - self.level) <= _NEAR * abs(self.level)
+
+    def where(self, line: int) -> str:
+        """Name a line of the document."""
+        return f"{self.document}:{line}"
 
 
 @dataclass(slots=True)
-class ClaimSet:
-    """The lists and figures of one set of runs.
+class Statements:
+    """What one document states.
 
     Attributes:
-        name: the headings and the label that it stands under.
-        role: whether it is the record's or something that the record is compared with.
-        section: number of the section that it stands in.
-        series: its lists.
-        figures: its figures.
-        one_sided: whether the text names the one-sided test.
-        target: the target that the text's own t-test names.
+        series: its lists, in their order.
+        figures: its figures, in their order.
+        seeds: seeds that it lists without losses, each list with its place.
     """
 
-    name: str
-    role: Role
-    section: int
     series: list[Series] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
-    one_sided: bool = False
-    target: float | None = None
-
-    def of_kind(self, kind: Kind) -> list[Series]:
-        """Return its lists of one kind."""
-        return [series for series in self.series if series.kind == kind]
+    seeds: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)

@@ -1,182 +1,151 @@
-"""The words by which documents name figures, lists and sets of runs."""
+"""The words by which documents name lists and figures. All the vocabulary is here."""
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable
 
-from speedcheck.claims.model import Kind, Role, Unit
+from speedcheck.claims.model import Kind, Unit
 
-MEAN = frozenset({"mean", "means", "avg", "average", "averages", "averaged", "μ", "mu"})
-STD = frozenset({"std", "stdev", "stddev", "sd", "σ", "deviation", "dev", "stds"})  # noqa: RUF001
-P = frozenset({"p", "pvalue", "pval"})
-COUNT = frozenset({"n", "runs", "seeds", "samples", "trials", "logs"})
-LOSS = frozenset({"loss", "losses", "acc", "accs", "val", "vals", "validation", "ce", "entropy"})
-TIME = frozenset(
-    {"time", "times", "runtime", "runtimes", "wallclock", "wall", "duration", "durations"}
-    | {"timing", "timings", "elapsed", "walltime", "secs"}
-)
-UNITS: dict[str, Unit] = {
+_LOSSES = frozenset({"loss", "losses", "acc", "accs", "val", "vals"})
+_TIMES = frozenset({"time", "times", "runtime", "runtimes", "wallclock", "timing", "timings"})
+_UNITS: dict[str, Unit] = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds", "millis"), "ms"),
+    **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
 
-# A figure with one of these is of something else: a difference, another statistic, a setting.
-OTHER_FIGURES = frozenset(
-    {"by", "faster", "slower", "lower", "higher", "more", "fewer", "improvement", "improves"}
-    | {"improved", "reduction", "reduces", "reduced", "saves", "saved", "saving", "savings"}
-    | {"speedup", "delta", "δ", "diff", "difference", "gain", "gains", "increase", "increases"}
-    | {"decrease", "decreases", "change", "margin", "tolerance", "lr", "rate", "init", "norm"}
-    | {"error", "sem", "se", "median", "min", "minimum", "max", "maximum", "best", "worst"}
-    | {"range", "ci", "interval", "lower", "upper", "quantile", "train_loss", "t", "df", "z"}
-    | {"statistic", "stat", "step_avg", "step_time", "per", "alpha", "threshold", "require"}
-    | {"requires", "required", "requirement", "need", "needs", "must", "should", "rule", "seed"}
-    | {"criterion", "criteria", "memory", "tokens", "batch", "weight", "gradient", "ratio"}
-    | {"decay", "effect", "power", "sum", "variance", "var", "skew", "kurtosis", "shapiro"}
-    | {"overhead", "extra", "additional", "cost", "compile", "warmup", "equivalent", "target"}
-    | {"bootstrap", "bootstrapped", "resampled", "trimmed", "geometric", "most", "least"}
-)
-# A p-value with one of these is not that of the track's test.
-OTHER_TESTS = frozenset(
-    {"welch", "paired", "two-sample", "mann", "whitney", "wilcoxon", "bootstrap", "permutation"}
-    | {"baseline", "compared", "comparison", "equal", "equivalence", "tost"}
-    | {"ind", "rel", "difference", "diff", "shapiro", "ks", "anova", "bayes", "bayesian"}
-)
-HEDGES = frozenset({"~", "≈", "about", "around", "roughly", "approximately", "circa", "approx"})
-
-# A sentence with one of these may speak of runs that nobody submitted.
-OTHER_RUNS = frozenset(
-    {"tried", "try", "trying", "instead", "if", "would", "could", "another", "different", "varying"}
-    | {"variant", "variants", "alternatively", "elsewhere", "experiment", "experiments", "sweep"}
-    | {"estimate", "estimated", "expected", "expect", "likely", "official", "remeasured", "local"}
-    | {"should", "might", "may", "predicted", "predicts", "projected", "attempt", "attempts"}
-    | {"failed", "fails", "asks", "needed", "combined", "together", "somebody", "someone", "else"}
-    | {"reproduced", "reproduces", "replicated", "replicates", "independently"}
-)
-# A list or a column with one of these has no values of runs: differences, intervals, settings.
-_OF_NO_RUNS = frozenset(
-    {"δ", "diff", "diffs", "difference", "differences", "delta", "deltas", "change", "changes"}
-    | {"improvement", "improvements", "speedup", "speedups", "saved", "saving", "savings", "gain"}
-    | {"gains", "reduction", "ci", "cis", "interval", "intervals", "range", "bounds", "lr", "lrs"}
-    | {"sweep", "grid", "expected", "predicted", "projected", "median", "medians"}
-    | {"percentile", "percentiles", "quantile", "quantiles", "bootstrap", "bootstrapped"}
-)
-_REMARK = re.compile(r"\([^()]*\)")
-
-_COMPARED_WITH = frozenset(
-    {"baseline", "baselines", "old", "prev", "previous", "previously", "prior", "before", "control"}
-    | {"original", "reference", "retimed", "retiming", "unmodified", "ablation", "ablations"}
-    | {"without", "upstream", "existing", "master", "sota", "wr", "historical", "earlier"}
-)
-_OWN = frozenset({"new", "this", "ours", "our", "after", "proposed", "candidate", "pr", "these"})
-
-# What authors call a list that they call nothing.
-_ANYTHING = frozenset({"results", "result", "data", "values", "vals", "final", "all", "x", "xs"})
-
-# A heading made of these alone names no other set of runs than the record's.
-_NEUTRAL = (
-    MEAN
-    | STD
-    | P
-    | COUNT
-    | LOSS
-    | TIME
-    | _OWN
-    | frozenset(
-        {
-            "statistics",
-            "stats",
-            "statistical",
-            "statistic",
-            "results",
-            "result",
-            "evidence",
-            "summary",
-        }
-        | {"significance", "value", "values", "and", "the", "of", "for", "final", "test", "ttest"}
-        | {
-            "hypothesis",
-            "reproducibility",
-            "record",
-            "run",
-            "data",
-            "details",
-            "analysis",
-            "measurements",
-        }
-        | {
-            "training",
-            "train",
-            "a",
-            "in",
-            "on",
-            "standard",
-            "metrics",
-            "all",
-            "raw",
-            "numbers",
-            "t",
-        }
-    )
+# Words that leave a name of losses or times what it is.
+_NEUTRAL = frozenset(
+    {"final", "validation", "train", "training", "wall", "clock", "new", "this", "ours", "pr"}
+    | {"all", "list", "results", "n", "runs", "run", "seeds", "seed", "sorted", "per", "the", "of"}
+    | {"record", "total", "last", "at", "step"}
 )
 
-_WORD = re.compile(r"[a-z]+|[μσδ]")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# A column or a figure with one of these words is of another metric or in another unit.
+_OTHER_METRIC = frozenset(
+    {"delta", "diff", "difference", "gap", "gain", "improvement", "change", "vs", "std", "sd"}
+    | {"saved", "saving", "savings", "reduction", "ratio", "rate", "lr", "init", "decay", "margin"}
+    | {"steps", "tokens", "bytes", "mb", "kb", "gb", "size", "params", "memory", "mfu", "gpu"}
+    | {"pre", "quant", "quantized", "int8", "int6", "fp32", "fp16", "bf16", "fp8", "ema", "swa"}
+    | {"raw", "avg", "average", "mean", "min", "max", "best", "worst", "median", "p", "sem"}
+    | {"eval", "evaluation", "ttt", "compile", "compilation", "warmup", "load", "artifact", "ppl"}
+    | {"perplexity", "accuracy", "hellaswag", "owt", "test", "error", "ci", "without", "half"}
+    | {"penalty", "lower", "upper", "range", "expected", "estimate", "estimated", "predicted"}
+    | {"extension", "averaged", "improves", "worth", "faster", "slower", "speedup", "percentile"}
+)
+# Of the units that a loss can have, those that are not the measure's own make another metric.
+_LOSS_UNITS = frozenset({"nats", "nat", "bits", "bit", "bpb", "bpt"})
+
+# What a record is compared with: a list, a heading or a column with one of these words.
+_BASELINE = frozenset(
+    {"baseline", "baselines", "base", "prior", "previous", "previously", "prev", "before", "old"}
+    | {"older", "original", "originally", "reference", "control", "master", "upstream", "earlier"}
+    | {"retime", "retimed", "retiming", "remeasured", "rerun", "reran", "official", "reproduction"}
+    | {"reproduced", "replicated", "ablation", "ablations", "without", "sota", "leaderboard"}
+    | {"attempt", "attempts", "failed", "variant", "variants", "sweep", "history", "negative"}
+)
+# A text with one of these words may speak of other runs than the record's.
+_OTHER_RUNS = _BASELINE | frozenset(
+    {"no", "first", "main", "merged", "current", "compared", "comparison", "than", "vs", "versus"}
+    | {"tried", "experiment", "experiments", "if", "would", "could", "should", "might", "may"}
+    | {"instead", "combined", "another", "other", "someone", "somebody", "removing", "removed"}
+    | {"small", "medium", "node", "machine", "example", "typical", "lr", "hyperparameters"}
+)
+# Words of a line that states a rule or a guess, and no result.
+_NO_RESULT = frozenset(
+    {"about", "approx", "approximately", "around", "roughly", "circa", "usual", "usually"}
+    | {"expected", "estimate", "estimated", "predicted", "target", "threshold", "requirement"}
+    | {"requires", "required", "require", "need", "needs", "must", "rule", "criterion", "below"}
+    | {"under", "improvement", "improves", "improved", "reduction", "saves", "saved", "delta"}
+    | {"difference", "from", "to", "gain", "gap", "by", "lower", "higher", "pooled", "bootstrap"}
+    | {"single", "margin", "noise", "known", "per", "budget", "limit", "cap", "using", "step"}
+)
+# A p-value with one of these is of another test than that of the losses against a target.
+_OTHER_TEST = frozenset(
+    {"welch", "paired", "ind", "rel", "mann", "whitney", "wilcoxon", "bootstrap", "permutation"}
+    | {"shapiro", "ks", "anova", "two-sample", "equivalence", "tost", "difference", "normality"}
+)
+
+_WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
+_SEED = re.compile(r"seeds?", re.IGNORECASE)
+_STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
+
+_MOST_WORDS = 40
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a name or a phrase: "valLosses_new" gives val, losses, new."""
-    return _WORD.findall(_CAMEL.sub(" ", text[:500]).lower())
+    """Return the words of a name or a line, lower case; `val_bpb` gives its parts."""
+    return [word.lower() for word in _WORD.findall(text[:1_000])]
 
 
-def role_of(*texts: str) -> Role:
-    """Return whether headings, labels or a variable's name speak of the record."""
-    found = {word for text in texts for word in words(text)}
-    return "other" if found & _COMPARED_WITH and not found & _OWN else "record"
+def names_measure(text: str, measure: Iterable[str]) -> bool:
+    """Return whether a heading or a name is the measure, as a word of its own."""
+    found = set(re.findall(r"[a-z0-9_]+", text.lower()[:1_000]))
+    found |= set(words(text))
+    return any(word in found or word + "s" in found for word in measure)
 
 
-def is_own(name: str) -> bool:
-    """Return whether a name says that it is of the record, whatever stands around it."""
-    return bool(set(words(name)) & _OWN)
-
-
-def is_neutral(heading: str) -> bool:
-    """Return whether a heading names no set of runs."""
-    return set(words(heading)) <= _NEUTRAL
-
-
-def kind_of(name: str) -> Kind | None:
-    """Return what a list or a column holds by its name; None where the name does not say."""
-    found = words(name)
-    if _is_of_steps(found) or _OF_NO_RUNS & set(words(_REMARK.sub("", name[:500]))):
-        return None
-    if set(found) & TIME or found[-1:] == ["ms"]:
-        return "times"
-    return "losses" if set(found) & LOSS and "train" not in found else None
-
-
-def names_a_set(name: str) -> bool:
-    """Return whether a list's name says only whose it is: "ours", "baseline", "results"."""
-    return set(words(name)) <= _OWN | _COMPARED_WITH | COUNT | _ANYTHING
-
-
-def only_kind_in(text: str) -> Kind | None:
-    """Return what a text speaks of, losses or times; None for both and for neither."""
+def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
+    """Return what a name says a list holds; None where it says nothing or too much."""
+    if names_measure(text, measure):
+        return "losses"
     found = set(words(text))
-    is_time, is_loss = bool(found & TIME), bool(found & LOSS)
-    return None if is_time == is_loss else "times" if is_time else "losses"
+    if found & _TIMES:
+        return "times"
+    is_loss = measure[0].endswith("loss") and found & _LOSSES
+    return "losses" if is_loss else None
 
 
-def unit_of(name: str) -> Unit | None:
-    """Return the unit that a name ends with, such as "times_ms" and "time (s)"."""
-    last = words(name)[-1:]
-    return UNITS.get(last[0]) if last else None
+def is_other_metric(text: str, kind: Kind, measure: tuple[str, ...]) -> bool:
+    """Return whether a name says that it is of another metric, or in another unit."""
+    own = {part for word in measure for part in words(word)}
+    own |= {"nats", "nat"} if measure[0].endswith("loss") else {"bit", "bits"} & own
+    found = set(words(text)) - own
+    if kind == "times":
+        return bool(found & (_OTHER_METRIC - set(_UNITS)))
+    others = _OTHER_METRIC | _LOSS_UNITS | set(_UNITS) | {"train"}
+    return bool(found & others) or "\u0394" in text or "±" in text
 
 
-def _is_of_steps(found: Iterable[str]) -> bool:
-    """Return whether a time is that of one step, such as "step_avg" and "ms/step"."""
-    found = list(found)
-    pairs = set(itertools.pairwise(found))
-    return bool(pairs & {("step", "avg"), ("step", "time"), ("ms", "step"), ("step", "times")})
+def is_plain_name(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a variable's name says "losses" or "times" and nothing that qualifies it."""
+    own = {part for word in measure for part in words(word)} | {word + "s" for word in measure}
+    known = _NEUTRAL | _LOSSES | _TIMES | set(_UNITS) | own
+    return all(word in known for word in words(text))
+
+
+def is_baseline(text: str) -> bool:
+    """Return whether a name or a heading is of what the record is compared with."""
+    return bool(set(words(text)) & _BASELINE)
+
+
+def speaks_of_others(text: str) -> bool:
+    """Return whether a text may speak of other runs than the record's."""
+    return bool(set(words(text)) & _OTHER_RUNS)
+
+
+def states_no_result(text: str) -> bool:
+    """Return whether a line states a rule, a guess or a difference."""
+    return bool(set(words(text)) & _NO_RESULT) or "~" in text or "->" in text or "→" in text
+
+
+def is_other_test(text: str) -> bool:
+    """Return whether a text names another test than the one of losses against a target."""
+    return bool(set(words(text)) & _OTHER_TEST)
+
+
+def unit_of(text: str) -> Unit | None:
+    """Return the unit of time that a name gives."""
+    return next((_UNITS[word] for word in words(text) if word in _UNITS), None)
+
+
+def step_of(text: str) -> int | None:
+    """Return the validation step that a name gives: "step 2745" or "val_loss@2745"."""
+    found = _STEP.search(text[:1_000])
+    return int(found[1]) if found else None
+
+
+def is_seed(text: str) -> bool:
+    """Return whether a heading is that of seeds."""
+    return _SEED.search(text) is not None

@@ -19,7 +19,7 @@ from speedcheck.launch.room import slots
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
 from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
-from speedcheck.records.plan import PLAN_NAME, Plan, read_plan, write_plan
+from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
 from speedcheck.rule import Overrides
 from speedcheck.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
@@ -178,6 +178,7 @@ def _create(folder: Path, request: Request) -> Plan:
         runs=runs,
         seeds=tuple(range(runs)),
         recipe=recipe,
+        sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
     try:
         (folder / LOGS_NAME).mkdir(parents=True)

@@ -7,12 +7,17 @@ what is read, how, and what cannot be seen.
 
 from __future__ import annotations
 
-from speedcheck.program.compare import KINDS, Difference, Kind, compare, differences
-from speedcheck.program.digest import code_digest
+from speedcheck.program.diff import (
+    KINDS,
+    Difference,
+    Kind,
+    code_digest,
+    compare,
+    differences,
+)
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
-from speedcheck.program.model import Program, Setting, TokenCount
+from speedcheck.program.model import Program, Setting, TokenCount, UnreadableProgramError
 from speedcheck.program.read import read_program
-from speedcheck.program.source import UnreadableProgramError
 
 __all__ = [
     "KINDS",

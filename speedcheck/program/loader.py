@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Mapping
 
-from speedcheck.program.digest import numbered, sha256
+from speedcheck.program.diff import numbered, sha256
 from speedcheck.program.model import Program
+from speedcheck.program.names import Names
 from speedcheck.program.normal import Atom, normal_form
-from speedcheck.program.scopes import Names
-from speedcheck.program.syntax import Syntax, whole_of
+from speedcheck.program.parse import Syntax
+from speedcheck.program.read import syntax_of_program
 
 # Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
 # _load_data_shard, TokenStream, BOSFinder.
@@ -29,7 +30,7 @@ def data_loader_fingerprint(program: Program) -> str | None:
     Comments, layout, docstrings and the names of local variables do not change it.
 
     Raises:
-        UnreadableProgramError: the program cannot be parsed as a whole.
+        UnreadableProgramError: the program cannot be parsed.
     """
     definitions = loader_definitions(program)
     if not definitions:
@@ -44,9 +45,9 @@ def loader_definitions(program: Program) -> Mapping[str, str]:
     that they use, wherever these are named again.
 
     Raises:
-        UnreadableProgramError: the program cannot be parsed as a whole.
+        UnreadableProgramError: the program cannot be parsed.
     """
-    syntax = whole_of(program)
+    syntax = syntax_of_program(program)
     return {node.name: _digest(node, syntax.names) for node in _loader(syntax)}
 
 

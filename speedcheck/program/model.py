@@ -1,8 +1,12 @@
-"""What an embedded program says of the rules, as frozen records."""
+"""What an embedded program says about the rules, as frozen records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+class UnreadableProgramError(ValueError):
+    """The text is not a program that can be parsed here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +16,10 @@ class Setting:
     Attributes:
         name: what is set, such as "torch._inductor.config.coordinate_descent_tuning",
             "TORCHINDUCTOR_MAX_AUTOTUNE" or, among compile options, "mode".
-        value: the value as the program writes it; "" where it does not stand there.
+        value: the value as the program writes it; "" where the program does not write it there.
         line: number of the line in the program, from 1.
-        certain: whether it surely is a change; False for a line that may be one and cannot be
-            told, such as `exec(text)`.
+        certain: whether this certainly sets `name` to `value`. False for a place that may set up
+            the compiler in a way that cannot be told, such as `exec(text)`.
     """
 
     name: str
@@ -42,15 +46,14 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What was read out of a program.
+    """What was read from a program.
 
     Attributes:
         text: the program, with LF line ends.
         settings: changes of torch._inductor.config, torch._dynamo.config and TORCHINDUCTOR_*.
         compile_options: arguments of torch.compile beyond the model, dynamic=False and fullgraph.
         val_tokens: where the number of validation tokens is set; empty where it is not.
-        problem: why nothing of this could be read; "" where it could. Bodies of functions that
-            the rules are not about may still not be Python of this version.
+        problem: why nothing could be read; "" where it could.
     """
 
     text: str

@@ -7,13 +7,12 @@ equal ones among those of kind "code", exactly when they differ in names and con
 from __future__ import annotations
 
 import ast
-import re
-from typing import Any, Literal, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple
 
-from speedcheck.program.scopes import Names, Scope
+from speedcheck.program.identifiers import find_identifiers, without_identifiers
+from speedcheck.program.names import Names, Scope
+from speedcheck.program.parse import is_text_alone
 
-# A run's own identifier, such as a log's name, in a constant.
-_RUN_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 # Fields of no consequence to what runs, and those of each kind of node that are left.
 _IGNORED = frozenset({"ctx", "kind", "type_ignores", "type_comment"})
 _FIELDS = {
@@ -29,6 +28,7 @@ _VARIABLES = frozenset({
     ("MatchStar", "name"), ("MatchMapping", "rest"), ("Global", "names"), ("Nonlocal", "names"),
 })  # fmt: skip
 _ATTRIBUTES = frozenset({("Attribute", "attr"), ("keyword", "arg"), ("MatchClass", "kwd_attrs")})
+_IDENTIFIER = ("an identifier of the run", None)
 
 
 class Atom(NamedTuple):
@@ -37,7 +37,8 @@ class Atom(NamedTuple):
     Attributes:
         kind: "code" for structure, imports and names that the program does not give itself;
             "name" for a variable, whose value is its scope's index and its name; "attribute" for
-            a name behind a dot, of a class member or of a keyword; "constant".
+            a name behind a dot, of a class member or of a keyword; "constant", whose value is its
+            type and itself.
         value: what it is.
         line: number of its line in the program, from 1.
     """
@@ -48,7 +49,8 @@ class Atom(NamedTuple):
 
 
 def normal_form(node: ast.AST, names: Names) -> list[Atom]:
-    """Return the atoms of `node`, which is one of the tree of `names`."""
+    """Return the atoms of `node`, which belongs to the tree of `names`."""
+    identifiers = find_identifiers(names)
     atoms: list[Atom] = []
     stack: list[ast.AST | Atom] = [node]
     line = 1
@@ -62,32 +64,34 @@ def normal_form(node: ast.AST, names: Names) -> list[Atom]:
             # A third of all nodes; nothing stands in one.
             atoms += (Atom("code", "Name", line), _variable(item.id, names.scope_of[item], line))
             continue
-        if isinstance(item, _CONSTANTS) and (constant := _constant(item, line)) is not None:
-            atoms.append(constant)
+        if isinstance(item, _CONSTANTS) and (value := _constant(item, identifiers)) is not None:
+            atoms.append(Atom("constant", value, line))
             continue
         atoms.append(Atom("code", type(item).__name__, line))
         parts: list[ast.AST | Atom] = []
         for name in _FIELDS[type(item)]:
-            value = getattr(item, name, None)
-            if isinstance(value, ast.AST):
-                parts.append(value)
+            field = getattr(item, name, None)
+            if isinstance(field, ast.AST):
+                parts.append(field)
             else:
-                parts += _field(item, name, value, names, line)
+                parts += _field(item, name, field, names, line)
         stack.extend(reversed(parts))
     return atoms
 
 
-def _constant(node: ast.AST, line: int) -> Atom | None:
-    """The atom of a constant, its sign included; its type is a part of it, as True is not 1."""
+def _constant(node: ast.AST, identifiers: set[ast.AST]) -> tuple[object, object] | None:
+    """A constant, its sign included; its type is a part of it, as True is not 1."""
     match node:
-        case ast.Constant(value=str(text)):
-            return Atom("constant", (str, _RUN_ID.sub("", text)), line)
         case ast.Constant(value=value):
-            return Atom("constant", (type(value), value), line)
+            if node in identifiers:
+                return _IDENTIFIER
+            if isinstance(value, str):
+                value = without_identifiers(value)
+            return type(value), value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if (
             not isinstance(number, bool)
         ):
-            return Atom("constant", (type(number), -number), line)
+            return _IDENTIFIER if node.operand in identifiers else (type(number), -number)
     return None
 
 
@@ -114,10 +118,3 @@ def _variable(name: str | None, scope: Scope, line: int) -> Atom:
     if owner.kind == "class":
         return Atom("attribute", name, line)
     return Atom("name", (owner.index, name), line)
-
-
-def is_text_alone(node: ast.AST) -> TypeGuard[ast.Expr]:
-    """Return whether a statement is a string: a docstring, or a comment in the form of one."""
-    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
-        return False
-    return isinstance(node.value.value, str)

@@ -1,225 +1,256 @@
 """Where a program changes the compiler's configuration.
 
-Read as a change: an assignment or deletion below `torch._inductor.config` or `torch._dynamo.config`
-by any name that the program gives them, `setattr` on them, a call of one of their functions such as
-`patch`, and an environment variable TORCHINDUCTOR_*. What may be a change and cannot be told is
-listed as uncertain: `exec`, a module of configuration that is passed on, a variable's name that is
-used otherwise. Reading a value is no change.
+Read as a change: an assignment of a literal below `torch._inductor.config` or
+`torch._dynamo.config` by any name that the program gives them, a call of their `patch` with
+literals, and a literal environment variable TORCHINDUCTOR_*. Every other use that may change them
+is reported as uncertain. Reading a value is not a change.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from itertools import islice
 
-from speedcheck.program.excerpt import Words
+from speedcheck.program.environment import EnvironmentReader, is_environment, is_variable
 from speedcheck.program.model import Setting
-from speedcheck.program.part import Part
-from speedcheck.program.paths import UNKNOWN, PathFinder, Paths
-from speedcheck.program.snippet import Snippets
+from speedcheck.program.shown import Snippets, is_literal
+from speedcheck.program.uses import (
+    COMPILE,
+    IMPORTERS,
+    MODULES,
+    NAMESPACES,
+    TEXT_RUNNERS,
+    Use,
+    Uses,
+    is_configuration,
+    is_watched,
+)
 
-_MODULES = ("torch._inductor.config", "torch._dynamo.config")
-_LAST = "config"
-_BELOW = tuple(f"{module}." for module in _MODULES)
-_ALONE: dict[Paths, str] = {frozenset({module}): module for module in _MODULES}
+MAX_SETTINGS = 100
+"""A reader learns nothing from the next."""
 
-# Functions of these modules, and builtins, that only look.
+# Functions of the modules of configuration, and others, that only look.
 _READERS = frozenset({
     "codegen_config", "get_config_copy", "get_hash", "get_serializable_config_copy", "get_type",
     "is_fbcode", "save_config", "save_config_portable", "shallow_copy_dict", "to_dict",
 })  # fmt: skip
 _LOOKING = frozenset({
-    "dir", "hasattr", "help", "id", "isinstance", "print", "type", "logging.getLogger",
-    "warnings.filterwarnings",
+    "bool", "callable", "dict", "dir", "hasattr", "help", "id", "isinstance", "len", "list",
+    "print", "repr", "sorted", "str", "type", "json.dumps", "logging.getLogger",
+    "warnings.filterwarnings", "inspect.getsource",
 })  # fmt: skip
-_RUNNING_TEXT = frozenset({"exec", "eval"})
-
-_VARIABLE = re.compile(r"TORCHINDUCTOR_[A-Z0-9_]{1,60}")
-# Say whether and where compiled code is kept, not what it is.
-_HARMLESS_VARIABLES = frozenset({
-    "TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_FX_GRAPH_CACHE", "TORCHINDUCTOR_AUTOGRAD_CACHE",
+# What a module of configuration holds that is more than a value.
+_NOT_VALUES = frozenset({
+    "config", "patch", "load_config", "triton", "cpp", "cuda", "rocm", "halide", "aot_inductor",
+    "trace",
 })  # fmt: skip
-_MODULE_NAME = re.compile(r"(?:torch\.)?_(?:inductor|dynamo)(?:\.config(?:\.\w{1,60})?)?")
-_ENVIRONMENT = "os.environ"
-_SETTERS = frozenset({"os.environ.setdefault", "os.putenv", "os.environ.__setitem__"})
-_GETTERS = frozenset({"os.environ.get", "os.environ.pop", "os.getenv", "os.unsetenv"})
-
-SETTING_WORDS = Words(
-    parts=frozenset({"_inductor", "_dynamo", "torchinductor_", "environ", "putenv"}),
-    names=_RUNNING_TEXT,
+# Ways to the compiler around torch.compile, and to modules around imports.
+_AROUND = (
+    "torch._dynamo.optimize",
+    "torch._inductor.compile",
+    "torch._inductor.aot_",
+    "sys.modules.",
 )
-"""Without these no change can be written, but by another name that is given to one of them."""
+_PROCESSES = ("subprocess.", "os.exec", "os.spawn", "os.posix_spawn", "posix.")
+_UNSAFE = frozenset({
+    "globals", "locals", "sys.modules", "os.environ", "os.environb", "os.putenv", *MODULES,
+    *COMPILE, *TEXT_RUNNERS, *IMPORTERS,
+})  # fmt: skip
+_SETTERS = frozenset({"setattr", "delattr"})
+_BY_NAME = _SETTERS | {"getattr", "hasattr"}
+_MODULE_TEXT = ("torch._inductor", "torch._dynamo", "_inductor", "_dynamo")
 
-MAX_SETTINGS = 100
-"""A reader learns nothing from the next."""
 
-_NOTED = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.Compare)
-
-
-def find_settings(part: Part, snippets: Snippets) -> tuple[Setting, ...]:
+def find_settings(uses: Uses, snippets: Snippets) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
-    looks = _SettingFinder(part.paths, snippets).looks()
-    found: list[Setting] = []
-    for node in part.of_kinds(looks):
-        found.extend(looks[type(node)](node))
-        if len(found) >= MAX_SETTINGS:
-            break
-    return tuple(found[:MAX_SETTINGS])
+    groups = _SettingFinder(uses, snippets).find()
+    found = [setting for group in groups for setting in islice(group, MAX_SETTINGS)]
+    return tuple(sorted(found, key=lambda setting: setting.line)[:MAX_SETTINGS])
 
 
 class _SettingFinder:
-    """Looks at one node after another, each after the node that holds it."""
+    """Asks of each use what it does."""
 
-    def __init__(self, paths: PathFinder, snippets: Snippets) -> None:
-        self._paths = paths
+    def __init__(self, uses: Uses, snippets: Snippets) -> None:
+        self._uses = uses
         self._snippets = snippets
-        self._values: dict[ast.AST, ast.expr | None] = {}
-        # Nodes that the node around them has accounted for.
-        self._done: set[ast.AST] = set()
+        self._parent_of = uses.names.parent_of
+        self._environment = EnvironmentReader(uses, snippets)
+        # Strings that the use they belong to accounts for.
+        self._read: set[ast.AST] = self._environment.read
 
-    def looks(self) -> dict[type[ast.AST], Callable[[Any], Iterable[Setting]]]:
-        """Return what looks at each kind of node.
+    def find(self) -> Iterator[Iterator[Setting]]:
+        uses = self._uses
+        followed = (use for use in uses.all if not uses.is_alias(use))
+        yield (setting for use in followed for setting in self._of_use(use))
+        yield (Setting(path, "", line, certain=False) for path, line in uses.hidden_imports())
+        # After the uses, which account for some of the strings.
+        yield (setting for node in uses.names.strings for setting in self._of_string(node))
 
-        Kept in the finder it would be a cycle, and the tree stay until the next collection.
-        """
-        return {
-            **dict.fromkeys(_NOTED, self._note),
-            ast.Name: self._passed_on,
-            ast.Attribute: self._in_attribute,
-            ast.Constant: self._in_constant,
-            ast.Call: self._in_call,
-            ast.Subscript: self._in_subscript,
-        }
+    def _of_use(self, use: Use) -> Iterator[Setting]:
+        parent = self._parent_of.get(use.node)
+        if is_environment(use.path):
+            yield from self._environment.settings(use)
+        elif not isinstance(getattr(use.node, "ctx", ast.Load()), ast.Load):
+            yield from self._changed(use, use.node)
+        elif isinstance(parent, ast.Subscript) and parent.value is use.node:
+            yield from self._subscript(use, parent)
+        elif isinstance(parent, ast.Call) and parent.func is use.node:
+            yield from self._called(use, parent)
+        elif not self._is_looked_at(use.node):
+            yield from self._passed_on(use, parent)
 
-    def _note(self, node: ast.AST) -> Iterable[Setting]:
-        """Note which value goes where, and what is no more than another name or a question."""
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                self._values |= dict.fromkeys(targets, value)
-                if all(isinstance(target, ast.Name) for target in targets):
-                    self._done.add(value)
-            case (
-                ast.AnnAssign(target=target, value=some) | ast.AugAssign(target=target, value=some)
-            ):
-                self._values[target] = some
-            case ast.NamedExpr(value=same) | ast.Compare(left=ast.Constant() as same):
-                self._done.add(same)
-        return ()
+    def _changed(self, use: Use, target: ast.expr) -> Iterator[Setting]:
+        """A target of any kind; only an assignment of a literal says what is set."""
+        value = self._assigned(target)
+        is_set = is_configuration(use.path) and "._" not in use.path.partition(".config")[2]
+        certain = use.is_sure and is_set and is_literal(value, self._uses.names)
+        if is_set or is_watched(use.path):
+            yield Setting(use.path, self._snippets.of(value), use.line, certain)
 
-    def _in_attribute(self, node: ast.Attribute) -> Iterable[Setting]:
-        self._done.add(node.value)
-        if isinstance(node.ctx, ast.Load):
-            return self._passed_on(node)
-        return self._changed(node, node, self._values.get(node))
+    def _assigned(self, target: ast.expr) -> ast.expr | None:
+        match self._parent_of.get(target):
+            case ast.Assign(value=value) if value is not target:
+                return value
+            case ast.AnnAssign(value=value):
+                return value
+        return None
 
-    def _in_constant(self, node: ast.Constant) -> Iterable[Setting]:
-        text = node.value
-        if not isinstance(text, str) or node in self._done:
-            return ()
-        is_telling = _MODULE_NAME.fullmatch(text) or _is_variable(text)
-        return (Setting(text, "", node.lineno, certain=False),) if is_telling else ()
-
-    def _in_subscript(self, node: ast.Subscript) -> Iterator[Setting]:
-        if _ENVIRONMENT in self._paths.of(node.value):
-            self._done.add(node.slice)
-            if isinstance(node.ctx, ast.Store):
-                yield from self._variable(node.slice, self._values.get(node))
+    def _subscript(self, use: Use, node: ast.Subscript) -> Iterator[Setting]:
+        if use.path == "sys.modules":
+            if not _is_own_or_other_module(node.slice):
+                yield self._unclear(use)
         elif not isinstance(node.ctx, ast.Load):
-            yield from self._changed(node, node.value, self._values.get(node))
+            yield from self._changed(use, node)
+        elif _has_dunder(use.path):
+            yield self._unclear(use)
 
-    def _in_call(self, node: ast.Call) -> Iterable[Setting]:
-        called = self._paths.of(node.func)
-        return () if called == UNKNOWN else self._called(node, called)
+    def _called(self, use: Use, call: ast.Call) -> Iterator[Setting]:
+        path = use.path
+        if path in TEXT_RUNNERS:
+            yield Setting(f"{path}(...)", "", use.line, certain=False)
+        elif path in NAMESPACES:
+            if path != "vars" or not call.args:
+                yield Setting(f"{path}()", "", use.line, certain=False)
+        elif path in IMPORTERS:
+            yield from self._imported(use, call)
+        elif path.startswith(_PROCESSES):
+            if not path.startswith("subprocess.") or _has_environment(call):
+                yield self._called_unclear(use)
+        elif is_configuration(path):
+            yield from self._by_function(use, call)
+        elif path not in COMPILE and (_is_unsafe(path)):
+            yield self._called_unclear(use)
 
-    def _called(self, node: ast.Call, called: Paths) -> Iterator[Setting]:
-        if called & _LOOKING:
-            self._done.update(node.args, (keyword.value for keyword in node.keywords))
-        elif "getattr" in called:
-            self._done.update(node.args[:1])
-        elif called & _RUNNING_TEXT:
-            name = node.func.id if isinstance(node.func, ast.Name) else "exec"
-            yield Setting(f"{name}(...)", "", node.lineno, certain=False)
-        elif "setattr" in called and len(node.args) == 3:
-            yield from self._set_by_name(node)
-        elif called & _GETTERS:
-            self._done.update(node.args)
-        elif called & _SETTERS and len(node.args) == 2:
-            self._done.update(node.args)
-            yield from self._variable(node.args[0], node.args[1])
-        elif "os.environ.update" in called:
-            yield from self._variables(node)
-        else:
-            yield from self._by_function(node)
+    def _imported(self, use: Use, call: ast.Call) -> Iterator[Setting]:
+        match call.args:
+            case [ast.Constant(value=str(name)) as constant, *_]:
+                self._read.add(constant)
+                root = name.replace(":", ".").split(".", 1)[0]
+                if root in {"torch", "os", "sys", "builtins", "importlib", "posix"}:
+                    yield Setting(name, "", use.line, certain=False)
+            case _:
+                yield self._called_unclear(use)
 
-    def _changed(
-        self, node: ast.expr, place: ast.expr, value: ast.expr | None
-    ) -> Iterator[Setting]:
-        """A change of what `place` refers to, if that is configuration."""
-        paths = self._paths.of(place)
-        for path in sorted(path for path in paths if path and path.startswith(_BELOW)):
-            yield Setting(path, self._snippets.of(value), node.lineno, certain=len(paths) == 1)
-
-    def _set_by_name(self, node: ast.Call) -> Iterator[Setting]:
-        module, name, value = node.args
-        self._done.add(module)
-        paths = self._paths.of(module)
-        shown = f"<{self._snippets.of(name)}>"
-        if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            shown = name.value
-        for path in sorted(path for path in paths if path and _is_configuration(path)):
-            certain = len(paths) == 1
-            yield Setting(f"{path}.{shown}", self._snippets.of(value), node.lineno, certain)
-
-    def _by_function(self, node: ast.Call) -> Iterator[Setting]:
+    def _by_function(self, use: Use, call: ast.Call) -> Iterator[Setting]:
         """A call of a function below a module of configuration: `patch`, a list's `append`."""
-        paths = self._paths.of(node.func)
-        for path in sorted(path for path in paths if path and path.startswith(_BELOW)):
-            module, _, function = path.rpartition(".")
-            certain = len(paths) == 1
-            if function == "patch" and module in _MODULES:
-                for name, value in _patched(node):
-                    shown = self._snippets.of(value)
-                    yield Setting(f"{module}.{name}", shown, node.lineno, certain)
-            elif function not in _READERS:
-                yield Setting(f"{path}(...)", "", node.lineno, certain)
+        module, _, function = use.path.rpartition(".")
+        if function == "patch" and module.endswith(".config"):
+            for name, value in _patched(call):
+                certain = use.is_sure and name != "<...>" and is_literal(value, self._uses.names)
+                shown = self._snippets.of(value)
+                yield Setting(f"{module}.{name}", shown, use.line, certain)
+        elif function not in _READERS:
+            yield self._called_unclear(use)
 
-    def _passed_on(self, node: ast.Name | ast.Attribute) -> Iterable[Setting]:
-        """A module of configuration that goes where it cannot be followed."""
-        if node in self._done or not isinstance(node.ctx, ast.Load):
-            return ()
-        if isinstance(node, ast.Attribute) and node.attr != _LAST:
-            return ()
-        # A name that may be something else is not called a module of configuration.
-        module = _ALONE.get(self._paths.of(node))
-        return (Setting(module, "", node.lineno, certain=False),) if module else ()
+    def _passed_on(self, use: Use, parent: ast.AST | None) -> Iterator[Setting]:
+        """Something that goes where it cannot be followed."""
+        if isinstance(parent, ast.Call) and parent.args[:1] == [use.node]:
+            called = self._uses.paths.of(parent.func) & _BY_NAME
+            if called:
+                yield from self._by_name(use, parent, setter=bool(called & _SETTERS))
+                return
+        is_decorator = isinstance(parent, ast.FunctionDef | ast.ClassDef)
+        if _is_unsafe(use.path) and not (is_decorator and use.path in COMPILE):
+            yield self._unclear(use)
 
-    def _variable(self, name: ast.expr | None, value: ast.expr | None) -> Iterator[Setting]:
-        if isinstance(name, ast.Constant) and _is_variable(name.value):
-            yield Setting(str(name.value), self._snippets.of(value), name.lineno)
+    def _by_name(self, use: Use, call: ast.Call, *, setter: bool) -> Iterator[Setting]:
+        """`getattr` and `setattr`: what they reach is never taken for certain."""
+        name = call.args[1] if len(call.args) > 1 else None
+        literal = name.value if isinstance(name, ast.Constant) else None
+        shown = literal if isinstance(literal, str) else f"<{self._snippets.of(name)}>"
+        path = f"{use.path}.{shown}"
+        if name is not None:
+            self._read.add(name)
+        if setter:
+            if is_configuration(path) or is_watched(path) or not isinstance(literal, str):
+                value = self._snippets.of(call.args[2] if len(call.args) > 2 else None)
+                yield Setting(path, value, use.line, certain=False)
+        elif not isinstance(literal, str) or _is_unsafe(path):
+            yield Setting(path, "", use.line, certain=False)
 
-    def _variables(self, node: ast.Call) -> Iterator[Setting]:
-        for argument in node.args:
-            if isinstance(argument, ast.Dict):
-                self._done.update(key for key in argument.keys if key)
-                for key, value in zip(argument.keys, argument.values, strict=True):
-                    yield from self._variable(key, value)
-        for keyword in node.keywords:
-            if keyword.arg and _is_variable(keyword.arg):
-                yield Setting(keyword.arg, self._snippets.of(keyword.value), node.lineno)
+    def _of_string(self, node: ast.Constant) -> Iterator[Setting]:
+        text = str(node.value)
+        if node in self._read or not (_is_module(text) or is_variable(text)):
+            return
+        if not self._is_looked_at(node) and not isinstance(self._parent_of.get(node), ast.Expr):
+            shown = text if len(text) < 60 else "TORCHINDUCTOR_*"
+            yield Setting(shown, "", node.lineno, certain=False)
+
+    def _is_looked_at(self, node: ast.expr) -> bool:
+        """Return whether a place only asks what something is."""
+        parent = self._parent_of.get(node)
+        match parent:
+            case ast.Expr() | ast.Compare() | ast.Assert() | ast.FormattedValue() | ast.Delete():
+                return True
+            case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+                return test is node
+            case ast.UnaryOp(op=ast.Not()):
+                return True
+            case ast.keyword():
+                parent = self._parent_of.get(parent)
+        return isinstance(parent, ast.Call) and bool(self._uses.paths.of(parent.func) & _LOOKING)
+
+    def _unclear(self, use: Use) -> Setting:
+        return Setting(use.path, "", use.line, certain=False)
+
+    def _called_unclear(self, use: Use) -> Setting:
+        return Setting(f"{use.path}(...)", "", use.line, certain=False)
 
 
-def _is_configuration(path: str) -> bool:
-    return path in _MODULES or path.startswith(_BELOW)
+def _is_unsafe(path: str) -> bool:
+    """Return whether the compiler can be set up by whoever holds what `path` names."""
+    if path in _UNSAFE or _has_dunder(path) or path.startswith(_AROUND):
+        return True
+    last = path.rpartition(".")[2]
+    return is_configuration(path) and (last in _NOT_VALUES or last.startswith("_"))
 
 
-def _is_variable(name: object) -> bool:
-    return (
-        isinstance(name, str)
-        and _VARIABLE.fullmatch(name) is not None
-        and name not in _HARMLESS_VARIABLES
+def _has_dunder(path: str) -> bool:
+    return "__" in path
+
+
+def _is_own_or_other_module(name: ast.expr | None = None) -> bool:
+    match name:
+        case ast.Name(id="__name__"):
+            return True
+        case ast.Constant(value=str(text)):
+            return text.split(".", 1)[0] not in {"torch", "os", "builtins", "__main__"}
+    return False
+
+
+def _has_environment(call: ast.Call) -> bool:
+    return any(
+        keyword.arg in {"env", None}
+        and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
+        for keyword in call.keywords
     )
+
+
+def _is_module(text: str) -> bool:
+    name, _, rest = text.partition(".config")
+    return name in _MODULE_TEXT and (not rest or rest.startswith("."))
 
 
 def _patched(node: ast.Call) -> Iterator[tuple[str, ast.expr | None]]:
@@ -229,8 +260,11 @@ def _patched(node: ast.Call) -> Iterator[tuple[str, ast.expr | None]]:
             yield name, value
         case [ast.Dict(keys=keys, values=values)]:
             for key, value in zip(keys, values, strict=True):
-                yield (str(key.value) if isinstance(key, ast.Constant) else "<...>"), value
-        case [other]:
+                literal = key.value if isinstance(key, ast.Constant) else None
+                yield (literal if isinstance(literal, str) else "<...>"), value
+        case []:
+            pass
+        case [other, *_]:
             yield "<...>", other
     for keyword in node.keywords:
         yield keyword.arg or "<...>", keyword.value

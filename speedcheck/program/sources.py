@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.logs import LogFile, Run
 from speedcheck.logs.text import NotTextError, normalise
-from speedcheck.program.digest import code_digest
-from speedcheck.program.lexical import skeleton
+from speedcheck.program.diff import code_digest
 from speedcheck.program.model import Program
 from speedcheck.program.read import read_program
-from speedcheck.program.tally import tally
 
 MAX_PROGRAMS = 64
 MAX_CHARACTERS = 4 << 20
@@ -67,22 +64,16 @@ class Sources:
         return self._read[key]
 
     def codes_of(self, runs: Iterable[Run]) -> list[str | None]:
-        """Return what the code of each run is known by: alike where names and constants are.
+        """Return a digest of the code of each run: equal where only names and constants differ.
 
-        None where its log holds no program, or one that cannot be read. A program is parsed as a
-        whole only where another one may be of the same code.
+        None where its log holds no program, or one that cannot be read.
         """
-        programs = [source.program if (source := self.of(run)) else None for run in runs]
-        text_of = {p: skeleton(p.text) for p in programs if p is not None and not p.problem}
-        one_of = {text: program for program, text in text_of.items()}
-        tallies = {text: tally(text) for text in one_of}
-        alike = Counter(tallies.values())
-        are_told = None not in alike
-        codes = {
-            text: text if are_told and alike[tallies[text]] == 1 else code_digest(program)
-            for text, program in one_of.items()
-        }
-        return [codes[text_of[p]] if p is not None and p in text_of else None for p in programs]
+        # One after another: the tree of the newest program is still there for its digest.
+        return [self._code(run) for run in runs]
+
+    def _code(self, run: Run) -> str | None:
+        source = self.of(run)
+        return code_digest(source.program) if source else None
 
     def _source(self, run: Run, span: tuple[int, int]) -> Source:
         if len(self._read) >= MAX_PROGRAMS:

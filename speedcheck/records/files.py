@@ -65,20 +65,25 @@ def refusal(file: Path) -> str:
     return f"has {size} bytes, more than {MAX_FILE_BYTES}" if size > MAX_FILE_BYTES else ""
 
 
-def record_files(folder: Path) -> list[Path]:
-    """Return the files that belong to the record in `folder`, in order; one more than `MAX_FILES`
-    where there are too many.
+def record_files(folder: Path, *, whole: bool = False) -> list[Path]:
+    """Return the files that belong to the record in `folder`, in order.
+
+    Of too many there is one more than `MAX_FILES`.
 
     With a record.toml these are all files below the folder except those of records below it.
     Without one they are the folder's own files and those in `logs/` and in hidden folders, which
     would be nobody's otherwise.
 
+    Args:
+        folder: the folder.
+        whole: whether to take all files below it, as if it had a record.toml.
+
     Raises:
         InputError: a folder cannot be read.
     """
-    has_plan = (folder / PLAN_NAME).is_file()
+    everything = whole or (folder / PLAN_NAME).is_file()
     files: list[Path] = []
-    for path in _walk(folder, folder, everything=has_plan):
+    for path in _walk(folder, folder, everything=everything):
         files.append(path)
         if len(files) > MAX_FILES:
             break

@@ -18,7 +18,6 @@ from speedcheck.errors import InputError, NoRecordError
 from speedcheck.logs import LogFile, Parser, parse_log, read_log
 from speedcheck.records.files import (
     MAX_FILES,
-    PLAN_NAME,
     FileKind,
     Refused,
     folders,
@@ -28,7 +27,7 @@ from speedcheck.records.files import (
 )
 from speedcheck.records.hidden import HiddenRun, OpaqueFile, hidden_runs, look_into
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
-from speedcheck.records.plan import Plan, read_plan
+from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
 
 # The parser of the logs in a folder with this plan: a track may have a log format of its own.
 ParserFor = Callable[[Path, Plan | None], Parser]
@@ -102,18 +101,19 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
     return found
 
 
-def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
+def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = False) -> Record:
     """Read the record in the folder `path`, with the folders below that belong to it.
 
     Args:
         path: the folder.
         parser_for: gives the parser of a folder's logs.
+        whole: whether all folders below belong to it, as they do where it has a record.toml.
 
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
     """
     unread: list[Refused] = []
-    files = record_files(path)
+    files = record_files(path, whole=whole)
     if len(files) > MAX_FILES:
         unread.append(Refused("", f"the folder holds more than {MAX_FILES} files: none was read"))
         files = []
@@ -147,9 +147,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in) -> Record:
         ledger=ledger,
         logs=tuple(logs),
         documents=tuple(
-            file.name
-            for file in files
-            if file.parent == path and file.suffix.lower() in _MARKDOWN
+            file.name for file in files if file.parent == path and file.suffix.lower() in _MARKDOWN
         ),
         refused=tuple(refused),
         unread=tuple(unread),

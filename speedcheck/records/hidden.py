@@ -20,7 +20,8 @@ FEWEST_VALIDATIONS = 2
 
 # Both built-in formats, anywhere in a line: in quotes, behind a prompt, in a cell of a table.
 _STEP_LINE = re.compile(
-    r"(?<![A-Za-z0-9_])(?:step:([0-9]{1,12})/[0-9]{1,12} [^\n]{0,40}?val_loss:([0-9]{1,9}\.[0-9]{1,18})"
+    r"(?<![A-Za-z0-9_])(?:"
+    r"step:([0-9]{1,12})/[0-9]{1,12} [^\n]{0,40}?val_loss:([0-9]{1,9}\.[0-9]{1,18})"
     r"|s:([0-9]{1,12}) tel:([0-9]{1,9}\.[0-9]{1,18}))"
 )
 _MOST_LINES = 100_000
@@ -140,9 +141,7 @@ def is_archive(data: bytes) -> bool:
     return data.startswith(_ARCHIVES) or data[_TAR] == b"ustar"
 
 
-def hidden_runs(
-    found: Iterable[FoundValidation], logs: Sequence[LogFile]
-) -> tuple[HiddenRun, ...]:
+def hidden_runs(found: Iterable[FoundValidation], logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
     """Return the whole runs among step lines that no log of the folder has."""
     known: dict[int, set[float]] = defaultdict(set)
     for log in logs:
@@ -150,13 +149,13 @@ def hidden_runs(
             for validation in run.validations:
                 known[validation.step].add(validation.loss)
     by_file: dict[str, list[FoundValidation]] = defaultdict(list)
-    for validation in found:
-        if not _is_known(validation, known):
-            by_file[validation.file].append(validation)
+    for line in found:
+        if not _is_known(line, known):
+            by_file[line.file].append(line)
     return tuple(
-        HiddenRun(file, validations[0].line, len(validations))
-        for file, validations in by_file.items()
-        if len({validation.step for validation in validations}) >= FEWEST_VALIDATIONS
+        HiddenRun(file, lines[0].line, len(lines))
+        for file, lines in by_file.items()
+        if len({line.step for line in lines}) >= FEWEST_VALIDATIONS
     )
 
 

@@ -148,7 +148,9 @@ def write_plan(path: Path, plan: Plan) -> None:
         "stopping_rule": plan.stopping_rule,
     }
     if plan.sample is not None:
-        fields["sample"] = _present({"logs": list(plan.sample.logs), "at_step": plan.sample.at_step})
+        fields["sample"] = _present(
+            {"logs": list(plan.sample.logs), "at_step": plan.sample.at_step}
+        )
     if plan.excluded:
         fields["excluded"] = [
             {"logs": list(entry.logs), "role": entry.role, "reason": entry.reason}

@@ -1,7 +1,8 @@
-"""The certificate as JUnit XML: a suite for each record, a case for each of its four verdicts.
+"""The certificate as JUnit XML: a suite a record, with a case for each verdict and for the record.
 
-`fail` is a failure, `unknown` is skipped, and what a verdict says besides stands in the case's
-output. A folder that could not be judged is a suite with one case, which is an error.
+A verdict `fail` is a failure and `unknown` is skipped; further findings are the case's output. The
+case "certified" fails for every record that is not. A folder that could not be judged is a suite
+with one case, which is an error.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from speedcheck.certificate import Certificate, Finding, Status, Verdict
 from speedcheck.errors import Unusable
-from speedcheck.report.text import headline, merged, printable
+from speedcheck.report.text import collapsed, headline, printable
 
 _RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 
@@ -40,14 +41,17 @@ def _suite(certificate: Certificate) -> ET.Element:
     suite = ET.Element(
         "testsuite",
         name=record,
-        tests=str(len(verdicts)),
-        failures=str(statuses.count("fail")),
+        tests=str(len(verdicts) + 1),
+        failures=str(statuses.count("fail") + (not certificate.certified)),
         errors="0",
         skipped=str(statuses.count("unknown")),
     )
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", name="judgement", value=headline(certificate))
     suite.extend(_case(record, question, verdict) for question, verdict in verdicts.items())
+    case = ET.SubElement(suite, "testcase", classname=record, name="certified")
+    if not certificate.certified:
+        ET.SubElement(case, "failure", type="not certified", message=headline(certificate))
     return suite
 
 
@@ -62,7 +66,7 @@ def _error(unusable: Unusable) -> ET.Element:
 
 def _case(record: str, question: str, verdict: Verdict) -> ET.Element:
     case = ET.Element("testcase", classname=record, name=question)
-    findings = merged(verdict.findings)
+    findings = collapsed(verdict.findings)
     said = [_line(finding) for finding in findings]
     if verdict.status in _RESULTS:
         decisive = next(f for f in findings if f.severity == verdict.status)

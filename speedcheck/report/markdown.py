@@ -24,8 +24,8 @@ from speedcheck.certificate import (
 from speedcheck.errors import Unusable
 from speedcheck.report.text import (
     ABSENT,
+    collapsed,
     headline,
-    merged,
     number,
     printable,
     rule,
@@ -163,7 +163,7 @@ def _verdicts(certificate: Certificate, most: int | None) -> str:
 
 def _verdict(question: str, verdict: Verdict, most: int | None) -> list[tuple[str, ...]]:
     """Return a row for each finding, the gravest first; the first row names the verdict."""
-    findings = merged(verdict.findings)
+    findings = collapsed(verdict.findings)
     ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
     cells = [_finding(finding) for finding in ordered[:most]]
     if len(cells) < len(ordered):

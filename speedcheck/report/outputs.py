@@ -26,6 +26,7 @@ class Outputs:
         annotations: print GitHub's workflow commands too; on standard error where standard
             output holds JSON or Markdown, which they would spoil. The runner reads both.
         junit: also write JUnit XML to this file.
+        runs: list every run on a terminal, however many there are.
 
     Raises:
         UsageError: both JSON and Markdown are asked for.
@@ -35,6 +36,7 @@ class Outputs:
     markdown: bool = False
     annotations: bool = False
     junit: Path | None = None
+    runs: bool = False
 
     def __post_init__(self) -> None:
         if self.json and self.markdown:
@@ -66,7 +68,8 @@ def write_outputs(
     elif outputs.markdown:
         sys.stdout.write(certificates_markdown(certificates, unusable=unusable))
     else:
-        _print_for_terminals(certificates, len(unusable))
+        folders = [folder for folder, _ in judged]
+        _print_for_terminals(list(zip(folders, certificates, strict=True)), len(unusable), outputs)
     if outputs.annotations:
         stream = sys.stderr if outputs.json or outputs.markdown else sys.stdout
         for folder, certificate in judged:
@@ -76,17 +79,19 @@ def write_outputs(
         _write_file(outputs.junit, certificates_junit(certificates, unusable))
 
 
-def _print_for_terminals(certificates: Sequence[Certificate], unusable: int) -> None:
+def _print_for_terminals(
+    judged: Sequence[tuple[Path, Certificate]], unusable: int, outputs: Outputs
+) -> None:
     # Rich takes a tenth of a second, which JSON need not wait for.
     from speedcheck.report import terminal  # noqa: PLC0415
 
     console = terminal.make_console()
-    for certificate in certificates:
-        terminal.print_certificate(console, certificate)
-        if len(certificates) > 1:
+    for folder, certificate in judged:
+        terminal.print_certificate(console, certificate, folder, runs=outputs.runs)
+        if len(judged) > 1:
             console.print()
-    if len(certificates) > 1:
-        terminal.print_summary(console, certificates, unusable)
+    if len(judged) > 1:
+        terminal.print_summary(console, [certificate for _, certificate in judged], unusable)
 
 
 def _write_file(path: Path, data: bytes) -> None:

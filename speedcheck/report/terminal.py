@@ -1,10 +1,11 @@
-"""The certificate on a terminal: readable at 80 columns, with and without colour."""
+"""The certificate on a terminal: what it says first and last, and why between."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from rich import box
 from rich.console import Console, Group, JustifyMethod, RenderableType
@@ -12,19 +13,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from speedcheck.certificate import Certificate, Status
+from speedcheck.certificate import Certificate, Claim, JudgedRun, Status
 from speedcheck.report.text import (
     ABSENT,
     against,
+    collapsed,
     headline,
     inert,
-    merged,
+    next_step,
     number,
     printable,
     rule,
     statistics,
     steps,
 )
+from speedcheck.words import count
 
 # Leaves room for the figures at 80 columns.
 _NAME_WIDTH = 24
@@ -32,29 +35,48 @@ _NAME_WIDTH = 24
 _FILLED = re.compile(r" +(\x1b\[0m)? *$", re.MULTILINE)
 _COLOURS: dict[Status, str] = {"pass": "green", "fail": "red", "warn": "yellow", "unknown": "cyan"}
 
+# Of more runs than these a reader looks at the extremes.
+MOST_RUNS = 16
+_EXTREMES = 3
+_MOST_UNCOUNTED = 8
+
 
 def make_console() -> Console:
     """Return the console on standard output, which shows every text as it is."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def print_certificate(console: Console, certificate: Certificate) -> None:
-    """Print runs, statistics, claims, verdicts and, last, the judgement."""
+def print_certificate(
+    console: Console, certificate: Certificate, folder: Path | None = None, *, runs: bool = False
+) -> None:
+    """Print the verdict, the figures, the runs, what differs, the findings, and the verdict again.
+
+    Args:
+        console: the console.
+        certificate: what to print.
+        folder: the record folder, for the commands that help next.
+        runs: whether to list every run, however many there are.
+    """
+    verdict = Text(headline(certificate), style=_colour(certificate))
+    parts = [
+        _statistics(certificate),
+        _groups(certificate),
+        _runs(certificate, every=runs),
+        _against(certificate),
+        _claims(certificate),
+        _verdicts(certificate),
+    ]
+    step = next_step(certificate, printable(str(folder or certificate.record)))
     with console.capture() as shown:
+        console.print(verdict)
         console.print(_title(certificate))
-        parts = (
-            _runs(certificate),
-            _statistics(certificate),
-            _against(certificate),
-            _claims(certificate),
-        )
         for part in parts:
             if part is not None:
                 console.print(Padding(part, (0, 0, 0, 1)))
                 console.print()
-        console.print(Padding(_verdicts(certificate), (0, 0, 0, 1)))
-        console.print()
-        console.print(Text(headline(certificate), style=_colour(certificate)))
+        if step:
+            console.print(Text.assemble(("next: ", "bold"), step, "\n"))
+        console.print(verdict)
     _write(console, shown.get())
 
 
@@ -75,13 +97,13 @@ def print_summary(console: Console, certificates: Sequence[Certificate], unusabl
             Text(why),
         )
     certified = sum(certificate.certified for certificate in certificates)
-    count = f"{certified} of {len(certificates)} records certified"
+    total = f"{certified} of {count(len(certificates), 'record')} certified"
     if unusable:
-        count += f"; not judged: {unusable}, see the errors"
+        total += f"; {unusable} could not be judged, see the errors"
     with console.capture() as shown:
         console.print(Padding(grid, (0, 0, 0, 1)))
         console.print()
-        console.print(Text(count, style="bold"))
+        console.print(Text(total, style="bold"))
     _write(console, shown.get())
 
 
@@ -99,50 +121,92 @@ def _title(certificate: Certificate) -> Text:
     return Text.assemble((printable(certificate.record), "bold"), "  ", (asked, "dim"), "\n")
 
 
-def _runs(certificate: Certificate) -> RenderableType | None:
-    rows = [run for run in certificate.runs if run.log is not None]
-    if not rows:
-        return _published(certificate)
-    seeds = [">seed"] if any(run.seed is not None for run in rows) else []
-    table = _table("run", *seeds, ">val_loss", ">time [s]", ">step", "counted")
-    for run in rows:
-        name = _shortened(printable(PurePosixPath(run.log or "").name))
-        seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
-        loss = "not finite" if run.val_loss is None and run.counted else _loss(run.val_loss)
-        table.add_row(
-            f"{name} #{run.run}" if run.run else name,
-            *([ABSENT if run.seed is None else str(run.seed)] if seeds else []),
-            loss,
-            number(seconds, ".3f"),
-            steps(run),
-            "yes" if run.counted else "no",
-            style=None if run.counted else "dim",
-        )
-    return table
-
-
-def _shortened(name: str) -> str:
-    """Return a name that leaves room for the figures; a UUID is told by its first digits.
-
-    A list of losses is told by its length, with which it begins.
-    """
-    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
-
-
-def _published(certificate: Certificate) -> RenderableType:
-    losses = [run.val_loss for run in certificate.runs]
-    return Text.assemble(("published without logs\n", "bold"), str(losses))
-
-
-def _loss(value: float | None) -> str:
-    return ABSENT if value is None else repr(value)
-
-
 def _statistics(certificate: Certificate) -> RenderableType:
     grid = _grid(2)
     for name, value in statistics(certificate):
         grid.add_row(name, Text(value))
     return grid
+
+
+def _groups(certificate: Certificate) -> RenderableType | None:
+    """Show each group's own figures where the folder holds several."""
+    if len(certificate.groups) < 2:
+        return None
+    table = _table("group", ">n", ">mean", ">sd", ">p", "what")
+    for group in certificate.groups:
+        table.add_row(
+            f"{group.name}*" if group.judged else group.name,
+            str(group.n),
+            number(group.mean, ".4f"),
+            number(group.std, ".4f"),
+            number(group.p_value, ".2g"),
+            printable(group.label),
+            style=None if group.judged else "dim",
+        )
+    return table
+
+
+def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
+    runs = [run for run in certificate.runs if run.log is not None]
+    if not runs:
+        return _published(certificate)
+    shown, left_out = (runs, 0) if every else _selected(runs)
+    decimals = max((_decimals(run.val_loss) for run in shown), default=4)
+    has_seeds = any(run.seed is not None for run in shown)
+    excluded = ["not counted"] if any(run.exclusion for run in shown) else []
+    seeds = [">seed"] if has_seeds else []
+    table = _table("run", *seeds, ">val_loss", ">time [s]", ">step", *excluded)
+    for run in shown:
+        name = _shortened(printable(PurePosixPath(run.log or "").name))
+        seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
+        is_finite = run.val_loss is not None or not run.counted
+        seed = [ABSENT if run.seed is None else str(run.seed)] if has_seeds else []
+        table.add_row(
+            f"{name} #{run.run}" if run.run else name,
+            *seed,
+            number(run.val_loss, f".{decimals}f") if is_finite else "not finite",
+            number(seconds, ".3f"),
+            steps(run),
+            *(
+                ["" if run.exclusion is None else run.exclusion.replace("_", " ")]
+                if excluded
+                else []
+            ),
+            style=None if run.counted else "dim",
+        )
+    if not left_out:
+        return table
+    more = f"the {2 * _EXTREMES} extreme losses; {left_out} more runs: --runs lists all"
+    return Group(table, Text(more, style="dim"))
+
+
+def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:
+    """Return the runs to show, and how many are left out: of many the extremes are enough."""
+    if len(runs) <= MOST_RUNS:
+        return list(runs), 0
+    counted = [run for run in runs if run.counted]
+    ordered = sorted(
+        counted, key=lambda run: float("inf") if run.val_loss is None else run.val_loss
+    )
+    extremes = (
+        ordered if len(ordered) <= 2 * _EXTREMES else ordered[:_EXTREMES] + ordered[-_EXTREMES:]
+    )
+    shown = [*extremes, *[run for run in runs if not run.counted][:_MOST_UNCOUNTED]]
+    return shown, len(runs) - len(shown)
+
+
+def _decimals(value: float | None) -> int:
+    return 0 if value is None else min(len(repr(value).partition(".")[2]), 6)
+
+
+def _shortened(name: str) -> str:
+    """Return a name that leaves room for the figures; its first characters tell it from others."""
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+
+
+def _published(certificate: Certificate) -> RenderableType | None:
+    losses = [run.val_loss for run in certificate.runs]
+    return Text.assemble(("published without logs\n", "bold"), str(losses)) if losses else None
 
 
 def _against(certificate: Certificate) -> RenderableType | None:
@@ -154,18 +218,37 @@ def _against(certificate: Certificate) -> RenderableType | None:
 
 
 def _claims(certificate: Certificate) -> RenderableType | None:
+    """Say how many figures are confirmed, and list only those that differ."""
     if not certificate.claims:
         return None
-    table = _table("claim", "printed", "recomputed", "status")
-    for claim in certificate.claims:
-        table.add_row(
-            claim.what,
-            _shortened(printable(claim.claimed)),
-            # The first clause; what the logs lack stands below where it is not confirmed.
-            printable(claim.recomputed or ABSENT).split("; ")[0],
-            claim.status.replace("_", " "),
-        )
-    return table
+    confirmed = [claim for claim in certificate.claims if claim.status == "confirmed"]
+    different = [claim for claim in certificate.claims if claim.status == "not_confirmed"]
+    parts: list[RenderableType] = []
+    if confirmed:
+        by_file = Counter(_file(claim.where) for claim in confirmed)
+        files = ", ".join(f"{count(n, 'figure')} of {printable(f)}" for f, n in by_file.items())
+        parts.append(Text(f"{files} confirmed"))
+    if different:
+        table = _table("where", "what", "README says", "logs give", "")
+        for claim in different:
+            table.add_row(*_difference(claim))
+        parts.append(table)
+    return Group(*parts) if parts else None
+
+
+def _file(where: str) -> str:
+    """Return the file of a place such as "README.md:12" or "record.toml [published] p"."""
+    return where.split(" [", maxsplit=1)[0].partition(":")[0]
+
+
+def _difference(claim: Claim) -> tuple[str, ...]:
+    return (
+        _shortened(printable(claim.where)),
+        claim.what,
+        _shortened(printable(claim.claimed)),
+        printable(claim.recomputed or ABSENT).split("; ")[0],
+        "differs" if claim.basis == "data" else "text only",
+    )
 
 
 def _verdicts(certificate: Certificate) -> RenderableType:
@@ -178,7 +261,7 @@ def _verdicts(certificate: Certificate) -> RenderableType:
                 f": {printable(finding.message)}",
                 (f" ({printable(finding.where)})" if finding.where else "", "dim"),
             )
-            for finding in merged(f for f in verdict.findings if f not in shown_above)
+            for finding in collapsed(f for f in verdict.findings if f not in shown_above)
         ]
         status = Text(verdict.status, style=_COLOURS[verdict.status])
         grid.add_row(name, status, Group(*findings) if findings else "")

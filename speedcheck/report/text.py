@@ -10,10 +10,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from speedcheck.checks import codes
+from speedcheck.checks.explanations import EXPLANATIONS
+from speedcheck.words import count, join_some
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate, Finding, JudgedRun, Severity
-    from speedcheck.stats import Estimate
 
 # What stands for a figure that does not exist.
 ABSENT = "-"
@@ -52,15 +53,14 @@ def number(value: float | None, spec: str) -> str:
     return ABSENT if value is None else format(value, spec)
 
 
-def interval(estimate: Estimate) -> str:
-    """Return a Bayesian estimate with all its digits, as the competition's records print it."""
-    value = ABSENT if estimate.estimate is None else repr(estimate.estimate)
-    return f"{value} in [{estimate.low!r}, {estimate.high!r}]"
+def rounded(value: float | None) -> str:
+    """Return a figure for people: five significant digits."""
+    return number(value, "#.5g")
 
 
 def p_value(p: float | None) -> str:
-    """Return p in five significant digits and as records print it, in four decimals."""
-    return "not defined" if p is None else f"{p:.5g} (p={p:.4f})"
+    """Return a p-value for people: two significant digits."""
+    return "not defined" if p is None else f"{p:.2g}"
 
 
 def steps(run: JudgedRun) -> str:
@@ -71,31 +71,36 @@ def steps(run: JudgedRun) -> str:
 
 
 def statistics(certificate: Certificate) -> list[tuple[str, str]]:
-    """Return the figures of losses and times as (name, value).
-
-    A value without a name, "", goes on with the one before it.
-    """
+    """Return the figures of losses and times as (name, value), a line each."""
     loss, runtime = certificate.loss, certificate.runtime
-    rows = [("losses", f"n = {loss.n}")]
-    if loss.mean is not None:
-        sd = "" if loss.std is None else f", sd {loss.std:.6g} (n - 1)"
-        rows.append(("", f"mean {loss.mean:.10g}{sd}"))
+    sd = "" if loss.std is None else f", sd {loss.std:#.2g}"
+    mean = "" if loss.mean is None else f", mean {rounded(loss.mean)}{sd}"
+    rows = [("losses", f"n = {loss.n}{mean}")]
+    side = f"one-sided p = {p_value(loss.p_value)} ({_side(certificate)})"
     if loss.t is not None:
-        side = certificate.direction
-        rows.append(("t-test", f"t = {loss.t:.4f}, df = {loss.df}, one-sided, {side}"))
-    # Only the z-test of a known sigma has a p without t.
-    test = "t-test" if loss.p_value is None else "z-test"
-    rows.append(("" if loss.t is not None else test, f"p = {p_value(loss.p_value)}"))
+        rows.append(("t-test", f"t = {loss.t:.2f}, df = {loss.df}, {side}"))
+    elif loss.p_value is not None:
+        # Only the z-test of a known sigma has a p without t.
+        rows.append(("z-test", side))
     if loss.bayes_mean and loss.bayes_std:
-        level = f"Bayes {loss.bayes_mean.level:.0%}"
-        rows.append((level, f"mean {interval(loss.bayes_mean)}"))
-        rows.append(("", f"sd {interval(loss.bayes_std)}"))
+        low, high = loss.bayes_mean.low, loss.bayes_mean.high
+        level = f"{loss.bayes_mean.level:.0%} intervals"
+        std = f"sd {loss.bayes_std.low:#.2g} to {loss.bayes_std.high:#.2g}"
+        rows.append(("Bayes", f"{level}: mean {rounded(low)} to {rounded(high)}, {std}"))
     if runtime:
-        sd = "" if runtime.std_s is None else f", sd {runtime.std_s:.3f} s"
-        rows.append(("runtime", f"mean {runtime.mean_s:.3f} s{sd} (n = {runtime.n})"))
-        span = f"range {runtime.min_s:.3f} to {runtime.max_s:.3f} s"
-        rows.append(("", f"median {runtime.median_s:.3f} s, {span}"))
+        sd = "" if runtime.std_s is None else f", sd {runtime.std_s:#.2g} s"
+        span = f"{runtime.min_s:.2f} to {runtime.max_s:.2f} s"
+        rows.append(("runtime", f"mean {runtime.mean_s:.2f} s{sd}, {span} (n = {runtime.n})"))
     return rows
+
+
+def _side(certificate: Certificate) -> str:
+    return f"mean {beyond(certificate)} {certificate.target:g}"
+
+
+def beyond(certificate: Certificate) -> str:
+    """Return the side of the target that must be shown, as a word."""
+    return "below" if certificate.direction == "less" else "above"
 
 
 def rule(certificate: Certificate) -> str:
@@ -110,18 +115,37 @@ def against(certificate: Certificate) -> tuple[Finding, ...]:
     return tuple(f for f in certificate.verdicts.findings() if f.code in compared)
 
 
-def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings with those that say the same of several files made one, in order."""
-    alike: dict[tuple[str, Severity, str], list[Finding]] = {}
+def collapsed(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings with those that say the same of several files made one, in order.
+
+    More than three others of one code and severity say how many there are, and what the first one
+    is.
+    """
+    by_code: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in findings:
-        alike.setdefault((finding.code, finding.severity, finding.message), []).append(finding)
-    return [replace(same[0], where=_places(f.where for f in same)) for same in alike.values()]
+        by_code.setdefault((finding.code, finding.severity), []).append(finding)
+    return [one for alike in by_code.values() for one in _collapse(alike)]
+
+
+def _collapse(alike: Sequence[Finding]) -> list[Finding]:
+    by_message: dict[str, list[Finding]] = {}
+    for finding in alike:
+        by_message.setdefault(finding.message, []).append(finding)
+    if len(by_message) > _NAMED:
+        return [_first_of(alike)]
+    return [replace(same[0], where=_places(f.where for f in same)) for same in by_message.values()]
+
+
+def _first_of(alike: Sequence[Finding]) -> Finding:
+    first = alike[0]
+    code, name = first.code.split()
+    where = f" ({first.where})" if first.where else ""
+    message = f"the first: {first.message}{where}"
+    return replace(first, code=f"{code} x {len(alike)} {name}", message=message, where="")
 
 
 def _places(where: Iterable[str]) -> str:
-    different = list(dict.fromkeys(place for place in where if place))
-    named, more = ", ".join(different[:_NAMED]), len(different) - _NAMED
-    return f"{named} and {more} more" if more > 0 else named
+    return join_some(dict.fromkeys(place for place in where if place), _NAMED)
 
 
 def told_apart(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certificate]:
@@ -137,22 +161,65 @@ def told_apart(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certifica
 
 def headline(certificate: Certificate) -> str:
     """Return the judgement in one sentence."""
-    loss, n = certificate.loss, certificate.loss.n
-    runs = f"{n} run" if n == 1 else f"{n} runs"
+    runs = _counted(certificate)
+    if not certificate.certified:
+        return f"NOT CERTIFIED: {_why_not(certificate)}"
+    judgement = f"CERTIFIED{_unknown(certificate)}"
+    if any(f.code == codes.LOSS_EXCUSED for f in certificate.verdicts.loss.findings):
+        return f"{judgement}: faster than the baseline, and its loss is not worse ({runs})"
+    loss = certificate.loss
+    shown = f"mean loss {rounded(loss.mean)} is {beyond(certificate)} {certificate.target:g}"
+    return f"{judgement}: {shown} (one-sided p = {p_value(loss.p_value)}, {runs})"
+
+
+def _unknown(certificate: Certificate) -> str:
+    """Name what a certificate does not know, besides the speed, which few records show."""
     verdicts = certificate.verdicts
+    unknown = [
+        name
+        for name, verdict in (("rules", verdicts.rules), ("provenance", verdicts.provenance))
+        if verdict.status == "unknown"
+    ]
+    return f" (loss only; {' and '.join(unknown)} unknown)" if unknown else ""
+
+
+def next_step(certificate: Certificate, folder: str) -> str:
+    """Return what to do next: complete the runs, or the remedy of what blocks; "" for nothing."""
+    findings = certificate.verdicts.findings()
+    missing = [finding for finding in findings if finding.code == codes.RUN_MISSING]
+    if missing and any(run.log for run in certificate.runs):
+        return f"finish the planned runs: speedcheck run --resume --out {folder}"
+    if any(finding.code == codes.UNDECIDED for finding in findings):
+        return f"declare the sample: speedcheck init {folder}"
     if certificate.certified:
-        if any(finding.code == codes.LOSS_EXCUSED for finding in verdicts.loss.findings):
-            return f"CERTIFIED: faster than the baseline; the loss test is excused ({runs})"
-        side = "below" if certificate.direction == "less" else "above"
-        shown = f"mean loss {number(loss.mean, '.6g')} is {side} {certificate.target:g}"
-        return f"CERTIFIED: {shown} (p = {number(loss.p_value, '.2g')}, {runs})"
-    return f"NOT CERTIFIED: {_why_not(certificate)}"
+        return ""
+    blocking = _blocking(certificate)
+    return EXPLANATIONS[blocking.code].remedy if blocking else ""
 
 
-def _why_not(certificate: Certificate) -> str:
-    """Return what stands in the way: the beginning of the finding that weighs most.
+def _counted(certificate: Certificate) -> str:
+    """Return how many runs count, of how many, and what was chosen among them."""
+    n, selection = certificate.loss.n, certificate.selection
+    parts = [
+        count(n, "run") if selection.started <= n else f"{n} of {selection.started} started runs"
+    ]
+    if selection.at_step is not None:
+        parts.append(f"at step {selection.at_step}")
+    elif selection.stops_at is not None:
+        parts.append(f"stopped at step {selection.stops_at}")
+    rivals = [group for group in certificate.groups if group.role is None and group.n]
+    if len(rivals) > 1:
+        others = (g for g in rivals if not g.judged)
+        shown = ", ".join(f"{g.name}: p = {number(g.p_value, '.2g')}" for g in others)
+        parts.append(f"1 of {len(rivals)} groups" + (f"; {shown}" if shown else ""))
+    return ", ".join(parts)
 
-    Rules, provenance and the speed of most records may be unknown, and only what fails there does.
+
+def _blocking(certificate: Certificate) -> Finding | None:
+    """Return the finding that weighs most.
+
+    Rules, provenance and the speed of most records may be unknown, and only what fails there
+    blocks.
     """
     verdicts = certificate.verdicts
     from_logs = any(run.log is not None for run in certificate.runs)
@@ -160,12 +227,19 @@ def _why_not(certificate: Certificate) -> str:
     every = (verdicts.loss, verdicts.provenance, verdicts.rules, verdicts.speed)
     for severity, asked in (("fail", every), ("unknown", needed)):
         for verdict in asked:
-            for finding in merged(verdict.findings):
+            for finding in verdict.findings:
                 if finding.severity == severity:
-                    # The place of other findings is a log among many, or the baseline's folder.
-                    where = finding.where if verdict is verdicts.provenance else ""
-                    # What a document claims needs the other figure beside it.
-                    clauses = 2 if finding.code == codes.CLAIM_NOT_CONFIRMED else 1
-                    why = "; ".join(finding.message.split("; ")[:clauses])
-                    return printable(f"{why} ({where})" if where else why)
-    return "the evidence is not there"
+                    return finding
+    return None
+
+
+def _why_not(certificate: Certificate) -> str:
+    """Return what stands in the way, and where."""
+    finding = _blocking(certificate)
+    if finding is None:
+        return "the evidence is not there"
+    # What a document claims needs the other figure beside it.
+    clauses = 2 if finding.code == codes.CLAIM_NOT_CONFIRMED else 1
+    why = "; ".join(finding.message.split("; ")[:clauses])
+    has_place = finding in certificate.verdicts.provenance.findings and finding.where
+    return printable(f"{why} ({finding.where})" if has_place else why)

@@ -66,10 +66,13 @@ def _without(run: Run, step: int) -> str:
 
 
 def _common_stop(runs: Sequence[Run]) -> int | None:
-    """Return the step before the planned one at which all runs end, of at least two."""
+    """Return the step before the planned one at which all runs end, of at least two.
+
+    The bundled trainer ends at its plan, and its header says so.
+    """
     ended = [run for run in runs if not run.diverged]
     steps = {run.final_step for run in ended}
-    if len(ended) < 2 or len(steps) != 1:
+    if len(ended) < 2 or len(steps) != 1 or any(run.header for run in ended):
         return None
     return steps.pop() if all(map(_stops_early, ended)) else None
 

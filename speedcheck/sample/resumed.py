@@ -1,11 +1,12 @@
-"""Runs that a log continues after they stopped: the parts are one run."""
+"""Runs that a log continues after they stopped: the parts are one run, whose time is unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from speedcheck.logs import Run
+from speedcheck.logs import Run, Validation
 
 
 def join_resumed(runs: Sequence[Run]) -> tuple[tuple[Run, ...], frozenset[int]]:
@@ -15,12 +16,15 @@ def join_resumed(runs: Sequence[Run]) -> tuple[tuple[Run, ...], frozenset[int]]:
     is printed) and the same planned steps, the earlier part did not reach its end, and the later
     one begins above step 0, no earlier than the first step of the earlier part.
 
-    The time of a joined run is unknown: the clock restarted.
+    A run whose steps run backwards was resumed too. The later part holds from its first step on.
     """
     joined: list[Run] = []
     resumed: set[int] = set()
     for run in runs:
-        if joined and _continues(joined[-1], run):
+        if _runs_backwards(run):
+            joined.append(_without_overlap(run))
+            resumed.add(len(joined) - 1)
+        elif joined and _continues(joined[-1], run):
             joined[-1] = _join(joined[-1], run)
             resumed.add(len(joined) - 1)
         else:
@@ -38,11 +42,25 @@ def _continues(part: Run, after: Run) -> bool:
     return after.validations[0].step > max(0, part.validations[0].step)
 
 
+def _runs_backwards(run: Run) -> bool:
+    return any(after.step < before.step for before, after in pairwise(run.validations))
+
+
+def _without_overlap(run: Run) -> Run:
+    """Keep of each step the validation that was printed last before the end."""
+    kept: list[Validation] = []
+    for validation in run.validations:
+        while kept and kept[-1].step >= validation.step:
+            kept.pop()
+        kept.append(validation)
+    return replace(run, validations=_untimed(kept))
+
+
+def _untimed(validations: Iterable[Validation]) -> tuple[Validation, ...]:
+    return tuple(replace(v, train_time_ms=None, step_avg_ms=None) for v in validations)
+
+
 def _join(part: Run, after: Run) -> Run:
     begin = after.validations[0].step
     kept = [validation for validation in part.validations if validation.step < begin]
-    untimed = (
-        replace(validation, train_time_ms=None, step_avg_ms=None)
-        for validation in (*kept, *after.validations)
-    )
-    return replace(after, index=part.index, validations=tuple(untimed))
+    return replace(after, index=part.index, validations=_untimed((*kept, *after.validations)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from speedcheck.logs import Run
 from speedcheck.sample.duplicates import StepTimes
 
 _STEP_TIME = re.compile(
-    rb"\nstep:([0-9]{1,9})(?:/[0-9]{1,9})? [^\n]{0,200}?train_time:([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s)\b"
+    rb"\nstep:([0-9]{1,9})(?:/[0-9]{1,9})? [^\n]{0,200}?"
+    rb"train_time:([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s)\b"
 )
 
 
@@ -21,9 +23,9 @@ def read_step_times(
 
     Runs of which a file holds several are left out: the times of their validations must do.
     """
-    alone = {}
+    alone: dict[str, list[int]] = defaultdict(list)
     for index in members:
-        alone.setdefault(runs[index].log, []).append(index)
+        alone[runs[index].log].append(index)
     return {
         indices[0]: times
         for log, indices in alone.items()

@@ -137,9 +137,7 @@ class _Taker:
         for copy in near_copies(self._runs, left, times):
             if self._rulings[copy.first].exclusion is None:
                 why = describe_copy(self._runs, copy)
-                self._rulings[copy.second] = Ruling(
-                    Exclusion.NEAR_COPY, why, original=copy.first
-                )
+                self._rulings[copy.second] = Ruling(Exclusion.NEAR_COPY, why, original=copy.first)
 
     def _groups(self) -> tuple[Group, ...]:
         """Divide the runs that are left, and those that record.toml declares to be others."""

@@ -105,7 +105,7 @@ def welch(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
     if not first.std and not second.std:
         return untested
     error, df = welch_error(first.std, first.n, second.std, second.n)
-    return _tested(untested, float(error), float(df))
+    return with_interval(untested, float(error), float(df))
 
 
 def welch_error(
@@ -154,7 +154,7 @@ def paired(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Difference:
     if x.size != y.size or untested.difference is None:
         return untested
     std = moments(x - y).std
-    return _tested(untested, std / math.sqrt(x.size), x.size - 1) if std else untested
+    return with_interval(untested, std / math.sqrt(x.size), x.size - 1) if std else untested
 
 
 def equivalence_p(difference: Difference, margin: float = EQUIVALENCE_MARGIN) -> float | None:
@@ -171,6 +171,34 @@ def equivalence_p(difference: Difference, margin: float = EQUIVALENCE_MARGIN) ->
     return None if below is None or above is None else max(below, above)
 
 
+def two_sided_p(difference: Difference) -> float | None:
+    """Give the p-value of "the true difference is not 0"; None without a test."""
+    below, above = difference.p_below(), difference.p_above()
+    return None if below is None or above is None else min(1.0, 2 * min(below, above))
+
+
+def effect_size(a: ArrayLike, b: ArrayLike) -> float | None:
+    """Return the difference of the means, a - b, in standard deviations of one value.
+
+    Cohen's d with the root mean square of both standard deviations ("Statistical Power Analysis
+    for the Behavioral Sciences", 1988).
+
+    Args:
+        a: shape (n_a,).
+        b: shape (n_b,), in the same unit.
+
+    Returns:
+        The effect; None for fewer than two values on a side, without spread, and where a value is
+        not finite.
+    """
+    first, second = moments(a), moments(b)
+    if first.mean is None or second.mean is None or first.std is None or second.std is None:
+        return None
+    std = math.hypot(first.std, second.std) / math.sqrt(2)
+    effect = (first.mean - second.mean) / std if std else math.inf
+    return effect if math.isfinite(effect) else None
+
+
 def _untested(a: Moments, b: Moments, level: float) -> Difference:
     difference = None
     if a.mean is not None and b.mean is not None and math.isfinite(a.mean - b.mean):
@@ -178,8 +206,17 @@ def _untested(a: Moments, b: Moments, level: float) -> Difference:
     return Difference(a.n, b.n, a.mean, b.mean, difference, level)
 
 
-def _tested(untested: Difference, error: float, df: float) -> Difference:
-    """Add the test and the interval where all their figures are finite numbers."""
+def with_interval(untested: Difference, error: float, df: float) -> Difference:
+    """Return the difference with this standard error, and the test and interval of it.
+
+    Args:
+        untested: the difference; a test that it has already is replaced.
+        error: standard error of the difference.
+        df: degrees of freedom of Student's t.
+
+    Returns:
+        The difference with its test; as it was where one of the figures is not finite.
+    """
     difference = untested.difference
     if difference is None or not 0 < error < math.inf:
         return untested

@@ -7,9 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.special import ndtri, stdtrit
-
 from speedcheck.stats.arguments import (
     Direction,
     check_count,
@@ -17,9 +14,9 @@ from speedcheck.stats.arguments import (
     check_probability,
     sign_of,
 )
-from speedcheck.stats.compare import Difference, welch, welch_error
+from speedcheck.stats.compare import Difference, welch
 from speedcheck.stats.moments import Moments, moments
-from speedcheck.stats.power import MOST_RUNS
+from speedcheck.stats.needed import runs_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +28,6 @@ if TYPE_CHECKING:
 NON_INFERIORITY_MARGIN = 0.002
 NON_INFERIORITY_ALPHA = 0.05
 NON_INFERIORITY_MIN_RUNS = 4
-
-# Numbers of runs that are tried at once: most answers are in the first block.
-BLOCK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +178,7 @@ def _is_comparable(run: LossCurve) -> bool:
 def _runs_needed(
     record: Moments, baseline: Moments, sign: int, margin: float, alpha: float, min_runs: int
 ) -> int | None:
-    """Try every number: the degrees of freedom may fall while runs are added."""
-    if record.mean is None or baseline.mean is None or record.std is None or baseline.std is None:
+    if record.mean is None or baseline.mean is None:
         return None
     room = margin - sign * (record.mean - baseline.mean)
-    if not room > 0 or not (record.std or baseline.std):
-        return None
-    # With no end of runs the baseline's own error remains, and t's quantile is above the normal's.
-    if -float(ndtri(alpha)) * baseline.std / math.sqrt(baseline.n) >= room:
-        return None
-    for start in range(max(record.n, min_runs), MOST_RUNS + 1, BLOCK):
-        runs = np.arange(start, min(start + BLOCK, MOST_RUNS + 1))
-        error, df = welch_error(record.std, runs, baseline.std, baseline.n)
-        enough = np.flatnonzero(-stdtrit(df, alpha) * error < room)
-        if enough.size:
-            return int(runs[enough[0]])
-    return None
+    return runs_to_show(record, baseline, room, alpha, min_runs)

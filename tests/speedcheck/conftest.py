@@ -132,7 +132,9 @@ def make_published_log(
     for step, loss in ((0, 10.8258), (125, 4.4043), (last_step or steps, val_loss)):
         ms = time_ms * step // steps
         average = f"{ms / max(step, 1):.2f}"
-        output += f"step:{step}/{steps} val_loss:{loss:.4f} train_time:{ms}ms step_avg:{average}ms\n"
+        output += (
+            f"step:{step}/{steps} val_loss:{loss:.4f} train_time:{ms}ms step_avg:{average}ms\n"
+        )
     return SEPARATOR.join((script, environment, output))
 
 

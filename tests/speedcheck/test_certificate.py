@@ -25,6 +25,8 @@ KEYS = [
     "runtime",
     "claims",
     "verdicts",
+    "groups",
+    "selection",
 ]
 RUN = [
     "log",
@@ -41,11 +43,13 @@ RUN = [
     "n_gpus",
     "torch",
     "source_sha256",
+    "exclusion",
+    "group",
 ]
 LOSS = ["n", "mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std", "sequential"]
 ESTIMATE = ["estimate", "low", "high", "level"]
 RUNTIME = ["n", "mean_s", "std_s", "median_s", "min_s", "max_s"]
-CLAIM = ["what", "claimed", "recomputed", "status", "where"]
+CLAIM = ["what", "claimed", "recomputed", "status", "where", "basis"]
 VERDICTS = ["loss", "speed", "rules", "provenance"]
 FINDING = ["code", "severity", "message", "where"]
 

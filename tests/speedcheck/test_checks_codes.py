@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from speedcheck.api import verify
@@ -24,6 +27,17 @@ def with_baseline(folder, baseline):
 def ledger_edited(folder):
     path = folder / "ledger.jsonl"
     return with_file(folder, path.name, path.read_text().replace("18:30:00Z", "18:30:01Z", 1))
+
+
+def ledger_at(folder, utc):
+    """Write the times of a ledger anew, as one made afterwards has them."""
+    path = folder / "ledger.jsonl"
+    previous, lines = "0" * 64, []
+    for line in path.read_text().splitlines():
+        entry = json.loads(line) | {"utc": utc, "prev": previous}
+        lines.append(json.dumps(entry))
+        previous = hashlib.sha256(lines[-1].encode()).hexdigest()
+    return with_file(folder, path.name, "\n".join(lines) + "\n")
 
 
 def without_log(folder, name):
@@ -55,6 +69,38 @@ def slower(b, pub):
     return with_file(b.published(), "record.toml", 'baseline = "../baseline"')
 
 
+# Above the target, and alike.
+SMALL_WORSE = [3.2805, 3.281, 3.2815, 3.282, 3.2812, 3.2807]
+
+
+def systems(b, losses, baseline):
+    """Write a systems record, and beside it the baseline that it names."""
+    b.published(baseline, name="baseline")
+    folder = b.published(losses)
+    return with_file(folder, "record.toml", 'kind = "systems"\nbaseline = "../baseline"')
+
+
+def declaring(folder, text):
+    return with_file(folder, "record.toml", text)
+
+
+def excluded(logs, role):
+    return f'[[excluded]]\nlogs = ["{logs}"]\nrole = "{role}"\nreason = "it is one"\n'
+
+
+def step_lines(*lines):
+    return "".join(f"step:{s}/{t} val_loss:{x} train_time:{ms}ms\n" for s, t, x, ms in lines)
+
+
+def near_copy(pub):
+    """Write a log and an edited copy of it: equal but for the last loss."""
+    inner = [(s, 100, round(5 - s / 57, 4), s * 10) for s in range(10, 100, 10)]
+    first = [*inner, (100, 100, 3.271, 1000)]
+    other = [*((s, t, x, ms + 7 * s % 11) for s, t, x, ms in inner), (100, 100, 3.262, 1003)]
+    head = pub().partition("\nstep:0/")[0] + "\n"
+    return {"a.txt": head + step_lines(*first), "b.txt": head + step_lines(*other)}
+
+
 # By code: the verdict that it belongs to, and a function of (build, make_log, make_published_log)
 # that makes the folder, or the folder and the options to judge it with.
 CASES = {
@@ -75,8 +121,10 @@ CASES = {
     codes.LOSS_COMPARED: ("loss", lambda b, log, pub: beside(b)),
     codes.WORSE_LOSS: (
         "loss",
-        lambda b, log, pub: beside(b, [3.261, 3.262, 3.263], kind="systems"),
+        lambda b, log, pub: systems(b, SMALL_WORSE, [3.261, 3.2615, 3.262, 3.2625]),
     ),
+    codes.NON_INFERIOR: ("loss", lambda b, log, pub: systems(b, SMALL_WORSE, SMALL_WORSE)),
+    codes.NOT_NON_INFERIOR: ("loss", lambda b, log, pub: systems(b, [3.28, 3.29], SMALL_WORSE)),
     codes.KNOWN_SIGMA: (
         "loss",
         lambda b, log, pub: with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
@@ -142,7 +190,7 @@ CASES = {
     ),
     codes.REPEATED_SEED: (
         "provenance",
-        lambda b, log, pub: b.folder({"a.txt": log(), "b.txt": log(time_ms=8000)}),
+        lambda b, log, pub: b.folder({"a.txt": log(), "b.txt": log(val_loss=1.0)}),
     ),
     codes.MIXED_SOURCE: (
         "provenance",
@@ -162,7 +210,7 @@ CASES = {
         "provenance",
         lambda b, log, pub: with_file(b.record(), "logs/seed-000.txt", log(val_loss=1.0)),
     ),
-    codes.NOT_A_RUN: ("provenance", lambda b, log, pub: with_file(b.published(), "a", "words")),
+    codes.NOT_A_RUN: ("provenance", lambda b, log, pub: with_file(b.published(), "a.txt", "words")),
     codes.LOG_NOT_IN_LEDGER: (
         "provenance",
         lambda b, log, pub: with_file(b.record(), "logs/b.txt", log(seed=9, val_loss=1.0)),
@@ -185,7 +233,70 @@ CASES = {
     ),
     codes.SEVERAL_GROUPS: (
         "provenance",
+        lambda b, log, pub: declaring(
+            with_file(b.published(), "9.txt", pub(val_loss=3.2, steps=1750)),
+            '[sample]\nlogs = ["00.txt"]\n',
+        ),
+    ),
+    codes.UNDECIDED: (
+        "provenance",
         lambda b, log, pub: with_file(b.published(), "9.txt", pub(val_loss=3.2, steps=1750)),
+    ),
+    codes.NEAR_COPY: ("provenance", lambda b, log, pub: b.folder(near_copy(pub))),
+    codes.HIDDEN_RUN: (
+        "provenance",
+        lambda b, log, pub: with_file(
+            b.published(), "README.md", step_lines((9, 18, 4.5, 1), (18, 18, 3.5, 2))
+        ),
+    ),
+    codes.ENDS_DIFFER: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n", "b.log": "s:8 tel:3.3\n"}),
+    ),
+    codes.RESUMED_RUN: (
+        "provenance",
+        lambda b, log, pub: b.folder(
+            {
+                "a.txt": step_lines((0, 9, 10.1, 0), (3, 9, 5.1, 3), (6, 9, 4.1, 6))
+                + step_lines((3, 9, 5.2, 0), (9, 9, 3.2, 6))
+            }
+        ),
+    ),
+    codes.TIMES_CONTRADICT: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.txt": step_lines((50, 99, 4.1, 90), (99, 99, 3.2, 80))}),
+    ),
+    codes.DECLARED_EXCLUSION: (
+        "provenance",
+        lambda b, log, pub: declaring(
+            with_file(b.published(), "9.txt", pub(val_loss=3.2, steps=1750)),
+            excluded("9.txt", "baseline"),
+        ),
+    ),
+    codes.NOT_A_BASELINE: (
+        "provenance",
+        lambda b, log, pub: declaring(b.published(), excluded("00.txt", "baseline")),
+    ),
+    codes.CRASHES_MATTER: (
+        "provenance",
+        lambda b, log, pub: declaring(
+            with_file(b.published(), "9.txt", pub(val_loss=3.2, last_step=1390)),
+            excluded("9.txt", "crashed"),
+        ),
+    ),
+    codes.OPAQUE_FILE: (
+        "provenance",
+        lambda b, log, pub: b.folder({"a.txt": pub(), "more.zip": b"PK\x03\x04 and so on"}),
+    ),
+    codes.LEDGER_TIMES: (
+        "provenance",
+        lambda b, log, pub: ledger_at(b.record(), "2026-11-21T19:30:00Z"),
+    ),
+    codes.SEEDS_UNKNOWN: (
+        "provenance",
+        lambda b, log, pub: b.folder(
+            {"a.txt": log(program="import os\n"), "b.txt": pub(steps=300, script="import os\n")}
+        ),
     ),
     codes.SELECTED_BY_CALLER: (
         "provenance",

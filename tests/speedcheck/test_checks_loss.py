@@ -85,13 +85,14 @@ def test_an_outlier_is_flagged_and_counted(build, findings_of, losses):
 
 
 @pytest.mark.parametrize("losses", [[3.2790, 3.2797, 3.2783, 3.2805], [3.2777]])
-def test_a_systems_record_is_excused_from_the_loss_but_needs_its_speed_shown(
+def test_a_systems_record_without_a_baseline_shows_neither_its_loss_nor_its_speed(
     build, findings_of, losses
 ):
     folder = build.published(losses)
     (folder / "record.toml").write_text('kind = "systems"')
     certificate = verify(folder)
-    assert certificate.verdicts.loss.status == "pass"
+    assert certificate.verdicts.loss.status == "fail"
+    assert "L014 loss-not-shown-non-inferior" in findings_of(folder)
     (finding,) = findings_of(folder)["L008 loss-excused"]
     assert finding.severity == "info"
     assert finding.message.startswith("systems record: p ")

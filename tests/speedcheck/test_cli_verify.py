@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_used_hides_none_of_the_others(build, cli):
     build.record(name="c")
     result = cli("verify", build.path, build.path / "missing")
     assert result.code == 2
-    assert result.out.count("\nCERTIFIED: ") == 2
+    assert result.out.count("CERTIFIED: ") == 4
     assert [line.split(": ")[2] for line in result.err.splitlines()] == [
         str(build.path / "missing"),
         str(bad / "record.toml"),

@@ -94,7 +94,7 @@ def test_without_a_code_all_are_listed(cli):
         ("P999", "`speedcheck explain` lists all"),
         ("", "`speedcheck explain` lists all"),
         ("x" * 100_000, "`speedcheck explain` lists all"),
-        ("P03", "P003 claimed-losses-without-logs"),
+        ("P03", "did you mean P03"),
         ("incomplet-log", "did you mean P004 incomplete-log?"),
         ("claimed-loses-without-logs", "did you mean P003 claimed-losses-without-logs?"),
         ("\x1b[31m", "'\\x1b[31m'"),

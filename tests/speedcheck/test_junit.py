@@ -44,7 +44,13 @@ def test_a_record_is_a_suite_and_a_verdict_a_case(build, cli, tmp_path):
     assert (bad.get("name"), good.get("name")) == ("bad", "good")
     for suite in (bad, good):
         cases = suite.findall("testcase")
-        assert [case.get("name") for case in cases] == ["loss", "speed", "rules", "provenance"]
+        assert [case.get("name") for case in cases] == [
+            "loss",
+            "speed",
+            "rules",
+            "provenance",
+            "certified",
+        ]
         assert {case.get("classname") for case in cases} == {suite.get("name")}
         assert int(suite.get("tests")) == len(cases)
         assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))

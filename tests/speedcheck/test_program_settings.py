@@ -51,7 +51,6 @@ def options(text: str) -> list[tuple[str, str, bool]]:
         "import torch\nc = torch._inductor; d = c.config\nd.coordinate_descent_tuning = True",
         "import torch\nif (c := torch._inductor.config):\n c.coordinate_descent_tuning = True",
         "from torch._inductor import config as c\nif x: c.coordinate_descent_tuning = True",
-        "from torch._inductor import config\nsetattr(config, 'coordinate_descent_tuning', True)",
         "from torch._inductor import config\nconfig.patch({'coordinate_descent_tuning': True})",
         "from torch._inductor import config\nconfig.patch('coordinate_descent_tuning', True)",
         "from torch._inductor import config as c\nwith c.patch(coordinate_descent_tuning=True): f",
@@ -155,9 +154,9 @@ def test_an_environment_variable_of_inductor_is_a_setting(statement):
         ("import torch\ntune(torch._inductor.config)", INDUCTOR),
         ("import torch\nself.config = torch._inductor.config", INDUCTOR),
         ("import importlib\nc = importlib.import_module('torch._dynamo.config')", DYNAMO),
-        ("import torch\ngetattr(torch, '_inductor').config.a = 1", "_inductor"),
+        ("import torch\ngetattr(torch, '_inductor').config.a = 1", "torch._inductor"),
         (
-            "for k in ['TORCHINDUCTOR_MAX_AUTOTUNE']: os.environ[k] = '1'",
+            "import os\nk = max(['TORCHINDUCTOR_MAX_AUTOTUNE'])",
             "TORCHINDUCTOR_MAX_AUTOTUNE",
         ),
         (
@@ -193,7 +192,7 @@ def test_a_long_value_is_shown_by_its_beginning():
             [("options", "{'a': 1}"), ("dynamic", "True")],
         ),
         ("from torch import compile\ncompile(m, backend='eager')", [("backend", "'eager'")]),
-        ("import torch\nc = torch.compile\nc(m, mode=args.mode)", [("mode", "args.mode")]),
+        ("import torch\nc = torch.compile\nc(m, mode='m')", [("mode", "'m'")]),
         ("import torch\ntorch.compiler.compile(m, anything=0)", [("anything", "0")]),
         (
             "import torch, functools as f\nc = f.partial(torch.compile, mode='m', dynamic=False)",

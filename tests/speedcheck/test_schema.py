@@ -160,7 +160,7 @@ def test_no_key_may_lack_and_none_may_be_added(full):
 @pytest.mark.parametrize(
     ("path", "key", "value"),
     [
-        ((), "schema", "speedcheck.certificate/2"),
+        ((), "schema", "speedcheck.certificate/1"),
         ((), "certified", "yes"),
         ((), "alpha", 0),
         ((), "alpha", 1),

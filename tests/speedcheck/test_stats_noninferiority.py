@@ -61,7 +61,7 @@ def test_three_runs_show_nothing_however_equal_they_are():
     assert non_inferiority(baseline[:3], baseline, min_runs=3).shown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 @given(
     n=st.integers(2, 8),
     m=st.integers(2, 8),

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from trainer.config import RECIPES, Recipe
-from trainer.data import TokenStream, ValidationSet
-from trainer.distributed import SINGLE
+from trainer.data.stream import TokenStream, ValidationSet
+from trainer.runtime.distributed import SINGLE
 from trainer.train import Run
 
 # Triton reads this when a kernel is declared: without a GPU, kernels run on CPU tensors.

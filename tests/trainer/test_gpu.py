@@ -11,10 +11,10 @@ import torch
 from reference_step import Reference
 
 from trainer.config import RECIPES, Recipe
-from trainer.data import TokenStream, ValidationSet
-from trainer.distributed import World
+from trainer.data.stream import TokenStream, ValidationSet
 from trainer.model import GPT
 from trainer.operations.fused import FlexOperations, FusedOperations
+from trainer.runtime.distributed import World
 from trainer.schedule import Window
 from trainer.train import DivergedError, Run, on_device, train
 

@@ -9,9 +9,9 @@ from reference_step import Reference
 from torch import Tensor
 
 from trainer.config import RECIPES, ModelConfig, Recipe
-from trainer.data import document_ids
-from trainer.masks import AttentionBias, attention_bias
+from trainer.data.stream import document_ids
 from trainer.model import GPT
+from trainer.operations.masks import AttentionBias, attention_bias
 from trainer.operations.plain import PlainOperations, relu_squared
 from trainer.schedule import Window
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from trainer import train as train_module
-from trainer.clock import Clock
 from trainer.config import Recipe
-from trainer.distributed import SINGLE
 from trainer.model import GPT
-from trainer.optim import Optimizers
+from trainer.optim.optimizers import Optimizers
+from trainer.runtime.clock import Clock
+from trainer.runtime.distributed import SINGLE
 from trainer.schedule import Window
 from trainer.train import DivergedError, Run, Trainee, accumulate_gradients, evaluate, train
 

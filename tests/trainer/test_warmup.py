@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from trainer.config import Recipe
-from trainer.distributed import SINGLE
 from trainer.model import GPT
-from trainer.optim import Optimizers
+from trainer.optim.optimizers import Optimizers
+from trainer.runtime.distributed import SINGLE
 from trainer.warmup import warm_up
 
 PIECES = ("weights", "buffers", "first moments", "second moments", "steps", "momentum", "random")

@@ -64,7 +64,7 @@ def attend(
         q: (T, H, E) with neighbouring features and any other strides; E a power of two.
         k: likewise.
         v: likewise.
-        low: see `trainer.masks.Interval`.
+        low: see `trainer.operations.masks.Interval`.
         scale: what the scores are multiplied by, positive.
         tilings: of the kernels; by default those for the tensors' device and type.
 

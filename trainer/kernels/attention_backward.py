@@ -20,7 +20,7 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from trainer.kernels.attention import LOG2_E, Tilings, check, default_tilings
 from trainer.kernels.residual import require_contiguous
 from trainer.kernels.tiles import dot, launch, load_tile, store_tile
-from trainer.masks import Interval
+from trainer.operations.masks import Interval
 
 
 class Projection(NamedTuple):

@@ -2,7 +2,7 @@
 
 Shapes: T tokens, H heads, E features of a head. A program takes one token at a time and goes on
 with the token PROGRAMS further down. Feature i of a head turns with feature i + E / 2, and only
-the first E / 4 of these pairs turn at all (`trainer.attention.rotary_tables`).
+the first E / 4 of these pairs turn at all (`trainer.operations.rotary.rotary_tables`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ head in float32, so that Q and K are normalised and turned, and V is mixed, befo
 rounded and written. Beyond its factors, it reads angles and rows of the value embeddings only.
 
 Shapes: T tokens, D features, H heads, E features of a head. Feature i of a head turns with feature
-i + E / 2, and only the first E / 4 of these pairs turn at all (`trainer.attention.rotary_tables`).
+i + E / 2, and only the first E / 4 of these pairs turn at all
+(`trainer.operations.rotary.rotary_tables`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask as FlexBlockMask
 from torch.nn.attention.flex_attention import flex_attention
 
-from trainer.masks import BlockMask, block_mask
+from trainer.operations.masks import BlockMask, block_mask
 
 
 class BlockLists(NamedTuple):

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from trainer.attention import NORM_EPS
-from trainer.head import Precision, head_loss, validation_loss
 from trainer.kernels import embedding, mlp, residual
-from trainer.masks import intervals
 from trainer.operations.fused_attention import Attend, FusedContext, Project
 from trainer.operations.gradients import add_product_, gradient_of
+from trainer.operations.head import Precision, head_loss, validation_loss
+from trainer.operations.masks import intervals
 from trainer.operations.protocol import Heads, Mixed
+from trainer.operations.rotary import NORM_EPS
 
 
 class _Embed(Function):

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.autograd import Function
 
-from trainer.attention import NORM_EPS
 from trainer.kernels import attention, embedding, project
 from trainer.kernels.attention_backward import (
     Projection,
@@ -18,9 +17,10 @@ from trainer.kernels.attention_backward import (
     attend_projection_backward,
 )
 from trainer.kernels.heads import split_heads_backward
-from trainer.masks import Interval
 from trainer.operations.gradients import add_product_, gradient_of
+from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
+from trainer.operations.rotary import NORM_EPS
 
 
 class FusedContext(NamedTuple):

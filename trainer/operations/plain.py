@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor, nn
 
-from trainer.attention import norm, rotate
-from trainer.masks import AttentionBias, attention_bias
+from trainer.operations.masks import AttentionBias, attention_bias
 from trainer.operations.protocol import Heads, Mixed
+from trainer.operations.rotary import norm, rotate
 from trainer.schedule import Window
 
 # logits = 30 * sigmoid(z / 7.5): bounded, so that no single token can dominate the loss.

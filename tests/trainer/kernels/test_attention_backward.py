@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.attention import NORM_EPS, norm, rotary_tables, rotate
 from trainer.kernels import heads
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import (
@@ -21,7 +20,8 @@ from trainer.kernels.attention_backward import (
     attend_projection_backward,
 )
 from trainer.kernels.tiles import Tiling
-from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
+from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
+from trainer.operations.rotary import NORM_EPS, norm, rotary_tables, rotate
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
@@ -270,7 +270,7 @@ def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
     module = ["attention_backward", "--target", target]
     compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.compile_check", *module],
+        [sys.executable, "-m", "benchmarks.gpu.compile_check", *module],
         cwd=ROOT,
         env=compiled,
         capture_output=True,

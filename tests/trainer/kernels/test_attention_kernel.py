@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.tiles import Tiling
-from trainer.masks import Interval, block_mask, dense_mask, intervals, token_rule
+from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES = 256, 2, 16
@@ -206,7 +206,14 @@ def test_what_does_not_fit_is_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [sys.executable, "-m", "bench.compile_check", "attention", "--target", target]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.gpu.compile_check",
+        "attention",
+        "--target",
+        target,
+    ]
     compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
         command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False

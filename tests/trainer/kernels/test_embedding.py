@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.attention import NORM_EPS, norm
 from trainer.kernels import embedding, residual
+from trainer.operations.rotary import NORM_EPS, norm
 
 WIDTH, VOCAB = 20, 160
 PIECE = embedding.PIECE

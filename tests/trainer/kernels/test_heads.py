@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.attention import NORM_EPS, rotary_tables, rotate
 from trainer.kernels import heads
+from trainer.operations.rotary import NORM_EPS, rotary_tables, rotate
 
 LENGTH, HEADS, SIZE, VOCAB = 13, 3, 16, 29
 

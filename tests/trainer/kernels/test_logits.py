@@ -106,7 +106,7 @@ def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
 def test_compiles_without_spills_and_fits_the_card() -> None:
     compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.compile_check", "logits"],
+        [sys.executable, "-m", "benchmarks.gpu.compile_check", "logits"],
         cwd=ROOT,
         env=compiled,
         capture_output=True,

@@ -142,7 +142,7 @@ def test_mixed_types_and_turned_rows_are_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [sys.executable, "-m", "bench.compile_check", "mlp", "--target", target]
+    command = [sys.executable, "-m", "benchmarks.gpu.compile_check", "mlp", "--target", target]
     compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
         command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False

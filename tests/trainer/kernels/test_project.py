@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.attention import NORM_EPS, rotary_tables, rotate
 from trainer.kernels import project as module
 from trainer.kernels.project import HOPPER, ProjectConfig, project
+from trainer.operations.rotary import NORM_EPS, rotary_tables, rotate
 
 ROOT = Path(__file__).resolve().parents[3]
 LENGTH, WIDTH, SIZE, VOCABULARY = 45, 24, 16, 29
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [sys.executable, "-m", "bench.compile_check", "project", "--target", target]
+    command = [sys.executable, "-m", "benchmarks.gpu.compile_check", "project", "--target", target]
     compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
         command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False

@@ -1,0 +1,208 @@
+"""How two programs differ: in text, names, constants or code; and a digest of the code alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import zip_longest
+from typing import Literal, get_args
+
+from speedcheck.program.model import Program, UnreadableProgramError
+from speedcheck.program.normal import Atom, normal_form
+from speedcheck.program.read import syntax_of_program
+from speedcheck.program.shown import shortened
+
+Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""From the least difference to the greatest."""
+
+MAX_DETAILS = 5
+
+# A record's program is often the baseline's in the next record.
+_MOST_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one program differs from another.
+
+    Attributes:
+        kind: "text" for comments, layout, docstrings, seeds and other identifiers of runs;
+            "names" where names that the program gives itself are others, each everywhere.
+        line: line of the first program at which they begin to differ; None for "same" and "text".
+        details: the first differences, such as "line 312: 0.0022 -> 0.0024", and how many more;
+            of code only the first.
+        numbers: whether a constant that is a number, or a text that reads as one, differs; False
+            where only other strings do.
+    """
+
+    kind: Kind
+    line: int | None = None
+    details: tuple[str, ...] = ()
+    numbers: bool = False
+
+
+def compare(a: Program, b: Program) -> Difference | None:
+    """Say how `b` differs from `a`; None where one of them cannot be parsed."""
+    return next(differences(a, [b]))
+
+
+def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | None]:
+    """Say of each of several programs how it differs from `a`, which is parsed once."""
+    before: _Parsed | None = None
+    for b in others:
+        if a.problem or b.problem:
+            yield None
+        elif a.text == b.text:
+            yield Difference("same")
+        else:
+            before = before or _Parsed(a)
+            yield _compare(before, _Parsed(b))
+
+
+@lru_cache(_MOST_KEPT)
+def code_digest(program: Program) -> str | None:
+    """Return a digest of the program's code without its own names and its constants.
+
+    None where the program cannot be parsed. Two programs have the same digest exactly when
+    `compare` finds no difference of kind "code".
+    """
+    try:
+        parsed = _Parsed(program)
+    except UnreadableProgramError:
+        return None
+    numbers: dict[object, int] = {}
+
+    def text(atom: Atom) -> str:
+        if atom.kind == "constant":
+            return "constant"
+        if atom.kind == "name" or (atom.kind == "attribute" and atom.value in parsed.attributes):
+            return numbered(atom, numbers)
+        return f"{atom.kind} {atom.value!r}"
+
+    return sha256(map(text, parsed.atoms))
+
+
+def numbered(atom: Atom, numbers: dict[object, int]) -> str:
+    """Return an atom with the number of its value in place of it: the first to come is 0."""
+    return f"{atom.kind} {numbers.setdefault((atom.kind, atom.value), len(numbers))}"
+
+
+def sha256(texts: Iterable[str]) -> str:
+    """Return the SHA-256 of a sequence of texts, in which none can run into the next."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Parsed:
+    """A program in the form that is compared.
+
+    Attributes:
+        attributes: names that the program gives itself, see `Names`.
+        atoms: the normal form.
+    """
+
+    def __init__(self, program: Program) -> None:
+        syntax = syntax_of_program(program)
+        self.attributes = syntax.names.attributes
+        self.atoms = normal_form(syntax.tree, syntax.names)
+        self._text = program.text
+
+    def line(self, number: int) -> str:
+        """Return a line of the program without the blanks around it."""
+        return self._text.split("\n")[number - 1].strip()
+
+
+def _compare(a: _Parsed, b: _Parsed) -> Difference:
+    """Compare atom for atom, up to the first that says that the code differs."""
+    renamed = _Renaming(a.attributes, b.attributes)
+    changes: list[tuple[int, str]] = []
+    kinds: set[Kind] = set()
+    numbers = False
+    for x, y in zip_longest(a.atoms, b.atoms):
+        if x is None or y is None or x.kind != y.kind:
+            return _code(a, b, x, y)
+        if x.kind in {"code", "constant"} and x.value == y.value:
+            continue
+        if x.kind == "constant":
+            kinds.add("constants")
+            numbers = numbers or not (_is_word(x) and _is_word(y))
+        elif x.kind == "code" or not renamed.agrees(x, y):
+            return _code(a, b, x, y)
+        elif renamed.is_new(x, y):
+            kinds.add("names")
+        else:
+            continue
+        changes.append((x.line, f"{_shown(x)} -> {_shown(y)}"))
+    if not changes:
+        return Difference("text")
+    kind: Kind = "names and constants" if len(kinds) > 1 else kinds.pop()
+    return Difference(kind, changes[0][0], _details(changes), numbers)
+
+
+class _Renaming:
+    """Which name of one program is which of the other: one for one, or it is not a renaming."""
+
+    def __init__(self, attributes_a: set[str], attributes_b: set[str]) -> None:
+        self._own = attributes_a, attributes_b
+        self._there: dict[tuple[str, object], object] = {}
+        self._back: dict[tuple[str, object], object] = {}
+        self._told: set[tuple[str, object]] = set()
+
+    def agrees(self, a: Atom, b: Atom) -> bool:
+        """Whether `b` may be the new name of `a`, after all that went before."""
+        there = self._there.setdefault((a.kind, a.value), b.value)
+        back = self._back.setdefault((b.kind, b.value), a.value)
+        if (there, back) != (b.value, a.value):
+            return False
+        # torch.relu and torch.gelu are two functions, and not one that was renamed.
+        is_own = a.value in self._own[0] and b.value in self._own[1]
+        return a.kind == "name" or a.value == b.value or is_own
+
+    def is_new(self, a: Atom, b: Atom) -> bool:
+        """Whether this is the first place at which `a` has another name."""
+        key = a.kind, a.value
+        if a.value == b.value or key in self._told:
+            return False
+        self._told.add(key)
+        return True
+
+
+def _code(a: _Parsed, b: _Parsed, x: Atom | None, y: Atom | None) -> Difference:
+    """Show the lines at which the code begins to differ."""
+    number = x.line if x else a.atoms[-1].line
+    old = f"`{shortened(a.line(x.line))}`" if x else "nothing"
+    new = f"`{shortened(b.line(y.line))}`" if y else "nothing"
+    return Difference("code", number, (f"line {number}: {old} -> {new}",), numbers=True)
+
+
+def _is_word(atom: Atom) -> bool:
+    """Whether a constant is a string that does not read as a number."""
+    match atom.value:
+        case (_, str(text) | bytes(text)):
+            try:
+                float(text)
+            except ValueError:
+                return True
+    return False
+
+
+def _details(changes: list[tuple[int, str]]) -> tuple[str, ...]:
+    shown = [f"line {line}: {text}" for line, text in changes[:MAX_DETAILS]]
+    more = len(changes) - MAX_DETAILS
+    return (*shown, f"{more} more") if more > 0 else tuple(shown)
+
+
+def _shown(atom: Atom) -> str:
+    match atom:
+        case Atom("name", (_, str(name))):
+            return shortened(name)
+        case Atom("constant", (_, int(number))) if abs(number) >= 1 << 64:
+            # Python refuses to print a number of more than 4300 digits.
+            return f"a number of {number.bit_length()} bits"
+        case Atom("constant", (_, str(text))):
+            return repr(shortened(text))
+        case Atom("constant", (_, value)):
+            return shortened(repr(value))
+    return shortened(str(atom.value))

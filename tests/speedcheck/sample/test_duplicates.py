@@ -1,0 +1,98 @@
+"""Copies are found where chance does not explain them, and nowhere else."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from speedcheck.logs import parse_log
+from speedcheck.sample.duplicates import exact_copies, near_copies
+
+
+def make(seed, *, validations=14, loss=3.28, spread=0.0018, decimals=4, ms=130.0, seeded=None):
+    """A run as the speedrun's logs print them: its losses vary by seed, its steps by a little."""
+    rng = random.Random(seed)
+    clock, rows = 0.0, [] if seeded is None else [f"seed:{seeded}"]
+    for index in range(validations):
+        step = index * 125
+        value = 10.8258 if index == 0 else loss + 6 / index + rng.gauss(0, spread)
+        rows.append(
+            f"step:{step}/{(validations - 1) * 125} val_loss:{value:.{decimals}f} "
+            f"train_time:{clock:.0f}ms"
+        )
+        clock += 125 * ms + rng.gauss(0, 20)
+    return rows
+
+
+def run(rows):
+    (found,) = parse_log(("\n".join(rows) + "\n").encode(), "log.txt").runs
+    return found
+
+
+def edited(rows, keep, rng):
+    """Change the losses and times of all but the first validations."""
+    changed = []
+    for index, row in enumerate(rows):
+        step, loss, time = row.split()
+        if index > keep:
+            loss = f"val_loss:{float(loss[9:]) + rng.uniform(-0.01, -0.002):.4f}"
+        changed.append(f"{step} {loss} train_time:{int(time[11:-2]) + rng.randint(1, 90)}ms")
+    return changed
+
+
+def test_honest_runs_are_never_near_copies():
+    for batch in range(20):
+        runs = [run(make(batch * 100 + seed)) for seed in range(40)]
+        assert near_copies(runs, range(40)) == []
+
+
+@pytest.mark.parametrize("keep", [5, 8, 12])
+def test_a_copy_with_other_times_and_a_better_end_is_found(keep):
+    rng = random.Random(keep)
+    runs = [run(make(seed)) for seed in range(8)]
+    runs.append(run(edited(make(3), keep, rng)))
+    assert [(copy.first, copy.second) for copy in near_copies(runs, range(9))] == [(3, 8)]
+
+
+def test_three_equal_losses_of_three_are_enough():
+    runs = [run(make(seed, validations=5)) for seed in range(4)]
+    runs.append(run(edited(make(2, validations=5), 3, random.Random(1))))
+    assert [(copy.first, copy.second) for copy in near_copies(runs, range(5))] == [(2, 4)]
+
+
+def test_times_shifted_by_one_constant_are_found_whatever_the_losses_are():
+    rows = make(1, validations=40)
+    shifted = []
+    for row in make(2, validations=40):
+        step, loss, _ = row.split()
+        time = next(r.split()[2] for r in rows if r.startswith(step + " "))
+        shifted.append(f"{step} {loss} train_time:{int(time[11:-2]) + 17}ms")
+    runs = [run(rows), run(shifted), run(make(3, validations=40))]
+    (copy,) = near_copies(runs, range(3))
+    assert (copy.first, copy.second) == (0, 1)
+    assert "step times" in copy.evidence
+
+
+def test_honest_step_times_share_constants_and_are_not_near_copies():
+    def times(seed):
+        rng, clock, result = random.Random(seed), 0.0, {}
+        for step in range(1, 1394):
+            clock += 129.7 + rng.gauss(0, 0.6)
+            result[step] = float(round(clock))
+        return result
+
+    runs = [run(make(seed)) for seed in range(6)]
+    assert near_copies(runs, range(6), {index: times(index) for index in range(6)}) == []
+
+
+def test_a_log_under_two_names_and_a_part_of_it_are_exact_copies():
+    rows = make(1)
+    runs = [run(rows), run(rows), run(rows[5:]), run(make(2))]
+    assert exact_copies(runs, range(4)) == {1: 0, 2: 0}
+
+
+def test_a_log_cut_before_its_end_is_not_a_copy_of_another_run():
+    runs = [run(make(1)), run(make(2)[:6])]
+    assert exact_copies(runs, range(2)) == {}
+    assert near_copies(runs, range(2)) == []

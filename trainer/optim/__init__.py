@@ -1,0 +1,1 @@
+"""Muon, Adam, and the gradients that they read."""

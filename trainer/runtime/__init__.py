@@ -1,0 +1,1 @@
+"""What surrounds the training loop: ranks, clock, device, log, provenance."""
