@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from speedcheck.certificate import Certificate, Finding
 from speedcheck.checks import codes
-from speedcheck.report.text import merged
 from speedcheck.rules.gate import PathRules
+from speedcheck.words import join_some
 
 CLOSES = frozenset(
     {
@@ -54,9 +54,12 @@ class Objection:
 
 def objections(certificate: Certificate, rules: PathRules) -> tuple[Objection, ...]:
     """Return what in a record's judgement closes the gate, the gravest first."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for finding in _closing(certificate, rules):
+        places.setdefault((finding.code, finding.message), []).append(finding.where)
     found = [
-        Objection(finding.message, finding.code, finding.where)
-        for finding in merged(_closing(certificate, rules))
+        Objection(message, code, join_some(dict.fromkeys(filter(None, where))))
+        for (code, message), where in places.items()
     ]
     if not certificate.certified and not found:
         found.append(Objection("not certified"))

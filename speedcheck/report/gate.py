@@ -105,6 +105,13 @@ def _figures(decision: Decision) -> str:
 
 
 def _reasons(decision: Decision) -> list[str]:
-    shown = [printable(str(objection)) for objection in decision.objections[:_SHOWN]]
-    more = len(decision.objections) - len(shown)
-    return [*shown, *([f"{count(more, 'more reason')}"] if more else [])]
+    """Return the reasons, of one code the first with their number."""
+    by_code: dict[str, list[str]] = {}
+    for objection in decision.objections:
+        by_code.setdefault(objection.code or objection.message, []).append(str(objection))
+    reasons = [
+        printable(same[0] if len(same) == 1 else f"{same[0]} and {len(same) - 1} more")
+        for same in by_code.values()
+    ]
+    more = len(reasons) - _SHOWN
+    return [*reasons[:_SHOWN], *([count(more, "more reason")] if more > 0 else [])]
