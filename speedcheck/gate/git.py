@@ -108,15 +108,14 @@ class Repository:
         return any(entry.startswith(_FOLDER.encode()) for entry in listed)
 
     def uncommitted(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
-        """Return the files below `folder` that the checkout has otherwise than its commit.
+        """Return the files below `folder` that are new in the checkout or in its index.
 
-        Files are compared by what git noted of them and not by their content, which a filter
-        could change, so a file that was only touched is among them.
+        Tracked files that were edited since are not among them: git would run the filters of its
+        configuration to compare them.
         """
         found: set[PurePosixPath] = set()
         for arguments in (
             ("ls-files", "--others", "--exclude-standard", "--full-name", "-z"),
-            ("diff-files", "--name-only", "-z"),
             ("diff-index", "--cached", "--name-only", "--no-renames", "-z", "HEAD"),
         ):
             found.update(_inside(name) for name in self._entries(folder, *arguments))

@@ -449,9 +449,7 @@ def test_outside_a_repository_the_gate_says_so(tmp_path, capsys, monkeypatch):
     assert "is in no git repository" in capsys.readouterr().err
 
 
-def test_on_github_the_base_is_that_of_the_pull_request(
-    clone, gate, build, monkeypatch, losses
-):
+def test_on_github_the_base_is_that_of_the_pull_request(clone, gate, build, monkeypatch, losses):
     clone.branch("release")
     older = [loss + 0.001 for loss in losses]
     clone.commit("merged there", files_of(build.record(older, name="old"), "records/old"))
