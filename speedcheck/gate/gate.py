@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from speedcheck.errors import SpeedcheckError
-from speedcheck.gate.changes import submissions
+from speedcheck.gate.changes import read_tree, submissions
 from speedcheck.gate.copies import copies_across
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
@@ -34,9 +34,14 @@ def decide(
         roots: folders of the repository that hold records.
 
     Raises:
-        SpeedcheckError: a commit cannot be listed, or the base's configuration is broken.
+        SpeedcheckError: the base cannot be listed, or its configuration is broken.
     """
-    with Workplace(repository, commits, roots) as workplace:
+    places = tuple(roots)
+    try:
+        head = read_tree(repository, commits.head, places)
+    except SpeedcheckError as error:
+        return (Decision(places[0], None, (Objection(str(error)),)),)
+    with Workplace(repository, commits, places, head) as workplace:
         decided: Decided = {}
         found = _find_all(workplace, decided)
         moves = _moves(workplace, found)

@@ -6,6 +6,7 @@ A run can also hide where no record is: in a folder of programs, in an archive, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from speedcheck.checks import codes
@@ -58,10 +59,12 @@ def hidden(
     """
     top = workplace.path("head", folder)
     searched = look_into(top, [workplace.path("head", file) for file in files])
-    if searched.validations:
+    if any(searched.validations.values()):
         logs = [log for record in records for log in workplace.logs("head", record)]
         logs += [log for record in workplace.earlier() for log in workplace.logs("base", record)]
-        for run in hidden_runs(searched.validations, logs):
+        # What the logs themselves hide is a matter of their own records.
+        known = [replace(log, unread=()) for log in logs]
+        for run in hidden_runs(searched, known):
             what = f"holds {run.validations} validations of a run that no log has"
             yield Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
     rules = workplace.rules_for(folder)

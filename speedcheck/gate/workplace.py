@@ -53,13 +53,18 @@ class Workplace:
         repository: the repository.
         commits: the commits.
         roots: folders of the repository that hold records.
+        head: the files of the judged branch below `roots`.
 
     Raises:
         InputError: git cannot list the files, or the base's configuration cannot be read.
     """
 
     def __init__(
-        self, repository: Repository, commits: Commits, roots: Iterable[PurePosixPath]
+        self,
+        repository: Repository,
+        commits: Commits,
+        roots: Iterable[PurePosixPath],
+        head: Tree,
     ) -> None:
         self._repository = repository
         self._commit: dict[Which, str] = {
@@ -68,10 +73,10 @@ class Workplace:
             "head": commits.head,
         }
         self.roots = tuple(roots)
-        self.trees: dict[Which, Tree] = {
-            which: read_tree(repository, commit, self.roots)
-            for which, commit in self._commit.items()
-        }
+        base = read_tree(repository, commits.base, self.roots)
+        is_same = commits.left == commits.base
+        left = base if is_same else read_tree(repository, commits.left, self.roots)
+        self.trees: dict[Which, Tree] = {"base": base, "left": left, "head": head}
         self._temporary = tempfile.TemporaryDirectory(prefix="speedcheck-gate-")
         self._root = Path(self._temporary.name)
         self._written: set[tuple[Which, PurePosixPath]] = set()
