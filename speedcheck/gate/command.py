@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from speedcheck.errors import RecordError, UsageError
+from speedcheck.errors import RecordError, SpeedcheckError, UsageError
 from speedcheck.gate.gate import decide
 from speedcheck.gate.git import Repository
 from speedcheck.gate.workplace import Commits
@@ -68,9 +69,11 @@ def run_gate(
 
 def _uncommitted(clone: Repository, judged: str, folders: Iterable[PurePosixPath]) -> Iterator[str]:
     """Say which files of the checkout are not in the commit that was judged."""
-    if judged != clone.commit("HEAD"):
-        return
-    files = [path for folder in folders for path in clone.uncommitted(folder)]
+    files: list[PurePosixPath] = []
+    # Too many of them are not worth a decision that has been made.
+    with suppress(SpeedcheckError):
+        if judged == clone.commit("HEAD"):
+            files = [path for folder in folders for path in clone.uncommitted(folder)]
     if files:
         names = join_some(map(str, files))
         yield f"{count(len(files), 'file')} not committed and so not judged: {names}"

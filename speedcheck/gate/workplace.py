@@ -13,7 +13,7 @@ from speedcheck.api import verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
 from speedcheck.config import CONFIG_NAME, Config, read_config
-from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
+from speedcheck.errors import InputError, NoRecordError, SpeedcheckError, UsageError
 from speedcheck.gate.changes import Tree, is_inside, read_tree
 from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
@@ -24,6 +24,7 @@ from speedcheck.records.folder import find_records, read_record
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
 from speedcheck.rule import Overrides, SystemsRule
 from speedcheck.rules.gate import GateRules, PathRules, read_gate_rules
+from speedcheck.tracks import get_track
 
 Which = Literal["base", "left", "head"]
 
@@ -90,6 +91,12 @@ class Workplace:
             self.rules: GateRules = read_gate_rules(
                 self.config.gate_table, self.config.default_track
             )
+            for name in sorted(self.rules.track_names()):
+                get_track(name, self.config.tracks)
+        except UsageError as error:
+            self._temporary.cleanup()
+            what = f"[gate] track: {error.what}"
+            raise InputError(what, where=CONFIG_NAME, remedy=error.remedy) from None
         except BaseException:
             self._temporary.cleanup()
             raise

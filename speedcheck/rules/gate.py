@@ -72,6 +72,11 @@ class GateRules:
                 rules = replace(rules, **changes)
         return rules
 
+    def track_names(self) -> frozenset[str]:
+        """Return the names of all tracks that are allowed somewhere."""
+        named = {name for _, changes in self.paths for name in changes.get("tracks", ())}
+        return frozenset((*self.default.tracks, *named))
+
 
 def read_gate_rules(table: toml.Table | None, default_track: str | None = None) -> GateRules:
     """Read the table [gate] of a speedcheck.toml.

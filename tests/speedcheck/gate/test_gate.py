@@ -188,6 +188,35 @@ def test_the_committed_files_are_judged_and_not_the_checkout(clone, gate, build)
     assert gate()[0] == 0
 
 
+def test_files_that_are_not_committed_are_said_not_to_be_judged(clone, gate, build, tmp_path):
+    clone.write(files_of(build.published(), "records/x|<b>"))
+    comment = tmp_path / "comment.md"
+    code, out, _ = gate("--comment", str(comment))
+    assert code == 0
+    first, last = out.splitlines()
+    assert first.startswith("note: 6 files not committed and so not judged: records/x|<b>/00.txt")
+    assert last == "gate: pass (no record is added, changed or removed)"
+    assert "<b>" not in MarkdownIt("commonmark").render(comment.read_text())
+    assert "note" not in gate("--head", "main~1")[1], "the checkout is of another commit"
+
+
+def test_a_track_of_the_rules_that_is_not_there_is_an_error_with_its_place(clone, gate):
+    clone.commit("typo", {"speedcheck.toml": '[gate.paths."records/**"]\ntrack = "tinny"\n'})
+    code, _, err = gate()
+    assert code == 2
+    assert "speedcheck.toml: [gate] track: no track is called 'tinny'" in err
+
+
+def test_seeds_declarations_and_certificates_are_said_and_close_nothing(clone, gate, build):
+    clone.branch("work")
+    record = build.record(name="new")
+    (record / "certificate.json").write_text('{"certified": false}')
+    clone.commit("record", files_of(record, "records/new"))
+    code, out, _ = gate()
+    assert code == 0
+    assert "     certificate.json differs from what the logs give; it is not used\n" in out
+
+
 def test_a_rule_that_the_branch_brings_is_not_obeyed(clone, gate, build):
     clone.branch("work")
     easy = "[tracks.easy]\ntarget = 100.0\nalpha = 0.9\n"

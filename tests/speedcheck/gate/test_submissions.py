@@ -65,7 +65,7 @@ def below(folder: str, files: Files) -> dict[str, str | bytes]:
 
 
 def outcome(clone: Clone, change: Callable[[Clone], None]) -> dict[str, str]:
-    """Make a branch with a change, and return why each of its records is rejected; "" for a pass."""
+    """Make a branch, and return why each of its records is rejected; "" for one that passes."""
     clone.git("checkout", "--quiet", "--force", "-B", "work", "main")
     clone.git("clean", "-ffdqx")
     change(clone)
@@ -549,6 +549,6 @@ def test_a_dishonest_submission_is_rejected_for_its_own_reason(merged, kind, see
 
 
 def test_the_generator_s_logs_ask_for_nothing_that_they_do_not_hold(merged):
-    """With no allowance of any kind the plain submission passes, so reasons are those of the kinds."""
+    """Nothing is allowed to be unknown, and the plain submission passes."""
     found = outcome(merged, submit(honest_logs(random.Random(0))))
     assert found == {NEW: ""}
