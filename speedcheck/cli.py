@@ -287,6 +287,14 @@ def gate(
         ),
     ] = None,
     head: Annotated[str, typer.Option(help="Branch to judge.", metavar="REF")] = "HEAD",
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            help="The clone.  [default: the working directory]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     comment: Annotated[
         Path | None,
         typer.Option(
@@ -297,8 +305,8 @@ def gate(
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.command import run_gate
 
-    opened = run_gate(paths or (), base=base, head=head, comment=comment)
-    raise typer.Exit(CERTIFIED if opened else NOT_CERTIFIED)
+    passed = run_gate(paths or (), base=base, head=head, repository=repository, comment=comment)
+    raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)
 
 
 @app.command()
