@@ -91,7 +91,8 @@ def _documents(evidence: Evidence, rule: Rule) -> DocumentClaims:
 
 def _measure(track: Track) -> tuple[str, ...]:
     """Return the words for a track's loss: the one before the loss in its own log format."""
-    found = re.search(r"([A-Za-z]\w*)\W{0,4}\(\?P<val_loss>", track.log_pattern.text if track.log_pattern else "")
+    pattern = track.log_pattern.text if track.log_pattern else ""
+    found = re.search(r"([A-Za-z]\w*)\W{0,4}\(\?P<val_loss>", pattern)
     if not found:
         return DEFAULT_MEASURE
     word = found[1].lower()

@@ -152,7 +152,8 @@ class _Lists:
         if match.is_full or series.kind in self._agreeing:
             return False
         is_of_runs = 2 * len(match.pairs) >= len(runs) and len(match.pairs) > 0
-        return series.basis == "data" or (is_of_runs and len(match.pairs) == len(runs))
+        is_claim = series.basis == "data" and series.lists_all
+        return is_claim or (is_of_runs and len(match.pairs) == len(runs))
 
     def _is_of_runs(self, match: Match) -> bool:
         """Return whether a list agrees with the runs, beyond what one value does by chance."""
