@@ -83,7 +83,8 @@ def compare(
     confirmed = [match for match in matches if lists.status(match) == "confirmed"]
     figures = Figures(samples, question, was_printed, lists=confirmed)
     judged = figures.judge(stated.figures)
-    steps = {m.place for m in confirmed if isinstance(m.place, int)} | figures.steps
+    own = [match for match in confirmed if not match.series.is_other]
+    steps = {match.place for match in own if isinstance(match.place, int)} | figures.steps
     final = {run.run.final_step for run in samples.judged}
     return Comparison(
         claims=(*map(lists.claim, matches), *judged),

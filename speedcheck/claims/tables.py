@@ -97,7 +97,8 @@ def _is_of_runs(header: tuple[str, ...], body: list[_Row]) -> bool:
     for column, heading in enumerate(header[1:], start=1):
         cells = [row.cells[column] for row in own if column < len(row.cells)]
         prose = [cell for cell in cells if _PROSE.search(_CELL.sub("", cell))]
-        if 2 * len(prose) > len(cells) and not _OF_A_RUN.search(heading):
+        # A column without a heading holds remarks.
+        if heading and 2 * len(prose) > len(cells) and not _OF_A_RUN.search(heading):
             return False
     return bool(own)
 
