@@ -196,7 +196,7 @@ def test_a_folder_deeper_than_any_submission_is_refused_before_it_costs_anything
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("words\n", "notes.txt: binary: NUL byte at byte 2"),
+        ("words\n", "notes.txt: no step line"),
         (b"PK\x00", "notes.txt: binary: NUL byte at byte 2"),
         (None, "notes.txt: is a link: links are not followed"),
     ],
