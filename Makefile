@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 DEMO := build/demo/$(shell date +%Y-%m-%d_%H%M%S)_tiny
 
-.PHONY: help install demo test lint types unit format docs bench clean
+.PHONY: help install demo test lint types unit format docs images bench clean
 
 help: ## list the chores
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,8 +37,13 @@ format: install ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## write the pages that the program prints
+docs: install ## write what the program prints into the pages and pictures
 	$(BIN)/speedcheck explain --markdown > docs/findings.md
+	$(BIN)/python docs/refresh.py
+	$(MAKE) images
+
+images: install ## draw docs/images/*.svg
+	$(BIN)/python docs/capture.py
 
 bench: install ## time the commands against each other and the published shell line
 	$(BIN)/python benchmarks/commands.py
