@@ -277,6 +277,24 @@ def gate(
 
 
 @app.command()
+def parse(
+    log: Annotated[Path, typer.Argument(help="Log file.", show_default=False)],
+    track: Annotated[
+        str | None,
+        typer.Option("--track", help="Read it as a log of this track.", metavar="NAME"),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print each line of a log that was read, and what came of it."""
+    from speedcheck.parse_command import explain_log
+
+    lines, found = explain_log(log, track, config)
+    for line in lines:
+        typer.echo(inert("\n".join(map(printable, line.split("\n")))))
+    raise typer.Exit(0 if found else NOT_CERTIFIED)
+
+
+@app.command()
 def explain(
     codes: Annotated[
         list[str] | None,

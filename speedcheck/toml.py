@@ -71,6 +71,19 @@ class Table:
         """Return all tables inside this one by their names."""
         return {key: table for key in self._raw if (table := self.table(key)) is not None}
 
+    def values(self, read: Callable[[Any], T], expected: str) -> dict[str, T]:
+        """Return all values of this table by their keys.
+
+        Raises:
+            InputError: `read` refuses a value.
+        """
+        found = {key: self.get(key, read, expected) for key in self._raw}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def completed_by(self, other: Table) -> Table:
+        """Return this table with the keys of another one that it lacks."""
+        return Table({**other._raw, **self._raw}, self._file, self._names)
+
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Refuse a key that nobody reads: it is a mistyped one.
 
@@ -165,6 +178,18 @@ def tuple_of(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
         if not isinstance(value, list):
             raise TypeError
         return tuple(read(item) for item in value)
+
+    return read_all
+
+
+def one_or_more(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """Return a reader of one value, or of a list that is not empty, that `read` accepts."""
+
+    def read_all(value: Any) -> tuple[T, ...]:
+        values = value if isinstance(value, list) else [value]
+        if not values:
+            raise ValueError
+        return tuple(read(item) for item in values)
 
     return read_all
 

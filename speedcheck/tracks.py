@@ -9,12 +9,31 @@ from typing import Literal
 
 from speedcheck.errors import UsageError
 from speedcheck.logs import Parser, parse_log
-from speedcheck.logs.foreign import ForeignParser
-from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs.foreign import ForeignFormat, ForeignParser
+from speedcheck.logs.model import Run
 
 Direction = Literal["less", "greater"]
 Test = Literal["t", "known-sigma"]
 Cost = Literal["time", "steps"]
+
+
+BUILT_IN_MEASURE = ("val_loss", "loss")
+"""What the measure is called where logs have one of the built-in formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use; None where there is no limit.
+
+    Attributes:
+        train_ms: training time, in milliseconds.
+        eval_ms: evaluation time, in milliseconds.
+        artifact_bytes: size of the artifact.
+    """
+
+    train_ms: float | None = None
+    eval_ms: float | None = None
+    artifact_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +54,13 @@ class Track:
         test: "t", or "known-sigma" for the z-test.
         sigma: the standard deviation of one loss that the z-test takes as known.
         cost: what its records lower: the training time, or the number of steps.
-        log_pattern: reads the lines of logs in a format of its own.
+        log_format: how its logs are read, where they have a format of their own.
+        measure: the words that stand for the measure in documents.
+        budget: what a run may use; its training ends when the time is used up, so that a run that
+            reaches it within one logged step is complete.
+        limits: what a run must not exceed, and need not use up.
+        train_shards: the number of training shards that the rules ask for.
         source: the file that defines it; "" for a built-in track.
-        budget_train_ms: training time after which a run ends, in milliseconds; None for none.
-        measure: words that name the measure in documents.
     """
 
     name: str
@@ -52,10 +74,12 @@ class Track:
     test: Test = "t"
     sigma: float | None = None
     cost: Cost = "time"
-    log_pattern: LogPattern | None = None
+    log_format: ForeignFormat | None = None
+    measure: tuple[str, ...] = BUILT_IN_MEASURE
+    budget: Limits = Limits()
+    limits: Limits = Limits()
+    train_shards: int | None = None
     source: str = ""
-    budget_train_ms: float | None = None
-    measure: tuple[str, ...] = ("val_loss", "loss")
 
     @property
     def sign(self) -> int:
@@ -64,7 +88,24 @@ class Track:
 
     def parser(self) -> Parser:
         """Return a parser of the track's logs, for the files of one record."""
-        return ForeignParser(self.log_pattern) if self.log_pattern else parse_log
+        return ForeignParser(self.log_format) if self.log_format else parse_log
+
+    @property
+    def budget_train_ms(self) -> float | None:
+        """Return the training time at which a run ends, in milliseconds."""
+        return self.budget.train_ms
+
+    def reached_end(self, run: Run) -> bool | None:
+        """Return whether a run is complete; None where neither log nor track can tell.
+
+        It is at its planned end, at the line that decides, or at the budget of the track within
+        one logged step. A run without the line that decides, where the track names one, is not.
+        """
+        if run.complete or run.ended is False or self.budget.train_ms is None:
+            return run.complete
+        if run.last_time_ms is None:
+            return run.complete
+        return run.last_time_ms + (run.step_time_ms or 0.0) >= self.budget.train_ms
 
 
 def alpha_of_margin(margin: float, sigma: float) -> float:

@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> int:
     if recipe.device == "cuda":
         from trainer.runtime.device import check_device  # noqa: PLC0415
 
-        check_device(recipe)
+        check_device(recipe, whole_machine=options.prepare)
     from trainer.data.sources import find_data  # noqa: PLC0415
 
     if options.command == "bench":
@@ -68,6 +68,10 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         recipe = recipe.with_attention(options.attention)
     if options.sequence_length is not None:
         recipe = recipe.with_sequence_length(options.sequence_length)
+    if options.sequences_per_step is not None:
+        recipe = recipe.with_sequences_per_step(options.sequences_per_step)
+    if options.steps is not None:
+        recipe = recipe.with_steps(options.steps)
     return recipe
 
 
@@ -78,7 +82,7 @@ def plan(recipe: Recipe) -> dict[str, str | int]:
         "device": recipe.device,
         "ranks": _ranks(recipe),
         "threads": recipe.threads,
-        "memory_mib": recipe.memory_mib,
+        "memory_mib": _memory_mib(recipe),
         "steps": recipe.schedule.steps,
     }
 
@@ -89,6 +93,14 @@ def _ranks(recipe: Recipe) -> int:
     from trainer.runtime.device import ranks_here  # noqa: PLC0415
 
     return ranks_here(recipe)
+
+
+def _memory_mib(recipe: Recipe) -> int:
+    if recipe.device == "cpu":
+        return recipe.memory_mib
+    from trainer.runtime.device import memory_mib  # noqa: PLC0415
+
+    return memory_mib(recipe.data.sequence_length)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -116,6 +128,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--sequence-length",
         type=int,
         help="tokens that pass at once, for GPUs with less memory; the step stays as long",
+    )
+    parser.add_argument(
+        "--sequences-per-step",
+        type=int,
+        help="sequences in a step, for shorter experiments (default: the recipe's)",
+    )
+    parser.add_argument(
+        "--steps", type=int, help="steps of the run, to which the schedules stretch"
     )
     parser.add_argument(
         "--prepare", action="store_true", help="only make or check the data and print the plan"

@@ -15,6 +15,9 @@ Dtype = Literal["float32", "bfloat16", "float64"]
 Attention = Literal["dense", "intervals", "flex"]
 GPU_ATTENTIONS: tuple[Attention, ...] = ("intervals", "flex")
 
+# What torch's `rms_norm` adds unless told, for every type of input.
+FLOAT32_EPS = 2.0**-23
+
 # The numbers of processes whose shares of a step, and of Muon's work, are defined.
 RANKS = (1, 2, 4, 8)
 
@@ -38,6 +41,7 @@ class ModelConfig:
         block_size: tokens in a block, the unit of the attention window.
         windows: "long-short" as `layout` says, or one window in all layers (the ablations).
         dtype: of embeddings and activations; matrices are float32.
+        norm_eps: added to the mean square in every RMS norm.
     """
 
     depth: int
@@ -49,6 +53,7 @@ class ModelConfig:
     block_size: int
     windows: Windows
     dtype: Dtype
+    norm_eps: float
 
     def __post_init__(self) -> None:
         _require(
@@ -63,6 +68,7 @@ class ModelConfig:
             self.head_rows >= self.vocab_size,
             f"head_rows {self.head_rows} is below vocab_size {self.vocab_size}",
         )
+        _require(self.norm_eps > 0, f"norm_eps {self.norm_eps} is not positive")
         _require(
             self.windows in WINDOWS,
             f"windows {self.windows!r} is none of {', '.join(WINDOWS)}",
@@ -97,6 +103,10 @@ class DataConfig:
             self.val_tokens > 0 and self.val_tokens % self.sequence_length == 0,
             f"val_tokens {self.val_tokens} is no multiple of {self.sequence_length}, "
             "the sequence length",
+        )
+        _require(
+            self.sequences_per_step > 0,
+            f"sequences_per_step {self.sequences_per_step} is not positive",
         )
 
 
@@ -191,6 +201,22 @@ class Recipe:
         changed = replace(data, sequence_length=length, sequences_per_step=tokens // length)
         return replace(self, data=changed)
 
+    def with_sequences_per_step(self, count: int) -> Recipe:
+        """The same recipe with more or fewer sequences, and so tokens, in a step.
+
+        Raises:
+            TrainerError: the number is not positive.
+        """
+        return replace(self, data=replace(self.data, sequences_per_step=count))
+
+    def with_steps(self, steps: int) -> Recipe:
+        """The same recipe with its schedules stretched over another number of steps.
+
+        Raises:
+            TrainerError: the number is not positive.
+        """
+        return replace(self, schedule=replace(self.schedule, steps=steps))
+
     def with_attention(self, attention: Attention) -> Recipe:
         """The same recipe with attention computed in another way, on a GPU.
 
@@ -223,6 +249,7 @@ SUB3 = Recipe(
         block_size=128,
         windows="long-short",
         dtype="bfloat16",
+        norm_eps=FLOAT32_EPS,
     ),
     data=DataConfig(
         separator=50_256,
@@ -260,6 +287,7 @@ TINY = Recipe(
         block_size=16,
         windows="long-short",
         dtype="float32",
+        norm_eps=FLOAT32_EPS,
     ),
     data=DataConfig(
         separator=256,

@@ -73,7 +73,9 @@ class GPT(nn.Module):
         super().__init__()
         depth, tables = config.depth, layout.value_tables(config.depth)
         self.config = config
-        self.operations: Operations = operations or PlainOperations(DTYPES[config.dtype])
+        self.operations: Operations = operations or PlainOperations(
+            DTYPES[config.dtype], config.norm_eps
+        )
         self.embedding = _embedding(config)
         self.value_embeddings = nn.ModuleList(_embedding(config) for _ in range(tables))
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(depth))

@@ -66,6 +66,7 @@ def train(run: Run, log: StepLog) -> float:
 
     Raises:
         DivergedError: the loss of a step or a validation is not finite; the log shows it.
+        RuntimeError: the ranks end with different weights; the log has no last validation then.
     """
     recipe, schedule = run.recipe, run.recipe.schedule
     trainee = start(run)
@@ -79,6 +80,7 @@ def train(run: Run, log: StepLog) -> float:
         loss = train_step(trainee, run, step)
         report.training(step + 1, loss)
     with clock.paused():
+        run.world.check_alike(dict(trainee.model.named_parameters()))
         final_loss = evaluate(trainee.model, run, window_of(recipe, schedule.steps))
         report.validation(schedule.steps, final_loss)
     return final_loss
@@ -90,6 +92,8 @@ def start(run: Run) -> Trainee:
     torch.manual_seed(run.seed)
     with world.device:
         model = GPT(recipe.model, recipe.data.sequence_length, _operations(recipe, world.device))
+    # One seed gives one model, whatever the ranks' libraries or cards make of it.
+    world.copy_from_main_(model.state_dict().values())
     trainee = Trainee(model, Optimizers(model, recipe.optimizer, world))
     if recipe.warm_up:
         warm_up(model, trainee.optimizers, lambda: _rehearse(trainee, run))
@@ -184,13 +188,13 @@ def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tenso
 
 def _operations(recipe: Recipe, device: torch.device) -> Operations:
     if recipe.attention == "dense":
-        return PlainOperations(DTYPES[recipe.model.dtype])
+        return PlainOperations(DTYPES[recipe.model.dtype], recipe.model.norm_eps)
     # Imported where it is used: the CPU recipe needs no Triton.
     from trainer.operations.fused import FlexOperations, FusedOperations  # noqa: PLC0415
     from trainer.operations.head import head_precision  # noqa: PLC0415
 
     operations = FlexOperations if recipe.attention == "flex" else FusedOperations
-    return operations(head_precision(device))
+    return operations(recipe.model.norm_eps, head_precision(device))
 
 
 def _rehearse(trainee: Trainee, run: Run) -> None:

@@ -30,12 +30,13 @@ from benchmarks.gpu.compile_check import (
     launch_attention_backward,
 )
 from benchmarks.gpu.sweep_attention import SCALE, WINDOWS, Problem, Run, draw, times
+from trainer.config import FLOAT32_EPS
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
 from trainer.kernels.heads import split_heads
 from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval
-from trainer.operations.rotary import NORM_EPS, rotary_tables
+from trainer.operations.rotary import rotary_tables
 
 QUERIES, KEYS = HOPPER.queries, HOPPER.keys
 SWEPT: dict[str, dict[str, tuple[Tiling, Tiling]]] = {
@@ -75,7 +76,7 @@ def forward(problem: Problem, *, with_table: bool) -> Iterator[Saved]:
         table = torch.randn(VOCABULARY, HEADS * HEAD_DIM, device="cuda").bfloat16()
         tokens = torch.randint(VOCABULARY, (length,), device="cuda")
     qkv = torch.stack(problem.tensors[:3], 1)
-    v, rstd = split_heads(qkv, mix, table, tokens, cos, sin, NORM_EPS)
+    v, rstd = split_heads(qkv, mix, table, tokens, cos, sin, FLOAT32_EPS)
     projection = Projection(qkv, rstd, mix, table, tokens, cos, sin)
     for window in WINDOWS:
         bounds = problem.bounds(window)

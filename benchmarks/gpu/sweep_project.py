@@ -31,9 +31,10 @@ from benchmarks.gpu.compile_check import (
     compile_all,
     launch_project,
 )
+from trainer.config import FLOAT32_EPS
 from trainer.kernels.heads import split_heads
 from trainer.kernels.project import HOPPER, ProjectConfig, project
-from trainer.operations.rotary import NORM_EPS, rotary_tables, rotate
+from trainer.operations.rotary import rotary_tables, rotate
 
 Results = tuple[Tensor, Tensor, Tensor]  # projected, v, rstd
 
@@ -81,7 +82,7 @@ def exact_results(problem: Problem) -> list[Tensor]:
     normed, qkv, mix = (t.double() for t in (problem.normed[rows], *problem[1:3]))
     cos, sin = problem.cos[rows].double(), problem.sin[rows].double()
     raw = (normed @ qkv.flatten(0, 1).T).view(len(normed), 3, HEADS, HEAD_DIM)
-    rstd = (raw[:, :2].square().mean(-1, keepdim=True) + NORM_EPS).rsqrt()
+    rstd = (raw[:, :2].square().mean(-1, keepdim=True) + FLOAT32_EPS).rsqrt()
     q, k = (rotate(x, cos, sin) for x in (raw[:, :2] * rstd).unbind(1))
     v = mix[0] * raw[:, 2]
     if problem.table is not None and problem.tokens is not None:
@@ -103,7 +104,7 @@ def separately(problem: Problem) -> Results:
     """What there was before: a product, then a pass over its result."""
     normed, qkv, mix, table, tokens, cos, sin = problem
     projected = (normed @ qkv.flatten(0, 1).mT).view(len(normed), 3, HEADS, HEAD_DIM)
-    return projected, *split_heads(projected, mix, table, tokens, cos, sin, NORM_EPS)
+    return projected, *split_heads(projected, mix, table, tokens, cos, sin, FLOAT32_EPS)
 
 
 def report(label: str, run: Callable[[], Any], exact: list[Tensor] | None, *, tokens: int) -> None:
@@ -136,7 +137,7 @@ def main() -> None:
             if isinstance(usage, str):
                 print(f"{kind}  {name:26} {usage}")
                 continue
-            run = partial(project, *problem, NORM_EPS, config)
+            run = partial(project, *problem, FLOAT32_EPS, config)
             report_for(f"{kind}  {name:26} {usage[number].short}", run, exact)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
+from speedcheck.checks.budget import check_budget
 from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.data import check_data
 from speedcheck.checks.program_rules import check_programs
 from speedcheck.program.sources import Sources
 from speedcheck.sample import Sample
@@ -28,6 +30,8 @@ def check_rules(
     return (
         *_hardware(sample, track),
         *_validation_tokens(sample, track),
+        *check_data(sample, track),
+        *check_budget(sample, track),
         *check_programs(sample, track, sources, baseline),
     )
 

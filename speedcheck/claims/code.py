@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from statistics import median
 from typing import Literal
 
@@ -18,6 +19,8 @@ from speedcheck.claims.text import read_nulls, read_text
 
 # Results farther below a list or the code that prints them are of something else.
 _MOST_LINES = 6
+_MOST_LISTS = 100
+_MOST_RESULTS = 100
 
 _CODE = re.compile(
     r"\s*(?:>>> |\$ |In ?\[|import |from |print\(|def |for |if |with "
@@ -53,13 +56,15 @@ def read_code(
         reader: what is known beforehand.
         known: lists of earlier blocks by their names; those of this one are added.
     """
-    found = list(find_lists(block.text))
+    found = list(islice(find_lists(block.text), _MOST_LISTS))
     lines = block.text.split("\n")
     placed = [(one, _series(one, block, lines, reader)) for one in found]
     starts = {one.first: (one, series) for one, series in placed if series}
     inside = {i for one, series in placed if series for i in range(one.first, one.last + 1)}
     results = _Results(block, reader, known)
     for index, line in enumerate(lines):
+        if len(results.figures) > _MOST_RESULTS:
+            break
         if index in starts:
             one, series = starts[index]
             results.lists(series)
@@ -69,11 +74,11 @@ def read_code(
     return [series for _, series in placed if series], results.figures
 
 
-def read_inline(written: str, line: int, heading: str, reader: Reader) -> list[Series]:
+def read_inline(block: Block, reader: Reader) -> list[Series]:
     """Return the lists of running text, which are never data."""
-    block = Block("text", written, line, heading=heading)
-    found = (_series(one, block, [], reader) for one in find_lists(written.replace("`", " ")))
-    is_other = words.is_baseline(written)
+    lists = islice(find_lists(block.text.replace("`", " ")), _MOST_LISTS)
+    found = (_series(one, block, [], reader) for one in lists)
+    is_other = words.is_baseline(block.text)
     return [replace(s, basis="text", is_other=s.is_other or is_other) for s in found if s]
 
 

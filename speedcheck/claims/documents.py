@@ -18,7 +18,7 @@ from speedcheck.certificate import Claim, JudgedRun
 from speedcheck.claims import code, tables, text
 from speedcheck.claims.compare import Comparison, SeedDifference, Shortfall, compare
 from speedcheck.claims.data import read_csv, read_json
-from speedcheck.claims.markdown import MAX_LINES, read_blocks
+from speedcheck.claims.markdown import MAX_LINES, Block, read_blocks
 from speedcheck.claims.model import Figure, Question, Reader, Series, Statements
 from speedcheck.claims.numbers import NUMBER
 from speedcheck.claims.samples import samples_of
@@ -30,6 +30,10 @@ MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000
 
 _MOST_DOCUMENTS = 64
+# Blocks with a fraction in them, and figures, that one document is read for.
+_MOST_BLOCKS = 3_000
+_MOST_FIGURES = 300
+_FRACTION = re.compile(r"[0-9]\.[0-9]")
 _MOST_LOG_BYTES = 2**28
 
 _README = re.compile(
@@ -103,24 +107,28 @@ def read_document(written: str, reader: Reader) -> Statements:
     """Return the lists and the figures of a Markdown document; nothing of it is executed."""
     found = Statements()
     known: dict[str, Series] = {}
+    left = _MOST_BLOCKS
     for block in read_blocks(written):
-        if block.kind == "code":
-            series, figures = code.read_code(block, reader, known)
-        elif block.kind == "table":
-            series, figures = tables.read_table(block, reader)
-        else:
-            series, figures = _read_text(block.text, block.line, block.heading, reader)
+        has_figures = block.kind == "table" or _FRACTION.search(block.text)
+        if not has_figures or left == 0 or len(found.figures) > _MOST_FIGURES:
+            continue
+        left -= 1
+        series, figures = _read_block(block, reader, known)
         found.series += series
         found.figures += figures
     return found
 
 
-def _read_text(
-    written: str, line: int, heading: str, reader: Reader
+def _read_block(
+    block: Block, reader: Reader, known: dict[str, Series]
 ) -> tuple[list[Series], list[Figure]]:
-    series = code.read_inline(written, line, heading, reader)
-    series += text.read_seed_lines(written, line, heading, reader)
-    return series, text.read_text(written, line, heading, reader)
+    if block.kind == "code":
+        return code.read_code(block, reader, known)
+    if block.kind == "table":
+        return tables.read_table(block, reader)
+    series = code.read_inline(block, reader)
+    series += text.read_seed_lines(block, reader)
+    return series, text.read_text(block.text, block.line, block.heading, reader)
 
 
 def _documents(record: Record) -> Iterator[tuple[Path, str]]:

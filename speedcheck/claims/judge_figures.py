@@ -15,7 +15,6 @@ from speedcheck.claims.statistics import Range, agrees, in_unit, ranges
 
 # A text prints this many digits of a loss, unless its own figure prints fewer.
 _LIKELY_HALF = 0.5e-4
-_MOST_FIGURES = 300
 
 
 class Figures:
@@ -47,7 +46,6 @@ class Figures:
         confirmed by any sample at any place; it differs where it is clear what it is of, and no
         other figure of its subject in the text agrees with the runs.
         """
-        figures = figures[:_MOST_FIGURES]
         self._named |= {figure.step for figure in figures}
         agreed = [self._agrees(figure) for figure in figures]
         settled = {f.what for f, yes in zip(figures, agreed, strict=True) if yes and not f.of}

@@ -67,12 +67,13 @@ def find_lists(text: str) -> Iterator[FoundList]:
     for match in _BARE.finditer(plain):
         name = _name(plain[max(0, match.start(1) - _LOOK_BACK) : match.start(1)])
         numbers = tuple(n for part in _NUMBER.findall(match[1]) if (n := printed(part)))
-        if name:
+        if name and numbers:
             line = lines.of(match.start(1))
             yield FoundList(name, numbers, line, line, is_bracketed=False)
     for match in _ROWS.finditer(plain):
         first, numbers = lines.of(match.start()), _numbers(match[0].replace(">", " "))
-        yield FoundList("", numbers, first, first + len(numbers) - 1, is_bracketed=False)
+        if numbers:
+            yield FoundList("", numbers, first, first + len(numbers) - 1, is_bracketed=False)
 
 
 class _Lines:

@@ -123,7 +123,8 @@ def _columns(
         is_losses = kind == "losses" and all(reader.is_near(n.value) for _, n in found)
         if not found or (kind == "losses" and not is_losses):
             continue
-        basis: ClaimBasis = "data" if is_losses else "text"
+        is_data = is_losses and not words.is_qualified(heading)
+        basis: ClaimBasis = "data" if is_data else "text"
         lead = block.lead[-200:] if block.lead.rstrip().endswith(":") else ""
         seeds = [_seed(row.cells[0]) for row, _ in found] if words.is_seed(header[0]) else [None]
         series.append(

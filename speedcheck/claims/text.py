@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from speedcheck.claims import words
+from speedcheck.claims.markdown import Block
 from speedcheck.claims.model import Figure, Nulls, Reader, Series, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
@@ -79,8 +80,6 @@ def read_text(text: str, line: int, about: str, reader: Reader) -> list[Figure]:
         about: the headings that it is under.
         reader: what is known beforehand.
     """
-    if not re.search(r"[0-9]\.[0-9]", text[:_MOST_CHARACTERS]):
-        return []
     text = text[:_MOST_CHARACTERS]
     is_clear = not words.speaks_of_others(text) and not words.is_baseline(about)
     nulls = read_nulls(text)
@@ -98,15 +97,16 @@ def read_nulls(text: str) -> Nulls:
     return Nulls(tuple(dict.fromkeys(_values(found))), tuple(dict.fromkeys(_values(sigmas))))
 
 
-def read_seed_lines(text: str, line: int, about: str, reader: Reader) -> list[Series]:
-    """Return the losses that a list names seed by seed, such as "seed 1337: 1.1192"."""
-    found = islice(_SEED_LINE.finditer(text[:_MOST_CHARACTERS]), _MOST_NUMBERS)
+def read_seed_lines(block: Block, reader: Reader) -> list[Series]:
+    """Return the losses that a text names seed by seed, such as "seed 1337: 1.1192"."""
+    found = islice(_SEED_LINE.finditer(block.text[:_MOST_CHARACTERS]), _MOST_NUMBERS)
     pairs = [(int(m[1]), number) for m in found if (number := printed(m[2]))]
     if not pairs or not all(reader.is_near(number.value) for _, number in pairs):
         return []
-    is_other = words.speaks_of_others(text) or words.is_baseline(about)
+    is_other = words.speaks_of_others(block.text) or words.is_baseline(block.heading)
     seeds, numbers = zip(*pairs, strict=True)
-    return [Series("losses", "", numbers, reader.where(line), "text", is_other, seeds=seeds)]
+    where = reader.where(block.line)
+    return [Series("losses", "", numbers, where, "text", is_other, seeds=seeds)]
 
 
 def _values(found: list[str]) -> list[float]:
@@ -191,7 +191,7 @@ def _loss(
     if not is_mean and not words.names_measure(f"{named[-30:]} {after[:10]}", reader.measure):
         return None
     is_own = not words.is_other_metric(named, "losses", reader.measure)
-    is_clear = figure.is_clear and is_own
+    is_clear = figure.is_clear and is_own and not words.is_qualified(named)
     return replace(figure, what="mean", is_clear=is_clear, may_be_one_run=not is_mean)
 
 

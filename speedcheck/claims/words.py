@@ -27,12 +27,17 @@ _OTHER_METRIC = frozenset(
     {"delta", "diff", "difference", "gap", "gain", "improvement", "change", "vs", "std", "sd"}
     | {"saved", "saving", "savings", "reduction", "ratio", "rate", "lr", "init", "decay", "margin"}
     | {"steps", "tokens", "bytes", "mb", "kb", "gb", "size", "params", "memory", "mfu", "gpu"}
-    | {"pre", "quant", "quantized", "int8", "int6", "fp32", "fp16", "bf16", "fp8", "ema", "swa"}
-    | {"raw", "avg", "average", "mean", "min", "max", "best", "worst", "median", "p", "sem"}
-    | {"eval", "evaluation", "ttt", "compile", "compilation", "warmup", "load", "artifact", "ppl"}
-    | {"perplexity", "accuracy", "hellaswag", "owt", "test", "error", "ci", "without", "half"}
+    | {"pre", "avg", "average", "mean", "min", "max", "best", "worst", "median", "p", "sem"}
+    | {"compile", "compilation", "warmup", "load", "artifact", "ppl"}
+    | {"perplexity", "accuracy", "hellaswag", "owt", "error", "ci", "without", "half"}
     | {"penalty", "lower", "upper", "range", "expected", "estimate", "estimated", "predicted"}
     | {"extension", "averaged", "improves", "worth", "faster", "slower", "speedup", "percentile"}
+)
+# A loss with one of these is printed by the logs elsewhere, or is the measure itself: at most a
+# warning.
+_QUALIFIED = frozenset(
+    {"quant", "quantized", "int8", "int6", "fp32", "fp16", "bf16", "fp8", "ema", "swa", "raw"}
+    | {"eval", "evaluation", "ttt", "test"}
 )
 # Of the units that a loss can have, those that are not the measure's own make another metric.
 _LOSS_UNITS = frozenset({"nats", "nat", "bits", "bit", "bpb", "bpt"})
@@ -103,9 +108,14 @@ def is_other_metric(text: str, kind: Kind, measure: tuple[str, ...]) -> bool:
     own |= {"nats", "nat"} if measure[0].endswith("loss") else {"bit", "bits"} & own
     found = set(words(text)) - own
     if kind == "times":
-        return bool(found & (_OTHER_METRIC - set(_UNITS)))
+        return bool(found & ((_OTHER_METRIC | _QUALIFIED) - set(_UNITS)))
     others = _OTHER_METRIC | _LOSS_UNITS | set(_UNITS) | {"train"}
     return bool(found & others) or "\u0394" in text or "±" in text
+
+
+def is_qualified(text: str) -> bool:
+    """Return whether a name says at which point of an evaluation its losses were taken."""
+    return bool(set(words(text)) & _QUALIFIED)
 
 
 def is_plain_name(text: str, measure: tuple[str, ...]) -> bool:

@@ -106,10 +106,12 @@ def _extend(runs: list[RunLines], line: PlacedValidation, problems: Problems) ->
         return
     step, last = line.validation.step, runs[-1].last.step
     if step == last:
-        problems.add(line.start, f"another validation at step {step}; the first one counts")
+        problems.add(
+            "conflict", line.start, f"another validation at step {step}; the first one counts"
+        )
         return
     if step < last:
-        problems.add(line.start, f"steps run backwards: {step} after {last}")
+        problems.add("backwards", line.start, f"steps run backwards: {step} after {last}")
     runs[-1].append(line)
 
 

@@ -34,7 +34,9 @@ def read_header(data: bytes, start: int, end: int, problems: Problems) -> Header
         key = match[1].decode()
         values |= _value(key, match[2].decode("utf-8", "replace"), match.start() + 1, problems)
     if values.get("speedcheck_log") != VERSION:
-        problems.add(begin + 1, f"header version is not {VERSION}; this header is not read")
+        problems.add(
+            "header", begin + 1, f"header version is not {VERSION}; this header is not read"
+        )
         return None
     return _header(values)
 
@@ -98,10 +100,10 @@ def _value(key: str, text: str, position: int, problems: Problems) -> dict[str, 
     try:
         value = parse_json(text)
     except ValueError as error:
-        problems.add(position, f"header key {key!r} is not JSON: {error}")
+        problems.add("header", position, f"header key {key!r} is not JSON: {error}")
         return {}
     if not is_right(value):
-        problems.add(position, f"header key {key!r} is not {kind}: {quoted(text)}")
+        problems.add("header", position, f"header key {key!r} is not {kind}: {quoted(text)}")
         return {}
     return {key: value}
 

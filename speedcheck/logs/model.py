@@ -8,9 +8,45 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_UNREAD = 1000
+"""More unread validations of one file teach nobody anything."""
+
 LogFormat = Literal["modded", "llmc", "foreign"]
 """`step:125/1393 val_loss:4.4043 train_time:14281ms`, llm.c's `s:9536 tel:3.2760`, or what a
 track's own pattern reads."""
+
+
+ProblemKind = Literal[
+    "not_text",
+    "too_large",
+    "flood",
+    "no_run",
+    "long_line",
+    "cut_line",
+    "malformed",
+    "conflict",
+    "backwards",
+    "beyond_plan",
+    "unread",
+    "probe",
+    "program",
+    "header",
+    "slow_pattern",
+    "more",
+]
+"""What a problem is about; code compares this and never the message.
+
+- `not_text`, `too_large`, `flood`, `no_run`, `slow_pattern`: the file was not read, or holds no
+  run.
+- `long_line`, `cut_line`, `malformed`, `unread`: a line was not read; for the last one see
+  `LogFile.unread`.
+- `conflict`: two different validations at one step, of which the first counts.
+- `backwards`, `beyond_plan`: steps that fall within a run, or exceed the planned ones.
+- `probe`: evaluations beside a run under parameters of their own.
+- `program`: what is program and what is output cannot be told everywhere.
+- `header`: a line of the bundled trainer's header could not be used.
+- `more`: how many further problems there are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +54,31 @@ class Problem:
     """Something in a log that could not be read, or that contradicts the rest of it.
 
     Attributes:
+        kind: what it is about.
         line: number of the line, from 1; None where the whole file is meant.
         message: what is wrong; control characters of the log are escaped.
     """
 
+    kind: ProblemKind
     line: int | None
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadValidation:
+    """A line that tells of a validation and was not read as one.
+
+    Attributes:
+        line: number of the line in the file, from 1.
+        step: the step that it tells; None where it tells none.
+        loss: the loss that it tells; nan or inf where it says so.
+        text: the line, cut to 200 characters; not escaped.
+    """
+
+    line: int
+    step: int | None
+    loss: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +189,20 @@ class Run:
         peak_memory_mib: peak of the allocated GPU memory, in MiB.
         step_repeats: validation lines printed again and left out of `validations`.
         printed_seed: seed that a line of a foreign log gives.
-        last_time_ms: training time at the last step line that prints one, in milliseconds.
-        step_time_ms: training time between the last two such lines, in milliseconds.
+        first_step: step of the run's first step line, training lines included; above 0 where the
+            run may continue an earlier one.
+        last_time_ms: timed training at the run's last step line, training lines included, in
+            milliseconds.
+        step_time_ms: time between the run's last two step lines with different steps, in
+            milliseconds: how far apart the log tells the time.
+        ended: whether the line that decides was printed, or a line that says the run has ended;
+            None where the track's patterns name no such line (group `final`).
+        result: the validation that decides, where it is not the last of `validations`: that of
+            a `final` line, or the last one with a time that other lines give.
+        eval_time_ms: time of the evaluation, in milliseconds.
+        artifact_bytes: size of the artifact.
+        printed_val_tokens: number of validation tokens that a line of the log gives.
+        printed_train_shards: number of training shards that a line of the log gives.
         counts_steps: whether the log prints steps; otherwise its validations are counted.
     """
 
@@ -154,8 +221,15 @@ class Run:
     peak_memory_mib: int | None
     step_repeats: int
     printed_seed: int | None = None
+    first_step: int | None = None
     last_time_ms: float | None = None
     step_time_ms: float | None = None
+    ended: bool | None = None
+    result: Validation | None = None
+    eval_time_ms: float | None = None
+    artifact_bytes: int | None = None
+    printed_val_tokens: int | None = None
+    printed_train_shards: int | None = None
     counts_steps: bool = True
 
     @property
@@ -165,17 +239,17 @@ class Run:
 
     @property
     def final(self) -> Validation | None:
-        """The last validation, whether or not the run is complete."""
-        return self.validations[-1] if self.validations else None
+        """The validation that decides, else the last one, whether or not the run is complete."""
+        return self.result or (self.validations[-1] if self.validations else None)
 
     @property
     def val_loss(self) -> float | None:
-        """Loss of the last validation, in nats per token."""
+        """Loss of the validation that decides, in nats per token."""
         return self.final.loss if self.final else None
 
     @property
     def train_time_ms(self) -> float | None:
-        """Training time at the last validation, in milliseconds.
+        """Training time at the validation that decides, in milliseconds.
 
         Clocks that restart (at step 10 in older logs) are taken as they stand: the published
         rule counts from there.
@@ -184,12 +258,18 @@ class Run:
 
     @property
     def final_step(self) -> int | None:
-        """Step of the last validation."""
+        """Step of the validation that decides."""
         return self.final.step if self.final else None
 
     @property
     def complete(self) -> bool | None:
-        """Whether the last validation is at the last planned step; None without a plan."""
+        """Whether the run came to its end; None where neither a plan nor a `final` line tells.
+
+        Where the track names the line that decides, a run has ended when it is printed, at
+        whatever step: a limit of time may end it before the last planned one.
+        """
+        if self.ended is not None:
+            return self.ended
         if self.total_steps is None:
             return None
         return self.final_step == self.total_steps
@@ -205,6 +285,7 @@ class LogFile:
         size: bytes.
         runs: the runs in it, in order; empty where the file is no log.
         problems: what could not be read; never empty when `runs` is.
+        unread: lines that tell of a validation and were not read, the first `MAX_UNREAD` of them.
     """
 
     name: str
@@ -212,3 +293,4 @@ class LogFile:
     size: int
     runs: tuple[Run, ...]
     problems: tuple[Problem, ...]
+    unread: tuple[UnreadValidation, ...] = ()

@@ -11,6 +11,7 @@ from speedcheck.errors import InputError
 from speedcheck.logs.model import LogFile, Problem
 from speedcheck.logs.runs import read_runs
 from speedcheck.logs.sections import SEPARATOR, find_sections
+from speedcheck.logs.strays import find_validations
 from speedcheck.logs.text import NotTextError, Problems, long_lines, normalise
 from speedcheck.logs.validations import KEYWORDS
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from speedcheck.logs.model import Run
-    from speedcheck.logs.text import Text
+    from speedcheck.logs.strays import find_validations
+from speedcheck.logs.text import Text
 
 Parser = Callable[[bytes, str], LogFile]
 """Reads the bytes of a file under a name, whatever they are."""
@@ -45,9 +47,16 @@ def parse_log(data: bytes, name: str) -> LogFile:
     try:
         text = normalise(data)
     except NotTextError as error:
-        return LogFile(name, sha256, len(data), (), (Problem(None, str(error)),))
+        return LogFile(
+            name,
+            sha256,
+            len(data),
+            (),
+            (Problem("not_text", None, str(error)),),
+            tuple(find_validations(data)),
+        )
     runs, problems = _read(text, name)
-    return LogFile(name, sha256, len(data), tuple(runs), problems.all())
+    return LogFile(name, sha256, len(data), tuple(runs), problems.all(), problems.unread)
 
 
 def read_log(path: Path, root: Path, parse: Parser = parse_log) -> LogFile:
@@ -67,7 +76,7 @@ def read_log(path: Path, root: Path, parse: Parser = parse_log) -> LogFile:
         if not stat.S_ISREG(status.st_mode):
             raise InputError("not a regular file", where=str(path))
         if status.st_size > MAX_BYTES:
-            problem = Problem(None, f"larger than {MAX_BYTES >> 20} MiB: not read")
+            problem = Problem("too_large", None, f"larger than {MAX_BYTES >> 20} MiB: not read")
             return LogFile(name, None, status.st_size, (), (problem,))
         data = path.read_bytes()
     except OSError as error:
@@ -93,15 +102,18 @@ def program_text(data: bytes, run: Run) -> str:
 def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
     problems = Problems(text.data)
     if flood := _flood(text.data):
-        problems.add(None, flood)
+        problems.add("flood", None, flood)
         return [], problems
     for position in long_lines(text.data):
-        problems.add(position, "a line longer than 1 MiB is not read")
+        problems.add("long_line", position, "a line longer than 1 MiB is not read")
+        problems.add_unread(
+            position, text.data[position : position + 4000].decode("utf-8", "replace")
+        )
     runs: list[Run] = []
     for section in find_sections(text.data, problems):
         runs += read_runs(text, section, name, len(runs), problems)
     if not runs:
-        problems.add(None, "no step line" if text.data.strip() else "empty file")
+        problems.add("no_run", None, "no step line" if text.data.strip() else "empty file")
     return runs, problems
 
 

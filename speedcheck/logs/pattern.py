@@ -1,6 +1,7 @@
-"""A user's pattern for the lines of a log format that is not one of ours.
+"""A user's patterns for the lines of a log format that is not one of ours.
 
-    SEED=(?P<seed>[0-9]+)|step:(?P<step>[0-9]+)/(?P<total>[0-9]+) .*val_bpb:(?P<val_loss>[0-9.]+)
+    SEED=(?P<seed>[0-9]+)
+    step:(?P<step>[0-9]+)/(?P<total>[0-9]+) .*val_bpb:(?P<val_loss>[0-9.]+)
 
 A pattern may be written carelessly, or by a stranger in a pull request, so that it must be able
 neither to hang the command nor to fill the memory: it is one of Python's `re`, which leaves out
@@ -17,14 +18,37 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
-MEASURE, STEP = "val_loss", "step"
-GROUPS = (STEP, MEASURE, "total", "train_time_ms", "train_time_s", "seed")
+MEASURE, STEP, FINAL = "val_loss", "step", "final"
+TIME_UNITS = {"ms": 1.0, "s": 1e3, "min": 6e4}
+"""Endings of the groups that give a time, and how many milliseconds each is."""
+
+FIGURES = (
+    STEP,
+    MEASURE,
+    "total",
+    "seed",
+    "run",
+    *(f"train_time_{unit}" for unit in TIME_UNITS),
+    *(f"eval_time_{unit}" for unit in TIME_UNITS),
+    "started_ms",
+    "stopped_ms",
+    "artifact_bytes",
+    "val_tokens",
+    "train_shards",
+)
+"""What a line can tell of a run: the groups of a pattern, and the keys of `columns`."""
+
+GROUPS = (*FIGURES, FINAL)
 
 MAX_LENGTH = 4000
 
 # The engine unrolls counted repeats: `(?:a{1000}b){1000}` takes 270 MB before it reads anything.
 MAX_REPEATS = 10_000
 _REPEAT = re.compile(r"\{([0-9]*),?([0-9]*)\}")
+
+# The word before the measure: escapes and sets of characters between the two are separators.
+_SEPARATORS = re.compile(r"\\[sSdDwWbB][*+?]?|\[[^\]]*\][*+?]?|\{[0-9,]*\}")
+_LAST_WORD = re.compile(r"([A-Za-z][A-Za-z0-9_]*)[^A-Za-z0-9_]*\Z")
 
 
 class Searcher(Protocol):
@@ -35,8 +59,8 @@ class Searcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LogPattern:
-    """A regular expression whose named groups are the figures of a line.
+class Expression:
+    """A regular expression that can be applied to a stranger's log.
 
     Args:
         text: the expression.
@@ -50,19 +74,59 @@ class LogPattern:
     def __post_init__(self) -> None:
         if len(self.text) > MAX_LENGTH:
             raise ValueError(f"has {len(self.text)} characters, more than {MAX_LENGTH}")
-        _check_groups(_groups(self.text))
+        self._check_groups(_groups(self.text))
         if _repeats(self.text) > MAX_REPEATS:
             raise ValueError(f"has counted repeats of more than {MAX_REPEATS} in all")
         self.compiled()
 
-    @property
-    def has_steps(self) -> bool:
-        """Return whether lines give the step; else validations are counted."""
-        return STEP in _groups(self.text)
+    def _check_groups(self, names: set[str]) -> None:
+        """Refuse groups that mean nothing here."""
 
     def compiled(self) -> Searcher:
         """Return the expression as the engine that can stop has it."""
         return _compile(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPattern(Expression):
+    """An expression whose named groups are the figures of a line, at least one of `GROUPS`."""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Return the names of the groups."""
+        return frozenset(_groups(self.text))
+
+    @property
+    def measure(self) -> tuple[str, ...]:
+        """Return the word directly before the group `val_loss`, and its last part; () without."""
+        before, group, _ = self.text.partition(f"(?P<{MEASURE}>")
+        word = _LAST_WORD.search(_SEPARATORS.sub(" ", before)) if group else None
+        return names_of_measure(word[1]) if word else ()
+
+    def _check_groups(self, names: set[str]) -> None:
+        unknown = sorted(names - set(GROUPS))
+        if unknown:
+            raise ValueError(f"has a group {unknown[0]!r}; the groups are {', '.join(GROUPS)}")
+        if not names:
+            raise ValueError(f"has no named group; the groups are {', '.join(GROUPS)}")
+        check_times(names)
+
+
+def check_times(names: frozenset[str] | set[str]) -> None:
+    """Refuse figures that give one time in two units.
+
+    Raises:
+        ValueError: two of the names do.
+    """
+    for time in ("train_time", "eval_time"):
+        both = [name for unit in TIME_UNITS if (name := f"{time}_{unit}") in names]
+        if len(both) > 1:
+            raise ValueError(f"has both {both[0]} and {both[1]}")
+
+
+def names_of_measure(word: str) -> tuple[str, ...]:
+    """Return the names of a measure: "val_bpb" is also called "bpb"."""
+    return tuple(dict.fromkeys((word, re.split(r"[_/. -]", word)[-1])))
 
 
 def _groups(text: str) -> set[str]:
@@ -74,18 +138,6 @@ def _groups(text: str) -> set[str]:
         raise ValueError(f"is not a regular expression of Python ({error})") from None
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-
-
-def _check_groups(names: set[str]) -> None:
-    if MEASURE not in names:
-        raise ValueError(f"has no group (?P<{MEASURE}>...)")
-    if "total" in names and STEP not in names:
-        raise ValueError(f"has a group 'total' and no group (?P<{STEP}>...) to reach it")
-    unknown = sorted(names - set(GROUPS))
-    if unknown:
-        raise ValueError(f"has a group {unknown[0]!r}; the groups are {', '.join(GROUPS)}")
-    if {"train_time_ms", "train_time_s"} <= names:
-        raise ValueError("has both train_time_ms and train_time_s")
 
 
 def _repeats(text: str) -> int:

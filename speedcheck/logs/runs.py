@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from speedcheck.logs.environment import completed, read_environment, with_header
+from speedcheck.logs.fingerprints import read_fingerprints
 from speedcheck.logs.header import read_header
 from speedcheck.logs.model import Environment, Run
 from speedcheck.logs.spans import find_spans, read_ending
@@ -29,8 +30,9 @@ def read_runs(
         problems: takes what cannot be read.
     """
     spans = find_spans(text, section, problems)
-    read = (validation for span in spans for validation in span.validations)
+    read = [validation for span in spans for validation in span.validations]
     note_strays(text.data, section, spans[0].format if spans else None, read, problems)
+    printed = read_fingerprints(text.data[section.start : section.end])
     source_sha256 = _sha256(text.data, section.program) if spans else None
     environment = Environment()
     runs: list[Run] = []
@@ -55,6 +57,11 @@ def read_runs(
                 stopped=ending.stopped,
                 peak_memory_mib=ending.peak_memory_mib,
                 step_repeats=span.repeats,
+                first_step=span.first_step,
+                last_time_ms=ending.last_time_ms,
+                step_time_ms=ending.step_time_ms,
+                printed_val_tokens=printed.val_tokens,
+                printed_train_shards=printed.train_shards,
             )
         )
     return runs

@@ -1,10 +1,11 @@
 r"""Where the data stand in a log: the grammar of its parts.
 
     log         = {section}
-    section     = [separator] program separator environment separator output
-                | [separator] program separator output           (early autumn 2024)
+    section     = [[head] separator] program separator environment separator output
+                | [[head] separator] program separator output    (early autumn 2024)
                 | output                                         (llm.c, captured output)
     separator   = a line of exactly 100 "="
+    head        = text without a line of Python at the left margin, such as a file's name
     program     = text in which a line of Python stands at the left margin
     environment = text that begins with "Running Python 3...", "Running PyTorch 2..." or
                   "Running pytorch 2..."
@@ -35,6 +36,7 @@ _PYTHON = re.compile(
     rb'|@[A-Za-z_][\w.]*[(\n]|if __name__|[rRbBuUfF]{0,2}(?:"""|\'\'\'))'
 )
 _ENVIRONMENT = re.compile(SEPARATOR + rb"\n*Running (?:Python|PyTorch|pytorch) [0-9]")
+_VALIDATION = re.compile(rb"\nstep:[0-9][^\n]{0,200}? val_loss:[^\n]{1,200}")
 _OUTPUT_LINES = (b"\nstep:", b"\ns:", b"\npeak memory allocated: ", b"\nstopped: ")
 
 
@@ -61,10 +63,10 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
         seen, stretches = found, outside_programs(data, with_literals=True)
         found = _environments(data, stretches)
         for start in sorted({start for start, _ in seen} - {start for start, _ in found}):
-            problems.add(start + 1, "an environment within a string: taken for the program's text")
-    last_end = stretches[-1][1]
-    if last_end < len(data):
-        problems.add(last_end, "a program begins here and no separator ends it: not read further")
+            problems.add(
+                "program", start + 1, "an environment within a string: taken for the program's text"
+            )
+    note_open_program(data, stretches[-1][1], problems)
     if not found:
         return _without_environment(data, stretches, problems)
     sections: list[Section] = []
@@ -72,6 +74,19 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
         program_start = _end_of_output(data, sections[-1]) if sections else 0
         sections.append(Section(start, min(end, next_start), _program(data, program_start, start)))
     return sections
+
+
+def note_open_program(data: bytes, start: int, problems: Problems) -> None:
+    """State that a program begins at a position which no separator ends, unless that is the end.
+
+    Validations behind it cannot be told from its text: they are unread.
+    """
+    if start == len(data):
+        return
+    message = "a program begins here and no separator ends it: not read further"
+    problems.add("program", start, message)
+    for match in _VALIDATION.finditer(data, start - 1):
+        problems.add_unread(match.start() + 1, match[0][1:].decode("utf-8", "replace"))
 
 
 def outside_programs(data: bytes, *, with_literals: bool = False) -> list[tuple[int, int]]:
@@ -126,13 +141,19 @@ def _without_environment(
         return []
     for first, last in inside:
         if (position := data.find(b"\nstep:", first, last)) >= 0:
-            problems.add(position + 1, "a step line above the last program: taken for its text")
+            problems.add(
+                "program", position + 1, "a step line above the last program: taken for its text"
+            )
     program = _program(data, 0, start - len(SEPARATOR) + 1) if start else None
     return [Section(start, end, program)]
 
 
 def _program(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """The program between two line ends, without the separator that may stand before it."""
+    """The program between two line ends, without what stands above it up to a separator."""
+    # A log may begin with a part of its own, such as the name of the file, before the program.
+    python = _PYTHON.search(data, start, end)
+    if python and (above := data.rfind(SEPARATOR, start, python.start() + 1)) >= 0:
+        start = above + len(SEPARATOR) - 1
     while data.startswith(SEPARATOR, start) and start < end:
         start += len(SEPARATOR) - 1
     return (start + 1, end + 1) if data[start : end + 1].strip() else None

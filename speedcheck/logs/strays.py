@@ -1,81 +1,162 @@
 """Lines that tell of a validation and were not read.
 
-A prefix (`[rank0]: step:...`), a progress bar before it or another spelling (`val_loss=`) keep a
-line from being a step line. What it tells would be missing without a word, so it is said; unless
-the same validation stands on a line that was read, as where a summary repeats it.
+A prefix (`[rank0]: step:...`), a progress bar before it, another spelling (`val_loss=`) or digits
+of another script keep a line from being a step line. What it tells would be missing without a
+word, so it is said; unless the same validation stands on a line that was read, as where a summary
+repeats it, or the line is a probe: an evaluation beside the run under parameters of its own.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from speedcheck.logs.text import quoted
+from speedcheck.logs.folding import fold
+from speedcheck.logs.model import MAX_UNREAD, UnreadValidation
+from speedcheck.logs.text import MAX_SHOWN, quoted, told_validation
 from speedcheck.logs.validations import is_candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from speedcheck.logs.model import LogFormat, Validation
     from speedcheck.logs.sections import Section
     from speedcheck.logs.text import Problems
 
-# What to look at closely; a search for "_loss" would stop at the training line of every step.
-_WORDS = re.compile(rb"(?:al|ation)[_ ]loss")
-_WORDS_OF_LLMC = re.compile(rb"(?:al|ation)[_ ]loss|tel:")
+# What to look at closely; a search for "_loss" would stop at the training line of every step. A
+# line with other characters than ASCII may hold the words in other letters.
+_WORDS = re.compile(rb"(?:al|ation)[_ ]loss|[\x80-\xff]")
+_WORDS_OF_LLMC = re.compile(rb"(?:al|ation)[_ ]loss|tel:|[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.
-_MOST_LINES = 10_000
+_MOST_LINES = 100_000
 _MOST_CHARACTERS = 4000
-_STEP = re.compile(r"(?:step\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE)
-_LOSS = re.compile(
-    r"(?:val(?:idation)?[ _]loss\b[\"']?[ :=]{0,3}|\btel: {0,3})([0-9]{1,9}\.[0-9]{1,18})",
-    re.IGNORECASE,
+
+# "tailavg step:2720 tau:150 lambda:0.4 val_loss:3.27909": a name, the step, and fields.
+_PROBE = re.compile(
+    r"[A-Za-z][A-Za-z0-9_-]{0,30} step:([0-9]{1,12})((?: [A-Za-z_]\w{0,30}:\S+)+)\s*"
 )
+_KEY = re.compile(r" ([A-Za-z_]\w*):")
+_OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
+
+# A validation in one of the built-in formats, wherever on a line it stands. No two steps may stand
+# between its figures, so that no text is searched twice.
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
+_BUILT_IN = re.compile(
+    r"(?<![A-Za-z0-9_])(?:"
+    r"step ?: ?([0-9]{1,12})(?: ?/ ?[0-9]{1,12})?\b(?:(?!step)[^\n]){0,200}?\bval_loss ?: ?"
+    + _NUMBER
+    + r"|s:([0-9]{1,12}) tel: ?"
+    + _NUMBER
+    + r")"
+)
+
+
+# What colours a terminal stands before a word as if it were a letter of it.
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
+
+
+class _Stray(NamedTuple):
+    start: int
+    text: str
+    step: int
+    loss: str
 
 
 def note_strays(
     data: bytes,
     section: Section,
     log_format: LogFormat | None,
-    read: Iterable[Validation],
+    read: Sequence[Validation],
     problems: Problems,
 ) -> None:
-    """State as one problem the lines of a section that tell a validation which was not read.
+    """State the lines of a section that tell a validation which was not read.
 
     Args:
         data: the log.
         section: where its output stands.
         log_format: format of its step lines; None without any.
         read: the validations that were read.
-        problems: takes the first of the lines, and how many there are.
+        problems: takes each of the lines as unread, and one problem that shows the first.
     """
     known: dict[int, list[float]] = {}
     for validation in read:
         known.setdefault(validation.step, []).append(validation.loss)
-    first: tuple[int, str] | None = None
-    count = 0
-    for start, line in islice(_lines(data, section, log_format), _MOST_LINES):
-        told = _told(line)
-        if told is not None and not _is_known(*told, known):
-            first = first or (start, line)
-            count += 1
-    if first is not None:
-        position, line = first
-        lines = "1 line tells" if count == 1 else f"{count} lines tell"
-        message = f"{lines} of a validation, not as a step line does: not read: {quoted(line)}"
-        problems.add(position, message)
+    reach = max(known, default=-1)
+    keys = _OWN_KEYS.union(*(validation.extra for validation in read))
+    strays: list[_Stray] = []
+    probes: list[_Stray] = []
+    for stray in _told(data, section, log_format, problems):
+        if _is_known(stray.step, stray.loss, known):
+            continue
+        (probes if _is_probe(stray, reach, keys) else strays).append(stray)
+    for stray in strays[:MAX_UNREAD]:
+        problems.add_unread(stray.start, stray.text)
+    if strays:
+        lines = "1 line tells" if len(strays) == 1 else f"{len(strays)} lines tell"
+        what = "of a validation, not as a step line does: not read"
+        problems.add("unread", strays[0].start, f"{lines} {what}: {quoted(strays[0].text)}")
+    if probes:
+        lines = "1 line gives" if len(probes) == 1 else f"{len(probes)} lines give"
+        what = "losses of evaluations beside the run: not read"
+        problems.add("probe", probes[0].start, f"{lines} {what}: {quoted(probes[0].text)}")
 
 
-def _lines(
-    data: bytes, section: Section, log_format: LogFormat | None
-) -> Iterator[tuple[int, str]]:
-    """Lines with one of the words, but those that were read or are a problem already."""
+def find_validations(data: bytes) -> list[UnreadValidation]:
+    """Find what any bytes tell of validations in the built-in formats, whatever stands around it.
+
+    The bytes may be a document or a binary file. NUL bytes are dropped, UTF-16 is decoded, and
+    characters are folded to the ASCII that they stand for. Takes time linear in the bytes.
+
+    Returns:
+        The validations by their lines, the first `MAX_UNREAD` of them.
+    """
+    found: dict[tuple[int, int | None, str], UnreadValidation] = {}
+    for text in _readings(data):
+        line, counted = 1, 0
+        for match in _BUILT_IN.finditer(fold(_COLOUR.sub("", text))):
+            line += match.string.count("\n", counted, match.start())
+            counted = match.start()
+            step, loss = match[1] or match[3], match[2] or match[4]
+            start = match.string.rfind("\n", max(0, match.start() - MAX_SHOWN), match.start()) + 1
+            shown = match.string[start or match.start() : match.end()].strip()[:MAX_SHOWN]
+            validation = UnreadValidation(line, int(step), float(loss), shown)
+            found.setdefault((line, int(step), loss), validation)
+            if len(found) >= MAX_UNREAD:
+                return list(found.values())
+    return list(found.values())
+
+
+def _readings(data: bytes) -> Iterator[str]:
+    """The texts that bytes may be."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield data.replace(b"\0", b"").decode("utf-8", "replace")
+    if b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            try:
+                yield data[: len(data) // 2 * 2].decode(encoding)
+            except UnicodeDecodeError:
+                continue
+
+
+def _told(
+    data: bytes, section: Section, log_format: LogFormat | None, problems: Problems
+) -> Iterator[_Stray]:
+    """Lines that tell a step and a loss, but those that were read or are a problem already."""
     words = _WORDS if log_format == "modded" else _WORDS_OF_LLMC
+    looked_at = 0
     for start in _starts(data, section, words):
         end = data.find(b"\n", start)
-        if log_format is None or not is_candidate(data, start, end, log_format):
-            yield start, data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")
+        if log_format is not None and is_candidate(data, start, end, log_format):
+            continue
+        looked_at += 1
+        if looked_at > _MOST_LINES:
+            message = f"more than {_MOST_LINES} lines may tell of validations: not read further"
+            problems.add("flood", start, message)
+            return
+        text = data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")
+        if told := told_validation(text):
+            yield _Stray(start, text, *told)
 
 
 def _starts(data: bytes, section: Section, word: re.Pattern[bytes]) -> Iterator[int]:
@@ -86,12 +167,14 @@ def _starts(data: bytes, section: Section, word: re.Pattern[bytes]) -> Iterator[
         line_end = data.find(b"\n", hit.end())
 
 
-def _told(line: str) -> tuple[int, str] | None:
-    """The step and the loss, as printed, that a line tells; None where it does not tell both."""
-    step, loss = _STEP.search(line), _LOSS.search(line)
-    return (int(step[1]), loss[1]) if step and loss else None
-
-
 def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
     decimals = len(printed.partition(".")[2])
     return any(round(loss, decimals) == float(printed) for loss in known.get(step, ()))
+
+
+def _is_probe(stray: _Stray, reach: int, keys: frozenset[str]) -> bool:
+    """Whether a line evaluates a run that was read, under parameters that its own lines lack."""
+    match = _PROBE.fullmatch(stray.text)
+    if match is None or stray.step > reach:
+        return False
+    return not keys.issuperset(_KEY.findall(match[2]))

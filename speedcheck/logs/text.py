@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from speedcheck.logs.model import Problem
+from speedcheck.logs.folding import fold
+from speedcheck.logs.model import MAX_UNREAD, Problem, UnreadValidation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from speedcheck.logs.model import ProblemKind
 
 MAX_LINE = 1 << 20
 """No writer of logs prints a line of 1 MiB; such a line is stated and not read."""
@@ -17,7 +21,17 @@ MAX_LINE = 1 << 20
 MAX_PROBLEMS = 100
 """A reader learns nothing from the next million; they are counted instead."""
 
+MAX_SHOWN = 200
+"""So much of an unread line is kept."""
+
 _QUOTED = 60
+
+# The two figures of a validation in any spelling, on a line that no grammar reads.
+_STEP = re.compile(r"(?:step\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE)
+_LOSS = re.compile(
+    r"(?:val(?:idation)?[ _]loss\b[\"']?[ :=]{0,3}|\btel: {0,3})([0-9]{1,9}\.[0-9]{1,18})",
+    re.IGNORECASE,
+)
 
 
 class NotTextError(ValueError):
@@ -39,15 +53,15 @@ class Text:
 
 
 def normalise(raw: bytes) -> Text:
-    """Decode UTF-16 with a byte order mark, drop that of UTF-8, and make every line end LF.
+    """Decode UTF-16, drop the byte order mark of UTF-8, and make every line end LF.
 
     Bytes that are not UTF-8 are left: only lines that are shown are decoded.
 
     Raises:
         NotTextError: there is a NUL byte.
     """
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raw = raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    if encoding := _utf16_of(raw):
+        raw = raw.decode(encoding, "replace").encode("utf-8", "replace")
     raw = raw.removeprefix(codecs.BOM_UTF8)
     nul = raw.find(b"\0")
     if nul >= 0:
@@ -58,13 +72,37 @@ def normalise(raw: bytes) -> Text:
     return Text(b"\n" + raw + b"\n" * cut, cut)
 
 
+def _utf16_of(raw: bytes) -> str | None:
+    """The encoding of text in UTF-16, with a byte order mark or without; None for other bytes.
+
+    Without a mark it shows by its ASCII characters, each of which has one NUL byte, always on the
+    same side.
+    """
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = raw[:4096]
+    even, odd, half = head[::2].count(0), head[1::2].count(0), len(head) // 2
+    if even == 0 and 4 * odd >= 3 * half > 0:
+        return "utf-16-le"
+    if odd == 0 and 4 * even >= 3 * half > 0:
+        return "utf-16-be"
+    return None
+
+
 def quoted(text: str) -> str:
     """A piece of a log for a message: short, in quotes, control characters escaped."""
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
+def told_validation(line: str) -> tuple[int, str] | None:
+    """The step and the loss, as printed, that a line tells; None where it does not tell both."""
+    line = fold(line)
+    step, loss = _STEP.search(line), _LOSS.search(line)
+    return (int(step[1]), loss[1]) if step and loss else None
+
+
 class Problems:
-    """Collects problems and numbers their lines."""
+    """Collects problems and unread validations, and numbers their lines."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -72,6 +110,7 @@ class Problems:
         self._line = 0
         self._found: list[Problem] = []
         self._more = 0
+        self._unread: list[UnreadValidation] = []
 
     def line_at(self, position: int) -> int:
         """Number of the line that starts at a position; cheap when positions are near."""
@@ -82,18 +121,35 @@ class Problems:
         self._position = position
         return self._line
 
-    def add(self, position: int | None, message: str) -> None:
+    def add(self, kind: ProblemKind, position: int | None, message: str) -> None:
         """State a problem of the line that starts at a position, or of the whole file."""
         if len(self._found) >= MAX_PROBLEMS:
             self._more += 1
             return
         line = None if position is None else self.line_at(position)
-        self._found.append(Problem(line, message))
+        self._found.append(Problem(kind, line, message))
+
+    def add_unread(self, position: int, text: str) -> None:
+        """Keep the line that starts at a position, if it tells a step and a validation loss."""
+        if len(self._unread) < MAX_UNREAD and (told := told_validation(text)):
+            step, loss = told
+            self.keep_unread(position, step, float(loss), text)
+
+    def keep_unread(self, position: int, step: int | None, loss: float, text: str) -> None:
+        """Keep the line that starts at a position as an unread validation."""
+        if len(self._unread) < MAX_UNREAD:
+            line = self.line_at(position)
+            self._unread.append(UnreadValidation(line, step, loss, text[:MAX_SHOWN]))
+
+    @property
+    def unread(self) -> tuple[UnreadValidation, ...]:
+        """The unread validations in the order in which they were found."""
+        return tuple(self._unread)
 
     def all(self) -> tuple[Problem, ...]:
         """The problems in the order in which they were found."""
         if self._more:
-            return (*self._found, Problem(None, f"{self._more} further problems"))
+            return (*self._found, Problem("more", None, f"{self._more} further problems"))
         return tuple(self._found)
 
 

@@ -84,17 +84,26 @@ def _candidates(
 def _read(line: str, position: int, problems: Problems, *, is_cut: bool) -> Validation | None:
     head = lines.STEP.match(line)
     if head is None:
-        problems.add(position, f"step is not a number of steps: {quoted(line)}")
+        _refuse(line, position, "step is not a number of steps", problems)
         return None
     pairs = lines.FIELD.findall(line, head.end())
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        problems.add(position, f"a field stands twice on this line: {quoted(line)}")
+        _refuse(line, position, "a field stands twice on this line", problems)
         return None
     if is_cut and not _trusted_when_cut(fields):
-        problems.add(position, f"the file ends within this line, which is not read: {quoted(line)}")
+        what = f"the file ends within this line, which is not read: {quoted(line)}"
+        problems.add("cut_line", position, what)
         return None
-    return _validation(head, fields, position, problems)
+    validation = _validation(head, fields, position, problems)
+    if validation is None:
+        problems.add_unread(position, line)
+    return validation
+
+
+def _refuse(line: str, position: int, why: str, problems: Problems) -> None:
+    problems.add("malformed", position, f"{why}: {quoted(line)}")
+    problems.add_unread(position, line)
 
 
 def _trusted_when_cut(fields: dict[str, str]) -> bool:
@@ -113,14 +122,16 @@ def _validation(
     printed = fields.pop("val_loss", None) or fields.pop("tel", "")
     step, total_steps = lines.step_and_total(head)
     if total_steps == 0:
-        problems.add(position, f"step {step} of 0 is no run's step")
+        problems.add("malformed", position, f"step {step} of 0 is no run's step")
         return None
     loss = lines.parse_loss(printed)
     if loss is None:
-        problems.add(position, f"the validation loss is not a number: {quoted(printed)}")
+        problems.add(
+            "malformed", position, f"the validation loss is not a number: {quoted(printed)}"
+        )
         return None
     if total_steps is not None and step > total_steps:
-        problems.add(position, f"step {step} is beyond the planned {total_steps}")
+        problems.add("beyond_plan", position, f"step {step} is beyond the planned {total_steps}")
     return Validation(
         step=step,
         total_steps=total_steps,
@@ -137,5 +148,7 @@ def _train_time(printed: str | None, position: int, problems: Problems) -> float
         return None
     time_ms = lines.parse_time_ms(printed)
     if time_ms is None:
-        problems.add(position, f"train_time is not a time in ms or s: {quoted(printed)}")
+        problems.add(
+            "malformed", position, f"train_time is not a time in ms or s: {quoted(printed)}"
+        )
     return time_ms

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import Literal, get_args
 
+from speedcheck.program.identifiers import find_identifiers
 from speedcheck.program.model import Program, UnreadableProgramError
 from speedcheck.program.normal import Atom, normal_form
 from speedcheck.program.read import syntax_of_program
@@ -20,6 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MAX_DETAILS = 5
 
+_CONSTANTS = frozenset({"constant", "identifier"})
 # A record's program is often the baseline's in the next record.
 _MOST_KEPT = 64
 
@@ -76,7 +78,7 @@ def code_digest(program: Program) -> str | None:
     numbers: dict[object, int] = {}
 
     def text(atom: Atom) -> str:
-        if atom.kind == "constant":
+        if atom.kind in _CONSTANTS:
             return "constant"
         if atom.kind == "name" or (atom.kind == "attribute" and atom.value in parsed.attributes):
             return numbered(atom, numbers)
@@ -106,12 +108,15 @@ class _Parsed:
     def __init__(self, program: Program) -> None:
         syntax = syntax_of_program(program)
         self.attributes = syntax.names.attributes
-        self.atoms = normal_form(syntax.tree, syntax.names)
+        identifiers = find_identifiers(syntax.names)
+        self.atoms = normal_form(syntax.tree, syntax.names, identifiers)
         self._text = program.text
 
-    def line(self, number: int) -> str:
-        """Return a line of the program without the blanks around it."""
-        return self._text.split("\n")[number - 1].strip()
+    def lines(self, first: int) -> list[tuple[int, str]]:
+        """Return the lines from a number on that are not blank or comments, with their numbers."""
+        numbered = enumerate(self._text.split("\n"), start=1)
+        stripped = ((number, line.strip()) for number, line in numbered if number >= first)
+        return [(number, line) for number, line in stripped if line and not line.startswith("#")]
 
 
 def _compare(a: _Parsed, b: _Parsed) -> Difference:
@@ -121,11 +126,13 @@ def _compare(a: _Parsed, b: _Parsed) -> Difference:
     kinds: set[Kind] = set()
     numbers = False
     for x, y in zip_longest(a.atoms, b.atoms):
-        if x is None or y is None or x.kind != y.kind:
+        if x is None or y is None or _kind(x) != _kind(y):
             return _code(a, b, x, y)
-        if x.kind in {"code", "constant"} and x.value == y.value:
+        if x.kind not in {"name", "attribute"} and x.value == y.value:
             continue
-        if x.kind == "constant":
+        if x.kind == y.kind == "identifier":
+            continue
+        if x.kind in _CONSTANTS:
             kinds.add("constants")
             numbers = numbers or not (_is_word(x) and _is_word(y))
         elif x.kind == "code" or not renamed.agrees(x, y):
@@ -171,10 +178,25 @@ class _Renaming:
 
 def _code(a: _Parsed, b: _Parsed, x: Atom | None, y: Atom | None) -> Difference:
     """Show the lines at which the code begins to differ."""
-    number = x.line if x else a.atoms[-1].line
-    old = f"`{shortened(a.line(x.line))}`" if x else "nothing"
-    new = f"`{shortened(b.line(y.line))}`" if y else "nothing"
+    starts = ((x.line if x else 1, y.line if y else 1), (1, 1))
+    # From the top where both read alike from there on: a name stands for another than before.
+    pairs = (_unlike(a.lines(i), b.lines(j)) for i, j in starts)
+    number, old, new = next((pair for pair in pairs if pair), (a.atoms[-1].line, "", ""))
+    old, new = (f"`{shortened(line)}`" if line else "nothing" for line in (old, new))
     return Difference("code", number, (f"line {number}: {old} -> {new}",), numbers=True)
+
+
+def _unlike(a: list[tuple[int, str]], b: list[tuple[int, str]]) -> tuple[int, str, str] | None:
+    """Return the first two lines that differ, with the number of the first program's."""
+    last = a[-1][0] if a else 1
+    for (number, old), (_, new) in zip_longest(a, b, fillvalue=(last, "")):
+        if old != new:
+            return number, old, new
+    return None
+
+
+def _kind(atom: Atom) -> str:
+    return "constant" if atom.kind in _CONSTANTS else atom.kind
 
 
 def _is_word(atom: Atom) -> bool:

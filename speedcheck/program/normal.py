@@ -7,9 +7,10 @@ equal ones among those of kind "code", exactly when they differ in names and con
 from __future__ import annotations
 
 import ast
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, NamedTuple
 
-from speedcheck.program.identifiers import find_identifiers, without_identifiers
+from speedcheck.program.identifiers import without_identifiers
 from speedcheck.program.names import Names, Scope
 from speedcheck.program.parse import is_text_alone
 
@@ -28,7 +29,6 @@ _VARIABLES = frozenset({
     ("MatchStar", "name"), ("MatchMapping", "rest"), ("Global", "names"), ("Nonlocal", "names"),
 })  # fmt: skip
 _ATTRIBUTES = frozenset({("Attribute", "attr"), ("keyword", "arg"), ("MatchClass", "kwd_attrs")})
-_IDENTIFIER = ("an identifier of the run", None)
 
 
 class Atom(NamedTuple):
@@ -38,19 +38,26 @@ class Atom(NamedTuple):
         kind: "code" for structure, imports and names that the program does not give itself;
             "name" for a variable, whose value is its scope's index and its name; "attribute" for
             a name behind a dot, of a class member or of a keyword; "constant", whose value is its
-            type and itself.
+            type and itself; "identifier", a constant that tells runs apart.
         value: what it is.
         line: number of its line in the program, from 1.
     """
 
-    kind: Literal["code", "name", "attribute", "constant"]
+    kind: Literal["code", "name", "attribute", "constant", "identifier"]
     value: object
     line: int
 
 
-def normal_form(node: ast.AST, names: Names) -> list[Atom]:
-    """Return the atoms of `node`, which belongs to the tree of `names`."""
-    identifiers = find_identifiers(names)
+def normal_form(
+    node: ast.AST, names: Names, identifiers: AbstractSet[ast.AST] = frozenset()
+) -> list[Atom]:
+    """Return the atoms of `node`.
+
+    Args:
+        node: a node of the tree of `names`.
+        names: the scopes of the program's names.
+        identifiers: constants that tell one run from another.
+    """
     atoms: list[Atom] = []
     stack: list[ast.AST | Atom] = [node]
     line = 1
@@ -64,8 +71,9 @@ def normal_form(node: ast.AST, names: Names) -> list[Atom]:
             # A third of all nodes; nothing stands in one.
             atoms += (Atom("code", "Name", line), _variable(item.id, names.scope_of[item], line))
             continue
-        if isinstance(item, _CONSTANTS) and (value := _constant(item, identifiers)) is not None:
-            atoms.append(Atom("constant", value, line))
+        if isinstance(item, _CONSTANTS) and (value := _constant(item)) is not None:
+            constant = item.operand if isinstance(item, ast.UnaryOp) else item
+            atoms.append(Atom("identifier" if constant in identifiers else "constant", value, line))
             continue
         atoms.append(Atom("code", type(item).__name__, line))
         parts: list[ast.AST | Atom] = []
@@ -79,19 +87,17 @@ def normal_form(node: ast.AST, names: Names) -> list[Atom]:
     return atoms
 
 
-def _constant(node: ast.AST, identifiers: set[ast.AST]) -> tuple[object, object] | None:
+def _constant(node: ast.AST) -> tuple[type, object] | None:
     """A constant, its sign included; its type is a part of it, as True is not 1."""
     match node:
+        case ast.Constant(value=str(text)):
+            return str, without_identifiers(text)
         case ast.Constant(value=value):
-            if node in identifiers:
-                return _IDENTIFIER
-            if isinstance(value, str):
-                value = without_identifiers(value)
             return type(value), value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if (
             not isinstance(number, bool)
         ):
-            return _IDENTIFIER if node.operand in identifiers else (type(number), -number)
+            return type(number), -number
     return None
 
 

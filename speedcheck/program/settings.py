@@ -9,6 +9,7 @@ is reported as uncertain. Reading a value is not a change.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -59,7 +60,7 @@ _UNSAFE = frozenset({
 })  # fmt: skip
 _SETTERS = frozenset({"setattr", "delattr"})
 _BY_NAME = _SETTERS | {"getattr", "hasattr"}
-_MODULE_TEXT = ("torch._inductor", "torch._dynamo", "_inductor", "_dynamo")
+_MODULE_NAME = re.compile(r"(?:torch\.)?_(?:inductor|dynamo)(?:\.config(?:\.\w{1,60})?)?")
 
 
 def find_settings(uses: Uses, snippets: Snippets) -> tuple[Setting, ...]:
@@ -192,7 +193,7 @@ class _SettingFinder:
 
     def _of_string(self, node: ast.Constant) -> Iterator[Setting]:
         text = str(node.value)
-        if node in self._read or not (_is_module(text) or is_variable(text)):
+        if node in self._read or not (_MODULE_NAME.fullmatch(text) or is_variable(text)):
             return
         if not self._is_looked_at(node) and not isinstance(self._parent_of.get(node), ast.Expr):
             shown = text if len(text) < 60 else "TORCHINDUCTOR_*"
@@ -246,11 +247,6 @@ def _has_environment(call: ast.Call) -> bool:
         and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
         for keyword in call.keywords
     )
-
-
-def _is_module(text: str) -> bool:
-    name, _, rest = text.partition(".config")
-    return name in _MODULE_TEXT and (not rest or rest.startswith("."))
 
 
 def _patched(node: ast.Call) -> Iterator[tuple[str, ast.expr | None]]:

@@ -151,7 +151,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = 
         ),
         refused=tuple(refused),
         unread=tuple(unread),
-        hidden=hidden_runs(searched.validations, logs),
+        hidden=hidden_runs(searched, logs),
         opaque=searched.opaque,
     )
 

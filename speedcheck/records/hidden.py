@@ -1,30 +1,22 @@
-"""Whole runs in files that are not read as logs, and files that cannot be searched.
+"""Whole runs in places that are not read as logs, and files that cannot be searched.
 
-A README, a program or a picture can hold the step lines of a run that its author would rather not
-count. Two validations at different steps that no log of the folder has are taken for such a run;
-one line is a quotation.
+A README, a program, a picture or a line with a word before it can hold a run that its author would
+rather not count. Two validations at different steps that no log of the folder has are taken for
+such a run; one line is a quotation.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.logs import LogFile
+from speedcheck.logs.model import UnreadValidation
+from speedcheck.logs.strays import find_validations
 
 FEWEST_VALIDATIONS = 2
-
-# Both built-in formats, anywhere in a line: in quotes, behind a prompt, in a cell of a table.
-_STEP_LINE = re.compile(
-    r"(?<![A-Za-z0-9_])(?:"
-    r"step:([0-9]{1,12})/[0-9]{1,12} [^\n]{0,40}?val_loss:([0-9]{1,9}\.[0-9]{1,18})"
-    r"|s:([0-9]{1,12}) tel:([0-9]{1,9}\.[0-9]{1,18}))"
-)
-_MOST_LINES = 100_000
 
 # The first bytes of compressed files and containers, whose content cannot be searched.
 _ARCHIVES = (
@@ -43,27 +35,13 @@ _ARCHIVES = (
 _TAR = slice(257, 262)
 _HEAD = 4096
 
-
-@dataclass(frozen=True, slots=True)
-class FoundValidation:
-    """A step line outside of a log.
-
-    Attributes:
-        file: the file's path inside the folder.
-        line: number of the line, from 1.
-        step: the step.
-        loss: the validation loss as printed.
-    """
-
-    file: str
-    line: int
-    step: int
-    loss: str
+# The losses that the logs of a folder have at each step.
+_Known = Mapping[int, set[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenRun:
-    """A whole run in a file that is not read as a log.
+    """A whole run where no log is read.
 
     Attributes:
         file: the file's path inside the folder.
@@ -91,15 +69,20 @@ class OpaqueFile:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What a search of files gave."""
+    """What a search of files gave.
 
-    validations: tuple[FoundValidation, ...]
+    Attributes:
+        validations: the step lines in each file, by its path inside the folder.
+        opaque: the files that are not text.
+    """
+
+    validations: Mapping[str, Sequence[UnreadValidation]]
     opaque: tuple[OpaqueFile, ...]
 
 
 def look_into(root: Path, files: Iterable[Path]) -> Searched:
     """Search files for step lines, whatever they are; those that cannot be read hold none."""
-    found: list[FoundValidation] = []
+    found: dict[str, Sequence[UnreadValidation]] = {}
     opaque: list[OpaqueFile] = []
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -107,33 +90,12 @@ def look_into(root: Path, files: Iterable[Path]) -> Searched:
             data = file.read_bytes()
         except OSError:
             continue
-        found += find_step_lines(data, name)
+        found[name] = find_validations(data)
         if is_archive(data):
             opaque.append(OpaqueFile(name, is_archive=True))
         elif b"\0" in data[:_HEAD]:
             opaque.append(OpaqueFile(name, is_archive=False))
-    return Searched(tuple(found), tuple(opaque))
-
-
-def find_step_lines(data: bytes, name: str) -> list[FoundValidation]:
-    """Return the step lines of validations in any bytes: text, UTF-16, or neither.
-
-    NUL bytes are dropped, and digits and colons of other scripts are read as what they look like.
-    """
-    text = data.replace(b"\0", b"").decode("utf-8", "replace")
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    if "val_loss:" not in text and "tel:" not in text:
-        return []
-    found: list[FoundValidation] = []
-    line, position = 1, 0
-    for match in _STEP_LINE.finditer(text):
-        line += text.count("\n", position, match.start())
-        position = match.start()
-        found.append(FoundValidation(name, line, int(match[1] or match[3]), match[2] or match[4]))
-        if len(found) >= _MOST_LINES:
-            break
-    return found
+    return Searched(found, tuple(opaque))
 
 
 def is_archive(data: bytes) -> bool:
@@ -141,25 +103,34 @@ def is_archive(data: bytes) -> bool:
     return data.startswith(_ARCHIVES) or data[_TAR] == b"ustar"
 
 
-def hidden_runs(found: Iterable[FoundValidation], logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
-    """Return the whole runs among step lines that no log of the folder has."""
+def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
+    """Return the whole runs that no log of the folder has.
+
+    Lines of a log that were not read hide a run where its own runs have no validation at their
+    steps; at the same steps they print another figure of these runs, such as an average.
+    """
     known: dict[int, set[float]] = defaultdict(set)
     for log in logs:
         for run in log.runs:
             for validation in run.validations:
                 known[validation.step].add(validation.loss)
-    by_file: dict[str, list[FoundValidation]] = defaultdict(list)
-    for line in found:
-        if not _is_known(line, known):
-            by_file[line.file].append(line)
-    return tuple(
-        HiddenRun(file, lines[0].line, len(lines))
-        for file, lines in by_file.items()
-        if len({line.step for line in lines}) >= FEWEST_VALIDATIONS
-    )
+    found = [_hidden(file, lines, known) for file, lines in searched.validations.items()]
+    for log in logs:
+        own = {validation.step for run in log.runs for validation in run.validations}
+        unread = [line for line in log.unread if line.step not in own]
+        found.append(_hidden(log.name, unread, known))
+    runs = {run.file: run for run in found if run is not None}
+    return tuple(runs.values())
 
 
-def _is_known(validation: FoundValidation, known: dict[int, set[float]]) -> bool:
-    decimals = len(validation.loss.partition(".")[2])
-    printed = float(validation.loss)
-    return any(round(loss, decimals) == printed for loss in known.get(validation.step, ()))
+def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> HiddenRun | None:
+    unknown = [line for line in lines if line.step is not None and not _is_known(line, known)]
+    if len({line.step for line in unknown}) < FEWEST_VALIDATIONS:
+        return None
+    return HiddenRun(file, unknown[0].line, len(unknown))
+
+
+def _is_known(line: UnreadValidation, known: _Known) -> bool:
+    decimals = len(repr(line.loss).partition(".")[2])
+    losses = known.get(line.step or 0, ())
+    return any(round(loss, decimals) == line.loss for loss in losses)

@@ -56,7 +56,7 @@ def cut_at(run: Run, step: int) -> Run:
     kept = tuple(validation for validation in run.validations if validation.step <= step)
     if run.diverged or not kept or kept[-1].step != step:
         return run
-    return replace(run, validations=kept)
+    return replace(run, validations=kept, result=None, ended=None)
 
 
 def _without(run: Run, step: int) -> str:

@@ -53,7 +53,7 @@ def _without_overlap(run: Run) -> Run:
         while kept and kept[-1].step >= validation.step:
             kept.pop()
         kept.append(validation)
-    return replace(run, validations=_untimed(kept))
+    return replace(run, validations=_untimed(kept), result=None, last_time_ms=None)
 
 
 def _untimed(validations: Iterable[Validation]) -> tuple[Validation, ...]:
@@ -63,4 +63,9 @@ def _untimed(validations: Iterable[Validation]) -> tuple[Validation, ...]:
 def _join(part: Run, after: Run) -> Run:
     begin = after.validations[0].step
     kept = [validation for validation in part.validations if validation.step < begin]
-    return replace(after, index=part.index, validations=_untimed((*kept, *after.validations)))
+    return replace(
+        after,
+        index=part.index,
+        validations=_untimed((*kept, *after.validations)),
+        last_time_ms=None,
+    )

@@ -80,7 +80,7 @@ def runs_for_power(
     effect = _effect(mean, sd, target)
     if effect is None or effect >= 0:
         return None
-    return _smallest_n(lambda n: _chance_to_pass(n, effect, alpha) >= power, limit)
+    return smallest_n(lambda n: _chance_to_pass(n, effect, alpha) >= power, limit)
 
 
 def runs_needed(
@@ -109,7 +109,7 @@ def runs_needed(
     effect = _effect(mean, sd, target)
     if effect is None or effect >= 0:
         return None
-    return _smallest_n(lambda n: float(stdtr(n - 1, math.sqrt(n) * effect)) < alpha, limit)
+    return smallest_n(lambda n: float(stdtr(n - 1, math.sqrt(n) * effect)) < alpha, limit)
 
 
 def _effect(mean: float, sd: float, target: float) -> float | None:
@@ -128,7 +128,7 @@ def _chance_to_pass(n: int, effect: float, alpha: float) -> float:
     return 0.0 if math.isnan(chance) else chance
 
 
-def _smallest_n(passes: Callable[[int], bool], limit: int) -> int | None:
+def smallest_n(passes: Callable[[int], bool], limit: int) -> int | None:
     """Search by halving; `passes` must stay true once it is, as it does for effects below 0."""
     candidates = range(2, limit + 1)
     index = bisect_left(candidates, True, key=passes)

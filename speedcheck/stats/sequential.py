@@ -30,8 +30,8 @@ FUTILE_FROM = 16
 FUTILE_LEVEL = 0.9
 FUTILE_CHANCE = 0.05
 
-# Simulated continuations behind that chance: its standard error at 5 % is 0.3 %.
-CONTINUATIONS = 4_000
+# Simulated continuations behind that chance: its standard error at 5 % is 0.5 %.
+CONTINUATIONS = 2_000
 SEED = 20250116
 
 # A weaker t leaves no chance at all, and the noncentral t of scipy is not made for it.

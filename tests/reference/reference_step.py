@@ -17,14 +17,13 @@ from torch import Tensor
 from trainer.config import ModelConfig
 from trainer.model import GPT
 
-EPS = 1.1920929e-07
 LONG = {6: {0, 1, 4, 5}, 12: {0, 4, 7, 11}}
 WITHOUT_ATTENTION = {6: 4, 12: 7}
 VALUE_TABLE = {6: {0: 0, 5: 0}, 12: {0: 0, 1: 1, 2: 2, 9: 0, 10: 1, 11: 2}}
 
 
-def rms(x: Tensor) -> Tensor:
-    return x / (x.square().mean(-1, keepdim=True) + EPS).sqrt()
+def rms(x: Tensor, eps: float) -> Tensor:
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
 
 
 def visible(tokens: Tensor, separator: int, block: int, window: int) -> Tensor:
@@ -73,7 +72,7 @@ class Reference:
         """(T, V) for one sequence (T,)."""
         w, c = self.weights, self.config
         masks = [visible(tokens, self.separator, c.block_size, blocks) for blocks in window]
-        x0 = x = rms(w["embedding.weight"][tokens])
+        x0 = x = rms(w["embedding.weight"][tokens], c.norm_eps)
         outputs: list[Tensor] = []
         attending = 0
         for layer in range(c.depth):
@@ -83,12 +82,12 @@ class Reference:
             x = w["residual_mix"][layer, 0] * x + w["residual_mix"][layer, 1] * x0
             if layer != WITHOUT_ATTENTION[c.depth]:
                 mask = masks[0 if layer in LONG[c.depth] else 1]
-                x = x + self._attention(rms(x), layer, attending, tokens, mask)
+                x = x + self._attention(rms(x, c.norm_eps), layer, attending, tokens, mask)
                 attending += 1
-            hidden = (rms(x) @ w[f"blocks.{layer}.mlp.up"].T).clamp(min=0) ** 2
+            hidden = (rms(x, c.norm_eps) @ w[f"blocks.{layer}.mlp.up"].T).clamp(min=0) ** 2
             x = x + hidden @ w[f"blocks.{layer}.mlp.down"].T
             outputs.append(x)
-        z = rms(x) @ w["head"].T
+        z = rms(x, c.norm_eps) @ w["head"].T
         return 30 / (1 + torch.exp(-z / 7.5))
 
     def _attention(
@@ -102,7 +101,7 @@ class Reference:
         if table is not None:
             v = v + l1 * w[f"value_embeddings.{table}.weight"][tokens]
         q, k, v = (t.view(len(tokens), heads, -1) for t in (q, k, v))
-        q, k = turned(rms(q)), turned(rms(k))
+        q, k = (turned(rms(t, self.config.norm_eps)) for t in (q, k))
         scores = torch.einsum("qhe,khe->hqk", q, k) * self.config.softmax_scale
         weights = scores.masked_fill(~mask, -math.inf).softmax(-1)
         attended = torch.einsum("hqk,khe->qhe", weights, v)

@@ -80,6 +80,15 @@ def systems(b, losses, baseline):
     return with_file(folder, "record.toml", 'kind = "systems"\nbaseline = "../baseline"')
 
 
+def track(b, line, pattern):
+    """Write a configuration with a track of one line and a log pattern, and name both."""
+    text = f"[tracks.t]\ntarget = 9.0\n{line}\nlog_pattern = '{pattern}'\n"
+    return {
+        "track": "t",
+        "config": b.folder({"speedcheck.toml": text}, "config") / "speedcheck.toml",
+    }
+
+
 def declaring(folder, text):
     return with_file(folder, "record.toml", text)
 
@@ -134,7 +143,8 @@ CASES = {
         lambda b, log, pub: with_file(
             with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
             "README.md",
-            "| seed | step 125 |\n|-|-|\n" + "".join(f"| {i} | 4.4043 |\n" for i in range(6)),
+            "| seed | val_loss at step 125 |\n|-|-|\n"
+            + "".join(f"| {i} | 4.4043 |\n" for i in range(6)),
         ),
     ),
     codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
@@ -172,6 +182,45 @@ CASES = {
         lambda b, log, pub: with_baseline(
             b.published(script="class DataLoader: size = 1\n"),
             b.published(script="class DataLoader: size = 2\n", name="baseline"),
+        ),
+    ),
+    codes.WRONG_DATA: (
+        "rules",
+        lambda b, log, pub: (
+            b.folder({"a.txt": "train_shards:9\nval:3.1\n"}),
+            track(
+                b, "train_shards = 8", r"train_shards:(?P<train_shards>\d+)|val:(?P<val_loss>\S+)"
+            ),
+        ),
+    ),
+    codes.OVER_BUDGET: (
+        "rules",
+        lambda b, log, pub: (
+            b.folder({"a.txt": "val:3.1 ms:9000\n"}),
+            track(
+                b, "limits = { train_s = 8 }", r"val:(?P<val_loss>\S+) ms:(?P<train_time_ms>\d+)"
+            ),
+        ),
+    ),
+    codes.BUDGET_UNKNOWN: (
+        "rules",
+        lambda b, log, pub: (
+            b.folder({"a.txt": "val:3.1\n"}),
+            track(b, "limits = { train_s = 8 }", r"val:(?P<val_loss>\S+)"),
+        ),
+    ),
+    codes.TEXT_DIFFERS: (
+        "provenance",
+        lambda b, log, pub: with_file(
+            b.published(), "README.md", "Mean val_loss 3.2711 (6 runs)\n"
+        ),
+    ),
+    codes.SEEDS_DIFFER: (
+        "provenance",
+        lambda b, log, pub: with_file(
+            b.record([1.1, 1.2, 1.15]),
+            "README.md",
+            "| seed | val_loss |\n|-|-|\n| 7 | 1.1000 |\n| 8 | 1.2000 |\n| 9 | 1.1500 |\n",
         ),
     ),
     codes.LEDGER_BROKEN: ("provenance", lambda b, log, pub: ledger_edited(b.record())),

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from speedcheck.claims.reader import read_claims
 
 from speedcheck.api import verify
 from speedcheck.claims.documents import MAX_BYTES
-from speedcheck.claims.reader import read_claims
 
 
 def test_a_document_that_is_too_large_or_a_link_is_not_read_and_leaves_provenance_unknown(

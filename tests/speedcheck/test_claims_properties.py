@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from speedcheck.claims.pools import pools_of
+from speedcheck.claims.reader import read_claims
 
 from speedcheck.certificate import JudgedRun
 from speedcheck.claims import Question
 from speedcheck.claims.compare import compare
-from speedcheck.claims.pools import pools_of
-from speedcheck.claims.reader import read_claims
 from speedcheck.logs import Environment, Run, Validation
 
 QUESTION = Question(target=3.28)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from speedcheck.claims.reader import read_claims
 
 from speedcheck.claims import agrees
-from speedcheck.claims.reader import read_claims
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 LOSSES = (3.2781, 3.2792, 3.2765, 3.2796)

@@ -14,9 +14,16 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speedcheck.logs.foreign import SECONDS_PER_LINE, ForeignParser
+from speedcheck.logs.foreign import ForeignFormat, ForeignParser
 from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs.search import SECONDS_PER_LINE
 
+# What git takes for a repository.
+REPOSITORY = {
+    ".git/HEAD": "ref: refs/heads/main\n",
+    ".git/objects/.keep": "",
+    ".git/refs/.keep": "",
+}
 GOLF = (
     r"SEED=(?P<seed>\d+)"
     r"|step:(?P<step>\d+)/(?P<total>\d+) val_loss:\S+ val_bpb:(?P<val_loss>\S+)"
@@ -37,7 +44,11 @@ def golf_log(seed=1337, val_bpb=1.2064, steps=20_000, time_ms=600_000):
 
 def parse(text, pattern=GOLF):
     data = text if isinstance(text, bytes) else text.encode()
-    return ForeignParser(LogPattern(pattern))(data, "a.log")
+    return parser_of(pattern)(data, "a.log")
+
+
+def parser_of(*patterns, **more):
+    return ForeignParser(ForeignFormat(tuple(map(LogPattern, patterns)), **more))
 
 
 @pytest.fixture
@@ -47,7 +58,7 @@ def golf(build):
     def project(bpbs=(1.2064, 1.2061, 1.2059), track=None, **top):
         settings = {"target": 1.2244, "alpha": 0.01, "log_pattern": GOLF} | (track or {})
         config = tomli_w.dumps(top | {"tracks": {"golf": settings}})
-        root = build.folder({"speedcheck.toml": config, ".git/HEAD": ""}, name="project")
+        root = build.folder({"speedcheck.toml": config, **REPOSITORY}, name="project")
         logs = {
             f"records/x/{seed}.log": golf_log(seed=seed, val_bpb=bpb, time_ms=600_000 + seed)
             for seed, bpb in enumerate(bpbs, 1337)
@@ -258,7 +269,7 @@ def test_any_text_gives_runs_or_a_problem_and_only_numbers_that_a_table_holds(li
 
 def test_a_pattern_that_backtracks_without_end_is_stopped_and_said():
     hostile = "step:1 " + "1" * 5000 + "x\n"
-    parser = ForeignParser(LogPattern(SLOW))
+    parser = parser_of(SLOW)
     logs = [parser(hostile.encode(), f"{i}.log") for i in range(200)]
     assert all(log.runs == () for log in logs)
     assert f"takes over {SECONDS_PER_LINE:g} s here: file not read" in logs[0].problems[0].message
@@ -280,9 +291,9 @@ def test_the_memory_of_a_search_is_bounded():
     code = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from speedcheck.logs.foreign import ForeignParser
+from speedcheck.logs.foreign import ForeignFormat, ForeignParser
 from speedcheck.logs.pattern import LogPattern
-pattern = LogPattern(r"(?P<step>(((((((((a))))))))))*(?P<val_loss>b)")
+pattern = ForeignFormat((LogPattern(r"(?P<step>(((((((((a))))))))))*(?P<val_loss>b)"),))
 for n in (60_000, 10_000_000):
     print(ForeignParser(pattern)(b"a" * n + b"!b" + b"\\n", "a.log").runs)
 """

@@ -185,5 +185,6 @@ def test_an_unknown_track_is_named_with_those_that_are_known(build, cli, publish
     assert result.code == 2
     assert result.err == (
         f"speedcheck: error: {folder / 'record.toml'}: track: no track is called 'gpt2-smal'; "
-        "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny\n"
+        "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny, airbench, llm.c, mlperf, "
+        "nanochat, parameter-golf\n"
     )

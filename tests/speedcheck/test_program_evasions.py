@@ -226,8 +226,7 @@ HONEST = [
     "@torch.compile\ndef f(x): return x",
     "@torch.compile(dynamic=False, fullgraph=True)\ndef f(x): return x",
     "@(torch.compile if flag else (lambda f: f))\ndef f(x): return x",
-    "fast = functools.partial(torch.compile, dynamic=False, fullgraph=True)\n"
-    "@fast\ndef f(x): return x",
+    "fast = functools.partial(torch.compile, dynamic=False)\n@fast\ndef f(x): return x",
     "compile_or_not = torch.compile if flag else (lambda f: f)\nm = compile_or_not(m)",
     "@torch._dynamo.disable\ndef f(x): return x",
     "@torch.compiler.disable(recursive=False)\ndef f(x): return x",

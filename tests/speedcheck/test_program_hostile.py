@@ -132,6 +132,8 @@ def test_a_name_declared_elsewhere_and_bound_nowhere_is_any_name(name):
 
 
 N = 30_000
+# A list for the parser, and what it does not know.
+OTHERWISE = {"comparisons": [""], "awaits": ["not Python"]}
 DEEP = {
     "round brackets": "(" * N,
     "closed brackets": "(" * N + ")" * N,
@@ -156,8 +158,9 @@ DEEP = {
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_deep_nesting_is_refused_before_the_parser_sees_it(name):
-    assert read_program(DEEP[name]).problem == f"nested deeper than {MAX_NESTING} levels"
+def test_deep_nesting_is_refused_or_read_and_never_a_crash(name):
+    problem = read_program(DEEP[name]).problem
+    assert problem.startswith(("too deeply nested", "more than", *OTHERWISE.get(name, ())))
 
 
 UNREADABLE = {
@@ -198,7 +201,7 @@ def test_a_reason_names_the_line():
     "text", ["", "\n\n", "'prose'\n", "# [565 lines of the training script omitted]\n"]
 )
 def test_a_text_without_a_statement_is_no_program(text):
-    assert read_program(text).problem == "comments or prose stand in its place"
+    assert read_program(text).problem == "comments or prose, not a program"
 
 
 @pytest.mark.parametrize(
@@ -207,8 +210,9 @@ def test_a_text_without_a_statement_is_no_program(text):
         ("-" * 10_000_000, f"longer than {MAX_CHARACTERS} characters"),
         ("x = '" + "y" * MAX_CHARACTERS + "'", f"longer than {MAX_CHARACTERS} characters"),
         ("x=1\n" * (MAX_TOKENS // 3 + 1), f"more than {MAX_TOKENS} tokens"),
+        ("x = f'" + "{a}" * (MAX_BRACES + 1) + "'", f"more than {MAX_BRACES} braces"),
     ],
-    ids=["minus signs", "a line of a mebibyte", "statements"],
+    ids=["minus signs", "a line of a mebibyte", "statements", "fields"],
 )
 def test_a_program_that_would_fill_the_memory_is_refused(text, problem):
     assert read_program(text).problem == problem
@@ -275,33 +279,34 @@ def test_a_bad_escape_in_a_string_is_no_warning():
         assert read_program("x = 1 is 1").problem == ""
 
 
-def test_what_is_let_through_needs_less_than_a_mebibyte_of_stack():
-    script = f"""
+def test_no_depth_needs_more_than_a_mebibyte_of_stack():
+    script = """
 import threading
-from speedcheck.program import compare, read_program
-
-half, most = {MAX_NESTING} // 2, {MAX_NESTING}
-texts = [
-    "-" * (most - 2) + "1", "not " * (most - 2) + "1", "lambda:" * (half - 2) + "1",
-    "a" + ".b" * (half - 2), "a" + "()" * (half // 2), "1 if 1 else " * (most // 4 - 1) + "1",
-    "(" * 199 + ")" * 199, "if a:\\n pass\\n" + "elif a:\\n pass\\n" * (most - 2),
-    "f'{{" + "-" * 50_000 + "1}}'", "1" + "**1" * (most // 3 - 2),
-]
-problems = []
+from speedcheck.program import code_digest, compare, read_program
 
 def read():
-    for text in texts:
-        program = read_program(text)
-        problems.append(program.problem)
-        compare(program, read_program(text + "+ 1"))
+    for size in (50, 150, 400, 900, 1_500, 3_000, 30_000):
+        for text in (
+            "-" * size + "1", "not " * size + "1", "lambda:" * size + "1", "a" + ".b" * size,
+            "a" + "()" * size, "a" + "[0]" * size, "1 if 1 else " * size + "1",
+            "(" * size + ")" * size, "if a:\\n pass\\n" + "elif a:\\n pass\\n" * size,
+            "f'{" + "-" * size + "1}'", "1" + "**1" * size, "x = " + "a or (" * size + ")" * size,
+            "import torch\\nx = " + "1 if 1 else torch if 1 else " * size + "torch\\nx.a = 1",
+            "(a:=" * size + "1" + ")" * size, "a().b" + "().b" * size + ".compile(mode=1)",
+        ):
+            program = read_program(text)
+            compare(program, read_program(text + "+ 1"))
+            code_digest(program)
+            count.append(not program.problem)
 
+count = []
 threading.stack_size(1 << 20)
 thread = threading.Thread(target=read)
 thread.start()
 thread.join()
-print([not problem.startswith("nested") for problem in problems])
+print(len(count), 10 < sum(count) < 100)
 """
     call = [sys.executable, "-c", script]
     result = subprocess.run(call, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.strip() == str([True] * 10)
+    assert result.stdout.strip() == "105 True"

@@ -106,7 +106,7 @@ def test_a_data_loader_in_a_program_of_another_python_is_not_compared(rules):
     torn = f"{CLEAN}def load():\n    return 1 +\n\nload()\n"
     status, findings = rules(torn, CLEAN)
     assert (status, findings) == ("unknown", [("R004", "unknown", "00.txt")])
-    assert rules(torn) == ("pass", [])
+    assert rules(torn) == ("unknown", [("R004", "unknown", "00.txt")])
     assert rules(CLEAN, torn) == ("pass", [])
 
 
@@ -136,6 +136,15 @@ def test_logs_without_a_program_leave_the_rules_unknown(build):
     )
     codes = [f.code for f in verify(folder).verdicts.rules.findings]
     assert codes == ["R003 hardware-unknown"] * 2 + ["R004 source-not-read"]
+
+
+@pytest.mark.parametrize("track", ["gpt2-small", "gpt2-small-steps", "tiny"])
+def test_without_a_counted_run_the_rules_are_unknown_for_every_track(build, track):
+    text = "step:0/100 val_loss:4.1 train_time:0ms\nstep:50/100 val_loss:3.2 train_time:9ms\n"
+    certificate = verify(build.folder({"a.txt": text}), track=track)
+    assert not any(run.counted for run in certificate.runs)
+    assert certificate.verdicts.rules.status == "unknown"
+    assert "R004" in {finding.code[:4] for finding in certificate.verdicts.rules.findings}
 
 
 @pytest.mark.parametrize("track", ["gpt2-small-steps", "tiny"])

@@ -370,10 +370,10 @@ def test_the_last_line_names_what_stands_in_the_way(build, cli, plan, why):
 def test_the_last_line_has_both_figures_of_a_claim_that_is_not_confirmed(build, cli, small_losses):
     folder = build.published()
     wrong = [*small_losses[:-1], 3.2111]
-    (folder / "README.md").write_text(f"losses = {wrong}\n")
+    (folder / "README.md").write_text(f"```\nlosses = {wrong}\n```\n")
     last = " ".join(cli("verify", folder).out.rpartition("\n\n")[2].split())
-    assert last.startswith("NOT CERTIFIED: 6 losses are claimed; the evidence gives 6 losses")
-    assert last.endswith("(README.md:1)")
+    assert last.startswith("NOT CERTIFIED: 6 losses are claimed; the logs give")
+    assert last.endswith("(README.md:2)")
 
 
 def test_the_last_line_says_which_file_was_refused(build, cli):

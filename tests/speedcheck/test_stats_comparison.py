@@ -12,16 +12,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
-from speedcheck.stats import (
-    LossRule,
-    Side,
-    compare_records,
-    effect_size,
-    paired,
-    time_difference,
-    two_sided_p,
-    welch,
-)
+from speedcheck.stats import effect_size, paired, two_sided_p, welch
+from speedcheck.stats.comparison import LossRule, Side, compare_records
+from speedcheck.stats.times import time_difference
 
 TIMES = st.lists(st.integers(178_000, 182_000).map(lambda ms: ms / 1000), min_size=2, max_size=12)
 EIGHT = np.array([-1.3, -0.8, -0.4, 0.0, 0.1, 0.5, 0.7, 1.2])

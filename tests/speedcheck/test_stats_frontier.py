@@ -12,7 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
-from speedcheck.stats import beats_frontier, mean_interval
+from speedcheck.stats.frontier import beats_frontier, mean_interval
 
 LOSSES = st.lists(st.integers(32_700, 32_900).map(lambda n: n / 10_000), min_size=2, max_size=12)
 

@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.weightstats import ttest_ind
 
 from speedcheck.errors import UsageError
 from speedcheck.stats import LossCurve, equal_seeds, non_inferiority
@@ -35,6 +36,13 @@ def test_it_is_shown_where_scipys_one_sided_test_against_the_margin_rejects(
     assert ours.limit == pytest.approx(interval.confidence_interval(1 - alpha).high, abs=1e-9)
     assume(abs(p / alpha - 1) > 1e-6)
     assert ours.shown == (p < alpha and len(record) >= 4)
+
+
+@given(record=LOSSES, baseline=LOSSES)
+def test_p_is_the_one_of_statsmodels_test_of_a_shifted_difference(record, baseline):
+    assume(len(set(record)) > 1 and len(set(baseline)) > 1)
+    _, p, _ = ttest_ind(record, baseline, alternative="smaller", usevar="unequal", value=0.002)
+    assert non_inferiority(record, baseline).p_value == pytest.approx(p, rel=1e-6, abs=1e-290)
 
 
 @given(record=LOSSES, baseline=LOSSES)

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
-from speedcheck.stats import one_sample_t, one_sample_z, step_rule, step_scan
+from speedcheck.stats import one_sample_t, one_sample_z
+from speedcheck.stats.steps import step_rule, step_scan
 from speedcheck.tracks import STEPS_MARGIN, STEPS_SIGMA, alpha_of_margin
 
 ALPHA = alpha_of_margin(STEPS_MARGIN, STEPS_SIGMA)

@@ -98,6 +98,19 @@ def test_the_log_takes_the_name_and_says_the_windows_that_were_asked_for(
     assert '"windows": "all-short"' in (tmp_path / "x.log").read_text()
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_log_says_the_steps_and_the_sequences_that_were_asked_for(
+    data: Path, tmp_path: Path
+) -> None:
+    options = ("--steps", "3", "--sequences-per-step", "6", "--sequence-length", "64")
+    assert run(data, tmp_path, *options) == 0
+    log = (tmp_path / "seed-003.txt").read_text()
+    config = json.loads(re.search(r"^config: (.*)$", log, re.MULTILINE)[1])
+    assert config["schedule"]["steps"] == 3
+    assert (config["data"]["sequences_per_step"], config["data"]["sequence_length"]) == (6, 64)
+    assert re.search(r"^step:3/3 val_loss:", log, re.MULTILINE)
+
+
 def test_a_diverged_run_ends_with_status_3_and_says_where(
     data: Path, tmp_path: Path, quick: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +140,11 @@ def one_line(captured: pytest.CaptureResult[str]) -> str:
         (["--recipe", "tiny", "--seed", "1.5", "--log-dir", "x"], "'1.5' is not a whole number"),
         (["--recipe", "tiny", "--seed", "9" * 30, "--log-dir", "x"], "is not a whole number"),
         (["--recipe", "tiny", "--windows", "none", "--prepare"], "invalid choice: 'none'"),
+        (["--recipe", "tiny", "--steps", "0", "--prepare"], "steps 0 is not positive"),
+        (
+            ["--recipe", "tiny", "--sequences-per-step", "0", "--prepare"],
+            "sequences_per_step 0 is not positive",
+        ),
         (["--recipe", "sub3", "--prepare"], "speedcheck run --recipe tiny"),
     ],
 )

@@ -92,15 +92,17 @@ def test_logits_stay_between_0_and_30(mini: Recipe) -> None:
     assert logits.max() - logits.min() > 29
 
 
-@pytest.mark.parametrize("depth", [6, 12])
-def test_the_network_is_the_one_of_the_specification(mini: Recipe, depth: int) -> None:
-    model = randomised(replace(mini.model, depth=depth)).double()
+@pytest.mark.parametrize(("depth", "norm_eps"), [(6, 2.0**-23), (12, 2.0**-23), (6, 2.0**-7)])
+def test_the_network_is_the_one_of_the_specification(
+    mini: Recipe, depth: int, norm_eps: float
+) -> None:
+    model = randomised(replace(mini.model, depth=depth, norm_eps=norm_eps)).double()
     model.cos, model.sin = model.cos.double(), model.sin.double()
     tokens = torch.randint(mini.model.vocab_size, (1, LENGTH))
     tokens[0, [3, 17]] = mini.data.separator
     documents = torch.from_numpy(document_ids(tokens.numpy(), mini.data.separator))
     reference = Reference.of(model, mini.data.separator, torch.float64)
-    model.operations = PlainOperations(torch.float64)
+    model.operations = PlainOperations(torch.float64, norm_eps)
     for window in (Window(1, 1), Window(2, 1), Window(4, 2)):
         context = model.context(tokens, documents, window)
         loss = model(tokens, tokens, context)

@@ -23,22 +23,21 @@ from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.head import Precision, head_loss, validation_loss
 from trainer.operations.masks import intervals
 from trainer.operations.protocol import Heads, Mixed
-from trainer.operations.rotary import NORM_EPS
 
 
 class _Embed(Function):
     @staticmethod
-    def forward(ctx: Any, table: Tensor, context: FusedContext) -> Tensor:
-        normed, rstd = embedding.embed_norm(table, context.tokens, NORM_EPS)
+    def forward(ctx: Any, table: Tensor, context: FusedContext, eps: float) -> Tensor:
+        normed, rstd = embedding.embed_norm(table, context.tokens, eps)
         ctx.save_for_backward(normed, rstd)
         ctx.table, ctx.segments = table, context.segments
         return normed
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
         rows = embedding.embed_norm_backward(gradients[0], *ctx.saved_tensors)
         embedding.add_rows_(gradient_of(ctx.table), rows, ctx.segments, None)
-        return None, None
+        return None, None, None
 
 
 class _MixNorm(Function):
@@ -46,10 +45,16 @@ class _MixNorm(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, x0: Tensor, mix: Tensor, skip: Tensor | None, weight: Tensor | None
+        ctx: Any,
+        x: Tensor,
+        x0: Tensor,
+        mix: Tensor,
+        skip: Tensor | None,
+        weight: Tensor | None,
+        eps: float,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, NORM_EPS)
+        mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, eps)
         ctx.save_for_backward(rstd, x, x0, mix, skip, weight)
         return x.view_as(x), mixed, normed, x0.view_as(x0)
 
@@ -63,26 +68,26 @@ class _MixNorm(Function):
         result = residual.mix_norm_backward(
             d_x, d_stream, d_normed, rstd, x, x0, mix, skip, weight, d_x0
         )
-        return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight
+        return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight, None
 
 
 class _Norm(Function):
     """Hands the stream through, for the same reason."""
 
     @staticmethod
-    def forward(ctx: Any, stream: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, stream: Tensor, eps: float) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         # Dirty, although unchanged: what is returned may be overwritten, a view of it may not.
         ctx.mark_dirty(stream)
-        normed, rstd = residual.norm(stream, NORM_EPS)
+        normed, rstd = residual.norm(stream, eps)
         ctx.save_for_backward(normed, rstd)
         return stream, normed
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor, None]:
         d_stream, d_normed = gradients
         assert d_normed is not None  # noqa: S101 - as above
-        return residual.norm_backward(d_stream, d_normed, *ctx.saved_tensors)
+        return residual.norm_backward(d_stream, d_normed, *ctx.saved_tensors), None
 
 
 class _AddLinear(Function):
@@ -126,18 +131,22 @@ class FusedOperations:
     """See `protocol.Operations`.
 
     Args:
+        eps: of the norms.
         precision: of the head's products in training.
         dtype: of the activations and of the weights' copies.
     """
 
-    def __init__(self, precision: Precision, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self, eps: float, precision: Precision, dtype: torch.dtype = torch.bfloat16
+    ) -> None:
+        self.eps = eps
         self.precision = precision
         self.dtype = dtype
         self._copies: dict[Tensor, Tensor] = {}
 
     def embed(self, table: Tensor, tokens: Tensor, context: FusedContext) -> Tensor:  # noqa: ARG002 - protocol
         """Look up and normalise."""
-        result: Tensor = _Embed.apply(table, context)  # type: ignore[no-untyped-call]
+        result: Tensor = _Embed.apply(table, context, self.eps)  # type: ignore[no-untyped-call]
         return result
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:  # noqa: ARG002 - protocol
@@ -153,11 +162,11 @@ class FusedOperations:
         weight: Tensor | None,
     ) -> Mixed:
         """Open a layer in one kernel."""
-        return Mixed(*_MixNorm.apply(x, x0, mix, skip, weight))  # type: ignore[no-untyped-call]
+        return Mixed(*_MixNorm.apply(x, x0, mix, skip, weight, self.eps))  # type: ignore[no-untyped-call]
 
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise in one kernel."""
-        result: tuple[Tensor, Tensor] = _Norm.apply(stream)  # type: ignore[no-untyped-call]
+        result: tuple[Tensor, Tensor] = _Norm.apply(stream, self.eps)  # type: ignore[no-untyped-call]
         return result
 
     def attend(
@@ -172,7 +181,7 @@ class FusedOperations:
     ) -> Tensor:
         """Attention over intervals of keys."""
         result: Tensor = Attend.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), value, mix, heads, context, mask
+            normed, qkv, self._copy(qkv), value, mix, heads, context, mask, self.eps
         )
         return result
 
@@ -231,7 +240,7 @@ class FlexOperations(FusedOperations):
         from trainer.operations import flex  # noqa: PLC0415 - loads torch's compiler
 
         q, k, v = Project.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), value, mix, heads, context
+            normed, qkv, self._copy(qkv), value, mix, heads, context, self.eps
         )
         return flex.attend(q, k, v, mask, heads.scale)
 

@@ -20,7 +20,6 @@ from trainer.kernels.heads import split_heads_backward
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
-from trainer.operations.rotary import NORM_EPS
 
 
 class FusedContext(NamedTuple):
@@ -53,9 +52,10 @@ class Attend(Function):
         heads: Heads,
         context: FusedContext,
         mask: Interval,
+        eps: float,
     ) -> Tensor:
         """Return (T, D)."""
-        projection, v = _project(normed, copy, table, mix, heads, context)
+        projection, v = _project(normed, copy, table, mix, heads, context, eps)
         q, k, _ = projection.qkv.unbind(1)
         out, lse = attention.attend(q, k, v, mask.low, heads.scale)
         ctx.save_for_backward(normed, copy, v, out, lse, *projection)
@@ -71,7 +71,7 @@ class Attend(Function):
         d_out = gradients[0].view_as(out)
         d = attend_projection_backward(d_out, projection, v, out, lse, ctx.mask, ctx.scale)
         d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
-        return d_normed, None, None, None, d.mix, None, None, None
+        return d_normed, None, None, None, d.mix, None, None, None, None
 
 
 class Project(Function):
@@ -87,9 +87,10 @@ class Project(Function):
         mix: Tensor,
         heads: Heads,
         context: FusedContext,
+        eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return q, k and v, (T, H, E) each."""
-        projection, v = _project(normed, copy, table, mix, heads, context)
+        projection, v = _project(normed, copy, table, mix, heads, context, eps)
         ctx.save_for_backward(normed, copy, *projection)
         ctx.qkv, ctx.table, ctx.segments = qkv, table, context.segments
         return projection.qkv[:, 0], projection.qkv[:, 1], v
@@ -102,7 +103,7 @@ class Project(Function):
         d_q, d_k, d_v = gradients
         d = ProjectionGradients(*split_heads_backward(d_q, d_k, d_v, *projection), d_v)
         d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
-        return d_normed, None, None, None, d.mix, None, None
+        return d_normed, None, None, None, d.mix, None, None, None
 
 
 def _project(
@@ -112,9 +113,10 @@ def _project(
     mix: Tensor,
     heads: Heads,
     context: FusedContext,
+    eps: float,
 ) -> tuple[Projection, Tensor]:
     tokens = None if table is None else context.tokens
-    qkv, v, rstd = project.project(normed, copy, mix, table, tokens, *heads.rotary, NORM_EPS)
+    qkv, v, rstd = project.project(normed, copy, mix, table, tokens, *heads.rotary, eps)
     return Projection(qkv, rstd, mix, table, tokens, *heads.rotary), v
 
 

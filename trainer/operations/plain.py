@@ -52,7 +52,7 @@ def _linear(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _project(
-    normed: Tensor, qkv: Tensor, value: Tensor | None, mix: Tensor, heads: Heads
+    normed: Tensor, qkv: Tensor, value: Tensor | None, mix: Tensor, heads: Heads, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Queries and keys, normalised and turned, and mixed values, (B, H, T, E) each."""
     shape = normed.shape[:2]
@@ -63,7 +63,7 @@ def _project(
     if value is not None:
         v = v + l1 * value
     # Q and K are normalised and turned alike: as 2H heads of one tensor (B, T, 2H, E).
-    qk = rotate(norm(qk.view(*shape, 2 * heads.number, -1)), *heads.rotary)
+    qk = rotate(norm(qk.view(*shape, 2 * heads.number, -1), eps), *heads.rotary)
     q, k = qk.transpose(1, 2).chunk(2, dim=1)
     return q, k, v.view(*shape, heads.number, -1).transpose(1, 2)
 
@@ -73,14 +73,16 @@ class PlainOperations:
 
     Args:
         dtype: of the activations.
+        eps: of the norms.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, eps: float) -> None:
         self.dtype = dtype
+        self.eps = eps
 
     def embed(self, table: Tensor, tokens: Tensor, context: AttentionBias) -> Tensor:  # noqa: ARG002 - protocol
         """Look up and normalise."""
-        return norm(F.embedding(tokens, table))
+        return norm(F.embedding(tokens, table), self.eps)
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
         """Value embeddings (B, T, D)."""
@@ -98,11 +100,11 @@ class PlainOperations:
         y = x if weight is None else x + weight * (x if skip is None else skip)
         a, b = mix.unbind()
         y = a * y + b * x0
-        return Mixed(x, y, norm(y), x0)
+        return Mixed(x, y, norm(y, self.eps), x0)
 
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise."""
-        return stream, norm(stream)
+        return stream, norm(stream, self.eps)
 
     def attend(
         self,
@@ -115,7 +117,7 @@ class PlainOperations:
         mask: Tensor,
     ) -> Tensor:
         """Dense attention; `mask` (B, 1, T, T) is added to the scores."""
-        q, k, v = _project(normed, qkv, value, mix, heads)
+        q, k, v = _project(normed, qkv, value, mix, heads, self.eps)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
         return y.transpose(1, 2).flatten(2)
 

@@ -9,15 +9,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor
 
-# float32's machine epsilon, whatever the dtype of the input.
-NORM_EPS = torch.finfo(torch.float32).eps
-
 ROTARY_BASE = 1024  # the slowest pair turns by 1/1024 radian a token
 
 
-def norm(x: Tensor) -> Tensor:
+def norm(x: Tensor, eps: float) -> Tensor:
     """RMS norm over the last dimension, without a learned weight."""
-    return F.rms_norm(x, (x.shape[-1],), eps=NORM_EPS)
+    return F.rms_norm(x, (x.shape[-1],), eps=eps)
 
 
 def rotary_tables(length: int, head_dim: int) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,8 @@ class GradientReducer:
     def __init__(self, buckets: Mapping[Name, Sequence[nn.Parameter]], world: World) -> None:
         self._world = world
         self._flat = {name: _flat_gradients(group) for name, group in buckets.items()}
+        # What `.grad` has to stay: a gradient elsewhere would not be exchanged.
+        self._views = [(p, p.grad) for group in buckets.values() for p in group]
         self._order = list(self._flat)
         self._pending: dict[Name, Pending] = {}
         self._waiting: list[Name] = []
@@ -59,9 +61,14 @@ class GradientReducer:
         """Let the buckets of this backward pass, a step's last one, go as they are complete.
 
         On leaving, all of them are on their way.
+
+        Raises:
+            RuntimeError: somebody has put another tensor in the place of a `.grad`.
         """
         self._waiting = list(self._order)
         yield
+        if any(parameter.grad is not view for parameter, view in self._views):
+            raise RuntimeError("a gradient has left the buffer that the ranks exchange")
         if self._waiting:
             self.complete(self._waiting[-1])
 

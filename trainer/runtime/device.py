@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from trainer.config import RANKS, Recipe
@@ -17,8 +19,14 @@ FIXED_MIB = 4_184
 KIB_PER_TOKEN = 410
 
 
-def check_device(recipe: Recipe) -> None:
+def check_device(recipe: Recipe, *, whole_machine: bool) -> None:
     """Check that this machine can train the recipe.
+
+    Looking at a GPU's free memory takes some of it, so that a rank looks at its own alone.
+
+    Args:
+        recipe: to be trained.
+        whole_machine: look at every GPU, not only at that of this rank.
 
     Raises:
         TrainerError: it cannot; says why, and what it could train.
@@ -27,7 +35,11 @@ def check_device(recipe: Recipe) -> None:
         return
     if not torch.cuda.is_available():
         raise TrainerError(f"recipe {recipe.name} needs a CUDA GPU, none is here", remedy=TINY)
-    for index in range(torch.cuda.device_count()):
+    gpus = range(torch.cuda.device_count())
+    # Another text than a number is refused where the ranks meet.
+    number = os.environ.get("LOCAL_RANK", "0")
+    own = int(number) if number.isdecimal() else 0
+    for index in gpus if whole_machine else gpus[own : own + 1]:
         _check_gpu(recipe, index)
 
 
@@ -40,23 +52,24 @@ def _check_gpu(recipe: Recipe, index: int) -> None:
             where=f"GPU {index}",
             remedy=TINY,
         )
-    check_memory(recipe, gpu.total_memory >> 20, f"GPU {index} ({gpu.name})")
+    free, _total = torch.cuda.mem_get_info(index)
+    check_memory(recipe, free >> 20, f"GPU {index} ({gpu.name})")
 
 
-def check_memory(recipe: Recipe, available_mib: int, where: str) -> None:
-    """Check that a rank of the recipe fits into a GPU's memory.
+def check_memory(recipe: Recipe, free_mib: int, where: str) -> None:
+    """Check that a rank of the recipe fits into what is free of a GPU's memory.
 
     Raises:
         TrainerError: it does not; says the sequence length that fits.
     """
     needed = memory_mib(recipe.data.sequence_length)
-    if needed <= available_mib:
+    if needed <= free_mib:
         return
-    fitting = [length for length in _shorter_lengths(recipe) if memory_mib(length) <= available_mib]
+    fitting = [length for length in _shorter_lengths(recipe) if memory_mib(length) <= free_mib]
     remedy = f"add --sequence-length {fitting[0]}" if fitting else TINY
     raise TrainerError(
-        f"{available_mib:,} MiB are too few for sequences of {recipe.data.sequence_length:,} "
-        f"tokens, which need {needed:,} MiB",
+        f"{free_mib:,} MiB of free memory are too few for sequences of "
+        f"{recipe.data.sequence_length:,} tokens, which need {needed:,} MiB",
         where=where,
         remedy=remedy,
     )

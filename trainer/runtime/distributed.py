@@ -9,7 +9,7 @@ others. One that hangs makes the others' exchanges time out, so that they die.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -89,6 +89,27 @@ class World:
         work = dist.all_gather_into_tensor(whole, share.contiguous(), async_op=True)
         return Pending(whole, work)
 
+    def copy_from_main_(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by those of rank 0."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
+    def check_alike(self, tensors: Mapping[str, Tensor]) -> None:
+        """Check that all ranks hold the same tensors, by the sums of their bits.
+
+        Raises:
+            RuntimeError: they do not; names those that differ.
+        """
+        if self.size == 1:
+            return
+        own = torch.stack([_sum_of_bits(tensor) for tensor in tensors.values()])
+        sums = self.start_gather(own[None]).wait()
+        differing = (sums != sums[0]).any(0).tolist()
+        if any(differing):
+            names = [name for name, differs in zip(tensors, differing, strict=True) if differs]
+            raise RuntimeError(f"the ranks' weights differ: {', '.join(names)}")
+
     def sum_(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over the ranks."""
         self.start_sum(tensor).wait()
@@ -110,6 +131,12 @@ class World:
         dist.barrier()
         for watchdog in self._watchdogs:
             watchdog.release()
+
+
+def _sum_of_bits(tensor: Tensor) -> Tensor:
+    """The tensor's elements, their bits read as integers, added up modulo 2**64; shape ()."""
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+    return tensor.detach().view(integer).sum(dtype=torch.int64)
 
 
 SINGLE = World(rank=0, size=1, device=torch.device("cpu"))

@@ -99,7 +99,7 @@ def test_the_readme_of_an_earlier_state_does_not_refute_the_later_one(
 def test_what_another_document_refutes_is_said_in_the_readme_too(run_tiny, tmp_path, capsys):
     run_tiny("--seeds", "4")
     record = tmp_path / "record"
-    (record / "statistics.md").write_text("losses = [1.18, 1.19, 1.2, 1.29]\n")
+    (record / "statistics.md").write_text("```\nlosses = [1.18, 1.19, 1.2, 1.29]\n```\n")
     assert run_tiny("--resume").code == 1
     assert "**NOT CERTIFIED: 4 losses are claimed" in (record / "README.md").read_text()
     assert cli.main(["verify", str(record), "--json"]) == 1

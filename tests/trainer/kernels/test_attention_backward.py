@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import heads
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import (
@@ -21,7 +22,7 @@ from trainer.kernels.attention_backward import (
 )
 from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
-from trainer.operations.rotary import NORM_EPS, norm, rotary_tables, rotate
+from trainer.operations.rotary import norm, rotary_tables, rotate
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
@@ -115,7 +116,7 @@ def exact(given: Problem) -> ProjectionGradients:
     """By autograd through the trainer's own plain functions and dense scores, in float64."""
     raw, mix = (t.double().requires_grad_() for t in (given.raw, given.mix))
     cos, sin = given.cos.double(), given.sin.double()
-    q, k = (rotate(norm(t)[None], cos, sin)[0] for t in raw[:, :2].unbind(1))
+    q, k = (rotate(norm(t, NORM_EPS)[None], cos, sin)[0] for t in raw[:, :2].unbind(1))
     v = mix[0] * raw[:, 2]
     if given.table is not None:
         v = v + mix[1] * given.table.double()[given.tokens].view_as(v)

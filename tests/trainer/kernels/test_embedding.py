@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import embedding, residual
-from trainer.operations.rotary import NORM_EPS, norm
+from trainer.operations.rotary import norm
 
 WIDTH, VOCAB = 20, 160
 PIECE = embedding.PIECE
@@ -135,7 +136,7 @@ def test_embedding_and_its_gradient_equal_autograd(
     tokens = SEQUENCES["one frequent token"].to(device, dtype)
     table = torch.randn(VOCAB, WIDTH, dtype=torch.float64, device=device)
     leaf = table.clone().requires_grad_()
-    expected = norm(leaf[tokens])
+    expected = norm(leaf[tokens], NORM_EPS)
     normed, rstd = embedding.embed_norm(table, tokens, NORM_EPS)
     torch.testing.assert_close(normed, expected.detach())
     torch.testing.assert_close(normed, table[tokens] * rstd[:, None])
@@ -155,7 +156,9 @@ def test_bfloat16_rows_are_normalised_in_float32_and_rounded_once(device: torch.
     normed, rstd = embedding.embed_norm(table, tokens, NORM_EPS)
     assert (normed.dtype, rstd.dtype) == (torch.bfloat16, torch.float32)
     epsilon = torch.finfo(torch.bfloat16).eps
-    torch.testing.assert_close(normed.double(), norm(table.double()), rtol=epsilon, atol=0)
+    torch.testing.assert_close(
+        normed.double(), norm(table.double(), NORM_EPS), rtol=epsilon, atol=0
+    )
 
 
 def test_rows_with_gaps_between_features_are_refused(device: torch.device) -> None:

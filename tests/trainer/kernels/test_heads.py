@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import heads
-from trainer.operations.rotary import NORM_EPS, rotary_tables, rotate
+from trainer.operations.rotary import rotary_tables, rotate
 
 LENGTH, HEADS, SIZE, VOCAB = 13, 3, 16, 29
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import project as module
 from trainer.kernels.project import HOPPER, ProjectConfig, project
-from trainer.operations.rotary import NORM_EPS, rotary_tables, rotate
+from trainer.operations.rotary import rotary_tables, rotate
 
 ROOT = Path(__file__).resolve().parents[3]
 LENGTH, WIDTH, SIZE, VOCABULARY = 45, 24, 16, 29

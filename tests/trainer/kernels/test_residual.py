@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import residual
-from trainer.operations.rotary import NORM_EPS
 
 ROWS, WIDTH = 21, 48
 SKIPS = ("none", "itself", "another")

@@ -29,12 +29,15 @@ def small(mini: Recipe) -> Recipe:
 def test_the_fast_path_has_the_references_loss_and_gradients(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # An epsilon that shows: each norm must take the recipe's.
+    config = replace(small.model, norm_eps=2.0**-7)
     for kernels in (embedding, heads, residual):
         monkeypatch.setattr(kernels, "PROGRAMS", 3)  # interpreted, idle programs cost time
     monkeypatch.setattr(attention, "TOKENS_MULTIPLE", LENGTH)
     window = Window(3, 1)
     torch.manual_seed(2)
-    model = GPT(small.model, LENGTH, FusedOperations("bf16", torch.float64)).double()
+    operations = FusedOperations(config.norm_eps, "bf16", torch.float64)
+    model = GPT(config, LENGTH, operations).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)

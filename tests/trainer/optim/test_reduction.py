@@ -86,6 +86,13 @@ def test_gradients_of_several_passes_add_up(model: GPT) -> None:
         assert torch.allclose(parameter.grad, gradient, atol=1e-6)
 
 
+def test_a_gradient_that_was_put_elsewhere_ends_the_step(model: GPT) -> None:
+    reducer = GradientReducer(gradient_buckets(model), SINGLE)
+    model.head.grad = model.head.grad.clone()
+    with pytest.raises(RuntimeError, match="has left the buffer"), reducer.last_backward():
+        loss_of(model, 0, reducer).backward()
+
+
 def test_exchanges_start_before_the_backward_pass_has_ended(model: GPT, world: Watched) -> None:
     reducer = GradientReducer(gradient_buckets(model), world)
     with reducer.last_backward():

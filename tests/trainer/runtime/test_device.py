@@ -14,31 +14,36 @@ SUB3, TINY = RECIPES["sub3"], RECIPES["tiny"]
 
 
 def pretend(
-    monkeypatch: pytest.MonkeyPatch, gpus: int, capability: tuple[int, int] = (9, 0), gib: int = 80
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: int,
+    capability: tuple[int, int] = (9, 0),
+    gib: int | list[int] = 80,
 ) -> None:
     major, minor = capability
-    card = SimpleNamespace(name="A Card", major=major, minor=minor, total_memory=gib << 30)
+    card = SimpleNamespace(name="A Card", major=major, minor=minor)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _index: card)
+    free = [gib] * gpus if isinstance(gib, int) else gib
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (free[index] << 30, 80 << 30))
 
 
 def test_a_cpu_recipe_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpus=0)
-    check_device(TINY)
+    check_device(TINY, whole_machine=True)
     assert ranks_here(TINY) == 1
 
 
 def test_without_a_gpu_the_way_out_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpus=0)
     with pytest.raises(TrainerError, match=r"needs a CUDA GPU, none is here; .*--recipe tiny"):
-        check_device(SUB3)
+        check_device(SUB3, whole_machine=True)
 
 
 def test_a_gpu_without_bfloat16_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gpus=2, capability=(7, 5))
     with pytest.raises(TrainerError, match=r"^GPU 0: A Card \(compute capability 7.5\)"):
-        check_device(SUB3)
+        check_device(SUB3, whole_machine=True)
 
 
 @pytest.mark.parametrize("capability", [(8, 0), (9, 0), (10, 0)])
@@ -46,7 +51,7 @@ def test_a_gpu_of_80_gib_can_train(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]
 ) -> None:
     pretend(monkeypatch, gpus=8, capability=capability)
-    check_device(SUB3)
+    check_device(SUB3, whole_machine=True)
 
 
 def test_too_little_memory_says_the_longest_sequence_that_fits(
@@ -54,12 +59,24 @@ def test_too_little_memory_says_the_longest_sequence_that_fits(
 ) -> None:
     pretend(monkeypatch, gpus=1, gib=24)
     with pytest.raises(TrainerError) as caught:
-        check_device(SUB3)
+        check_device(SUB3, whole_machine=True)
     message = str(caught.value)
-    assert message.startswith("GPU 0 (A Card): 24,576 MiB are too few for sequences of 65,536")
+    assert message.startswith(
+        "GPU 0 (A Card): 24,576 MiB of free memory are too few for sequences of 65,536"
+    )
     length = int(message.rpartition("--sequence-length ")[2])
     assert memory_mib(length) <= 24_576 < memory_mib(2 * length)
-    check_device(SUB3.with_sequence_length(length))
+    check_device(SUB3.with_sequence_length(length), whole_machine=True)
+
+
+def test_a_rank_looks_at_its_own_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, gpus=2, gib=[80, 10])
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    check_device(SUB3, whole_machine=False)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    for whole in (False, True):
+        with pytest.raises(TrainerError, match="GPU 1"):
+            check_device(SUB3, whole_machine=whole)
 
 
 def test_with_next_to_no_memory_the_way_out_is_tiny() -> None:

@@ -20,7 +20,7 @@ from trainer.runtime.distributed import check_ranks, open_world
 # One process of a run in float64, from weights that are nowhere zero: from the recipe's own start
 # the first gradients of some scalars are rounding noise, which Adam turns into steps.
 SCRIPT = """
-import json, sys
+import json, os, sys
 from dataclasses import replace
 import numpy as np
 import torch
@@ -43,10 +43,14 @@ class Randomised(GPT):
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.add_(torch.randn_like(parameter), alpha=0.05)
+                # Gone once all ranks have rank 0's weights.
+                parameter.add_(float(os.environ.get("RANK", "0")))
 
 trainer.train.GPT = Randomised
 # On GPUs too: the fused operations know no float64.
-trainer.train._operations = lambda recipe, device: PlainOperations(torch.float64)
+trainer.train._operations = lambda recipe, device: PlainOperations(
+    torch.float64, recipe.model.norm_eps
+)
 tiny = RECIPES["tiny"]
 recipe = replace(
     tiny,
@@ -76,6 +80,14 @@ with open_world(recipe) as world:
         whole = world.start_gather(own).wait()
         assert whole.dtype == dtype
         assert whole.tolist() == [[rank + 1.0] * 2 for rank in range(world.size)]
+    weights = {"same": torch.ones(3), "other": torch.tensor([0.0, world.rank])}
+    weights = {name: weight.to(world.device) for name, weight in weights.items()}
+    complaint = ""
+    try:
+        world.check_alike(weights)
+    except RuntimeError as error:
+        complaint = str(error)
+    assert complaint == ("the ranks' weights differ: other" if world.size > 1 else ""), complaint
     run = Run(recipe, 3, stream, validation, world)
     # Neither optimizer minds the scale of the gradients: no loss would show a wrong one.
     trainee = start(run)
