@@ -17,6 +17,8 @@ from rich.text import Text
 
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 84
+# Fonts differ in width; the last letters of a full line still fit.
+_MARGIN = 2
 _COLORED = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
 
 _BLACK, _WHITE = (27, 31, 36), (222, 226, 230)
@@ -75,7 +77,7 @@ def svg(name: str) -> str:
     with scratch() as place:
         run(capture.before, place)
         printed = "\n".join(run(capture.command, place, _COLORED))
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=COLUMNS + _MARGIN, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(printed))
     drawn = console.export_svg(
         title=capture.command, theme=_THEME, code_format=_FORMAT, unique_id=name
