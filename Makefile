@@ -5,17 +5,31 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 DEMO := build/demo/$(shell date +%Y-%m-%d_%H%M%S)_tiny
 
-.PHONY: help install demo test lint types unit format docs images bench clean
+PIP := $(BIN)/python -m pip install --quiet
+# All files of a release, so that each Python and each platform finds its own among the hashes.
+COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make pins'
+
+.PHONY: help install pins demo test lint types unit format docs images bench clean
 
 help: ## list the chores
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 install: $(INSTALLED) ## make .venv and install the project with all extras
 
-$(INSTALLED): pyproject.toml constraints.txt
+# torch comes apart, without a hash: requirements/torch.txt says why.
+$(INSTALLED): pyproject.toml requirements/develop.txt requirements/torch.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,data,test]'
+	$(PIP) --require-hashes --requirement requirements/develop.txt
+	$(PIP) --requirement requirements/torch.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+pins: ## pin the versions of requirements/ anew (needs uv)
+	$(COMPILE) --extra data --extra test requirements/develop.in --output-file requirements/develop.txt
+	$(COMPILE) --constraint requirements/develop.txt --output-file requirements/run.txt
+	echo hatchling | $(COMPILE:pyproject.toml=-) --constraint requirements/develop.txt \
+		--output-file requirements/build.txt
 
 demo: install ## train and certify a tiny record, then verify what was written
 	$(BIN)/speedcheck run --recipe tiny --seeds 8 --out $(DEMO)

@@ -108,7 +108,7 @@ def certify(
     Raises:
         UsageError: a number is out of its range, or a loss is not a number.
     """
-    overrides = Overrides(target=target, alpha=alpha)
+    overrides = Overrides(target=_number("target", target), alpha=_number("alpha", alpha))
     track = get_track(DEFAULT_TRACK)
     rule = Rule(
         track=track,
@@ -123,3 +123,9 @@ def certify(
     loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule.target)
     verdict = Verdict.of(judge_losses(loss, rule))
     return LossCertificate(rule.target, rule.alpha, verdict.status == "pass", loss, verdict)
+
+
+def _number(name: str, value: object) -> float | None:
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise UsageError(f"{name} is {value!r}", remedy="give a number")

@@ -60,7 +60,9 @@ def _number(text: str) -> float:
         raise typer.BadParameter(f"{text!r} is not a number") from None
 
 
-Folders = Annotated[list[Path], typer.Argument(help="Record folders.", show_default=False)]
+Folders = Annotated[
+    list[Path], typer.Argument(help="Record folders.", metavar="FOLDER...", show_default=False)
+]
 TrackOption = Annotated[
     str | None, typer.Option("--track", help="Judge by this track.", metavar="NAME")
 ]
@@ -109,7 +111,11 @@ def run(
     context: typer.Context,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Recipe of the bundled trainer.  [default: sub3]", show_default=False),
+        typer.Option(
+            help="Recipe of the bundled trainer: sub3 or tiny.  [default: sub3]",
+            metavar="NAME",
+            show_default=False,
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
@@ -122,10 +128,14 @@ def run(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Record folder.  [default: records/DATE_RECIPE]", show_default=False),
+        typer.Option(
+            help="Record folder.  [default: records/DATE_RECIPE]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an existing record folder.")
+        bool, typer.Option("--resume", help="Continue an existing record folder.")
     ] = False,
     jobs: Annotated[
         int | None,
@@ -138,10 +148,14 @@ def run(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Training data.  [default: the trainer's choice]", show_default=False),
+        typer.Option(
+            help="Training data.  [default: $SPEEDCHECK_DATA, else the user's cache]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Train N seeded runs, write a record folder, and certify it."""
+    """Run N seeds, write a record folder, and certify it."""
     from speedcheck.launch.campaign import Interrupted
     from speedcheck.launch.command import Request, run_record
     from speedcheck.launch.local import LocalLauncher
@@ -153,7 +167,10 @@ def run(
     try:
         certificate = run_record(request, launcher, console)
     except Interrupted as interruption:
-        _complain(f"{interruption}: the runs were stopped; {request.folder}: add --resume to go on")
+        _complain(
+            f"{interruption}: the runs were stopped; to continue: "
+            f"speedcheck run --resume --out {request.folder}"
+        )
         raise typer.Exit(128 + interruption.signum) from None
     print_certificate(console, certificate, request.folder)
     raise typer.Exit(_exit_code([certificate]))
@@ -200,10 +217,12 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    from speedcheck.report.outputs import Outputs, write_outputs
+    from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rule import Overrides
     from speedcheck.sample import Selection
 
+    if junit is not None:
+        check_writable(junit)
     outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs)
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
@@ -214,7 +233,9 @@ def verify(  # noqa: PLR0913 - one argument an option
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of logs.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of logs.", metavar="FOLDER", show_default=False)
+    ],
     track: TrackOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -251,7 +272,11 @@ def table(
 def gate(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="Folders that hold records.  [default: records]", show_default=False),
+        typer.Argument(
+            help="Folders that hold records.  [default: records]",
+            metavar="[FOLDER...]",
+            show_default=False,
+        ),
     ] = None,
     base: Annotated[
         str | None,
@@ -262,6 +287,14 @@ def gate(
         ),
     ] = None,
     head: Annotated[str, typer.Option(help="Branch to judge.", metavar="REF")] = "HEAD",
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            help="The clone.  [default: the working directory]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     comment: Annotated[
         Path | None,
         typer.Option(
@@ -272,8 +305,8 @@ def gate(
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.command import run_gate
 
-    opened = run_gate(paths or (), base=base, head=head, comment=comment)
-    raise typer.Exit(CERTIFIED if opened else NOT_CERTIFIED)
+    passed = run_gate(paths or (), base=base, head=head, repository=repository, comment=comment)
+    raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)
 
 
 @app.command()
@@ -298,7 +331,7 @@ def parse(
 def explain(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE", help="Code or name of a finding.", show_default=False),
+        typer.Argument(metavar="[CODE...]", help="Code or name of a finding.", show_default=False),
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page of all findings as Markdown.")
@@ -324,10 +357,9 @@ def _judge_all(
     One folder that cannot be used hides no other. One of which the selection leaves nothing is
     no error beside one of which it leaves something.
     """
-    from speedcheck.many import prepare, verify_folders
+    from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records
 
-    prepare(folders)
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
     unusable: list[Unusable] = []

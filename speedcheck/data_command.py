@@ -27,8 +27,8 @@ app = typer.Typer(rich_markup_mode=None)
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--dir",
-        help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else data]",
+        "--data-dir",
+        help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
         metavar="D",
         show_default=False,
     ),
@@ -51,14 +51,14 @@ def data(context: typer.Context) -> None:
 @app.command()
 def fetch(
     shards: Annotated[str | None, _number("Training shards, 1 to 103.  [default: 8]")] = None,
-    folder: Folder = None,
+    data_dir: Folder = None,
 ) -> None:
     """Download FineWeb's shards; verify those that are there.
 
-    What was interrupted goes on where it stopped. Every file is compared with the SHA-256 that
+    An interrupted download continues where it stopped. Every file is compared with the SHA-256 that
     the Hugging Face hub states; HF_ENDPOINT may name a mirror.
     """
-    _run("fetch", *_given(shards=shards, dir=folder))
+    _run("fetch", *_given(shards=shards, data_dir=data_dir))
 
 
 @app.command()
@@ -110,7 +110,7 @@ def check(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else data]",
+            help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
             metavar="D",
             show_default=False,
         ),
@@ -118,7 +118,7 @@ def check(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Read every shard through, print them, and say whether a run of sub3 has enough."""
+    """Check every shard, and whether they are enough for a run of sub3 (exit 1 if not)."""
     _run("check", *(["--json"] if json else []), *([str(folder)] if folder else []))
 
 
@@ -130,10 +130,12 @@ def synth(
         str | None, _number("Tokens of the validation shard.  [default: 100000000]")
     ] = None,
     seed: Annotated[str | None, _number("Decides the tokens.  [default: 0]")] = None,
-    folder: Folder = None,
+    data_dir: Folder = None,
 ) -> None:
     """Make synthetic shards in FineWeb's format, for measuring speed."""
-    options = _given(shards=shards, tokens=tokens, val_tokens=val_tokens, seed=seed, dir=folder)
+    options = _given(
+        shards=shards, tokens=tokens, val_tokens=val_tokens, seed=seed, data_dir=data_dir
+    )
     _run("synth", *options)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
     from speedcheck.rule import Overrides
     from speedcheck.sample import Selection
 
-# The process that the others are copies of imports scipy for half a second; reading a record with
-# its program takes some hundredths.
+# Processes take half a second to start, which imports scipy; reading a record with its program
+# takes some hundredths.
 FEWEST_FOR_PROCESSES = 16
 _CHUNK = 4
-# What is read of a record holds no cycles and is gone when its certificate is there. Looking for
-# some after every 700 new objects, as Python does, takes a fifth of the time.
+# What is read from a record holds few cycles and is gone when its certificate is there. Looking
+# for them after every 700 new objects, as Python does, takes a fifth of the time.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
@@ -46,80 +45,58 @@ def verify_folders(
     """
     _collect_less()
     judge = partial(_verify, overrides=overrides, selection=selection)
-    if not _pays(len(folders)):
+    cpus = available_cpus()
+    if len(folders) < FEWEST_FOR_PROCESSES or cpus < 2:
         yield from map(judge, folders)
         return
     context = _context()
-    # The process that the others are copies of imports by now; this one imports the same beside it.
+    # Processes are copies of one that imports by now; this one imports the same beside it.
     import speedcheck.api  # noqa: F401, PLC0415
 
-    cpus = available_cpus()
     with ProcessPoolExecutor(cpus, mp_context=context, initializer=_collect_less) as pool:
         try:
-            with _uninterrupted():
+            with _interrupts_blocked():
                 results = pool.map(judge, folders, chunksize=_CHUNK)
             yield from results
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def prepare(folders: Sequence[Path]) -> None:
-    """Where many records may be below `folders`, begin what takes long before it is needed."""
-    if _pays(sum(map(_count_folders, folders))):
-        _context()
-
-
-def _count_folders(folder: Path) -> int:
-    try:
-        with os.scandir(folder) as entries:
-            return sum(entry.is_dir() for entry in entries)
-    except OSError:
-        return 0
-
-
-def _pays(records: int) -> bool:
-    return records >= FEWEST_FOR_PROCESSES and available_cpus() > 1
-
-
 def _context() -> BaseContext:
-    """Let processes begin as copies of one that has imported what they need, where that can be."""
+    """Let processes start as copies of one that has imported what they need, where that can be."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["speedcheck.api"])
-    # Starting this one would let signals through again.
+    # Starting the tracker lets signals through again, so it comes first.
     resource_tracker.ensure_running()
-    with _uninterrupted():
+    with _interrupts_blocked():
         forkserver.ensure_running()
     return context
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off while processes begin, which inherit that it is not for them.
+def _interrupts_blocked() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, and put it off here until they are started.
 
-    It reaches every process of a terminal, and this one answers for all; the others would write
-    where they were. Other threads may take the signal in spite of the mask, so that what answers
-    to it has to wait as well.
+    It is sent to every process of a terminal. This one answers for all; the others inherit the
+    mask and are told to stop. Threads that other libraries started take the signal in spite of the
+    mask, so its handler waits as well.
     """
-    if threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "pthread_sigmask"):
         yield
         return
     came: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = _masked(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        _masked(signal.SIG_SETMASK, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)
-
-
-def _masked(how: int, signals: Iterable[int]) -> Iterable[int]:
-    """Change which signals this thread takes, and return what was; Windows has no such thing."""
-    return signal.pthread_sigmask(how, signals) if hasattr(signal, "pthread_sigmask") else ()
 
 
 def _collect_less() -> None:
@@ -129,7 +106,7 @@ def _collect_less() -> None:
 def _verify(
     folder: Path, *, overrides: Overrides, selection: Selection | None
 ) -> Certificate | SpeedcheckError:
-    # Not before the first folder: it imports scipy, as the process that begins the others does.
+    # Not before the first folder: it imports scipy, as the process that the others copy does.
     from speedcheck.api import verify_folder  # noqa: PLC0415
 
     try:

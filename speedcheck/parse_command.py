@@ -11,6 +11,7 @@ from speedcheck.config import load_config
 from speedcheck.logs import LogFile, Parser, Run, read_log
 from speedcheck.logs.folding import fold
 from speedcheck.logs.foreign import ForeignParser, TakenLine
+from speedcheck.logs.gather import HELD
 from speedcheck.logs.pattern import FINAL, MEASURE
 from speedcheck.logs.sections import SEPARATOR, outside_programs
 from speedcheck.logs.text import NotTextError, normalise
@@ -98,7 +99,7 @@ def _taken(lines: Sequence[TakenLine], log: LogFile) -> Iterator[str]:
 
 
 def _outcome(line: TakenLine, outcomes: dict[int, list[str]]) -> str:
-    if line.is_skipped:
+    if line.is_skipped and not HELD.issuperset(line.figures):
         return " -> skipped: outside of skip_before and skip_after"
     if line.problem:
         return f" -> not read: {line.problem}"

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from trainer.config import GPU_ATTENTIONS, RECIPES, WINDOWS, Recipe
+from trainer.data.place import DATA_VARIABLE, default_data_dir
 from trainer.errors import TrainerError
 
 EXIT_COMPLETE = 0
 EXIT_UNUSABLE = 2
 EXIT_DIVERGED = 3
-
-DATA_VARIABLE = "SPEEDCHECK_DATA"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,8 +112,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=Path(os.environ.get(DATA_VARIABLE, "data")),
-        help=f"folder of the token shards (default: ${DATA_VARIABLE}, else data)",
+        help=f"folder of the token shards (default: ${DATA_VARIABLE}, else the user's cache)",
     )
     parser.add_argument(
         "--windows", choices=WINDOWS, help="attention windows (default: the recipe's)"
@@ -144,6 +142,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     bench.add_argument("--kernels", type=int, default=25, help="lines of the kernel table")
     options = parser.parse_args(arguments)
+    options.data_dir = options.data_dir or default_data_dir()
     if options.command == "bench":
         options.recipe = options.recipe or "sub3"
         return options

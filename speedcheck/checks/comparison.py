@@ -52,8 +52,9 @@ def describe_loss(difference: Difference, rule: Rule) -> str:
     if p_equal is None:
         return f"{means}: too few different losses for a test"
     shown = "shown" if p_equal < rule.alpha else "not shown"
+    p_differ = f"two-sided Welch p = {two_sided(difference):.2g}"
     return (
-        f"{means}: {interval(difference, '+.5f')}, Welch p = {two_sided(difference):.2g}; "
+        f"{means}: {interval(difference, '+.5f')}, {p_differ}; "
         f"equivalent within {EQUIVALENCE_MARGIN:g}: {shown} (TOST p = {p_equal:.2g})"
     )
 

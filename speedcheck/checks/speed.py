@@ -65,7 +65,8 @@ def _times(sample: Sample, rule: Rule, baseline: Baseline) -> list[Finding]:
         compared = _compared(f"{figures}: no test, too few different times", baseline)
         return [compared, _not_shown(sample, "no test is defined for these times", baseline)]
     compared = _compared(
-        f"{figures}: {interval(difference, '+.3f')} s, {test} p = {faster:.2g} (faster)", baseline
+        f"{figures}: {interval(difference, '+.3f')} s, one-sided {test} p = {faster:.2g} (faster)",
+        baseline,
     )
     if faster < rule.alpha:
         return [compared]

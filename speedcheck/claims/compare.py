@@ -196,7 +196,7 @@ def _seed_differences(
     found: list[SeedDifference] = []
     for match in confirmed:
         series, logged = match.series, [run.judged.seed for run in match.pairs.values()]
-        if series.is_other or not series.seeds or None in logged:
+        if series.kind == "times" or series.is_other or not series.seeds or None in logged:
             continue
         if set(series.seeds) != set(logged):
             found.append(

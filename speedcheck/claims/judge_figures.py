@@ -56,6 +56,8 @@ class Figures:
             if yes and self._is_best_for_mean(figure):
                 claims.append(self._claim(replace(figure, basis="text"), "not_confirmed"))
                 continue
+            if yes and self._is_of_one_run(figure):
+                continue
             if yes:
                 status = "confirmed"
                 if figure.step is not None:
@@ -101,6 +103,11 @@ class Figures:
         if figure.what in ("p", "std", "time_mean", "time_std"):
             return known or figure.n == judged
         return True
+
+    def _is_of_one_run(self, figure: Figure) -> bool:
+        """Return whether a text quotes one run's loss, which nothing follows from."""
+        is_loss = figure.may_be_one_run and figure.basis == "text"
+        return is_loss and not self._agrees(replace(figure, may_be_one_run=False))
 
     def _is_best_for_mean(self, figure: Figure) -> bool:
         """Return whether JSON gives the best run's loss where the mean is another."""

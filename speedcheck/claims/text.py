@@ -50,7 +50,7 @@ _P_OF_NULL = re.compile(
     rf"\bp(?:[- _]?val(?:ue)?)? ?< ?({NUMBER}) ?[:=] ?({NUMBER})", re.IGNORECASE
 )
 _NULL = re.compile(
-    rf"(?:against|vs\.?|versus|target|popmean|below|under|than|<)[^\w.]{{0,4}}({NUMBER})"
+    rf"(?:\b(?:against|vs\.?|versus|target|popmean|below|under|than)|<)[^\w.]{{0,4}}({NUMBER})"
     rf"|ttest_1samp\([^,()]{{1,80}},\s*(?:popmean\s*=\s*)?({NUMBER})",
     re.IGNORECASE,
 )
@@ -167,10 +167,9 @@ def _p(figure: Figure, line: _Line, reader: Reader) -> Figure | None:  # noqa: A
 
 
 def _std(figure: Figure, line: _Line, reader: Reader) -> Figure | None:
-    if figure.number.decimals < 2:
+    is_time = figure.unit is not None or words.kind_of(line.text, reader.measure) == "times"
+    if not is_time and figure.number.decimals < 2:
         return None
-    kind = words.kind_of(line.text, reader.measure)
-    is_time = figure.unit is not None or kind == "times"
     is_clear = figure.is_clear and not (is_time and "step" in line.text.lower())
     return replace(figure, what="time_std" if is_time else "std", is_clear=is_clear)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from speedcheck.errors import RecordError, UsageError
-from speedcheck.gate.gate import Gate
+from speedcheck.errors import RecordError, SpeedcheckError, UsageError
+from speedcheck.gate.gate import decide
 from speedcheck.gate.git import Repository
 from speedcheck.gate.workplace import Commits
 from speedcheck.report.gate import gate_lines, gate_markdown
+from speedcheck.words import count, join_some
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
 # it shows on the job's page.
@@ -22,38 +24,59 @@ DEFAULT_BASE = "main"
 DEFAULT_FOLDER = "records"
 
 
-def run_gate(paths: Iterable[str], *, base: str | None, head: str, comment: Path | None) -> bool:
-    """Judge a branch, print and write the decisions, and return whether the gate is open.
+def run_gate(
+    paths: Iterable[str],
+    *,
+    base: str | None,
+    head: str,
+    repository: Path | None,
+    comment: Path | None,
+) -> bool:
+    """Judge a branch, print and write the decisions, and return whether all records pass.
 
     Args:
         paths: folders of the repository that hold records; none for `records`.
         base: branch to merge into; None for GitHub's, else main.
         head: branch to judge.
+        repository: a folder in the clone; None for the working directory.
         comment: file for the body of a comment; None for none.
 
     Raises:
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
             written.
     """
-    repository = Repository(Path.cwd())
-    tip = repository.commit(base or _default_base())
-    judged = repository.commit(head)
-    left = repository.merge_base(tip, judged)
+    clone = Repository(repository or Path.cwd())
+    tip = clone.commit(base or _default_base())
+    judged = clone.commit(head)
+    left = clone.merge_base(tip, judged)
     named = tuple(map(_folder, paths))
     for folder in named:
-        if not any(repository.tree(commit, folder) for commit in (left, judged)):
-            # A mistyped folder would open the gate to everything.
+        if not any(clone.has_folder(commit, folder) for commit in (left, judged)):
+            # A mistyped folder would pass everything.
             remedy = "name a folder that holds records"
             raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
     folders = named or (PurePosixPath(DEFAULT_FOLDER),)
-    decisions = Gate(repository, Commits(tip, left, judged), folders).decide()
-    sys.stdout.write(gate_lines(decisions))
-    body = gate_markdown(decisions)
+    decisions = decide(clone, Commits(tip, left, judged), folders)
+    remarks = tuple(_uncommitted(clone, judged, folders))
+    sys.stdout.write(gate_lines(decisions, remarks))
+    body = gate_markdown(decisions, remarks)
     if comment is not None:
         _write(comment, body, "w")
     if summary := os.environ.get(SUMMARY_VARIABLE):
         _write(Path(summary), body, "a")
     return all(decision.passed for decision in decisions)
+
+
+def _uncommitted(clone: Repository, judged: str, folders: Iterable[PurePosixPath]) -> Iterator[str]:
+    """Say which files of the checkout are not in the commit that was judged."""
+    files: list[PurePosixPath] = []
+    # Too many of them are not worth a decision that has been made.
+    with suppress(SpeedcheckError):
+        if judged == clone.commit("HEAD"):
+            files = [path for folder in folders for path in clone.uncommitted(folder)]
+    if files:
+        names = join_some(map(str, files))
+        yield f"{count(len(files), 'file')} not committed and so not judged: {names}"
 
 
 def _default_base() -> str:

@@ -1,123 +1,108 @@
 """From a branch to its judgement: each changed record, judged strictly on what git holds of it.
 
-The branch decides what is judged and never how: the rule (speedcheck.toml) and the records to
+The branch decides what is judged and never how: the rules (speedcheck.toml) and the records to
 compare with come from the branch that it is to be merged into.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from speedcheck.certificate import Certificate
 from speedcheck.errors import SpeedcheckError
-from speedcheck.gate.changes import Change, changed_folders
+from speedcheck.gate.changes import read_tree, submissions
+from speedcheck.gate.copies import copies_across
+from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
+from speedcheck.gate.moves import Moves
+from speedcheck.gate.objection import Objection
+from speedcheck.gate.record import RecordJudge
+from speedcheck.gate.submission import Found, beside_records, find, is_touched
 from speedcheck.gate.workplace import Commits, Workplace
 
-# Of the logs that the branch takes away, so many are named.
-_NAMED = 3
+Decided = dict[PurePosixPath, Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the gate says of one record.
-
-    Attributes:
-        folder: the record's folder inside the repository.
-        certificate: its judgement; None where it could not be judged.
-        reason: why it may not pass; "" where it may.
-        baseline: folder of the record that it was compared with; None for none.
-    """
-
-    folder: PurePosixPath
-    certificate: Certificate | None
-    reason: str
-    baseline: PurePosixPath | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Return whether the record may be merged."""
-        return not self.reason
-
-
-class Gate:
-    """Judges what a branch does to the records of a repository.
+def decide(
+    repository: Repository, commits: Commits, roots: Iterable[PurePosixPath]
+) -> tuple[Decision, ...]:
+    """Judge every record that a branch adds, changes or removes, in the order of their folders.
 
     Args:
         repository: the repository.
         commits: the branch's, and those that it is compared with.
-        paths: folders of the repository that hold records.
+        roots: folders of the repository that hold records.
+
+    Raises:
+        SpeedcheckError: the base cannot be listed, or its configuration is broken.
     """
+    places = tuple(roots)
+    try:
+        head = read_tree(repository, commits.head, places)
+    except SpeedcheckError as error:
+        return (Decision(places[0], None, (Objection(str(error)),)),)
+    with Workplace(repository, commits, places, head) as workplace:
+        decided: Decided = {}
+        found = _find_all(workplace, decided)
+        moves = _moves(workplace, found)
+        judge = RecordJudge(workplace)
+        for each in found:
+            _judge_records(workplace, judge, each, moves, decided)
+            _judge_beside(workplace, each, moves, decided)
+        for folder, objection in copies_across(judge.new_runs, judge.other_runs()):
+            decided[folder] = decided[folder].with_objections([objection])
+        return tuple(decided[folder] for folder in sorted(decided))
 
-    def __init__(
-        self, repository: Repository, commits: Commits, paths: Iterable[PurePosixPath]
-    ) -> None:
-        self._repository = repository
-        self._commits = commits
-        self._paths = tuple(paths)
 
-    def decide(self) -> tuple[Decision, ...]:
-        """Judge every record that the branch adds, changes or removes, in order.
-
-        Raises:
-            InputError: git cannot give the files, or the configuration is broken.
-        """
-        left, head = self._commits.left, self._commits.head
-        changes = changed_folders(self._repository, left, head, self._paths)
-        with Workplace(self._repository, self._commits, self._paths) as workplace:
-            return tuple(decision for change in changes for decision in self._of(change, workplace))
-
-    def _of(self, change: Change, workplace: Workplace) -> Iterator[Decision]:
+def _find_all(workplace: Workplace, decided: Decided) -> list[Found]:
+    """Return the submissions with their records; one that cannot be read is decided at once."""
+    found = []
+    for submission in submissions(
+        workplace.trees["left"], workplace.trees["head"], workplace.roots
+    ):
         try:
-            before = workplace.records("left", change.folder) if change.existed else ()
-            now = workplace.records("head", change.folder) if change.exists else ()
-            removed = set(before) - set(now)
-            gone = {folder for folder in removed if not workplace.is_moved(folder)}
+            found.append(find(workplace, submission))
         except SpeedcheckError as error:
-            yield Decision(change.folder, None, workplace.told(error))
-            return
-        for folder in sorted({*now, *gone}):
-            # A file beside all records is no change to each of them.
-            if folder != change.folder and change.folder in self._paths:
-                continue
-            if folder in gone:
-                yield Decision(folder, None, "the branch removes this record")
-            else:
-                yield self._judge(folder, workplace, merged=folder in before)
+            decided[submission.folder] = _unusable(workplace, submission.folder, error)
+    return found
 
-    def _judge(self, folder: PurePosixPath, workplace: Workplace, *, merged: bool) -> Decision:
+
+def _moves(workplace: Workplace, found: Iterable[Found]) -> Moves:
+    every = list(found)
+    gone = [folder for each in every for folder in each.before if folder not in each.now]
+    added = [folder for each in every for folder in each.now if folder not in each.before]
+    kept = [folder for each in every for folder in each.now if folder in each.before]
+    return Moves.of(workplace, gone, (*added, *kept))
+
+
+def _judge_records(
+    workplace: Workplace, judge: RecordJudge, found: Found, moves: Moves, decided: Decided
+) -> None:
+    for folder in found.now:
+        merged = (*((folder,) if folder in found.before else ()), *moves.into(folder))
+        if not is_touched(workplace, found, folder):
+            continue
         try:
-            baseline = workplace.named_baseline(folder) or self._fastest(folder, workplace)
-            certificate = workplace.judge("head", folder, baseline)
-            lost = workplace.lost_logs(folder) if merged else ()
+            decided[folder] = judge.judge(folder, merged)
         except SpeedcheckError as error:
-            return Decision(folder, None, workplace.told(error))
-        return Decision(folder, certificate, _objection(certificate, lost), baseline)
-
-    def _fastest(self, folder: PurePosixPath, workplace: Workplace) -> PurePosixPath | None:
-        """Return the fastest certified record of the same track that the base holds, if any."""
-        track = workplace.judge("head", folder).track
-        times = {
-            earlier: certificate.runtime.mean_s
-            for earlier, certificate in workplace.earlier().items()
-            if earlier != folder
-            and certificate.certified
-            and certificate.track == track
-            and certificate.runtime is not None
-        }
-        return min(times, key=times.__getitem__) if times else None
+            decided[folder] = _unusable(workplace, folder, error)
+    for folder in moves.removed:
+        what = Objection("the branch removes this record")
+        decided[folder] = Decision(folder, None, (what,))
 
 
-def _objection(certificate: Certificate, lost: tuple[str, ...]) -> str:
-    """Return why a judged record may not pass; unknown provenance is not enough to be merged."""
-    if not certificate.certified:
-        return "not certified"
-    if certificate.verdicts.provenance.status not in ("pass", "warn"):
-        return "provenance unknown: the evidence does not show where the runs come from"
-    if lost:
-        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        named = ", ".join(lost[:_NAMED])
-        return f"the branch changes or removes logs that counted: {named}{more}"
-    return ""
+def _judge_beside(workplace: Workplace, found: Found, moves: Moves, decided: Decided) -> None:
+    """Add what closes the gate in a submission as a whole to its first record."""
+    folder = found.submission.folder
+    try:
+        beside = tuple(beside_records(workplace, found, moves))
+    except SpeedcheckError as error:
+        beside = _unusable(workplace, folder, error).objections
+    if beside:
+        place = next((record for record in found.now if record in decided), folder)
+        decision = decided.get(place, Decision(place, None))
+        decided[place] = decision.with_objections(beside)
+
+
+def _unusable(workplace: Workplace, folder: PurePosixPath, error: SpeedcheckError) -> Decision:
+    return Decision(folder, None, (Objection(workplace.told(error)),))

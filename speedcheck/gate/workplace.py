@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,15 +12,19 @@ from typing import Literal, Self
 from speedcheck.api import verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
-from speedcheck.config import CONFIG_NAME
-from speedcheck.errors import InputError, NoRecordError, SpeedcheckError
-from speedcheck.gate.changes import files_for
-from speedcheck.gate.git import Blob, Repository
+from speedcheck.config import CONFIG_NAME, Config, read_config
+from speedcheck.errors import InputError, NoRecordError, SpeedcheckError, UsageError
+from speedcheck.gate.changes import Tree, is_inside, read_tree
+from speedcheck.gate.git import Repository
+from speedcheck.gate.objects import Blob
+from speedcheck.logs import LogFile, Parser
 from speedcheck.many import verify_folders
-from speedcheck.records.files import LOGS_NAME, MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
-from speedcheck.records.folder import find_records
-from speedcheck.records.plan import PLAN_NAME, read_plan
-from speedcheck.rule import Overrides
+from speedcheck.records.files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
+from speedcheck.records.folder import find_records, read_record
+from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
+from speedcheck.rule import Overrides, SystemsRule
+from speedcheck.rules.gate import GateRules, PathRules, read_gate_rules
+from speedcheck.tracks import get_track
 
 Which = Literal["base", "left", "head"]
 
@@ -34,7 +37,7 @@ class Commits:
     """What the gate compares, by the names of commits.
 
     Attributes:
-        base: the branch to merge into, as it is now: the rule and earlier records come from it.
+        base: the branch to merge into, as it is now: the rules and earlier records come from it.
         left: where the judged branch left it: what differs from there is the branch's doing.
         head: the branch to judge.
     """
@@ -50,22 +53,31 @@ class Workplace:
     Args:
         repository: the repository.
         commits: the commits.
-        paths: folders of the repository that hold records.
+        roots: folders of the repository that hold records.
+        head: the files of the judged branch below `roots`.
 
     Raises:
-        InputError: git cannot give the base's configuration, or it is a link.
+        InputError: git cannot list the files, or the base's configuration cannot be read.
     """
 
     def __init__(
-        self, repository: Repository, commits: Commits, paths: Iterable[PurePosixPath]
+        self,
+        repository: Repository,
+        commits: Commits,
+        roots: Iterable[PurePosixPath],
+        head: Tree,
     ) -> None:
         self._repository = repository
-        self._commits: dict[Which, str] = {
+        self._commit: dict[Which, str] = {
             "base": commits.base,
             "left": commits.left,
             "head": commits.head,
         }
-        self._paths = tuple(paths)
+        self.roots = tuple(roots)
+        base = read_tree(repository, commits.base, self.roots)
+        is_same = commits.left == commits.base
+        left = base if is_same else read_tree(repository, commits.left, self.roots)
+        self.trees: dict[Which, Tree] = {"base": base, "left": left, "head": head}
         self._temporary = tempfile.TemporaryDirectory(prefix="speedcheck-gate-")
         self._root = Path(self._temporary.name)
         self._written: set[tuple[Which, PurePosixPath]] = set()
@@ -74,7 +86,17 @@ class Workplace:
     def __enter__(self) -> Self:
         """Make the workplace ready."""
         try:
-            self._config = self._configuration()
+            self._config_path = self._configuration()
+            self.config: Config = read_config(self._config_path)
+            self.rules: GateRules = read_gate_rules(
+                self.config.gate_table, self.config.default_track
+            )
+            for name in sorted(self.rules.track_names()):
+                get_track(name, self.config.tracks)
+        except UsageError as error:
+            self._temporary.cleanup()
+            what = f"[gate] track: {error.what}"
+            raise InputError(what, where=CONFIG_NAME, remedy=error.remedy) from None
         except BaseException:
             self._temporary.cleanup()
             raise
@@ -84,97 +106,97 @@ class Workplace:
         """Remove the files."""
         self._temporary.cleanup()
 
-    def records(self, which: Which, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
-        """Return the records of a commit at or below `folder`.
+    def path(self, which: Which, inside: PurePosixPath) -> Path:
+        """Return where a file or folder of a commit is in the workplace."""
+        return self._root / which / inside
 
-        A folder that holds documents alone has none; one whose record cannot be read raises.
+    def fetch(self, which: Which, files: Iterable[PurePosixPath]) -> None:
+        """Write files of a commit into the workplace.
 
         Raises:
-            InputError: the files are more, larger or deeper than a submission's can be.
+            InputError: those that the branch brings are too many, too large or too deep.
         """
-        blobs = files_for(self._repository, self._commits[which], folder)
-        if len(blobs) > MAX_FILES:
-            what = f"{codes.TOO_MANY_FILES}: {len(blobs)} files, more than {MAX_FILES}"
-            raise InputError(what, remedy="split the submission")
-        size = sum(blob.size for blob in blobs if blob.size <= MAX_FILE_BYTES)
-        if size > MAX_SUBMISSION_BYTES:
-            what = f"{size >> 20} MiB of files, more than {MAX_SUBMISSION_BYTES >> 20}"
-            raise InputError(what, remedy="split the submission")
-        if any(len(blob.path.parts) > MAX_LEVELS for blob in blobs):
-            what = f"a file stands more than {MAX_LEVELS} folders deep"
-            raise InputError(what, remedy="put the logs into the record's folder")
+        blobs = [self.trees[which][path] for path in files]
+        if which == "head":
+            _refuse_too_much([b for b in blobs if self.trees["left"].get(b.path) != b])
         self._export(which, blobs)
-        return self._found(which, folder)
+
+    def records(self, which: Which, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
+        """Return the records of a commit at or below `folder`, of the files that were fetched.
+
+        A folder that holds documents alone has none; one whose record cannot be read is among them.
+        """
+        top = self.path(which, folder)
+        # A folder that the branch made a link would lead out of the commit.
+        if top.resolve() != (self._root / which).resolve() / folder or not top.is_dir():
+            return ()
+        try:
+            found = find_records(top, self._parser)
+        except NoRecordError:
+            return ()
+        return tuple(PurePosixPath(path.relative_to(self._root / which)) for path in found)
+
+    def plan(self, which: Which, folder: PurePosixPath) -> Plan | None:
+        """Return a record's plan; None without one, or where it is a link.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self.path(which, folder) / PLAN_NAME
+        return read_plan(path) if path.is_file() and not path.is_symlink() else None
+
+    def rules_for(self, folder: PurePosixPath) -> PathRules:
+        """Return the base's rules for the records in a folder."""
+        return self.rules.for_path(folder)
 
     def judge(
         self, which: Which, folder: PurePosixPath, baseline: PurePosixPath | None = None
     ) -> Certificate:
-        """Judge a record of a commit, beside one of the base."""
-        overrides = Overrides(
-            baseline=None if baseline is None else self._root / "base" / baseline,
-            baseline_name=None if baseline is None else str(baseline),
-            config=self._config,
-        )
-        return verify_folder(self._root / which / folder, overrides)
+        """Judge a record of a commit by the base's rules, beside a record of the base."""
+        overrides = self._overrides(folder, self.plan(which, folder), baseline)
+        return verify_folder(self.path(which, folder), overrides)
 
-    def lost_logs(self, folder: PurePosixPath) -> tuple[str, ...]:
-        """Return the logs that counted for a merged record and are not in it any more.
+    def logs(self, which: Which, folder: PurePosixPath) -> tuple[LogFile, ...]:
+        """Return the logs of a record, as they were read."""
+        return read_record(self.path(which, folder), self._parser).logs
 
-        A log may get another name; it may not get other bytes.
-        """
-        tree = self._repository.tree(self._commits["head"], folder)
-        now = {blob.object_id for blob in tree}
-        counted = self._counted_logs(folder).items()
-        return tuple(name for name, object_id in counted if object_id not in now)
-
-    def is_moved(self, folder: PurePosixPath) -> bool:
-        """Return whether one folder of the branch has all that a record was merged with.
-
-        That is the logs that counted, or each of its files where none did.
-        """
-        merged = set(self._counted_logs(folder).values()) or {
-            blob.object_id for blob in self._repository.tree(self._commits["left"], folder)
-        }
-        held: dict[PurePosixPath, set[str]] = defaultdict(set)
-        for path in self._paths:
-            for blob in self._repository.tree(self._commits["head"], path):
-                parent = blob.path.parent
-                held[parent.parent if parent.name == LOGS_NAME else parent].add(blob.object_id)
-        return any(merged <= objects for objects in held.values())
-
-    def named_baseline(self, folder: PurePosixPath) -> PurePosixPath | None:
-        """Return the baseline that the branch's record.toml names, out of the base.
+    def named_baseline(self, which: Which, folder: PurePosixPath) -> PurePosixPath | None:
+        """Return the baseline that a record.toml names, out of the base.
 
         Raises:
-            InputError: it leaves the repository, or the base does not hold it.
+            InputError: it leaves the folders of records, or the base does not hold it.
         """
-        path = self._root / "head" / folder / PLAN_NAME
-        is_plan = path.is_file() and not path.is_symlink()
-        named = read_plan(path).baseline if is_plan else None
-        if named is None:
+        plan = self.plan(which, folder)
+        if plan is None or plan.baseline is None:
             return None
-        baseline = PurePosixPath(posixpath.normpath(folder / named))
+        baseline = PurePosixPath(posixpath.normpath(folder / plan.baseline))
         where = f"{folder / PLAN_NAME} baseline"
         if ".." in baseline.parts or baseline.is_absolute():
             raise InputError("leaves the repository", where=where, remedy="name a record in it")
-        blobs = files_for(self._repository, self._commits["base"], baseline)
-        self._export("base", blobs)
-        if not any(baseline in blob.path.parents for blob in blobs):
+        inside = [path for path in self.trees["base"] if baseline in path.parents]
+        if not inside:
             remedy = "name a record that was merged before"
             raise InputError(f"{baseline} is not in the base", where=where, remedy=remedy)
+        self.fetch("base", inside)
         return baseline
 
     def earlier(self) -> dict[PurePosixPath, Certificate]:
-        """Return all records of the base below the paths that can be judged, by their folders."""
+        """Return all records of the base that can be judged, by their folders."""
         if self._earlier is None:
             self._earlier = {}
-            for path in self._paths:
-                self._export("base", self._repository.tree(self._commits["base"], path))
-                found = self._found("base", path)
-                folders = [self._root / "base" / folder for folder in found]
-                judged = verify_folders(folders, Overrides(config=self._config))
-                for folder, result in zip(found, judged, strict=True):
-                    # What cannot be judged is no record to beat.
+            self.fetch("base", self.trees["base"])
+            found = sorted({f for root in self.roots for f in self.records("base", root)})
+            by_overrides: dict[Overrides, list[PurePosixPath]] = {}
+            for folder in found:
+                try:
+                    overrides = self._overrides(folder, self.plan("base", folder), None)
+                except SpeedcheckError:
+                    continue
+                by_overrides.setdefault(overrides, []).append(folder)
+            for overrides, folders in by_overrides.items():
+                paths = [self.path("base", folder) for folder in folders]
+                for folder, result in zip(folders, verify_folders(paths, overrides), strict=True):
+                    # What cannot be judged is not a record to beat.
                     if isinstance(result, Certificate):
                         self._earlier[folder] = result
         return self._earlier
@@ -182,38 +204,31 @@ class Workplace:
     def told(self, error: SpeedcheckError) -> str:
         """Return an error with the paths that files have in the repository."""
         text = str(error)
-        for which in self._commits:
+        for which in self._commit:
             text = text.replace(f"{self._root / which}/", "")
         return text
 
-    def _counted_logs(self, folder: PurePosixPath) -> dict[str, str]:
-        """Return the logs that counted where the branch left, and the names of their objects."""
-        tree = self._repository.tree(self._commits["left"], folder)
-        objects = {blob.path: blob.object_id for blob in tree}
-        try:
-            counted = self.judge("left", folder).counted
-        except SpeedcheckError:
-            # What could not be judged had nothing that counted.
-            return {}
-        return {run.log: objects[folder / run.log] for run in counted if run.log is not None}
+    def _overrides(
+        self, folder: PurePosixPath, plan: Plan | None, baseline: PurePosixPath | None
+    ) -> Overrides:
+        """Return how a record is judged: a record that names no track has the first of its path."""
+        rules = self.rules_for(folder)
+        return Overrides(
+            track=None if plan is not None and plan.track is not None else rules.tracks[0],
+            baseline=None if baseline is None else self.path("base", baseline),
+            baseline_name=None if baseline is None else str(baseline),
+            config=self._config_path,
+            systems=rules.systems or SystemsRule(),
+        )
 
-    def _found(self, which: Which, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
-        root = self._root / which
-        # A folder that the branch made a link would lead out of the commit.
-        real = (root / folder).resolve()
-        if real != root.resolve() / folder or not real.is_dir():
-            return ()
-        parser_for = Overrides(config=self._config).parser_for
-        try:
-            found = find_records(root / folder, parser_for)
-        except NoRecordError:
-            return ()
-        return tuple(PurePosixPath(path.relative_to(root).as_posix()) for path in found)
+    def _parser(self, folder: Path, plan: Plan | None) -> Parser:
+        inside = folder.relative_to(self._root).parts[1:]
+        return self._overrides(PurePosixPath(*inside), plan, None).parser_for(folder, plan)
 
     def _configuration(self) -> Path:
         """Return the base's speedcheck.toml, or an empty one: no other may be looked for."""
-        tree = self._repository.tree(self._commits["base"], PurePosixPath())
-        self._export("base", [blob for blob in tree if blob.path == PurePosixPath(CONFIG_NAME)])
+        blob = self._repository.file(self._commit["base"], PurePosixPath(CONFIG_NAME))
+        self._export("base", [] if blob is None else [blob])
         config = self._root / "base" / CONFIG_NAME
         if config.is_symlink():
             what = "is a link in the base: links are not followed"
@@ -227,3 +242,26 @@ class Workplace:
         new = [blob for blob in blobs if (which, blob.path) not in self._written]
         self._repository.export(new, self._root / which)
         self._written |= {(which, blob.path) for blob in new}
+
+
+def below(tree: Tree, folder: PurePosixPath) -> list[PurePosixPath]:
+    """Return the files of a tree below a folder, and the documents in the folders above it."""
+    above = set(folder.parents)
+    return [
+        path
+        for path in tree
+        if is_inside(path, folder) or (path.parent in above and path.suffix.lower() == ".md")
+    ]
+
+
+def _refuse_too_much(blobs: list[Blob]) -> None:
+    if len(blobs) > MAX_FILES:
+        what = f"{codes.TOO_MANY_FILES}: {len(blobs)} files, more than {MAX_FILES}"
+        raise InputError(what, remedy="split the submission")
+    size = sum(blob.size for blob in blobs if blob.size <= MAX_FILE_BYTES)
+    if size > MAX_SUBMISSION_BYTES:
+        what = f"{size >> 20} MiB of files, more than {MAX_SUBMISSION_BYTES >> 20}"
+        raise InputError(what, remedy="split the submission")
+    if any(len(blob.path.parts) > MAX_LEVELS for blob in blobs):
+        what = f"a file stands more than {MAX_LEVELS} folders deep"
+        raise InputError(what, remedy="put the logs into the record's folder")

@@ -73,9 +73,10 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     folder = request.folder
     existing = _existing_plan(folder, request) if request.resume else None
     if existing is None and _is_taken(folder):
-        raise RecordError(
-            "the record folder exists", where=str(folder), remedy="add --resume or another --out"
-        )
+        is_folder = folder.is_dir()
+        what = "the record folder exists" if is_folder else "is a file"
+        remedy = "add --resume or another --out" if is_folder else "choose another --out"
+        raise RecordError(what, where=str(folder), remedy=remedy)
     planned_recipe = existing.recipe if existing else request.recipe
     setup = launcher.prepare(planned_recipe or DEFAULT_RECIPE)
     plan = existing or _create(folder, request)
@@ -98,6 +99,9 @@ def _train(
         f"on {setup.device}"
     )
     console.print(Text(announcement), soft_wrap=True)
+    if len(seeds) == 1:
+        note = "note: one run never certifies: its losses have no standard deviation"
+        console.print(Text(note), soft_wrap=True)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
         open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,

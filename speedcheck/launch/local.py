@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from speedcheck.errors import LaunchError
 from speedcheck.launch.launcher import Job, Process, Setup
+from speedcheck.tracks import TRACK_OF_RECIPE
 
 # The trainer ends at the next step; a process that has not gone by then will not go by itself.
 STOP_SECONDS = 10.0
@@ -41,6 +42,9 @@ class LocalLauncher:
 
     def prepare(self, recipe: str) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
+        if recipe not in TRACK_OF_RECIPE:
+            remedy = f"choose one of {', '.join(TRACK_OF_RECIPE)}"
+            raise LaunchError(f"there is no recipe {recipe!r}", where="--recipe", remedy=remedy)
         if importlib.util.find_spec("torch") is None:
             raise LaunchError(
                 "training needs PyTorch, which is not installed",

@@ -41,15 +41,14 @@ class Tally:
             self._losses.append(float("nan") if run.diverged else run.val_loss)
 
     def line(self) -> str:
-        """Return number, mean, sd and p of the runs that have finished.
+        """Return number, mean and sd of the runs that have finished.
 
-        It is for watching only: the test that counts is made once, on all planned runs.
+        No p-value: the test is made once, on all planned runs, and a look at it invites stopping.
         """
         test = one_sample_t(self._losses, self._target)
         return (
             f"{test.n}/{self._runs} runs: mean {number(test.mean, '.4f')}, "
-            f"sd {number(test.std, '.4f')}, p so far {number(test.p_value, '.2g')} "
-            f"(target {self._target:g})"
+            f"sd {number(test.std, '.4f')} (target {self._target:g})"
         )
 
 
@@ -117,21 +116,24 @@ class LiveDisplay(PlainDisplay):
         self._steps = steps
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
+        self._kept = 0
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=None),
             TextColumn("step {task.completed:.0f}/{task.total:.0f} loss {task.fields[loss]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
+            expand=True,
         )
         self._overall = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=None),
             TextColumn("{task.fields[ended]} runs ended"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
+            expand=True,
         )
         self._all = self._overall.add_task("all     ", total=runs * steps, ended=f"0/{runs}")
 
@@ -139,9 +141,10 @@ class LiveDisplay(PlainDisplay):
         return Group(self._bars, self._overall, Text(self._tally.line()))
 
     def kept(self, runs: dict[int, Run]) -> None:
-        """Count the runs of an earlier session."""
+        """Leave the runs of an earlier session out of the bar, whose speed is that of this one."""
         super().kept(runs)
-        self._ended = len(runs)
+        self._ended = self._kept = len(runs)
+        self._overall.reset(self._all, total=(self._runs - self._kept) * self._steps)
         self._move_overall()
 
     def started(self, seed: int, log: Path) -> None:  # noqa: ARG002 - the bar itself says it
@@ -182,7 +185,7 @@ class LiveDisplay(PlainDisplay):
         under_way = sum(task.completed for task in self._bars.tasks)
         self._overall.update(
             self._all,
-            completed=self._ended * self._steps + under_way,
+            completed=(self._ended - self._kept) * self._steps + under_way,
             ended=f"{self._ended}/{self._runs}",
         )
 

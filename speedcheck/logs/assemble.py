@@ -79,6 +79,8 @@ def assemble(
         for stretch in gathered.stretches
         for lines in _lines(stretch, problems)
     ]
+    if gathered.counts_steps:
+        found = [each._replace(run=replace(each.run, first_step=None)) for each in found]
     return sorted(found, key=lambda run: run.start)
 
 

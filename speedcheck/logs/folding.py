@@ -7,7 +7,11 @@ its bytes.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+# The sign for bytes that are not text, of which binary files are full, is left as it is.
+_FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]+")
 
 
 def fold(text: str) -> str:
@@ -16,7 +20,11 @@ def fold(text: str) -> str:
     Each character is folded on its own: to normalise a text as a whole takes time with the square
     of its combining marks.
     """
-    return text if text.isascii() else text.translate(_FOLDED)
+    return text if text.isascii() else _FOREIGN.sub(_fold_match, text)
+
+
+def _fold_match(match: re.Match[str]) -> str:
+    return match[0].translate(_FOLDED)
 
 
 _MOST_KEPT = 0x10000
@@ -47,5 +55,4 @@ def _fold_character(character: str) -> str | None:
     return folded if folded.isascii() else None
 
 
-# ASCII stays itself without a look at the tables of Unicode.
-_FOLDED = _Folded({code: chr(code) for code in range(128)})
+_FOLDED = _Folded()

@@ -155,10 +155,12 @@ class ForeignParser:
 
     def _read(self, text: Text, name: str) -> tuple[tuple[Run, ...], Problems]:
         problems = Problems(text.data)
-        stretches = _stretches(text.data, problems)
-        gatherer = Gatherer(problems, has_steps=self._format.has_steps)
         try:
-            self._gather(text, stretches, gatherer, problems)
+            gatherer, stretches = self._gather(text, problems, has_steps=self._format.has_steps)
+            if gatherer.lacks_steps:
+                # A log that tells no step is read as if the track had none.
+                problems = Problems(text.data)
+                gatherer, stretches = self._gather(text, problems, has_steps=False)
         except TooSlowError as error:
             problems.add("slow_pattern", error.start, str(error))
             return (), problems
@@ -179,14 +181,19 @@ class ForeignParser:
         return tuple(runs), problems
 
     def _gather(
-        self, text: Text, stretches: list[tuple[int, int]], gatherer: Gatherer, problems: Problems
-    ) -> None:
+        self, text: Text, problems: Problems, *, has_steps: bool
+    ) -> tuple[Gatherer, list[tuple[int, int]]]:
+        """What the lines of a log tell, and the stretches outside of its programs."""
+        self.taken = []
+        stretches = _stretches(text.data, problems)
+        gatherer = Gatherer(problems, has_steps=has_steps)
         begin, end = self._kept(text.data, stretches)
-        table = self._table(text.data, stretches)
+        header, table = self._table(text.data, stretches)
         for line in _lines(text.data, stretches, problems):
             is_last = text.cut and line.end == len(text.data) - 1
             is_skipped = not begin <= line.start < end
-            for by, fields, is_row in self._figures(line, table, problems, is_last=is_last):
+            rows_of = None if line.start == header else table
+            for by, fields, is_row in self._figures(line, rows_of, problems, is_last=is_last):
                 kept = {k: v for k, v in fields.items() if k in HELD} if is_skipped else fields
                 problem = (gatherer.read_row if is_row else gatherer.read)(kept, line)
                 if self._keeps_lines:
@@ -196,7 +203,8 @@ class ForeignParser:
             if gatherer.count > MAX_VALIDATIONS:
                 message = f"more than {MAX_VALIDATIONS} validation lines: not read further"
                 problems.add("flood", None, message)
-                return
+                break
+        return gatherer, stretches
 
     def _figures(
         self, line: Line, table: Table | None, problems: Problems, *, is_last: bool
@@ -236,12 +244,16 @@ class ForeignParser:
             if line.start >= begin and self._search.has(expression, line):
                 yield line.start
 
-    def _table(self, data: bytes, stretches: list[tuple[int, int]]) -> Table | None:
-        """The table whose header is the first line that is not empty."""
+    def _table(
+        self, data: bytes, stretches: list[tuple[int, int]]
+    ) -> tuple[int | None, Table | None]:
+        """Where the first line that is not empty stands, and the table whose header it is."""
         if self._format.columns is None:
-            return None
+            return None, None
         first = next((line for line in _lines(data, stretches) if line.text.strip()), None)
-        return self._format.columns.table(first.text) if first else None
+        if first is None:
+            return None, None
+        return first.start, self._format.columns.table(first.text)
 
 
 def _stretches(data: bytes, problems: Problems) -> list[tuple[int, int]]:

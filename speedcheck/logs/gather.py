@@ -101,17 +101,21 @@ class Gatherer:
         stretches: what was gathered, in the order in which it began.
         held: figures of the data and starting times, whatever run they belong to.
         count: how many lines with a measure were read.
+        counts_steps: whether the steps are those of counted validations.
+        lacks_steps: whether validations were refused for want of a step that no line gives.
     """
 
     def __init__(self, problems: Problems, *, has_steps: bool) -> None:
         self._problems = problems
-        self._has_steps = has_steps
+        self.counts_steps = not has_steps
         self._current = Stretch()
         self._by_key: dict[tuple[str | None, str | None], Stretch] = {}
         self._started_ms: float | None = None
         self.stretches = [self._current]
         self.held: list[Fact] = []
         self.count = 0
+        self.lacks_steps = False
+        self._has_step = False
 
     def read(self, fields: Mapping[str, str], line: Line) -> str:
         """Take the figures of a line of text, and return what is wrong with them, if anything."""
@@ -133,7 +137,9 @@ class Gatherer:
 
     def _take(self, stretch: Stretch, fields: Mapping[str, str], line: Line) -> str:
         is_final = FINAL in fields
-        if not self._has_steps:
+        if STEP in fields:
+            self._has_step, self.lacks_steps = True, False
+        if self.counts_steps:
             stretch.step = (stretch.step or 0) + (MEASURE in fields and not is_final)
         elif STEP in fields:
             stretch.step = figures.whole(fields[STEP])
@@ -188,7 +194,7 @@ class Gatherer:
             extra={},
         )
         # Two validations that are counted are never one that was printed again.
-        count = "" if self._has_steps else f"{step} "
+        count = f"{step} " if self.counts_steps else ""
         printed = (count + line.text).encode("utf-8", "replace")
         return PlacedValidation(validation, printed, line.start, line.end)
 
@@ -200,6 +206,7 @@ class Gatherer:
 
     def _refuse(self, stretch: Stretch, fields: Mapping[str, str], line: Line) -> str:
         loss = figures.measure(fields[MEASURE])
+        self.lacks_steps = self.lacks_steps or (loss is not None and not self._has_step)
         what = MEASURE if loss is None else "the step"
         why = f"{what} of this line is no number"
         self._problems.add("malformed", line.start, f"{why}: {quoted(line.text)}")

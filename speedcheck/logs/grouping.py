@@ -117,7 +117,8 @@ def _extend(runs: list[RunLines], line: PlacedValidation, problems: Problems) ->
 
 def _restarts(run: RunLines, validation: Validation) -> bool:
     """Whether a validation that was not read before begins a new run."""
-    if validation.total_steps != run.first.total_steps:
+    totals = {run.last.total_steps, validation.total_steps} - {None}
+    if len(totals) > 1:
         return True
     is_complete = run.last.step == run.last.total_steps
     is_behind = validation.step < run.last.step

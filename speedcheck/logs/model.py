@@ -190,7 +190,8 @@ class Run:
         step_repeats: validation lines printed again and left out of `validations`.
         printed_seed: seed that a line of a foreign log gives.
         first_step: step of the run's first step line, training lines included; above 0 where the
-            run may continue an earlier one.
+            run may continue an earlier one. None where no line gives a step: the steps of the run
+            are then those of counted validations, and tell nothing of where it ended.
         last_time_ms: timed training at the run's last step line, training lines included, in
             milliseconds.
         step_time_ms: time between the run's last two step lines with different steps, in

@@ -107,13 +107,19 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
     The bytes may be a document or a binary file. NUL bytes are dropped, UTF-16 is decoded, and
     characters are folded to the ASCII that they stand for. Takes time linear in the bytes.
 
+    Args:
+        data: the bytes.
+
     Returns:
         The validations by their lines, the first `MAX_UNREAD` of them.
     """
     found: dict[tuple[int, int | None, str], UnreadValidation] = {}
-    for text in _readings(data):
+    for reading in _readings(data):
+        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading)
+        if "val_loss" not in text and " tel:" not in text:
+            continue
         line, counted = 1, 0
-        for match in _BUILT_IN.finditer(fold(_COLOUR.sub("", text))):
+        for match in _BUILT_IN.finditer(text):
             line += match.string.count("\n", counted, match.start())
             counted = match.start()
             step, loss = match[1] or match[3], match[2] or match[4]
@@ -122,15 +128,17 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
             validation = UnreadValidation(line, int(step), float(loss), shown)
             found.setdefault((line, int(step), loss), validation)
             if len(found) >= MAX_UNREAD:
-                return list(found.values())
-    return list(found.values())
+                break
+    return sorted(found.values(), key=lambda validation: validation.line)[:MAX_UNREAD]
 
 
 def _readings(data: bytes) -> Iterator[str]:
     """The texts that bytes may be."""
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    yield data.replace(b"\0", b"").decode("utf-8", "replace")
+    # A NUL may stand between two letters, or end what was stored before a line.
+    for instead in (b"", b" ")[: 1 + (b"\0" in data)]:
+        yield data.replace(b"\0", instead).decode("utf-8", "replace")
     if b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         for encoding in ("utf-16-le", "utf-16-be"):
             try:

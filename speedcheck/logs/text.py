@@ -25,6 +25,7 @@ MAX_SHOWN = 200
 """So much of an unread line is kept."""
 
 _QUOTED = 60
+_FEWEST_CHARACTERS = 8
 
 # The two figures of a validation in any spelling, on a line that no grammar reads.
 _STEP = re.compile(r"(?:step\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE)
@@ -76,15 +77,17 @@ def _utf16_of(raw: bytes) -> str | None:
     """The encoding of text in UTF-16, with a byte order mark or without; None for other bytes.
 
     Without a mark it shows by its ASCII characters, each of which has one NUL byte, always on the
-    same side.
+    same side; a few bytes show nothing.
     """
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     head = raw[:4096]
     even, odd, half = head[::2].count(0), head[1::2].count(0), len(head) // 2
-    if even == 0 and 4 * odd >= 3 * half > 0:
+    if half < _FEWEST_CHARACTERS:
+        return None
+    if even == 0 and 4 * odd >= 3 * half:
         return "utf-16-le"
-    if odd == 0 and 4 * even >= 3 * half > 0:
+    if odd == 0 and 4 * even >= 3 * half:
         return "utf-16-be"
     return None
 

@@ -53,6 +53,8 @@ class Program:
         settings: changes of torch._inductor.config, torch._dynamo.config and TORCHINDUCTOR_*.
         compile_options: arguments of torch.compile beyond the model, dynamic=False and fullgraph.
         val_tokens: where the number of validation tokens is set; empty where it is not.
+        n_names: number of places at which a name stands or is bound. Programs of the same code have
+            the same number.
         problem: why nothing could be read; "" where it could.
     """
 
@@ -60,4 +62,5 @@ class Program:
     settings: tuple[Setting, ...] = ()
     compile_options: tuple[Setting, ...] = ()
     val_tokens: tuple[TokenCount, ...] = ()
+    n_names: int = 0
     problem: str = ""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal
+from operator import attrgetter
+from typing import Any, Literal
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 # Further nodes that bind a name, and the field that holds it.
@@ -22,6 +24,7 @@ _NAMED: dict[type[ast.AST], str] = {
     ast.MatchStar: "name",
     ast.MatchMapping: "rest",
 }
+_TYPE_PARAMETERS = ("TypeVar", "ParamSpec", "TypeVarTuple")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPENING = frozenset(
     {ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS}
@@ -30,13 +33,39 @@ _BINDING = frozenset(
     {ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Assign, ast.AnnAssign}
     | {ast.NamedExpr, *_NAMED}
 )
-# A program has ten thousand nodes or more. These fields hold text, operators and the like.
+_SPECIAL = _BINDING | _OPENING | {ast.keyword}
+# Fields that hold no nodes, and those of some kinds of node alone.
 _NO_NODES = frozenset({
-    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "level", "module", "op",
-    "ops", "rest", "simple", "tag", "type_comment", "type_ignores",
+    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level",
+    "module", "op", "ops", "rest", "simple", "tag", "type_comment", "type_ignores",
 })  # fmt: skip
+_NO_NODES_OF: dict[str, AbstractSet[object]] = {
+    "name": _NAMED.keys() | {getattr(ast, kind, None) for kind in _TYPE_PARAMETERS} | {ast.alias},
+    "names": {ast.Global, ast.Nonlocal},
+    "value": {ast.Constant, ast.MatchSingleton},
+}
+# Lists in which a place may be empty.
+_WITH_GAPS = frozenset({ast.Dict, ast.arguments})
+
+
+def _getter(kind: type[ast.AST]) -> Callable[[ast.AST], Sequence[Any]]:
+    """Return what gives the fields of a kind of node that hold nodes."""
+    names = [
+        name
+        for name in kind._fields
+        if name not in _NO_NODES and kind not in _NO_NODES_OF.get(name, ())
+    ]
+    # A program has ten thousand nodes or more: the fields of each are taken in one call.
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda node: (getattr(node, name),)
+    return attrgetter(*names)
+
+
 _FIELDS = {
-    kind: tuple(name for name in kind._fields if name not in _NO_NODES)
+    kind: _getter(kind)
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
@@ -121,8 +150,8 @@ class Names:
         self._bound = set[ast.AST]()
         self._walk(tree)
 
-    def _walk(self, tree: ast.Module) -> None:
-        # Written out for names, attributes and constants, which most nodes are.
+    def _walk(self, tree: ast.Module) -> None:  # noqa: C901
+        # In one loop, written out for what most nodes are: a program has ten thousand.
         scope_of, parent_of, places = self.scope_of, self.parent_of, self.places
         scope = self._scope("module", None)
         # A scope on the stack is that of everything below it.
@@ -139,31 +168,35 @@ class Names:
             if isinstance(node, ast.Name):
                 scope_of[node] = scope
                 places[node.id].append(node)
-                if not isinstance(node.ctx, ast.Load) and node not in self._bound:
-                    self._bind_name(node.id, None, scope)
+                if not isinstance(node.ctx, ast.Load):
+                    self._bind_target(node, scope)
             elif isinstance(node, ast.Constant):
                 if isinstance(node.value, str):
                     self.strings.append(node)
             elif isinstance(node, Scope):
                 scope = node
             else:
-                stack += self._enter(node, scope)
+                inside = _inside(node)
+                for child in inside:
+                    parent_of[child] = node
+                if type(node) in _SPECIAL:
+                    stack += self._enter(node, inside, scope)
+                else:
+                    inside.reverse()
+                    stack += inside
 
-    def _enter(self, node: ast.AST, scope: Scope) -> Sequence[ast.AST | Scope]:
+    def _enter(
+        self, node: ast.AST, inside: list[ast.AST], scope: Scope
+    ) -> Sequence[ast.AST | Scope]:
         """Note what `node` binds; return its children, the last first, with their scopes."""
         kind = type(node)
-        inside = _inside(node)
-        for child in inside:
-            self.parent_of[child] = node
         if kind in _BINDING:
             self.scope_of[node] = scope
             self._bind(node, scope)
         elif isinstance(node, ast.keyword) and node.arg:
             self.places[node.arg].append(node)
-        if kind in _OPENING:
-            return self._open(node, inside, scope)[::-1]
-        inside.reverse()
-        return inside
+        children = self._open(node, inside, scope) if kind in _OPENING else inside
+        return children[::-1]
 
     def _scope(self, kind: ScopeKind, parent: Scope | None) -> Scope:
         self.scopes.append(Scope(len(self.scopes), kind, parent))
@@ -208,6 +241,10 @@ class Names:
                 self.places[given].append(node)
                 self._bind_name(given, None, scope)
 
+    def _bind_target(self, node: ast.Name, scope: Scope) -> None:
+        if node not in self._bound:
+            self._bind_name(node.id, None, scope)
+
     def _bind_values(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr, scope: Scope) -> None:
         if isinstance(node, ast.NamedExpr):
             while scope.kind == "comprehension" and scope.parent is not None:
@@ -242,15 +279,14 @@ def imported_path(node: ast.AST, alias: ast.alias) -> str | None:
 
 
 def _inside(node: ast.AST) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    for name in _FIELDS[type(node)]:
-        value = getattr(node, name)
-        if isinstance(value, list):
-            # Only `global`, `nonlocal` and patterns hold text, and dictionaries None.
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
+    """Return the nodes in all fields, in their order."""
+    found: list[Any] = []
+    for value in _FIELDS[type(node)](node):
+        if type(value) is list:
+            found += value
+        elif value is not None:
             found.append(value)
-    return found
+    return [item for item in found if item is not None] if type(node) in _WITH_GAPS else found
 
 
 def _children(node: ast.AST, name: str) -> list[ast.AST]:

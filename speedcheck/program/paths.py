@@ -63,7 +63,8 @@ class PathFinder:
         """Yield the names that the program binds to something with a path, and those paths."""
         for scope in self._names.scopes:
             for name, values in scope.bindings.items():
-                if any(isinstance(value, _RENAMING) for value in values):
+                # Most names are parameters, or bound to the one result of something.
+                if values != [None] and any(isinstance(value, _RENAMING) for value in values):
                     yield name, self.of_name(name, scope)
 
     def _of_head(self, node: ast.AST, renamings: int) -> Paths:

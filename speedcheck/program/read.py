@@ -34,6 +34,7 @@ def read_program(text: str) -> Program:
         settings=find_settings(uses, snippets),
         compile_options=find_compile_options(uses, snippets),
         val_tokens=find_val_tokens(syntax.names),
+        n_names=len(syntax.names.scope_of),
     )
 
 

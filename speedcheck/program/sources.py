@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +65,17 @@ class Sources:
         return self._read[key]
 
     def codes_of(self, runs: Iterable[Run]) -> list[str | None]:
-        """Return a digest of the code of each run: equal where only names and constants differ.
+        """Return a code for each run: equal where only names and constants differ.
 
-        None where its log holds no program, or one that cannot be read.
+        None where its log holds no program, or one that cannot be read. It tells apart the runs of
+        one call: a digest costs as much as reading, so a program that no other one can be equal to
+        is known by its number of names.
         """
-        # One after another: the tree of the newest program is still there for its digest.
-        return [self._code(run) for run in runs]
-
-    def _code(self, run: Run) -> str | None:
-        source = self.of(run)
-        return code_digest(source.program) if source else None
+        programs = [source.program if (source := self.of(run)) else None for run in runs]
+        readable = dict.fromkeys(p for p in programs if p is not None and not p.problem)
+        alike = Counter(program.n_names for program in readable)
+        codes = {p: code_digest(p) if alike[p.n_names] > 1 else str(p.n_names) for p in readable}
+        return [codes.get(p) if p is not None else None for p in programs]
 
     def _source(self, run: Run, span: tuple[int, int]) -> Source:
         if len(self._read) >= MAX_PROGRAMS:

@@ -105,7 +105,8 @@ def parse_ledger(data: bytes) -> Ledger:
             entry = _entry(json.loads(line))
         except (ValueError, RecursionError) as error:
             torn = isinstance(error, json.JSONDecodeError)
-            problems.append(LedgerProblem(number, f"is not a ledger entry ({error})", torn))
+            why = "it is not JSON" if torn else str(error)
+            problems.append(LedgerProblem(number, f"is not a ledger entry ({why})", torn))
         else:
             entries.append(entry)
             if entry.prev != previous:

@@ -11,61 +11,107 @@ from speedcheck.report.markdown import (
     code,
     table_within,
 )
-from speedcheck.report.text import headline, inert, printable
+from speedcheck.report.text import inert, number, printable
+from speedcheck.words import count
 
 if TYPE_CHECKING:
-    from speedcheck.gate.gate import Decision
+    from speedcheck.gate.decision import Decision
+
+# Of the reasons for one record, so many are on its line.
+_SHOWN = 3
 
 
-def gate_lines(decisions: Sequence[Decision]) -> str:
-    """Return one line a record and a last one for all; ends in a newline."""
-    lines = [_line(decision) for decision in decisions]
+def gate_lines(decisions: Sequence[Decision], remarks: Sequence[str] = ()) -> str:
+    """Return a line for each record, what is said beside them, and the decision last.
+
+    Args:
+        decisions: what the gate decided.
+        remarks: what is said of the branch as a whole.
+    """
+    lines = [line for decision in decisions for line in _lines(decision)]
+    lines += [f"note: {printable(remark)}" for remark in remarks]
     return inert("\n".join([*lines, summary(decisions)]) + "\n")
 
 
 def summary(decisions: Sequence[Decision]) -> str:
     """Return the gate's decision in one sentence."""
     if not decisions:
-        return "gate: open, no record is added, changed or removed"
-    failed = sum(not decision.passed for decision in decisions)
-    if failed:
-        return f"gate: closed, {failed} of {len(decisions)} records may not pass"
-    return f"gate: open, {len(decisions)} of {len(decisions)} records pass"
+        return "gate: pass (no record is added, changed or removed)"
+    rejected = sum(not decision.passed for decision in decisions)
+    if rejected:
+        return f"gate: fail ({rejected} of {count(len(decisions), 'record')} rejected)"
+    return f"gate: pass ({count(len(decisions), 'record')})"
 
 
-def gate_markdown(decisions: Sequence[Decision], max_characters: int = MAX_CHARACTERS) -> str:
+def gate_markdown(
+    decisions: Sequence[Decision],
+    remarks: Sequence[str] = (),
+    max_characters: int = MAX_CHARACTERS,
+) -> str:
     """Return the decisions and, below them, the judgements; ends in a newline.
 
     Args:
         decisions: what the gate decided.
+        remarks: what is said of the branch as a whole.
         max_characters: rows are left out until the text is no longer than this.
     """
     text = f"## speedcheck {summary(decisions)}\n"
+    for remark in remarks:
+        text += f"\nNote: {code(printable(remark))}\n"
     certificates = [d.certificate for d in decisions if d.certificate is not None]
     if decisions:
-        # What may not pass stands first, since the last rows are left out for want of room.
+        # What is rejected stands first, since the last rows are left out for want of room.
         rows = [_row(decision) for decision in sorted(decisions, key=lambda d: d.passed)]
         room = (max_characters // 2 if certificates else max_characters) - len(text) - 2
-        text += f"\n{table_within(('record', 'gate', 'why', 'compared with'), rows, room)}\n"
+        head = ("record", "gate", "figures", "why not", "compared with", "notes")
+        text += f"\n{table_within(head, rows, room)}\n"
     if not certificates:
         return text
     return f"{text}\n{certificates_markdown(certificates, max_characters - len(text) - 1)}"
 
 
-def _line(decision: Decision) -> str:
-    word = "pass" if decision.passed else "FAIL"
-    return f"{word} {printable(str(decision.folder))}: {_why(decision)}"
+def _lines(decision: Decision) -> list[str]:
+    word = "pass" if decision.passed else "fail"
+    parts = [part for part in (_figures(decision), *_reasons(decision)) if part]
+    line = f"{word} {printable(str(decision.folder))}: {'; '.join(parts)}"
+    return [line, *(f"     {printable(remark)}" for remark in decision.remarks)]
 
 
 def _row(decision: Decision) -> tuple[str, ...]:
-    baseline = "" if decision.baseline is None else code(str(decision.baseline))
     word = "pass" if decision.passed else "**fail**"
-    return code(str(decision.folder)), word, code(_why(decision)), baseline
+    baseline = "" if decision.baseline is None else code(str(decision.baseline))
+    reasons, said = "; ".join(_reasons(decision)), "; ".join(map(printable, decision.remarks))
+    figures = _figures(decision)
+    return (
+        code(str(decision.folder)),
+        word,
+        code(figures) if figures else "",
+        code(reasons) if reasons else "",
+        baseline,
+        code(said) if said else "",
+    )
 
 
-def _why(decision: Decision) -> str:
-    if decision.certificate is None:
-        return printable(decision.reason)
-    shown = headline(decision.certificate)
-    certified = decision.certificate.certified
-    return f"{shown}; {decision.reason}" if decision.reason and certified else shown
+def _figures(decision: Decision) -> str:
+    """Return track, number of runs, mean and p."""
+    certificate = decision.certificate
+    if certificate is None:
+        return ""
+    loss = certificate.loss
+    figures = f"{certificate.track}, {count(loss.n, 'run')}"
+    if loss.n:
+        figures += f", mean {number(loss.mean, '.6g')}, p = {number(loss.p_value, '.2g')}"
+    return printable(figures)
+
+
+def _reasons(decision: Decision) -> list[str]:
+    """Return the reasons, of one code the first with their number."""
+    by_code: dict[str, list[str]] = {}
+    for objection in decision.objections:
+        by_code.setdefault(objection.code or objection.message, []).append(str(objection))
+    reasons = [
+        printable(same[0] if len(same) == 1 else f"{same[0]} and {len(same) - 1} more")
+        for same in by_code.values()
+    ]
+    more = len(reasons) - _SHOWN
+    return [*reasons[:_SHOWN], *([count(more, "more reason")] if more > 0 else [])]

@@ -94,6 +94,17 @@ def _print_for_terminals(
         terminal.print_summary(console, [certificate for _, certificate in judged], unusable)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before anything is judged.
+
+    Raises:
+        UsageError: its folder does not exist, or it is a folder itself.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        problem = "is a folder" if path.is_dir() else "its folder does not exist"
+        raise UsageError(problem, where=str(path), remedy="name another file")
+
+
 def _write_file(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.text import ABSENT, inert, printable
+from speedcheck.report.text import ABSENT, inert, number, printable, steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,9 @@ _DTYPES = {
     "n_gpus": "Int64",
     "torch": "string[python]",
     "source_sha256": "string[python]",
+    "exclusion": "string[python]",
+    "group": "string[python]",
 }
-# What fits on a terminal.
-_SHORT = ["log", "run", "seed", "val_loss", "train_time_ms", "final_step", "total_steps", "counted"]
 
 
 def runs_table(certificates: list[Certificate]) -> pd.DataFrame:
@@ -50,8 +50,33 @@ def format_csv(certificates: list[Certificate]) -> str:
 
 def format_table(certificates: list[Certificate]) -> str:
     """Return the columns that fit on a terminal as aligned text."""
-    table = runs_table(certificates)[_SHORT]
-    if table.empty:
+    runs = [(certificate, run) for certificate in certificates for run in certificate.runs]
+    if not runs:
         return "no runs\n"
-    text = table.astype(object).where(table.notna(), ABSENT).to_string(index=False)
-    return inert("\n".join(printable(line) for line in text.splitlines()) + "\n")
+    several = len(certificates) > 1
+    heads = [*(["record"] if several else []), "log", "seed", "val_loss", "time [s]", "step"]
+    rows = [[*heads, "counted"]]
+    for certificate, run in runs:
+        seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
+        rows.append(
+            [
+                *([certificate.record] if several else []),
+                ABSENT if run.log is None else f"{run.log} #{run.run}" if run.run else run.log,
+                ABSENT if run.seed is None else str(run.seed),
+                ABSENT if run.val_loss is None else repr(run.val_loss),
+                number(seconds, ".3f"),
+                steps(run),
+                "yes" if run.exclusion is None else f"no: {run.exclusion.replace('_', ' ')}",
+            ]
+        )
+    return inert("".join(f"{line}\n" for line in _aligned(rows)))
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return rows as lines whose columns are as wide as their widest cell."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

@@ -45,9 +45,9 @@ class Blocked(StrEnum):
     NO_TEST = "no_test"
     """One side has fewer than two times, or the times have no spread to measure by."""
     TIME = "time"
-    """The times differ by no more than chance and the spread between machines explain."""
+    """Chance and the spread between machines explain the difference of the times."""
     LOSS = "loss"
-    """One side is faster, and its losses are not shown to be non-inferior."""
+    """One side is faster, but its losses are not shown to be non-inferior."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ def first_crossing(
 
     Args:
         values: shape (series, k), in standard deviations, so that sums lose no digits.
-        bounds: entry n is the bound for n values, as `speedcheck.stats.eprocess.boundary` gives
-            them; infinity where nobody looks.
+        bounds: entry n is the bound for n values, above 0, as given by
+            `speedcheck.stats.eprocess.boundary`; infinity where nobody looks.
         earlier: what each series begins with, not looked at again.
         two_sided: whether |t| is compared instead of t.
 
@@ -48,8 +48,8 @@ def first_crossing(
     total = earlier.total + np.cumsum(values, axis=1)
     raw = earlier.squares + np.cumsum(values**2, axis=1)
     squares = raw - total**2 / n
-    # One value, or equal ones, have no spread: there is no t, and none reaches a bound.
+    # One value, or equal ones, have no spread: t is 0 there, which reaches no bound.
     spread = squares > SMALLEST_SHARE * raw
     t = total / np.sqrt(n * np.where(spread, squares, np.inf) / np.maximum(n - 1, 1))
-    reached = ((np.abs(t) if two_sided else t) >= bounds[n]) & spread
+    reached = (np.abs(t) if two_sided else t) >= bounds[n]
     return np.where(reached.any(axis=1), n[reached.argmax(axis=1)], 0)

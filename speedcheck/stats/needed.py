@@ -1,4 +1,4 @@
-"""How many runs of a record would show what the runs so far only point to."""
+"""How many runs of a record would show what its runs so far only suggest."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def runs_to_show(
     std, other_std, others = record.std, other.std, other.n
     if not 0 < room < math.inf or std is None or other_std is None or not (std or other_std):
         return None
-    # With no end of runs the other's error remains, and t's quantile is beyond the normal's.
+    # However many runs there are, the other's error remains, and t's quantile exceeds the normal's.
     if -float(ndtri(alpha)) * other_std / math.sqrt(others) >= room:
         return None
 

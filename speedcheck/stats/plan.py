@@ -1,4 +1,4 @@
-"""How many runs or pairs to plan. Where no number will do, a plan says so by None."""
+"""How many runs or pairs to plan. None says that no number will do."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def plan_race(
             f"the difference is {difference:g} at an sd of {sd:g}",
             remedy="give both in seconds, as finite numbers",
         )
-    # The other tail's share of the power is beyond notice where the power is worth a plan.
+    # The other tail's share of the power is negligible wherever the power is worth a plan.
     pairs = runs_for_power(-effect, 1, 0, alpha / 2, wanted)
     bounds = np.array(boundary(maximum, alpha, two_sided=True))
     bounds[np.arange(maximum + 1) % PAIRS_OF_A_BLOCK > 0] = np.inf

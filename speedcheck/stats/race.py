@@ -67,7 +67,7 @@ def race(a: ArrayLike, b: ArrayLike, alpha: float = 0.01, direction: Direction =
     """Decide between two trainers whose runs were made in blocks A B B A on one machine.
 
     The e-process of `speedcheck.stats.eprocess` with effects +-0.5, 0.75, 1 and 1.5, looked at
-    after whole blocks. The interval is the same process turned round: all m for which the process
+    after whole blocks. The interval is the inverted process: all m for which the process
     of the differences minus m never reached 1 / alpha. It assumes independent, nearly normal
     differences, apart from a drift over time.
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 # Standard deviation of the difference between two machines of one name, as a share of the run
-# time: nine public retimings of one record on another machine differ by 0.75 s (rms) in 2.5 min.
+# time: nine public retimings of one record differ from its official time by 0.75 s (rms).
 MACHINE_SPREAD = 0.005
 
-# A known standard deviation has no end of degrees of freedom; Student's t ends changing here.
+# A known standard deviation has infinitely many degrees of freedom; here Student's t is normal.
 MOST_DF = 1e9
 
 
@@ -34,9 +34,9 @@ def time_difference(
 ) -> Difference:
     """Compare training times, with the spread between machines in the standard error.
 
-    Without interleaved runs nothing tells a faster program from a faster machine. The spread
-    between machines is taken as a known standard deviation of the difference, `machine_spread`
-    times the mean run time.
+    If the runs were not interleaved, a faster program looks the same as a faster machine. The
+    spread between machines is taken as a known standard deviation of the difference:
+    `machine_spread` times the mean run time.
 
     Args:
         a: shape (n,), times of A in seconds.
@@ -76,9 +76,9 @@ def between_machines(difference: Difference, machine_spread: float) -> float:
 def with_known(error: float | Floats, df: float | Floats, known: float) -> tuple[Floats, Floats]:
     """Add a known standard deviation to a standard error.
 
-    The degrees of freedom follow by Satterthwaite's formula ("An approximate distribution of
+    The degrees of freedom follow from Satterthwaite's formula ("An approximate distribution of
     estimates of variance components", Biometrics Bulletin 2, 1946), in which the known part has
-    no end of them.
+    infinitely many.
 
     Args:
         error: standard error, above 0.

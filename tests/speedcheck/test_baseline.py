@@ -63,7 +63,7 @@ def test_a_faster_record_on_equal_hardware_passes_with_welchs_figures(timed):
     assert found["S003"].message == (
         f"mean time {a.mean():.3f} s (n = 8) against {b.mean():.3f} s (n = 7): "
         f"{a.mean() - b.mean():+.3f} (95% interval {low:+.3f} to {high:+.3f}) s, "
-        f"Welch p = {test.pvalue:.2g} (faster)"
+        f"one-sided Welch p = {test.pvalue:.2g} (faster)"
     )
 
 
@@ -78,7 +78,7 @@ def test_losses_are_compared_by_welch_and_by_two_one_sided_tests(timed):
         ).pvalue
         for shift, alternative in ((-0.001, "less"), (0.001, "greater"))
     )
-    assert f"Welch p = {p:.2g}; equivalent within 0.001: not shown" in finding.message
+    assert f"one-sided Welch p = {p:.2g}; equivalent within 0.001: not shown" in finding.message
     assert finding.message.endswith(f"(TOST p = {tost:.2g})")
     assert finding.where == str(b)
 

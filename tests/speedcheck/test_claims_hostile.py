@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
-from speedcheck.claims.reader import read_claims
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.claims.documents import MAX_BYTES
+from speedcheck.claims.data import read_csv, read_json
+from speedcheck.claims.documents import MAX_BYTES, read_document
+from speedcheck.claims.markdown import MAX_LINES
+from speedcheck.claims.model import Reader
+
+READER = Reader("README.md", ("val_loss", "loss"), 3.2785)
+READMES = sorted((Path(__file__).parent / "readmes").glob("*.md"))
 
 
 def test_a_document_that_is_too_large_or_a_link_is_not_read_and_leaves_provenance_unknown(
@@ -63,17 +69,36 @@ def test_hostile_text_is_read_without_a_word_against_the_record(build, data):
     assert [c for c in verify(folder).claims if c.status == "not_confirmed"] == []
 
 
-HEAPS = """[ [1, (1) [# = ( a=[1] [a]( <a <!-- | |a| # ` - 1e 1, p p=1 mean1 n=1, =3.1, tensor(1),
-np.float64( losses:3.1, sd=1 x=y( 1x10 step:1/1val_loss:3.2"""
-HEAPS_WITH_BLANKS = """>  3.1\n¦a = "3.1 ¦x = '3.1'.split(\n¦f()#)¦>>> a,b\n(1,2)\n¦- a\n  - b\n
-¦[1 2 ¦p ¦mean 1 ¦mean\n¦| 1 | 2 |\n|-|-|\n¦seed 1: 3.271\n¦# a\nloss=[3.27]\n
-a_loss=[3.27]\nmean loss: 3.2\n¦|run|loss|\n|-|-|\n|1|3.27|\n\n"""
+def test_a_document_of_more_lines_than_anybody_writes_is_not_read(build):
+    folder = build.published()
+    (folder / "README.md").write_text("-\n" * (MAX_LINES + 1))
+    findings = verify(folder).verdicts.provenance.findings
+    assert "P019 claims-not-read" in {finding.code for finding in findings}
 
 
-@pytest.mark.parametrize("unit", [*HEAPS.split(), *HEAPS_WITH_BLANKS.split("¦")])
-def test_the_time_of_reading_is_bounded_for_a_document_of_any_one_thing(unit):
-    text = (unit * (MAX_BYTES // len(unit.encode())))[:MAX_BYTES]
-    start = time.process_time()
-    read_claims(text)
-    # A quadratic reading of a million characters would take minutes.
-    assert time.process_time() - start < 20
+@given(st.data())
+def test_a_document_with_parts_cut_repeated_and_put_elsewhere_is_read(data):
+    text = data.draw(st.sampled_from(READMES)).read_text(encoding="utf-8")
+    for _ in range(data.draw(st.integers(1, 6))):
+        start, end, at = (data.draw(st.integers(0, len(text))) for _ in range(3))
+        part = text[min(start, end) : max(start, end)]
+        extra = data.draw(st.sampled_from(["", part, part[::-1], *"[]()|`#>=-.,:\n0"]))
+        text = text[:at] + extra + text[at + data.draw(st.integers(0, 40)) :]
+    read_document(text, READER)
+
+
+@given(st.text("[]{}:,.\"'0123456789-val_lossed \n", max_size=300))
+def test_json_and_csv_of_any_text_are_read(text):
+    read_json(text, READER)
+    read_json('{"val_loss": ' + text + "}", READER)
+    read_csv("seed,val_loss\n" + text, READER)
+
+
+@pytest.mark.parametrize("nested", ["[", '{"a":', '{"seed_results":['])
+def test_json_that_nests_deep_states_nothing(nested):
+    assert read_json(nested * 100_000, READER).series == []
+
+
+@pytest.mark.parametrize("nested", ["> ", "- ", "> - ", "1. ", "[", "(", "`", "*", "<b>"])
+def test_a_document_that_nests_deep_is_read(nested):
+    assert read_document(nested * (MAX_BYTES // len(nested)), READER).series == []

@@ -56,7 +56,7 @@ def test_no_certificate_at_all_is_an_empty_list():
 
 
 WRONG_CALLS = [
-    (("verify",), "Missing argument 'folders"),
+    (("verify",), "Missing argument 'FOLDER"),
     (("verify", "RECORD", "--alpha", "2"), "alpha is 2.0; give a number between 0 and 1"),
     (("verify", "RECORD", "--alpha", "0"), "alpha is 0.0; give a number between 0 and 1"),
     (("verify", "RECORD", "--alpha", "nan"), "alpha is nan; give a number between 0 and 1"),

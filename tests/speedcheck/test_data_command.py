@@ -34,7 +34,11 @@ def passed_on(monkeypatch, capfd):
 
 def test_what_was_typed_is_passed_on_and_nothing_else(passed_on):
     assert passed_on("fetch") == ["fetch"]
-    assert passed_on("fetch", "--shards", "3", "--dir", "d") == ["fetch", "--shards=3", "--dir=d"]
+    assert passed_on("fetch", "--shards", "3", "--data-dir", "d") == [
+        "fetch",
+        "--shards=3",
+        "--data-dir=d",
+    ]
     assert passed_on("check") == ["check"]
     assert passed_on("check", "--json", "d") == ["check", "--json", "d"]
     assert passed_on("tokenize", "a.txt", "b c.jsonl", "--out", "d", "--val-tokens", "9") == [
@@ -44,7 +48,7 @@ def test_what_was_typed_is_passed_on_and_nothing_else(passed_on):
     assert passed_on("tokenize", "a.txt", "--out", "d", *words) == [
         *("tokenize", "--out=d", *words, "a.txt"),
     ]
-    words = ("--shards=1", "--tokens=2", "--val-tokens=3", "--seed=-4", "--dir=d")
+    words = ("--shards=1", "--tokens=2", "--val-tokens=3", "--seed=-4", "--data-dir=d")
     assert passed_on("synth", *words) == ["synth", *words]
 
 
@@ -132,10 +136,10 @@ def test_shards_are_made_and_checked_for_real(tmp_path):
     assert "fineweb_train_000002.bin: 600,000 tokens" in made.stdout
     assert f"{tmp_path}: synthetic tokens (seed 0), not FineWeb" in made.stdout
     checked = speedcheck("check", tmp_path)
-    assert (checked.returncode, checked.stderr) == (0, "")
+    assert (checked.returncode, checked.stderr) == (1, "")
     assert "2 shard(s) hold 2 steps" in checked.stdout
     assert max(map(len, checked.stdout.splitlines())) <= 80
-    again = speedcheck("synth", "--dir", tmp_path)
+    again = speedcheck("synth", "--data-dir", tmp_path)
     assert again.returncode == 2
     assert "the folder holds 3 shard(s) already" in again.stderr
 
@@ -152,7 +156,7 @@ def test_shards_are_made_and_checked_for_real(tmp_path):
         (("tokenize", "a.txt"), "Missing option '--out'"),
         (("tokenize", "a.csv", "--out", "d"), "known are .txt, .jsonl, .parquet"),
         (("nonsense",), "No such command 'nonsense'"),
-        (("check", "nowhere"), "speedcheck data fetch --shards 8 --dir nowhere"),
+        (("check", "nowhere"), "speedcheck data fetch --shards 8 --data-dir nowhere"),
     ],
 )
 def test_a_call_that_cannot_be_used_is_one_line_and_status_2(words, complaint):
@@ -164,7 +168,7 @@ def test_a_call_that_cannot_be_used_is_one_line_and_status_2(words, complaint):
 
 
 def test_a_reader_that_closes_the_pipe_gets_no_complaint(tmp_path):
-    words = ("synth", "--shards", "9", "--tokens", "1000", "--val-tokens", "10", "--dir")
+    words = ("synth", "--shards", "9", "--tokens", "1000", "--val-tokens", "10", "--data-dir")
     with subprocess.Popen(
         [sys.executable, "-m", "speedcheck", "data", *words, str(tmp_path)],
         stdout=subprocess.PIPE,

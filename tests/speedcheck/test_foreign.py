@@ -162,6 +162,7 @@ def test_validations_without_a_step_are_counted_and_another_seed_is_another_run(
         (1338, [(1, 1.4), (2, 1.2064), (3, 1.2064)]),
     ]
     assert [run.complete for run in runs] == [None, None]
+    assert [run.first_step for run in runs] == [None, None]
     (run,) = parse("SEED=7 val_bpb:1.5 a\nSEED=7 val_bpb:1.4 b\n", BARE.replace("|", " ")).runs
     assert (run.seed, run.val_loss, run.step_repeats) == (7, 1.4, 0)
 

@@ -30,39 +30,23 @@ def test_certificates_and_complaints_come_in_order_however_they_are_computed(
     assert good.loss.mean == pytest.approx(sum(losses) / len(losses))
 
 
-@pytest.mark.parametrize(("fewest", "begins"), [(2, True), (3, False)])
-def test_what_takes_long_begins_early_only_where_many_records_may_be(
-    build, monkeypatch, fewest, begins
-):
-    monkeypatch.setattr(many, "FEWEST_FOR_PROCESSES", fewest)
-    monkeypatch.setattr(many, "available_cpus", lambda: 2)
-    begun = []
-    monkeypatch.setattr(many, "_context", lambda: begun.append(True))
-    above = build.published(name="above/a").parent
-    build.published(name="above/b")
-    many.prepare([above, above / "a", above / "missing"])
-    assert bool(begun) == begins
-
-
-def test_an_interrupt_waits_until_the_processes_have_begun():
-    def begin():
-        with many._uninterrupted():
+def test_processes_start_with_interrupts_blocked_and_none_is_lost():
+    def start():
+        with many._interrupts_blocked():
             signal.raise_signal(signal.SIGINT)
             done.append("all of it")
         done.append("more")
 
     done = []
     with pytest.raises(KeyboardInterrupt):
-        begin()
+        start()
     assert done == ["all of it"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with many._uninterrupted():
-        pass
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_thread_that_no_interrupt_reaches_judges_as_well():
     def judge():
-        with many._uninterrupted():
+        with many._interrupts_blocked():
             done.append(threading.current_thread())
 
     done = []

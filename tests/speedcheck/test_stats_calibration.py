@@ -62,9 +62,12 @@ def test_races_between_equals_are_decided_in_at_most_one_percent(tables):
 
 
 def test_a_difference_of_one_and_a_half_sd_is_decided_by_17_pairs_on_average(tables):
-    (row,) = [rest for (first, _), rest in tables.items() if first == "0.15 s"]
-    assert float(row[1]) == pytest.approx(16.6, abs=0.4)
-    assert row[-1] == "0"
+    _, _, mean, _, wrong = tables["0.15 s", "0 s"]
+    assert float(mean) == pytest.approx(16.6, abs=0.4)
+    assert wrong == "0"
+    _, _, drifting, _, wrong = tables["0.15 s", "0.1 s"]
+    assert float(drifting) > float(mean) + 3
+    assert wrong == "0"
 
 
 def test_drift_is_added_in_the_order_a_b_b_a(calibration):

@@ -80,6 +80,12 @@ def test_faster_with_worse_losses_is_not_better():
     assert compare_records(side(180.0), fast).outcome == "undecided"
 
 
+def test_too_few_losses_take_runs_up_to_the_smallest_number():
+    losses = [3.28, 3.28001]
+    found = compare_records(Side([170.0, 170.1], losses), Side([180.0, 180.1], losses))
+    assert (found.outcome, found.blocked_by, found.more_runs) == ("undecided", "loss", 2)
+
+
 def test_slower_with_worse_losses_is_worse():
     found = compare_records(side(180.0, losses=LOSSES + 0.0025), side(170.0))
     assert found.outcome == "worse"

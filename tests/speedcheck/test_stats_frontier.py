@@ -63,7 +63,8 @@ def test_runs_needed_is_the_first_number_at_which_the_same_figures_show_it(n, m,
     frontier = stretched(3.28, sds[1], m)
 
     def test(runs):
-        return beats_frontier(stretched(3.28 - better, sds[0], runs), frontier, alpha=0.05)
+        record = stretched(3.28 - better, sds[0], runs)
+        return beats_frontier(record, frontier, improvement=0.0005, alpha=0.05)
 
     found = test(n).runs_needed
     shown = [k for k in range(n, 60) if test(k).shown]

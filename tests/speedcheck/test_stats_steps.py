@@ -55,6 +55,13 @@ def test_a_value_of_exactly_the_margin_passes():
     assert found.shown
 
 
+@pytest.mark.parametrize(("worse", "steps"), [(0.0028, 68), (0.0, 40), (-0.0008, 32)])
+def test_steps_that_reach_the_margin_exactly_are_enough(worse, steps):
+    old, new = [3.28] * 2, [3.28 + worse] * 2
+    assert rule(old, new, 0, rate=0.0001).steps_needed == steps
+    assert rule(old, new, steps, rate=0.0001).shown
+
+
 @given(
     gain=st.integers(-40, 40).map(lambda n: n / 10_000),
     runs=st.tuples(st.integers(1, 30), st.integers(1, 30)),

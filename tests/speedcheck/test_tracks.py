@@ -216,6 +216,39 @@ def test_the_search_ends_at_the_repository_or_the_working_directory(build, monke
     assert "own" not in load_config(folder).tracks
 
 
+@pytest.mark.parametrize(
+    "git",
+    [
+        {".git/config": ""},
+        {".git/HEAD": "ref: refs/heads/main\n"},
+        {".git": "gitdir: nowhere\n"},
+        {".git": "\0"},
+    ],
+)
+def test_a_git_folder_that_is_no_repository_lets_no_submission_bring_its_rule(
+    build, cli, monkeypatch, git
+):
+    build.folder(git | {"speedcheck.toml": "[tracks.mine]\ntarget = 9.0\n"}, name="download/sub")
+    folder = build.published(name="download/sub/record")
+    monkeypatch.chdir(build.path / "download")
+    assert "mine" not in load_config(folder).tracks
+    monkeypatch.chdir(build.path / "download" / "sub")
+    assert "mine" in load_config(folder).tracks
+    monkeypatch.chdir(folder)
+    (folder / "speedcheck.toml").write_text("[tracks.mine]\ntarget = 9.0\n")
+    assert "mine" not in load_config(folder).tracks
+    path = folder / "speedcheck.toml"
+    assert certificate_of(cli, "--track", "mine", "--config", path, folder)["target"] == 9.0
+
+
+def test_a_worktree_is_a_repository(build):
+    files = {"main/.git/worktrees/w/HEAD": "ref: refs/heads/w\n"}
+    files |= {"w/.git": "gitdir: ../main/.git/worktrees/w\n"}
+    build.folder(files | {"w/speedcheck.toml": "[tracks.own]\ntarget = 3.0\n"}, name="project")
+    folder = build.published(name="project/w/records/x")
+    assert "own" in load_config(folder).tracks
+
+
 def test_a_linked_configuration_is_refused_unless_it_is_named(project, cli, build):
     folder = project()
     path = folder.parents[1] / "speedcheck.toml"

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath as P
 import pytest
 
 from speedcheck.errors import InputError, UsageError
-from speedcheck.gate.changes import Change, changed_folders, files_for
+from speedcheck.gate.changes import read_tree, submissions
 from speedcheck.gate.git import Repository
 from speedcheck.records.files import MAX_FILE_BYTES
 
@@ -74,7 +74,7 @@ def test_a_link_comes_out_as_a_link(clone, tmp_path):
 
 
 def test_a_file_too_large_to_read_comes_out_as_a_hole_of_its_size(clone, tmp_path, monkeypatch):
-    monkeypatch.setattr("speedcheck.gate.git.MAX_FILE_BYTES", 10)
+    monkeypatch.setattr("speedcheck.gate.objects.MAX_FILE_BYTES", 10)
     commit = clone.commit("large", {"records/x/log.txt": "x" * 11})
     files = exported(clone, commit, "records", tmp_path / "out")
     assert files["records/x/log.txt"].read_bytes() == bytes(11)
@@ -86,7 +86,6 @@ def test_any_file_name_is_read(clone, tmp_path, name):
     commit = clone.commit("names", {f"records/{name}/log": "text"})
     files = exported(clone, commit, f"records/{name}", tmp_path / "out")
     assert list(files) == [f"records/{name}/log"]
-    assert clone.repository.changed(f"{commit}^", commit) == (P(f"records/{name}/log"),)
 
 
 def test_a_forged_path_cannot_leave_the_export():
@@ -98,7 +97,7 @@ def test_a_forged_path_cannot_leave_the_export():
 
 
 def test_a_file_below_a_link_of_a_forged_tree_is_not_written(clone, tmp_path):
-    from speedcheck.gate.git import Blob
+    from speedcheck.gate.objects import Blob
 
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -111,49 +110,68 @@ def test_a_file_below_a_link_of_a_forged_tree_is_not_written(clone, tmp_path):
     assert list(outside.iterdir()) == []
 
 
-def changes(clone, *paths):
+def found(clone, *roots):
     base = clone.repository.merge_base("main", "HEAD")
-    head = clone.repository.commit("HEAD")
-    return changed_folders(clone.repository, base, head, map(P, paths or ("records",)))
+    places = tuple(map(P, roots or ("records",)))
+    trees = [read_tree(clone.repository, commit, places) for commit in (base, "HEAD")]
+    return {
+        str(submission.folder): [
+            str(path.relative_to(submission.folder)) for path in submission.changed
+        ]
+        for submission in submissions(*trees, places)
+    }
 
 
-def test_added_changed_and_removed_records_are_told_apart(clone):
+def test_added_changed_and_removed_records_are_submissions(clone):
     clone.commit("old", {"records/a/log.txt": "1", "records/b/log.txt": "1", "records/c/x": "1"})
     clone.branch("work")
     clone.git("rm", "-r", "--quiet", "records/b")
     clone.commit("work", {"records/a/log.txt": "2", "records/d/log.txt": "1", "src/x": "1"})
-    assert changes(clone) == (
-        Change(P("records/a"), existed=True, exists=True),
-        Change(P("records/b"), existed=True, exists=False),
-        Change(P("records/d"), existed=False, exists=True),
-    )
+    assert found(clone) == {
+        "records/a": ["log.txt"],
+        "records/b": ["log.txt"],
+        "records/d": ["log.txt"],
+    }
 
 
 def test_a_changed_log_counts_for_the_folder_of_its_record(clone):
     clone.commit("old", {"records/a/record.toml": "", "records/a/logs/seed-000.txt": "1"})
     clone.branch("work")
     clone.commit("work", {"records/a/logs/seed-000.txt": "2", "records/b/logs/1.txt": "1"})
-    assert [change.folder for change in changes(clone)] == [P("records/a"), P("records/b")]
+    assert found(clone) == {"records/a": ["logs/seed-000.txt"], "records/b": ["logs/1.txt"]}
 
 
-def test_subfolders_of_a_changed_folder_are_judged_with_it(clone):
+def test_a_folder_that_the_branch_adds_is_one_submission_however_deep_its_files_are(clone):
+    clone.commit("old", {"records/t/old/1.txt": ""})
     clone.branch("work")
-    clone.commit("work", {"records/a/README.md": "", "records/a/pr/1.txt": "", "records/a/b/2": ""})
-    assert [change.folder for change in changes(clone)] == [P("records/a")]
+    clone.commit("work", {"records/t/a/pr/1.txt": "", "records/t/a/b/2": "", "records/t/c/1": ""})
+    assert found(clone) == {"records/t/a": ["b/2", "pr/1.txt"], "records/t/c": ["1"]}
 
 
-def test_what_changes_elsewhere_is_no_record(clone):
+def test_a_file_in_a_hidden_folder_belongs_to_the_folder_around_it(clone):
+    clone.commit("old", {"records/a/1.txt": ""})
+    clone.branch("work")
+    clone.commit("work", {"records/a/.more/2.txt": "", "records/a/logs/deep/3.txt": ""})
+    assert found(clone) == {"records/a": [".more/2.txt", "logs/deep/3.txt"]}
+
+
+def test_a_new_folder_below_a_record_toml_belongs_to_its_record(clone):
+    clone.commit("old", {"records/a/record.toml": "", "records/a/1.txt": ""})
+    clone.branch("work")
+    clone.commit("work", {"records/a/more/2.txt": ""})
+    assert found(clone) == {"records/a": ["more/2.txt"]}
+
+
+def test_what_changes_elsewhere_is_not_a_submission(clone):
     clone.branch("work")
     clone.commit("work", {"src/main.py": "", "recordsets/a/log.txt": ""})
-    assert changes(clone) == ()
+    assert found(clone) == {}
 
 
-def test_documents_above_a_record_come_with_it(clone):
-    commit = clone.commit(
-        "add", {"records/t/README.md": "", "records/t/x/log.txt": "", "records/t/y/log.txt": ""}
-    )
-    blobs = files_for(clone.repository, commit, P("records/t/x"))
-    assert sorted(str(blob.path) for blob in blobs) == [
-        "records/t/README.md",
-        "records/t/x/log.txt",
-    ]
+def test_a_file_of_another_mode_is_a_change(clone):
+    clone.commit("old", {"records/a/log": "x"})
+    clone.branch("work")
+    (clone.root / "records/a/log").unlink()
+    (clone.root / "records/a/log").symlink_to("x")
+    clone.commit("link")
+    assert found(clone) == {"records/a": ["log"]}

@@ -110,7 +110,7 @@ def test_plain_output_has_a_line_per_event_and_no_control_characters(run_tiny):
     out = run_tiny("--seeds", "2", "--jobs", "1").out
     assert "seed 0: started, seed-000.txt" in out
     assert "seed 1: finished, val_loss 1.1900 in 0.0 s" in out
-    assert "2/2 runs: mean 1.1850, sd 0.0071, p so far" in out
+    assert "2/2 runs: mean 1.1850, sd 0.0071" in out
     assert "\x1b" not in out
 
 

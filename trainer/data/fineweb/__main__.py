@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from trainer.config import SUB3
+from trainer.data.place import default_data_dir
 from trainer.errors import TrainerError
 from trainer.data.fineweb import layout
 from trainer.data.fineweb.check import (
@@ -32,9 +34,8 @@ if TYPE_CHECKING:
     from trainer.data.shards import Shard
 
 EXIT_DONE = 0
+EXIT_SHORT = 1
 EXIT_UNUSABLE = 2
-
-DATA_VARIABLE = "SPEEDCHECK_DATA"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +51,10 @@ class _Ended(BaseException):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 0, or 2 where the call or its input cannot be used."""
+    """Run the command line and return its exit status.
+
+    It is 0, or 1 where sound shards are not enough for a run, or 2 for a usage or input error.
+    """
     try:
         options = _parse(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
@@ -78,6 +82,9 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _synth(options: argparse.Namespace) -> int:
     config = SynthConfig(options.shards, options.tokens, options.val_tokens, options.seed)
+    step = SUB3.data.sequence_length * SUB3.data.sequences_per_step
+    if config.tokens < step:
+        _show(f"note: shards of {config.tokens:,} tokens hold no step of sub3 ({step:,} tokens)\n")
     for shard in make_shards(options.dir, config):
         _say(_made(shard))
     _say(f"{options.dir}: {config.origin}")
@@ -116,7 +123,9 @@ def _check(options: argparse.Namespace) -> int:
     broken = [entry.broken for entry in checked if entry.broken]
     for reason in broken:
         _complain(reason)
-    return EXIT_UNUSABLE if broken else EXIT_DONE
+    if broken:
+        return EXIT_UNUSABLE
+    return EXIT_DONE if future.fits else EXIT_SHORT
 
 
 def _made(shard: Shard) -> str:
@@ -147,7 +156,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     fetch = commands.add_parser("fetch", help="download FineWeb's shards")
     fetch.set_defaults(command=_fetch)
     _add_shards(fetch)
-    _add_folder(fetch, "--dir")
+    _add_folder(fetch, "--data-dir")
 
     tokenize = commands.add_parser("tokenize", help="make shards from text")
     tokenize.set_defaults(command=_tokenize)
@@ -169,7 +178,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     synth.add_argument("--tokens", type=_positive, default=SynthConfig.tokens)
     synth.add_argument("--val-tokens", type=_positive, default=SynthConfig.val_tokens)
     synth.add_argument("--seed", type=_natural, default=SynthConfig.seed)
-    _add_folder(synth, "--dir")
+    _add_folder(synth, "--data-dir")
     return parser.parse_args(arguments)
 
 
@@ -178,9 +187,9 @@ def _add_shards(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_folder(parser: argparse.ArgumentParser, name: str) -> None:
-    default = Path(os.environ.get(DATA_VARIABLE, "data"))
+    default = default_data_dir()
     if name.startswith("-"):
-        parser.add_argument(name, type=Path, default=default, metavar="D")
+        parser.add_argument(name, dest="dir", type=Path, default=default, metavar="D")
     else:
         parser.add_argument(name, type=Path, default=default, nargs="?", metavar="D")
 

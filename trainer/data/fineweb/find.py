@@ -81,4 +81,4 @@ def _missing(path: Path) -> TrainerError:
 
 def fetch_command(directory: Path, shards: int = DEFAULT_SHARDS) -> str:
     """Return the command that fills `directory`, for error messages."""
-    return f"speedcheck data fetch --shards {shards} --dir {directory}"
+    return f"speedcheck data fetch --shards {shards} --data-dir {directory}"

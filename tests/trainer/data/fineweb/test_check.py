@@ -33,7 +33,7 @@ def test_the_shards_are_a_table_of_80_columns_with_what_a_run_can_do(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, out, err = check(folder, capsys)
-    assert (status, err) == (0, "")
+    assert (status, err) == (1, "")
     assert all(len(line) <= 80 for line in out.splitlines())
     digest = describe_shard(folder / ONE).sha256
     assert f"{ONE}       600,000  {digest[:32]}\n" in out
@@ -49,7 +49,7 @@ def test_the_json_holds_what_the_table_does(
 ) -> None:
     status, out, _ = check(folder, capsys, "--json")
     found = json.loads(out)
-    assert status == 0
+    assert status == 1
     assert [row["file"] for row in found["shards"]] == [ONE, TWO, VAL]
     assert found["shards"][0] == {
         "file": ONE,
@@ -120,7 +120,7 @@ def test_a_shard_that_is_not_written_of_is_sound_and_of_unknown_origin(
 ) -> None:
     (folder / "manifest.json").unlink()
     status, out, _ = check(folder, capsys)
-    assert status == 0
+    assert status == 1
     assert "3 shard(s): nobody wrote down where from" in out
 
 
@@ -129,4 +129,4 @@ def test_a_folder_without_shards_is_one_line_with_the_fetch_command(
 ) -> None:
     status, out, err = check(tmp_path, capsys)
     assert (status, out) == (2, "")
-    assert f"speedcheck data fetch --shards 8 --dir {tmp_path}" in err
+    assert f"speedcheck data fetch --shards 8 --data-dir {tmp_path}" in err

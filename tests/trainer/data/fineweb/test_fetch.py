@@ -194,7 +194,7 @@ def test_without_huggingface_hub_the_extra_is_named(
 def start(hub: Hub, folder: Path, **options: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-P", "-m", "trainer.data.fineweb", "fetch"]
     return subprocess.Popen(
-        [*command, "--shards", "1", "--dir", str(folder)],
+        [*command, "--shards", "1", "--data-dir", str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **options.pop("variables", {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

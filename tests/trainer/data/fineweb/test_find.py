@@ -52,7 +52,7 @@ def test_a_missing_shard_is_named_with_the_command_that_gets_it(
     with pytest.raises(TrainerError) as caught:
         find_shards(tmp_path, DATA, 3)
     assert caught.value.where == str(tmp_path / missing)
-    assert f"speedcheck data fetch --shards 8 --dir {tmp_path}" in caught.value.remedy
+    assert f"speedcheck data fetch --shards 8 --data-dir {tmp_path}" in caught.value.remedy
 
 
 def test_a_folder_that_is_not_there_misses_its_first_shard(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""What a record declares of itself, held against what the base allows for its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from speedcheck.certificate import Certificate
+from speedcheck.gate.baselines import is_excused
+from speedcheck.gate.objection import Objection
+from speedcheck.records.files import CERTIFICATE_NAME, MAX_FILE_BYTES
+from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.plan import PLAN_NAME, Plan
+from speedcheck.rules.gate import PathRules
+from speedcheck.words import join_some
+
+
+def not_allowed(
+    plan: Plan | None, certificate: Certificate, rules: PathRules, *, has_ledger: bool
+) -> Iterator[Objection]:
+    """Object to a track, a kind of record or a stopping rule that the base does not allow here."""
+    if certificate.track not in rules.tracks:
+        allowed = join_some(rules.tracks)
+        yield Objection(f"the track {certificate.track} is not allowed here, but {allowed}")
+    if is_excused(certificate) and rules.systems is None:
+        yield Objection("a systems record does not pass here without passing the loss test")
+    if plan is None:
+        return
+    stopping: str = plan.stopping_rule
+    if stopping not in rules.stopping:
+        yield Objection(f"the stopping rule {stopping!r} is not allowed here", where=PLAN_NAME)
+    if stopping == "sequential" and not has_ledger:
+        yield Objection("a sequential record needs its ledger", where=LEDGER_NAME)
+
+
+def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterator[str]:
+    """Say what a maintainer should know of a record, and what closes nothing.
+
+    Args:
+        plan: its record.toml.
+        certificate: its judgement.
+        folder: where its files are.
+    """
+    selection = certificate.selection
+    if selection.at_step is not None:
+        yield f"judged at step {selection.at_step}, which {PLAN_NAME} names"
+    if plan is not None and plan.baseline is not None:
+        yield f"{PLAN_NAME} names the baseline: {plan.baseline}"
+    for entry in plan.excluded if plan else ():
+        yield f"declared as {entry.role}: {join_some(entry.logs)} ({entry.reason})"
+    seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
+    if seeds and seeds != list(range(len(certificate.counted))):
+        yield f"the seeds are not 0 to {len(certificate.counted) - 1}: {join_some(map(str, seeds))}"
+    if (other := _other_certificate(certificate, folder / CERTIFICATE_NAME)) is not None:
+        yield other
+
+
+def _other_certificate(certificate: Certificate, path: Path) -> str | None:
+    """Return how the record's own certificate.json differs from the one that was computed."""
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
+        return f"there is no {CERTIFICATE_NAME}; it was computed here"
+    try:
+        written = json.loads(path.read_bytes())
+        same = written["certified"] == certificate.certified and all(
+            written["loss"][key] == getattr(certificate.loss, key) for key in ("n", "mean")
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        same = False
+    return None if same else f"{CERTIFICATE_NAME} differs from what the logs give; it is not used"

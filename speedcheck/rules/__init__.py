@@ -1,0 +1,1 @@
+"""What a record must show: the rules that a project writes down."""

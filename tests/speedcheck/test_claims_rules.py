@@ -1,0 +1,499 @@
+"""What may refute and what may only warn: the table of docs/claims.md, line by line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speedcheck.certificate import Exclusion, JudgedRun
+from speedcheck.checks.documents import check_documents
+from speedcheck.claims import Question, document_claims
+from speedcheck.logs import Run
+from speedcheck.logs.model import Environment, LogFile, Validation
+from speedcheck.records.folder import Record
+
+NATS = Question(3.28)
+BITS = Question(1.2, measure=("val_bpb", "bpb"))
+# scipy.stats.ttest_1samp(LOSSES, 3.28, alternative="less").pvalue is 0.000671.
+LOSSES = (3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779)
+BPB = (1.1192, 1.1189, 1.1200)
+OTHERS = (3.2761, 3.2752, 3.2769, 3.2757, 3.2766, 3.2748)
+
+
+def pair(index, loss, *, seconds=None, group="A", exclusion=None, seed=None, earlier=()):
+    """A run and what was decided of it, as the logs and the sample would give them."""
+    time_ms = None if seconds is None else seconds * 1000
+    steps = [(0, 10.8), *earlier, (1000, loss)]
+    validations = tuple(Validation(step, 1000, x, time_ms, None, 1, {}) for step, x in steps)
+    run = Run(
+        log=f"{index}.txt",
+        index=0,
+        format="modded",
+        validations=validations,
+        last_step=1000,
+        total_steps=1000,
+        environment=Environment(),
+        header=None,
+        source_sha256=None,
+        source_span=None,
+        diverged=False,
+        stopped=None,
+        peak_memory_mib=None,
+        step_repeats=0,
+        printed_seed=seed,
+    )
+    judged = JudgedRun(
+        log=run.log,
+        run=0,
+        seed=seed,
+        val_loss=loss,
+        train_time_ms=time_ms,
+        final_step=1000,
+        total_steps=1000,
+        complete=True,
+        counted=exclusion is None,
+        reason="",
+        gpu=None,
+        n_gpus=None,
+        torch=None,
+        source_sha256=None,
+        exclusion=exclusion,
+        group=group,
+    )
+    return run, judged
+
+
+def pairs(losses=LOSSES, **options):
+    return [pair(index, loss, **options) for index, loss in enumerate(losses)]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Compare documents, given by their names or as a README, with runs."""
+
+    def compare(documents, runs=None, question=NATS, logs=()):
+        files = {"README.md": documents} if isinstance(documents, str) else documents
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        runs = pairs() if runs is None else runs
+        known = tuple(LogFile(run.log, None, 0, (run,), ()) for run, _ in runs if run.log in logs)
+        record = Record(tmp_path, "r", None, None, known, (), ())
+        return document_claims(record, runs, question)
+
+    return compare
+
+
+def found(documents):
+    """Return the codes and severities of what is found."""
+    return {(f.code[:4], f.severity) for f in check_documents(documents)}
+
+
+def statuses(documents):
+    return [(claim.what, claim.status) for claim in documents.claims]
+
+
+def listed(values, name="losses"):
+    return f"```\n{name} = [{', '.join(f'{value:.4f}' for value in values)}]\n```\n"
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+REFUTED, WARNED = ("P014", "fail"), ("P038", "warn")
+
+
+# Lists in code.
+
+
+@pytest.mark.parametrize("name", ["losses", "accs", "val_losses"])
+def test_a_list_in_code_of_other_losses_is_refuted(read, name):
+    assert found(read(listed(OTHERS, name))) == {REFUTED}
+    assert found(read(listed(LOSSES, name))) == set()
+
+
+def test_one_mistyped_digit_is_refuted_and_named(read):
+    documents = read(listed((3.2772, *LOSSES[1:])))
+    assert found(documents) == {REFUTED}
+    assert documents.claims[0].recomputed == "3.2777 instead of 3.2772"
+
+
+def test_a_list_may_be_rounded_or_cut(read):
+    runs = pairs((3.27776, 3.27951, 3.27844))
+    assert statuses(read(listed((3.2778, 3.2795, 3.2784)), runs)) == [("losses", "confirmed")]
+    assert statuses(read(listed((3.2777, 3.2795, 3.2784)), runs)) == [("losses", "confirmed")]
+    assert found(read(listed((3.2776, 3.2795, 3.2784)), runs)) == {REFUTED}
+
+
+def test_a_list_of_another_number_of_values_is_not_refuted(read):
+    assert found(read(listed(OTHERS[:4]))) == set()
+
+
+def test_a_list_in_running_text_warns(read):
+    values = ", ".join(map(str, OTHERS))
+    assert found(read(f"losses = [{values}]\n")) == {WARNED}
+
+
+def test_a_list_named_otherwise_than_losses_is_not_data(read):
+    assert REFUTED not in found(read(listed(OTHERS, "lambada_losses")))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        listed(OTHERS, "baseline_losses"),
+        listed(OTHERS, "prev_losses"),
+        "## Prior record, retimed\n\n" + listed(OTHERS),
+        "Before this change:\n\n" + listed(OTHERS),
+    ],
+)
+def test_a_list_of_what_the_record_is_compared_with_is_not_refuted(read, document):
+    assert found(read(document)) == set()
+
+
+def test_where_one_list_agrees_no_other_is_refuted(read):
+    assert found(read(listed(LOSSES) + "\nAgain:\n\n" + listed(OTHERS))) == set()
+
+
+# Groups and excluded runs.
+
+
+def test_a_list_of_excluded_runs_or_of_another_group_is_not_refuted(read):
+    counted = pairs(OTHERS)
+    left_out = [
+        pair(10 + i, x, group="B", exclusion=Exclusion.OTHER_GROUP) for i, x in enumerate(LOSSES)
+    ]
+    documents = read(listed(LOSSES), [*counted, *left_out])
+    assert ("losses", "confirmed") in statuses(documents)
+    assert found(documents) == set()
+    assert found(read(listed(LOSSES), counted)) == {REFUTED}
+
+
+def test_in_an_undecided_folder_what_agrees_with_a_group_is_not_refuted(read):
+    def group(name, losses, first):
+        return [
+            pair(first + i, x, group=name, exclusion=Exclusion.UNDECIDED)
+            for i, x in enumerate(losses)
+        ]
+
+    runs = [*group("A", LOSSES, 0), *group("B", OTHERS, 10)]
+    for losses in (LOSSES, OTHERS):
+        assert found(read(listed(losses), runs)) == set()
+    assert found(read("Mean val_loss 3.2782 (6 runs)\n", runs)) == set()
+
+
+# Times.
+
+
+def test_times_are_not_refuted_where_the_logs_have_none(read):
+    assert found(read(listed(LOSSES) + "\n" + listed([94.6] * 6, "times"))) == set()
+
+
+def test_a_mistyped_time_in_code_is_refuted_and_times_of_another_machine_are_not(read):
+    seconds = (179.8, 179.9, 180.0, 180.1, 180.2, 180.3)
+    runs = [
+        pair(i, loss, seconds=s) for i, (loss, s) in enumerate(zip(LOSSES, seconds, strict=True))
+    ]
+    wrong = (179.4, *seconds[1:])
+    assert found(read(listed(LOSSES) + "\n" + listed(wrong, "times"), runs)) == {REFUTED}
+    retimed = [s + 3 for s in seconds]
+    assert found(read(listed(LOSSES) + "\n" + listed(retimed, "times"), runs)) == set()
+    in_ms = [s * 1000 for s in seconds]
+    assert found(read(listed(LOSSES) + "\n" + listed(in_ms, "times"), runs)) == set()
+
+
+def test_a_column_of_times_is_at_most_a_warning(read):
+    runs = pairs(seconds=180.0)
+    rows = [(i, f"{loss:.4f}", "150.0") for i, loss in enumerate(LOSSES)]
+    assert REFUTED not in found(read(table(("run", "val_loss", "time (s)"), rows), runs))
+
+
+# Tables.
+
+
+def test_a_column_headed_with_the_measure_is_refuted(read):
+    rows = [(i, f"{loss:.4f}") for i, loss in enumerate(OTHERS)]
+    assert found(read(table(("Run", "Val Loss"), rows))) == {REFUTED}
+
+
+@pytest.mark.parametrize(
+    "heading", ["val_loss (nats)", "Delta BPB", "Pre-quant BPB", "val_bpb std", "Train BPB"]
+)
+def test_a_column_of_another_unit_or_metric_is_not_refuted(read, heading):
+    rows = [(i, f"{loss + 0.004:.4f}") for i, loss in enumerate(BPB)]
+    assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == set()
+
+
+def test_rows_of_settings_are_not_a_list_of_runs(read):
+    rows = [("full", "1.1150"), ("no gate", "1.1161"), ("no smear", "1.1170")]
+    assert found(read(table(("Config", "val_bpb"), rows), pairs(BPB), BITS)) == set()
+
+
+def test_rows_are_compared_by_seed_where_all_seeds_are_in_the_logs(read):
+    runs = [pair(i, loss, seed=i + 1) for i, loss in enumerate(BPB)]
+    rows = [(1, "1.1142"), (2, "1.1189"), (3, "1.1145")]
+    documents = read(table(("Seed", "val_bpb"), rows), runs, BITS)
+    assert found(documents) == {REFUTED}
+    assert documents.claims[0].recomputed == "seed 1: 1.1192, not 1.1142, seed 3: 1.12, not 1.1145"
+
+
+def test_other_seeds_than_the_logs_have_are_a_warning(read):
+    runs = [pair(i, loss, seed=i + 1) for i, loss in enumerate(BPB)]
+    rows = [(10 * (i + 1), f"{loss:.4f}") for i, loss in enumerate(BPB)]
+    documents = read(table(("Seed", "val_bpb"), rows), runs, BITS)
+    assert ("losses", "confirmed") in statuses(documents)
+    assert found(documents) == {("P039", "warn")}
+    swapped = [(2, "1.1192"), (1, "1.1189"), (3, "1.1200")]
+    assert found(read(table(("Seed", "val_bpb"), swapped), runs, BITS)) == {("P039", "warn")}
+
+
+def test_html_tables_are_not_read(read):
+    rows = "".join(f"<tr><td>{i}</td><td>{x}</td></tr>" for i, x in enumerate(OTHERS))
+    assert read(f"<table><tr><th>run</th><th>val_loss</th></tr>{rows}</table>\n").claims == ()
+
+
+def test_a_list_of_an_earlier_validation_is_confirmed_there(read):
+    runs = [
+        pair(i, loss, earlier=[(900, round(loss + 0.0007, 4))]) for i, loss in enumerate(LOSSES)
+    ]
+    rows = [(i, f"{loss + 0.0007:.4f}") for i, loss in enumerate(LOSSES)]
+    documents = read(table(("seed", "step 900"), rows), runs)
+    assert (statuses(documents), documents.steps) == ([("losses", "confirmed")], (900,))
+    unnamed = read(listed([loss + 0.0007 for loss in LOSSES]), runs)
+    assert (found(unnamed), unnamed.steps) == (set(), (900,))
+
+
+# Statistics under a list.
+
+
+def under(result, losses=LOSSES, target=3.28):
+    code = f'print("p=%.4f" % ttest_1samp(accs, {target}, alternative="less").pvalue)'
+    values = ", ".join(map(str, losses))
+    return f"```\naccs = [{values}]\n{code}\n{result}\n```\n"
+
+
+def test_a_p_is_recomputed_from_its_list_with_the_null_value_of_the_text(read):
+    assert found(read(under("# p=0.0007"))) == set()
+    assert found(read(under("# p=0.0017"))) == {REFUTED}
+    # Against 3.279 the same losses give 0.0199.
+    assert found(read(under("# p=0.0199", target=3.279))) == set()
+    assert found(read(under("# p=0.0007", target=3.279))) == {REFUTED}
+
+
+def test_a_caller_who_tries_another_target_makes_no_readme_false(read):
+    assert found(read(under("# p=0.0007"), question=Question(3.0))) == set()
+
+
+def test_a_statistic_follows_from_its_list_and_not_from_the_logs(read):
+    baseline = "## Baseline\n\n" + under("# p=0.0000", OTHERS)
+    assert found(read(listed(LOSSES) + "\n" + baseline)) == set()
+    wrong = "## Baseline\n\n" + under("# p=0.5000", OTHERS)
+    assert found(read(listed(LOSSES) + "\n" + wrong)) == {REFUTED}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # numpy.mean, numpy.std(ddof=1) and scipy.stats.bayes_mvs of LOSSES.
+        ("(tensor(0.0007), tensor(3.2782))", "(tensor(0.0017), tensor(3.2782))"),
+        ("(tensor(0.0007), tensor(3.2782))", "(tensor(0.0007), tensor(3.2772))"),
+    ],
+)
+def test_what_torch_prints_is_recomputed(read, right, wrong):
+    accs = "accs = [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]"
+    code = f"```\n{accs}\nprint(torch.std_mean(torch.tensor(accs)))\n# {{}}\n```\n"
+    assert found(read(code.format(right))) == set()
+    assert found(read(code.format(wrong))) == {REFUTED}
+
+
+def test_what_scipy_prints_is_recomputed(read):
+    mean = "Mean(statistic=np.float64({}), minmax=(np.float64(3.277702465216255), np.float64(3.278797534783745)))"
+    text = "```\n$ grep val *\n[3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{}\n```\n"
+    assert found(read(text.format(mean.format("3.27825")))) == set()
+    assert found(read(text.format(mean.format("3.27725")))) == {REFUTED}
+
+
+def test_a_rounded_list_cannot_refute_what_rounding_explains(read):
+    # Three losses of which the mean is 3.27475 to 3.27484, and their rounded mean is 3.27473.
+    rows = [(1, "3.2748"), (2, "3.2745"), (3, "3.2749"), ("**Mean**", "**3.2748**")]
+    documents = read(table(("Seed", "val_loss"), rows), pairs((3.27484, 3.27454, 3.27494)))
+    assert found(documents) == set()
+
+
+# Running text.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**val_loss: 3.2749** (6-seed mean, std 0.0007)",
+        "Mean val_loss 3.2749 (6 runs)",
+        "6 runs, mean 3.2749, std 0.0007",
+        table(("metric", "value"), [("mean val_loss", "3.27490")]),
+    ],
+)
+def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
+    documents = read(text + "\n")
+    assert found(documents) == {WARNED}
+    (finding,) = check_documents(documents)
+    assert "3.2749" in finding.message
+    assert "3.27825" in finding.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The previous record has a mean of 3.2749.",
+        "We need a mean below 3.2749.",
+        "Without the gate the mean val_loss is 3.2749.",
+        "Mean val_loss at step 777: 3.2749.",
+        "Mean of 20 runs: 3.2749.",
+        "Mean val_loss improves by 0.0033 to 3.2749.",
+        "Mean train loss: 3.2749.",
+        "mean val_bpb: 1.0125",
+        "p < 0.0001",
+        "Welch t-test: p = 0.4321",
+    ],
+)
+def test_text_that_speaks_of_something_else_is_left_alone(read, text):
+    assert found(read(listed(LOSSES) + "\n" + text + "\n")) == set()
+
+
+def test_the_text_may_name_its_own_null_value_and_sigma(read):
+    runs = pairs(BPB)
+    # t = -7.53 against 1.1219; against 1.2 the p is 8.3e-06.
+    ok = "Mean 1.1194, std 0.0006\n\nt-test against `1.1219`: `t=-7.53` with `df=2`, `p=0.0086`\n"
+    assert found(read(ok, runs, BITS)) == set()
+    wrong = ok.replace("0.0086", "0.0386")
+    assert found(read(wrong, runs, BITS)) == {WARNED}
+
+
+def test_a_number_behind_p_below_is_the_null_value_and_not_a_bound(read):
+    text = "bpb: [1.1192, 1.1189, 1.1200]\nmean: 1.1194\np-value < 1.195: {}\n"
+    assert found(read(text.format("9.42e-06"), pairs(BPB), BITS)) == set()
+    assert found(read(text.format("0.00234486"), pairs(BPB), BITS)) == {WARNED}
+
+
+def test_a_forgotten_root_of_n_is_a_warning(read):
+    # (3.28 - 3.27825) / 0.0013 is 1.346, and with sqrt(6) 3.297: p is 0.0891 and 0.00049.
+    text = "n = 6, mean val_loss 3.27825. A z-test with sigma=0.0013 gives p = {}.\n"
+    assert found(read(text.format("0.00049"))) == set()
+    assert found(read(text.format("0.0891"))) == {WARNED}
+
+
+def test_what_the_logs_print_elsewhere_is_not_named(read, tmp_path):
+    (tmp_path / "0.txt").write_text("final_int8 val_loss:3.27491234\n")
+    assert found(read("val_loss: 3.2749\n", logs=("0.txt",))) == set()
+    (tmp_path / "0.txt").write_text("nothing\n")
+    assert found(read("val_loss: 3.2749\n", logs=("0.txt",))) == {WARNED}
+
+
+def test_a_warning_names_a_handful_of_figures(read):
+    text = "".join(f"- mean val_loss: {3.2600 + i / 1e4:.4f}\n" for i in range(40))
+    (finding,) = check_documents(read(text))
+    assert finding.message.count("README says") == 5
+    assert "and 35 more" in finding.message
+
+
+# More runs than logs.
+
+
+@pytest.mark.parametrize(("logs", "severity"), [(5, "fail"), (2, "fail"), (1, "unknown")])
+def test_a_list_longer_than_the_logs_is_said(read, logs, severity):
+    assert found(read(listed(LOSSES), pairs(LOSSES[:logs]))) == {("P003", severity)}
+
+
+def test_the_five_best_of_seven_are_a_shortfall_and_a_run_left_out_of_the_list_is_said(read):
+    seven = (*LOSSES, 3.2831)
+    documents = read(listed(seven), pairs(sorted(seven)[:5]))
+    assert [(s.claimed, s.logs) for s in documents.shortfalls] == [(7, 5)]
+    documents = read(listed(sorted(seven)[:6]), pairs(seven))
+    assert (documents.unlisted, found(documents)) == (("6.txt",), {("P022", "warn")})
+
+
+def test_ten_losses_of_other_runs_than_the_five_logs_are_a_shortfall(read):
+    assert found(read(listed((*OTHERS, *LOSSES[:4])), pairs((3.2801, 3.2811, 3.2793)))) == {
+        ("P003", "fail")
+    }
+
+
+# JSON and CSV.
+
+
+@pytest.mark.parametrize("value", [1.1194, 1.11937, 1.1200])
+def test_json_may_give_the_mean_or_a_runs_loss(read, value):
+    text = json.dumps({"val_bpb": value, "val_loss": 1.8900})
+    assert found(read({"submission.json": text}, pairs(BPB), BITS)) == set()
+
+
+def test_json_with_another_figure_is_refuted(read):
+    documents = read({"submission.json": '{"val_bpb": 1.1149}'}, pairs(BPB), BITS)
+    assert found(documents) == {REFUTED}
+    assert documents.claims[0].where == "submission.json val_bpb"
+
+
+def test_json_that_gives_the_best_run_for_the_mean_is_a_warning(read):
+    assert found(read({"submission.json": '{"val_bpb": 1.1189}'}, pairs(BPB), BITS)) == {WARNED}
+
+
+def test_json_under_other_keys_is_left_alone(read):
+    text = '{"val_bpb_pre_quant": 1.1149, "baseline": {"val_bpb": 1.1149}, "val_loss": 1.1149}'
+    assert found(read({"submission.json": text}, pairs(BPB), BITS)) == set()
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {"1": {"val_bpb": 1.1192}, "2": {"val_bpb": 1.1142}, "3": {"val_bpb": 1.12}},
+        {"1": 1.1192, "2": 1.1142, "3": 1.12},
+        [{"seed": s, "val_bpb": x} for s, x in ((1, 1.1192), (2, 1.1142), (3, 1.12))],
+    ],
+)
+def test_json_results_are_compared_by_seed(read, results):
+    runs = [pair(i, loss, seed=i + 1) for i, loss in enumerate(BPB)]
+    wrong = json.dumps({"seeds": [1, 2, 3], "seed_results": results})
+    assert found(read({"submission.json": wrong}, runs, BITS)) == {REFUTED}
+    right = wrong.replace("1.1142", "1.1189")
+    assert found(read({"submission.json": right}, runs, BITS)) == set()
+    other_seeds = right.replace('"seeds": [1, 2, 3]', '"seeds": [1, 2, 4]')
+    assert found(read({"submission.json": other_seeds}, runs, BITS)) == {("P039", "warn")}
+
+
+def test_csv_is_a_claim_where_its_rows_are_in_logs(read):
+    rows = "seed,val_bpb\n" + "".join(f"{i},{x}\n" for i, x in enumerate((1.1142, 1.116, 1.1145)))
+    assert found(read({"results.csv": rows}, pairs(BPB), BITS)) == {REFUTED}
+    curve = "step,val_bpb\n0,1.1142\n1,1.116\n2,1.1145\n"
+    assert found(read({"results.csv": curve}, pairs(BPB), BITS)) == set()
+
+
+# Where documents are.
+
+
+def test_a_document_above_is_read_where_this_folder_is_alone(tmp_path):
+    def claims(name):
+        runs = pairs()
+        logs = (LogFile("0.txt", None, 0, (runs[0][0],), ()),)
+        record = Record(tmp_path / "x" / name, name, None, None, logs, (), ())
+        return document_claims(record, runs, NATS)
+
+    (tmp_path / "x" / "logs").mkdir(parents=True)
+    (tmp_path / "x" / "README.md").write_text(listed(OTHERS))
+    (tmp_path / "x" / "requirements.txt").write_text("numpy\n")
+    assert found(claims("logs")) == {REFUTED}
+    (tmp_path / "x" / "baseline").mkdir()
+    (tmp_path / "x" / "baseline" / "1.txt").write_text("a log\n")
+    assert claims("logs").claims == ()
+
+
+@pytest.mark.parametrize("name", ["README", "readme.MD", "Statistics.md", "notes.md"])
+def test_documents_are_found_by_their_names(read, name):
+    assert found(read({name: listed(OTHERS)})) == {REFUTED}
+
+
+def test_a_link_and_a_document_of_more_than_a_mebibyte_are_said(read, tmp_path):
+    (tmp_path / "README.md").symlink_to(Path(__file__))
+    assert found(read({"statistics.md": "a" * (2**20 + 1)})) == {("P019", "unknown")}
