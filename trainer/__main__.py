@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from trainer.config import GPU_ATTENTIONS, RECIPES, WINDOWS, Recipe
+from trainer.config import RECIPES, WINDOWS, Recipe
 from trainer.data.place import DATA_VARIABLE, default_data_dir
 from trainer.errors import TrainerError
 
@@ -63,8 +63,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     recipe = RECIPES[options.recipe]
     if options.windows is not None:
         recipe = recipe.with_windows(options.windows)
-    if options.attention is not None:
-        recipe = recipe.with_attention(options.attention)
     if options.sequence_length is not None:
         recipe = recipe.with_sequence_length(options.sequence_length)
     if options.sequences_per_step is not None:
@@ -116,11 +114,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--windows", choices=WINDOWS, help="attention windows (default: the recipe's)"
-    )
-    parser.add_argument(
-        "--attention",
-        choices=GPU_ATTENTIONS,
-        help="on GPUs: our kernels (default) or FlexAttention",
     )
     parser.add_argument(
         "--sequence-length",

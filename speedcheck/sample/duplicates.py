@@ -89,6 +89,8 @@ def near_copies(
     found: dict[tuple[int, int], str] = {}
     for (a, b), equal in _equal_losses(runs, members).items():
         compared, chance = _comparison(runs[a], runs[b])
+        if _is_rerun(runs[a], runs[b]):
+            continue
         if equal >= FEWEST_LOSSES and pairs * _tail(equal, compared, chance) < _FALSE_PAIRS:
             found[a, b] = f"equal losses at {equal} of {compared} validations"
     times = {i: (step_times or {}).get(i) or _validation_times(runs[i]) for i in members}
@@ -171,6 +173,14 @@ def _tail(equal: int, compared: int, chance: float) -> float:
         comb(compared, k) * chance**k * (1 - chance) ** (compared - k)
         for k in range(equal, compared + 1)
     )
+
+
+def _is_rerun(a: Run, b: Run) -> bool:
+    """Whether two runs of one seed have equal losses: a program whose every bit is the same.
+
+    A change of speed alone leaves them so. Their step times still tell a copy.
+    """
+    return a.seed is not None and a.seed == b.seed and _losses(a) == _losses(b)
 
 
 def _validation_times(run: Run) -> StepTimes:
