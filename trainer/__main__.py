@@ -46,7 +46,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "bench":
         from trainer.bench import run_bench  # noqa: PLC0415
 
-        run_bench(recipe, options.data_dir, kernels=options.kernels, json_file=options.json)
+        run_bench(
+            recipe,
+            options.data_dir,
+            kernels=options.kernels,
+            json_file=options.json,
+            trace_file=options.trace,
+        )
         return EXIT_COMPLETE
     shards = find_data(recipe, options.data_dir)
     if options.prepare:
@@ -133,6 +139,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     bench = parser.add_argument_group("bench", "measures the step and prints a table")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    bench.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write a trace of a step (.json or .json.gz)"
+    )
     bench.add_argument("--kernels", type=int, default=25, help="lines of the kernel table")
     options = parser.parse_args(arguments)
     options.data_dir = options.data_dir or default_data_dir()
