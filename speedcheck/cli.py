@@ -354,8 +354,8 @@ def _judge_all(
 ) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
     """Judge every record below `folders`; say of each folder that cannot be used why not.
 
-    One folder that cannot be used hides no other. One of which the selection leaves nothing is
-    no error beside one of which it leaves something.
+    A folder that cannot be used does not hide the others. A folder without selected logs is an
+    error only if the others have none either.
     """
     from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records
@@ -412,7 +412,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         launcher: starts the runs of `speedcheck run`; child processes unless given.
     """
     if sys.stdout is None:
-        # Whoever closed it (`>&-`) wants the exit code alone.
+        # Closed by `>&-`: only the exit code is wanted.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - till the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name may hold what a terminal's encoding does not.
@@ -428,7 +428,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
     except SpeedcheckError as error:
         _complain(str(error))
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain about it at exit.
+        # The reader of our output has seen enough; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
     except OSError as error:
