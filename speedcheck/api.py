@@ -10,13 +10,13 @@ from pathlib import Path
 from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
 from speedcheck.checks.loss import judge_losses, loss_statistics
-from speedcheck.config import load_config
 from speedcheck.errors import UsageError
 from speedcheck.judge import judge
 from speedcheck.records.folder import read_record
-from speedcheck.rule import Overrides, Rule, rule_for
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides, Rule, rule_for
+from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.sample import Selection
-from speedcheck.tracks import DEFAULT_TRACK, get_track
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speedcheck.errors import SpeedcheckError
-from speedcheck.launch.room import available_cpus
+from speedcheck.machine import available_cpus
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
     from speedcheck.certificate import Certificate
-    from speedcheck.rule import Overrides
+    from speedcheck.rules.rule import Overrides
     from speedcheck.sample import Selection
 
 # Processes take half a second to start, which imports scipy; reading a record with its program

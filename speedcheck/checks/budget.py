@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.tracks import Track
+from speedcheck.rules.tracks import Track
 
 
 class Counted(Protocol):

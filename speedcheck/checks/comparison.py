@@ -9,7 +9,7 @@ from itertools import pairwise
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import EQUIVALENCE_MARGIN, Difference, equivalence_p, paired, welch
 

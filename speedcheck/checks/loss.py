@@ -9,7 +9,8 @@ from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity,
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.noninferiority import check_non_inferiority
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
+from speedcheck.rules.tracks import Direction
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
@@ -22,7 +23,6 @@ from speedcheck.stats import (
     runs_needed,
     runs_needed_z,
 )
-from speedcheck.tracks import Direction
 
 
 def sample_statistics(sample: Sample, rule: Rule) -> LossStatistics:

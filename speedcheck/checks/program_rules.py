@@ -21,8 +21,8 @@ from speedcheck.program import (
     loader_definitions,
 )
 from speedcheck.program.sources import Source, Sources
+from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
-from speedcheck.tracks import Track
 
 _MOST_LISTED = 4
 

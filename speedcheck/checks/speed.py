@@ -10,7 +10,7 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
 
