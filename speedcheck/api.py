@@ -63,7 +63,7 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
             repository, or else in the working directory, unless given.
         only: patterns such as "this_pr/*", one of which the path of a counted log matches.
         exclude: patterns that the path of no counted log matches.
-        group: name of the kind of runs to judge, where the folder holds several; "all" for all.
+        group: name of the group to judge, if the folder holds several; "all" for all.
 
     Raises:
         InputError: no record is there, more than one is, or it cannot be read; the same for the

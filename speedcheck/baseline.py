@@ -48,7 +48,7 @@ def read_baseline(
 
 
 def _whole(record: Record) -> Record:
-    """Refuse a record of which a part was not read: it is nothing to compare with."""
+    """Refuse a record that was read only in part: nothing can be compared with it."""
     for part in record.unread:
         raise InputError(part.reason, where=str(record.path / part.name))
     return record
@@ -85,7 +85,7 @@ def _planned_folder(record: Record, planned: str) -> Path:
         inside = False
     if not inside:
         raise InputError(
-            f"baseline is {planned!r}, which is no folder in {project}",
+            f"baseline is {planned!r}, which is not a folder in {project}",
             where=str(record.path / PLAN_NAME),
             remedy="name one beside the record, or give --baseline",
         )

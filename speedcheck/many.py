@@ -80,8 +80,8 @@ def _interrupts_blocked() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach, and put it off here until they are started.
 
     It is sent to every process of a terminal. This one answers for all; the others inherit the
-    mask and are told to stop. Threads that other libraries started take the signal in spite of the
-    mask, so its handler waits as well.
+    mask and are stopped by a message. Threads that other libraries started take the signal in
+    spite of the mask, so its handler waits as well.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or not hasattr(signal, "pthread_sigmask"):

@@ -173,7 +173,7 @@ def _hint(needed: int | None, n: int, rule: Rule) -> str:
     given = "mean" if rule.track.sigma else "mean and sd"
     return (
         f"; with this {given} it would take {needed} runs, {needed - n} more: plan a new "
-        "record with more, since adding runs until the test passes is no test"
+        "record with more; do not add runs until the test passes"
     )
 
 

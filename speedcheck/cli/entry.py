@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         launcher: starts the runs of `speedcheck run`; child processes unless given.
     """
     if sys.stdout is None:
-        # Whoever closed it (`>&-`) wants the exit code alone.
+        # Closed by `>&-`: only the exit code is wanted.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - till the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name may hold what a terminal's encoding does not.
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
     except SpeedcheckError as error:
         complain(str(error))
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain about it at exit.
+        # The reader of our output has seen enough; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
     except OSError as error:

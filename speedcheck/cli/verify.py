@@ -106,8 +106,8 @@ def _judge_all(
 ) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
     """Judge every record below `folders`; say of each folder that cannot be used why not.
 
-    One folder that cannot be used hides no other. One of which the selection leaves nothing is
-    no error beside one of which it leaves something.
+    A folder that cannot be used does not hide the others. A folder without selected logs is an
+    error only if the others have none either.
     """
     from speedcheck.many import verify_folders
     from speedcheck.records.folder import find_records

@@ -1,8 +1,7 @@
 """speedcheck.toml: a project's own tracks.
 
-The file stands at the root of the record's git repository, or else in the working directory. One
-further down is never read: whoever submits a record, with subfolders or without, must not bring
-along the rule that it is judged by.
+The file is at the root of the record's git repository, or else in the working directory. One
+further down is never read: a submission must not bring along the rule that it is judged by.
 """
 
 from __future__ import annotations

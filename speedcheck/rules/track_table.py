@@ -67,7 +67,7 @@ def read_track(name: str, table: toml.Table, source: str) -> Track:
     Args:
         name: its name.
         table: the table.
-        source: the file that it stands in.
+        source: the file that it is in.
 
     Raises:
         InputError: a key is unknown, or a value is not what it should be.

@@ -25,7 +25,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Observer(Protocol):
-    """Someone who is told how the campaign goes."""
+    """Somebody who follows how the campaign goes."""
 
     def kept(self, runs: dict[int, Run]) -> None:
         """These runs, by seed, were finished in an earlier session."""
@@ -79,7 +79,7 @@ class Campaign:
         ledger: the ledger, open and locked.
         setup: what the trainer said of the recipe.
         launcher: starts the runs.
-        observer: is told of everything.
+        observer: hears of everything.
         slots: how many runs train side by side.
     """
 

@@ -122,7 +122,7 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     """Judge the record and write its README and certificate.
 
     The README is judged like every other document and so comes first: out of the logs alone, since
-    the one that stands there may be of an earlier state. It is written once more where another
+    the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
     command = f"speedcheck run --recipe {plan.recipe} --seeds {plan.runs}"
@@ -195,7 +195,7 @@ def _create(folder: Path, request: Request) -> Plan:
 
 
 def _is_taken(folder: Path) -> bool:
-    """Return whether something stands there; an empty folder is no record."""
+    """Return whether something is there; an empty folder is not a record."""
     return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
 
 
@@ -208,7 +208,7 @@ def _today() -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a whole file or none: what stood there before stays where the disk is full."""
+    """Write a whole file or none: the old content stays if the disk is full."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from speedcheck.logs import StepLine, parse_step_line
 
 _SEPARATOR = b"=" * 100
-# The program and the environment stand above the second separator.
+# The program and the environment are above the second separator.
 _SEPARATORS_BEFORE_STEPS = 2
 
 

@@ -43,7 +43,7 @@ class Tally:
     def line(self) -> str:
         """Return number, mean and sd of the runs that have finished.
 
-        No p-value: the test is made once, on all planned runs, and a look at it invites stopping.
+        No p-value: the test is run once, on all planned runs, and a look at it invites stopping.
         """
         test = one_sample_t(self._losses, self._target)
         return (

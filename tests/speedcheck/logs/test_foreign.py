@@ -205,7 +205,7 @@ def test_what_is_no_number_is_said_with_its_line(printed):
     log = parse(golf_log().replace("val_bpb:1.2064", f"val_bpb:{printed}"))
     assert log.runs[0].final_step == 10_000
     assert [problem.line for problem in log.problems] == [5]
-    assert "val_loss of this line is no number" in log.problems[0].message
+    assert "val_loss of this line is not a number" in log.problems[0].message
 
 
 def test_a_figure_at_the_very_end_of_a_file_may_have_lost_digits():

@@ -115,7 +115,7 @@ def test_a_time_that_is_no_time_is_unknown_and_that_is_said(time_):
         ("step:-1/30 val_loss:3.1 train_time:9ms", "step is not a number of steps"),
         ("step:\u0661/30 val_loss:3.1 train_time:9ms", "step is not a number of steps"),
         (f"step:{'9' * 5000}/30 val_loss:3.1 train_time:9ms", "step is not a number of steps"),
-        ("step:1/0 val_loss:3.1 train_time:9ms", "step 1 of 0 is no run's step"),
+        ("step:1/0 val_loss:3.1 train_time:9ms", "step 1 of 0 is not a step of a run"),
         ("step:10/30 val_loss:3.1 val_loss:3.0 train_time:9ms", "a field stands twice"),
         ("step:30/30 val_loss:3.1 train_time:9ms", "another validation at step 30"),
     ],

@@ -313,7 +313,7 @@ BAD = [
     ),
     ({"skip_before": "x"}, "log_pattern is missing"),
     ({"log_pattern": "(?P<val_loss>.)", "skip_after": "("}, "skip_after is not a regular"),
-    ({"budget": {"train_h": 1}}, "'train_h' is no key of this table"),
+    ({"budget": {"train_h": 1}}, "'train_h' is not a key of this table"),
     ({"budget": {"train_s": 1, "train_min": 1}}, "has both train_s and train_min"),
     ({"limits": {"eval_s": 0}}, "eval_s is 0; it must be a number above 0"),
     ({"measure": []}, "measure is []; it must be a word or a list of words"),
