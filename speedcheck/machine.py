@@ -1,27 +1,12 @@
-"""How many runs the machine has room for at one time."""
+"""What the machine has to give: processors and memory."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from speedcheck.run.launcher import Setup
-
 _CGROUP_CPU = Path("/sys/fs/cgroup/cpu.max")
 _MEMINFO = Path("/proc/meminfo")
-
-
-def slots(setup: Setup) -> int:
-    """Return how many runs of `setup` can train side by side, at least 1.
-
-    A run on GPUs takes all of them, so that its time can be compared with the next one's.
-    """
-    if setup.device != "cpu":
-        return 1
-    by_cpu = available_cpus() // (setup.ranks * setup.threads)
-    memory = available_memory_mib()
-    by_memory = by_cpu if memory is None else memory // max(setup.memory_mib, 1)
-    return max(1, min(by_cpu, by_memory))
 
 
 def available_cpus() -> int:
@@ -32,7 +17,7 @@ def available_cpus() -> int:
 
 
 def available_memory_mib() -> int | None:
-    """Return the memory that can be had without swapping, MiB; None where nothing tells."""
+    """Return the memory that can be had without swapping, MiB; None if unknown."""
     try:
         for line in _MEMINFO.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

@@ -12,7 +12,6 @@ from rich.text import Text
 from speedcheck.api import verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError, UsageError
-from speedcheck.machine import slots
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
 from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
@@ -23,6 +22,7 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
 from speedcheck.run.progress import open_display
+from speedcheck.run.slots import slots
 
 DEFAULT_RECIPE = "sub3"
 # What the record of January 2025 showed.

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from speedcheck.run import room
+from speedcheck import machine
+from speedcheck.run import slots
 from speedcheck.run.launcher import Setup
 
 
@@ -26,21 +27,21 @@ from speedcheck.run.launcher import Setup
 def test_runs_share_the_machine_by_cores_and_memory_and_never_share_gpus(
     monkeypatch, device, ranks, threads, cpus, memory, expected
 ):
-    monkeypatch.setattr(room, "available_cpus", lambda: cpus)
-    monkeypatch.setattr(room, "available_memory_mib", lambda: memory)
+    monkeypatch.setattr(slots, "available_cpus", lambda: cpus)
+    monkeypatch.setattr(slots, "available_memory_mib", lambda: memory)
     setup = Setup("tiny", device, ranks, threads, steps=10, memory_mib=600)
-    assert room.slots(setup) == expected
+    assert slots.slots(setup) == expected
 
 
 def test_a_containers_quota_limits_the_cpus(monkeypatch, tmp_path):
     quota = tmp_path / "cpu.max"
-    monkeypatch.setattr(room, "_CGROUP_CPU", quota)
+    monkeypatch.setattr(machine, "_CGROUP_CPU", quota)
     quota.write_text("100000 100000\n")
-    assert room.available_cpus() == 1
+    assert machine.available_cpus() == 1
     quota.write_text("max 100000\n")
-    assert room.available_cpus() == len(os.sched_getaffinity(0))
+    assert machine.available_cpus() == len(os.sched_getaffinity(0))
 
 
 def test_memory_is_unknown_where_nothing_tells(monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "_MEMINFO", tmp_path / "absent")
-    assert room.available_memory_mib() is None
+    monkeypatch.setattr(machine, "_MEMINFO", tmp_path / "absent")
+    assert machine.available_memory_mib() is None
