@@ -38,7 +38,7 @@ _PROBE = re.compile(
 _KEY = re.compile(r" ([A-Za-z_]\w*):")
 _OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
 
-# A validation in one of the built-in formats, wherever on a line it stands. No two steps may stand
+# A validation in one of the built-in formats, anywhere on a line. No two steps may be
 # between its figures, so that no text is searched twice.
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
 _BUILT_IN = re.compile(

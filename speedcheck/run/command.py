@@ -39,7 +39,7 @@ class Request:
             planned one.
         seeds: number of runs; None for the default, or on resuming for the planned number.
         out: record folder; None for records/DATE_RECIPE.
-        resume: go on with an existing folder.
+        resume: continue an existing folder.
         jobs: runs at one time; None for what the machine has room for.
 
     Raises:
@@ -140,7 +140,7 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
 
 
 def _existing_plan(folder: Path, request: Request) -> Plan:
-    """Return the plan to go on with; a plan is not changed once runs were started."""
+    """Return the plan to continue; a plan does not change once runs have started."""
     path = folder / PLAN_NAME
     if not path.is_file():
         raise RecordError(
@@ -163,7 +163,7 @@ def _existing_plan(folder: Path, request: Request) -> Plan:
         raise RecordError(
             f"{len(plan.seeds)} runs were planned, not {request.seeds}",
             where=str(path),
-            remedy="a plan stays as it is once made: leave --seeds out, or start another record",
+            remedy="leave --seeds out, or start another record",
         )
     return plan
 

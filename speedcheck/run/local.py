@@ -23,7 +23,7 @@ STOP_SECONDS = 10.0
 # Enough for the end of a traceback, and short enough to read.
 TAIL_LINES = 12
 TAIL_BYTES = 16_384
-# How the trainer begins the line that says why it cannot go on.
+# How the trainer begins the line that says why it stops.
 TRAINER_SAYS = "trainer: "
 
 # -P: a folder that happens to be called `trainer` where the user stands is not the trainer.
