@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb import layout
 from trainer.data.fineweb.check import (
     TABLE_HEAD,
@@ -27,6 +26,7 @@ from trainer.data.fineweb.fetch import fetch_shards
 from trainer.data.fineweb.ranks import encoding_from
 from trainer.data.fineweb.synth import SynthConfig, make_shards
 from trainer.data.fineweb.tokenize import TokenizeConfig, Totals, tokenize_files
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -68,7 +68,7 @@ def test_either_form_gives_one_encoding(
 
 @pytest.mark.parametrize("name", ["merges", "listed"])
 def test_ranks_that_are_not_gpt2s_are_refused(name: str, request: pytest.FixtureRequest) -> None:
-    with pytest.raises(TrainerError, match="not GPT-2's ranks; give r50k_base.tiktoken"):
+    with pytest.raises(TrainerError, match=r"not GPT-2's ranks; give r50k_base\.tiktoken"):
         ranks.encoding_from(request.getfixturevalue(name))
 
 
