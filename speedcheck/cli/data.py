@@ -93,6 +93,15 @@ def tokenize(
     processes: Annotated[
         str | None, _number("Processes that share the work.  [default: all cores]")
     ] = None,
+    ranks: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of GPT-2's ranks, for a machine without a network: r50k_base.tiktoken, or "
+            "vocab.bpe with encoder.json beside it.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make shards from text of your own, in GPT-2's tokens."""
     options = _given(
@@ -101,6 +110,7 @@ def tokenize(
         val_tokens=val_tokens,
         shard_tokens=shard_tokens,
         processes=processes,
+        ranks=ranks,
     )
     _run("tokenize", *options, *map(str, files))
 

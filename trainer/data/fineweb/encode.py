@@ -49,7 +49,7 @@ def gpt2_encoding() -> tiktoken.Encoding:
             f"GPT-2's encoding cannot be downloaded ({type(error).__name__})",
             where="tiktoken",
             remedy="connect to the network once, give a file of its ranks with --ranks, or point "
-            "TIKTOKEN_CACHE_DIR to a folder that another machine's tiktoken downloaded it into",
+            "TIKTOKEN_CACHE_DIR to the folder of another machine's tiktoken that has it",
         ) from error
 
 

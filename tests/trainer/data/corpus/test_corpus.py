@@ -209,7 +209,6 @@ def test_a_configuration_that_cannot_be_written_is_refused(
 
 
 def test_the_data_side_does_not_import_torch() -> None:
-    modules = "sys, trainer.data.corpus.entropy, trainer.data.stream"
-    program = f"import {modules}; sys.exit('torch' in sys.modules)"
-
+    imports = "import sys, trainer.data.corpus.entropy, trainer.data.stream"
+    program = f"{imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
