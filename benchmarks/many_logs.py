@@ -5,7 +5,7 @@
 Writes `folders` record folders of `logs` logs each, with a full training program of its own in
 every folder (with --mixed in every log, so that the runs of a folder have to be told apart), and
 runs `speedcheck verify --json` on all of them. The programs are made of those of
-tests/speedcheck/programs, one after another, and no two have the same code. Beside the wall time
+tests/speedcheck/program/programs, one after another, and no two have the same code. Beside the wall time
 stand, of one more round that is watched and not timed, the time of the processors, which tells on
 a machine that others use too, and the memory of all processes together, what they share counted
 once (Linux: from /proc, every 0.1 s).
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAMS = sorted((ROOT / "tests" / "speedcheck" / "programs").glob("*.txt"))
+PROGRAMS = sorted((ROOT / "tests" / "speedcheck" / "program" / "programs").glob("*.txt"))
 # Programs of 2025 have 60 to 100 kB, and the published logs are 250 MB in 1,500 files.
 BYTES_OF_PROGRAM = 80_000
 BYTES_PER_LOG = 165_000
