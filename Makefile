@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make pins'
 
-.PHONY: help install pins demo test lint types unit format docs bench clean
+.PHONY: help install pins demo test lint types unit format docs images bench clean
 
 help: ## list the chores
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -51,8 +51,13 @@ format: install ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## write the pages that the program prints
+docs: install ## write what the program prints into the pages and pictures
 	$(BIN)/speedcheck explain --markdown > docs/findings.md
+	$(BIN)/python docs/refresh.py
+	$(MAKE) images
+
+images: install ## draw docs/images/*.svg
+	$(BIN)/python docs/capture.py
 
 bench: install ## time the commands against each other and the published shell line
 	$(BIN)/python benchmarks/commands.py

@@ -216,12 +216,16 @@ def noise(rng: random.Random, s: Sample) -> str:
             f"Improves on the merged SOTA ({old:.4f}) by {off:.4f}.\n",
             f"## Baseline\n\n```\nlosses = [{', '.join(other)}]\ntimes = [{times}]\n```\n",
             f"Baseline, re-run here:\n\n```\naccs = [{', '.join(other)}]\n# p=0.1234\n```\n",
-            f"## Ablations\n\n| Config | {s.measure} |\n|---|---|\n| full | {s.mean:.4f} |\n"
-            f"| no gate | {old:.4f} |\n| no smear | {old + 0.001:.4f} |\n",
+            (
+                f"## Ablations\n\n| Config | {s.measure} |\n|---|---|\n| full | {s.mean:.4f} |\n"
+                f"| no gate | {old:.4f} |\n| no smear | {old + 0.001:.4f} |\n"
+            ),
             f"| Change | Delta | {s.measure} |\n|---|---|---|\n| XSA | -0.0012 | {old:.4f} |\n",
-            "| # | Record time | Description | Val loss |\n|-|-|-|-|\n"
-            f"| 1 | 45 min | baseline | {old:.4f} |\n| 2 | 31 min | rotary | {old - 0.001:.4f} |\n"
-            f"| 3 | 25 min | Muon | {old + 0.002:.4f} |\n",
+            (
+                "| # | Record time | Description | Val loss |\n|-|-|-|-|\n"
+                f"| 1 | 45 min | llm.c | {old:.4f} |\n| 2 | 31 min | RoPE | {old - 0.001:.4f} |\n"
+                f"| 3 | 25 min | Muon | {old + 0.002:.4f} |\n"
+            ),
             f"One needs p < 0.01 and a mean below {s.question.target}.\n",
             f"With the usual std of about {s.std * 1.7:.4f} one needs {len(s.losses) * 2} runs.\n",
             f"Int8 roundtrip costs 0.0071, so that the quantized loss is {old:.4f}.\n",

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from trainer.config import GPU_ATTENTIONS, RECIPES, WINDOWS, Recipe
+from trainer.config import RECIPES, WINDOWS, Recipe
 from trainer.data.place import DATA_VARIABLE, default_data_dir
 from trainer.errors import TrainerError
 
@@ -46,7 +46,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "bench":
         from trainer.bench import run_bench  # noqa: PLC0415
 
-        run_bench(recipe, options.data_dir, kernels=options.kernels, json_file=options.json)
+        run_bench(
+            recipe,
+            options.data_dir,
+            kernels=options.kernels,
+            json_file=options.json,
+            trace_file=options.trace,
+        )
         return EXIT_COMPLETE
     shards = find_data(recipe, options.data_dir)
     if options.prepare:
@@ -63,8 +69,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     recipe = RECIPES[options.recipe]
     if options.windows is not None:
         recipe = recipe.with_windows(options.windows)
-    if options.attention is not None:
-        recipe = recipe.with_attention(options.attention)
     if options.sequence_length is not None:
         recipe = recipe.with_sequence_length(options.sequence_length)
     if options.sequences_per_step is not None:
@@ -118,11 +122,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--windows", choices=WINDOWS, help="attention windows (default: the recipe's)"
     )
     parser.add_argument(
-        "--attention",
-        choices=GPU_ATTENTIONS,
-        help="on GPUs: our kernels (default) or FlexAttention",
-    )
-    parser.add_argument(
         "--sequence-length",
         type=int,
         help="tokens that pass at once, for GPUs with less memory; the step stays as long",
@@ -140,6 +139,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     bench = parser.add_argument_group("bench", "measures the step and prints a table")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    bench.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write a trace of a step (.json or .json.gz)"
+    )
     bench.add_argument("--kernels", type=int, default=25, help="lines of the kernel table")
     options = parser.parse_args(arguments)
     options.data_dir = options.data_dir or default_data_dir()

@@ -7,15 +7,18 @@ a run; only the steps between the measured ones are left out.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 
 from trainer.config import ModelConfig, Recipe
 from trainer.data.sources import find_data
+from trainer.data.stream import TokenStream
 from trainer.operations.masks import block_mask
 from trainer.run import make_deterministic, open_run
 from trainer.runtime.clock import Clock
@@ -30,8 +33,22 @@ SCHEDULE_STEPS = 1393
 DATA_STEPS = 40
 # Untimed steps before each stretch: memory settles, and clocks rise from idle.
 SETTLING = 2
-# Dense bfloat16 rate of an H100 or H200 (SXM), FLOP/s, by its datasheet.
-PEAK_FLOPS = 989.5e12
+# Repeats of a step whose launches are timed.
+LAUNCHED_STEPS = 5
+# Dense bfloat16 rates by the vendor's datasheets, FLOP/s, for names that begin like this; the first
+# that fits counts.
+PEAK_FLOPS = {
+    "NVIDIA H100 PCIe": 756e12,
+    "NVIDIA H100 NVL": 835e12,
+    "NVIDIA H100": 989.5e12,
+    "NVIDIA H200 NVL": 835.5e12,
+    "NVIDIA H200": 989.5e12,
+    "NVIDIA GH200": 989.5e12,
+    "NVIDIA A100": 312e12,
+    "NVIDIA L40S": 362e12,
+    "NVIDIA GeForce RTX 4090": 165.2e12,
+}
+NODE_RANKS = 8
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,9 @@ class Stretch:
         last: of the last.
         window: of the long layers, tokens.
         step_ms: wall time of a step, milliseconds.
-        mfu: model FLOPs of a step over what the GPUs could do in that time; None on a CPU.
+        mfu: model FLOPs of a step over what the GPUs could do in that time; None on a CPU and on
+            cards whose peak is not known here.
+        single_ms: the same for a step of one sequence a rank, what a rank of eight computes.
     """
 
     first: int
@@ -51,11 +70,27 @@ class Stretch:
     window: int
     step_ms: float
     mfu: float | None
+    single_ms: float
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the benchmark measured."""
+    """What the benchmark measured.
+
+    Attributes:
+        gpu: name of the card.
+        ranks: how many there were.
+        torch: its version.
+        windows: the recipe's pattern.
+        stretches: the steps at five windows.
+        mean_step_ms: over them.
+        launch_ms: what the processor takes to launch a step of one sequence a rank while the GPU
+            keeps it waiting for nothing; None on a CPU.
+        projected_s: time of a whole run on a node of eight such GPUs, not measured but projected:
+            every step takes the mean of the steps of one sequence a rank.
+        peak_allocated_mib: memory of a rank.
+        kernels: name, milliseconds and launches in a last step.
+    """
 
     gpu: str
     ranks: int
@@ -63,12 +98,28 @@ class Report:
     windows: str
     stretches: tuple[Stretch, ...]
     mean_step_ms: float
+    launch_ms: float | None
+    projected_s: float
     peak_allocated_mib: float
     kernels: tuple[tuple[str, float, int], ...]
 
 
-def run_bench(recipe: Recipe, data_dir: Path, *, kernels: int, json_file: Path | None) -> None:
+def run_bench(
+    recipe: Recipe,
+    data_dir: Path,
+    *,
+    kernels: int,
+    json_file: Path | None,
+    trace_file: Path | None = None,
+) -> None:
     """Measure and print.
+
+    Args:
+        recipe: whose steps are timed.
+        data_dir: folder of the shards.
+        kernels: lines of the kernel table.
+        json_file: takes the figures as well.
+        trace_file: takes a trace of what processor and GPU do in a step of one sequence a rank.
 
     Raises:
         TrainerError: the ranks or the data cannot be used.
@@ -81,7 +132,11 @@ def run_bench(recipe: Recipe, data_dir: Path, *, kernels: int, json_file: Path |
         trainee = start(run)
         if world.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(world.device)
-        stretches = tuple(_measure(trainee, run, *stretch) for stretch in _stretches(recipe))
+        single = _of_one_sequence_a_rank(run)
+        stretches = tuple(
+            _measure(trainee, run, single, *stretch) for stretch in _stretches(recipe)
+        )
+        single_ms = sum(s.single_ms for s in stretches) / len(stretches)
         report = Report(
             gpu=_device_name(world),
             ranks=world.size,
@@ -89,9 +144,13 @@ def run_bench(recipe: Recipe, data_dir: Path, *, kernels: int, json_file: Path |
             windows=recipe.model.windows,
             stretches=stretches,
             mean_step_ms=sum(s.step_ms for s in stretches) / len(stretches),
+            launch_ms=_launch_ms(trainee, single),
+            projected_s=single_ms * recipe.schedule.steps / 1000,
             peak_allocated_mib=_peak_mib(world),
             kernels=_kernel_table(trainee, run, kernels) if kernels else (),
         )
+        if trace_file is not None:
+            _trace(trainee, single, trace_file)
         if world.is_main:
             print(text_of(report))  # noqa: T201 - the command's own output
             if json_file is not None:
@@ -109,7 +168,30 @@ def _stretches(recipe: Recipe) -> list[tuple[int, int]]:
     return [(first, first + length) for first, length in zip(starts, lengths, strict=True)]
 
 
-def _measure(trainee: Trainee, run: Run, first: int, last: int) -> Stretch:
+def _of_one_sequence_a_rank(run: Run) -> Run:
+    """The same run with steps of one sequence a rank."""
+    recipe, stream = run.recipe.with_sequences_per_step(run.world.size), run.stream
+    single = TokenStream(
+        stream.shards,
+        sequences_per_step=recipe.data.sequences_per_step,
+        sequence_length=stream.sequence_length,
+    )
+    return replace(run, recipe=recipe, stream=single)
+
+
+def _measure(trainee: Trainee, run: Run, single: Run, first: int, last: int) -> Stretch:
+    step_ms = _step_ms(trainee, run, first, last)
+    return Stretch(
+        first,
+        last,
+        window_of(run.recipe, first).long * run.recipe.model.block_size,
+        step_ms,
+        _mfu(run, first, step_ms),
+        _step_ms(trainee, single, first, last),
+    )
+
+
+def _step_ms(trainee: Trainee, run: Run, first: int, last: int) -> float:
     clock = Clock(run.world.device)
     available = run.stream.steps_available
     for step in range(max(0, first - SETTLING), first):
@@ -118,21 +200,37 @@ def _measure(trainee: Trainee, run: Run, first: int, last: int) -> Stretch:
     for step in range(first, last + 1):
         train_step(trainee, run, step, data_step=step % available)
     clock.stop()
-    step_ms = clock.milliseconds / (last + 1 - first)
-    window = window_of(run.recipe, first)
-    return Stretch(
-        first,
-        last,
-        window.long * run.recipe.model.block_size,
-        step_ms,
-        _mfu(run, first, step_ms),
-    )
+    return clock.milliseconds / (last + 1 - first)
+
+
+def _launch_ms(trainee: Trainee, single: Run) -> float | None:
+    """Median time until a step's launches are handed over, of steps that find the GPU idle.
+
+    One sequence's launches fit into the GPU's queue, so that the processor is not held up.
+    """
+    device, step = single.world.device, _stretches(single.recipe)[-1][0]
+    if device.type != "cuda":
+        return None
+    times = []
+    for _ in range(LAUNCHED_STEPS):
+        torch.cuda.synchronize(device)
+        start = time.perf_counter()
+        train_step(trainee, single, step, data_step=0)
+        times.append(1000 * (time.perf_counter() - start))
+    torch.cuda.synchronize(device)
+    return median(times)
 
 
 def _mfu(run: Run, step: int, step_ms: float) -> float | None:
-    if run.world.device.type != "cuda":
+    peak = peak_flops(_device_name(run.world))
+    if peak is None:
         return None
-    return step_flops(run, step) / (step_ms / 1000) / (run.world.size * PEAK_FLOPS)
+    return step_flops(run, step) / (step_ms / 1000) / (run.world.size * peak)
+
+
+def peak_flops(name: str) -> float | None:
+    """Dense bfloat16 rate of a card, FLOP/s; None for cards that are not in the list."""
+    return next((peak for prefix, peak in PEAK_FLOPS.items() if name.startswith(prefix)), None)
 
 
 def step_flops(run: Run, step: int) -> float:
@@ -178,6 +276,17 @@ def _kernel_table(trainee: Trainee, run: Run, lines: int) -> tuple[tuple[str, fl
     return tuple(_busiest(profile.key_averages(), lines))
 
 
+def _trace(trainee: Trainee, single: Run, file: Path) -> None:
+    """Write a step of one sequence a rank in Chrome's format, from rank 0."""
+    step = _stretches(single.recipe)[-1][0]
+    with torch.profiler.profile() as profile:
+        train_step(trainee, single, step, data_step=0)
+        if single.world.device.type == "cuda":
+            torch.cuda.synchronize(single.world.device)
+    if single.world.is_main:
+        profile.export_chrome_trace(str(file))
+
+
 def _busiest(events: Iterable[Any], lines: int) -> list[tuple[str, float, int]]:
     rows = [(e.key, e.self_device_time_total / 1000, e.count) for e in events]
     return sorted(rows, key=lambda row: -row[1])[:lines]
@@ -202,13 +311,21 @@ def text_of(report: Report) -> str:
     lines = [
         f"{report.ranks} x {report.gpu}, torch {report.torch}, windows {report.windows}",
         "",
-        "steps        window   ms/step    MFU",
+        "steps        window   ms/step    MFU   one sequence a rank",
         *(
             f"{f'{s.first}-{s.last}':<12} {s.window:>6} {s.step_ms:>9.1f} {_percent(s.mfu):>6}"
+            f" {s.single_ms:>21.1f}"
             for s in report.stretches
         ),
         f"mean                {report.mean_step_ms:>9.1f}",
+        "",
+        f"projected, not measured: {report.projected_s:.1f} s for a run on {NODE_RANKS} such GPUs,",
+        "whose every step takes the mean of one sequence a rank",
     ]
+    if report.launch_ms is not None:
+        lines.append(
+            f"the processor launches a step of one sequence a rank in {report.launch_ms:.1f} ms"
+        )
     if report.peak_allocated_mib:
         lines.append(f"peak memory allocated: {report.peak_allocated_mib:,.0f} MiB")
     if report.kernels:

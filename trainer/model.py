@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer import layout
 from trainer.config import ModelConfig
 from trainer.operations.plain import PlainOperations, logits
-from trainer.operations.protocol import Context, Heads, Operations, Rotary
+from trainer.operations.protocol import AnyOperations, Heads, Rotary
 from trainer.operations.rotary import rotary_tables
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
@@ -68,12 +68,12 @@ class GPT(nn.Module):
     sin: Tensor
 
     def __init__(
-        self, config: ModelConfig, max_length: int, operations: Operations | None = None
+        self, config: ModelConfig, max_length: int, operations: AnyOperations | None = None
     ) -> None:
         super().__init__()
         depth, tables = config.depth, layout.value_tables(config.depth)
         self.config = config
-        self.operations: Operations = operations or PlainOperations(
+        self.operations: AnyOperations = operations or PlainOperations(
             DTYPES[config.dtype], config.norm_eps
         )
         self.embedding = _embedding(config)
@@ -114,7 +114,7 @@ class GPT(nn.Module):
         for module in (*self.attentions, *self.mlps):
             yield from module.parameters()
 
-    def context(self, tokens: Tensor, documents: Tensor, windows: tuple[int, int]) -> Context:
+    def context(self, tokens: Tensor, documents: Tensor, windows: tuple[int, int]) -> object:
         """What the layers share in a pass over `tokens` (B, T), whose documents are numbered."""
         return self.operations.context(tokens, documents, self.config.block_size, windows)
 
@@ -123,7 +123,7 @@ class GPT(nn.Module):
         self.operations.refresh(self.hidden_matrices())
 
     def forward(
-        self, tokens: Tensor, targets: Tensor, context: Context, watch: Watch | None = None
+        self, tokens: Tensor, targets: Tensor, context: object, watch: Watch | None = None
     ) -> Tensor:
         """Mean cross-entropy of `targets` (B, T), in nats per token.
 
@@ -136,11 +136,11 @@ class GPT(nn.Module):
         """
         return self.operations.loss(self.features(tokens, context, watch), self.head, targets)
 
-    def logits(self, tokens: Tensor, context: Context) -> Tensor:
+    def logits(self, tokens: Tensor, context: object) -> Tensor:
         """Softcapped logits (B, T, V), in float32 at least."""
         return logits(self.features(tokens, context), self.head)
 
-    def features(self, tokens: Tensor, context: Context, watch: Watch | None = None) -> Tensor:
+    def features(self, tokens: Tensor, context: object, watch: Watch | None = None) -> Tensor:
         """What the head sees: the normalised stream after the last block, (B, T, D)."""
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
@@ -174,7 +174,7 @@ class GPT(nn.Module):
                     next(value_mix),
                     heads,
                     context,
-                    context.long if self._is_long(layer) else context.short,
+                    long=self._is_long(layer),
                 )
                 stream = operations.add_linear(stream, attended, block.attention.out)
                 stream, normed = operations.norm(stream)

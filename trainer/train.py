@@ -18,7 +18,7 @@ from trainer.config import Recipe
 from trainer.data.rehearsal import dummy_data
 from trainer.data.stream import Batch, TokenStream, ValidationSet, document_ids
 from trainer.model import DTYPES, GPT
-from trainer.operations import Context, Operations
+from trainer.operations import AnyOperations
 from trainer.operations.plain import PlainOperations
 from trainer.optim.optimizers import Optimizers
 from trainer.runtime.clock import Clock, Lap
@@ -175,7 +175,7 @@ def window_of(recipe: Recipe, step: int) -> Window:
     )
 
 
-def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tensor, Tensor, Context]:
+def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tensor, Tensor, object]:
     """Inputs (B, T), targets (B, T) and what the layers share."""
     documents = document_ids(batch.inputs, run.recipe.data.separator)
     arrays = torch.from_numpy(np.stack([*batch, documents]))
@@ -186,15 +186,14 @@ def on_device(model: GPT, batch: Batch, run: Run, window: Window) -> tuple[Tenso
     return inputs, targets, model.context(inputs, numbers, window)
 
 
-def _operations(recipe: Recipe, device: torch.device) -> Operations:
+def _operations(recipe: Recipe, device: torch.device) -> AnyOperations:
     if recipe.attention == "dense":
         return PlainOperations(DTYPES[recipe.model.dtype], recipe.model.norm_eps)
     # Imported where it is used: the CPU recipe needs no Triton.
-    from trainer.operations.fused import FlexOperations, FusedOperations  # noqa: PLC0415
+    from trainer.operations.fused import FusedOperations  # noqa: PLC0415
     from trainer.operations.head import head_precision  # noqa: PLC0415
 
-    operations = FlexOperations if recipe.attention == "flex" else FusedOperations
-    return operations(recipe.model.norm_eps, head_precision(device))
+    return FusedOperations(recipe.model.norm_eps, head_precision(device))
 
 
 def _rehearse(trainee: Trainee, run: Run) -> None:

@@ -36,10 +36,11 @@ from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
+from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.logits import HOPPER as HOPPER_LOGITS
-from trainer.kernels.logits import LogitsConfig, logits_and_loss
-from trainer.kernels.mlp import MatmulConfig, down_backward_relu_squared, up_relu_squared
-from trainer.kernels.project import ProjectConfig, project
+from trainer.kernels.logits import logits_and_loss
+from trainer.kernels.mlp import down_backward_relu_squared, up_relu_squared
+from trainer.kernels.project import project
 from trainer.operations.masks import Interval
 
 HOPPER = GPUTarget("cuda", 90, 32)
@@ -165,14 +166,14 @@ def _search(pattern: str, text: str) -> str:
     return match.group(1)
 
 
-def launch_mlp(config: MatmulConfig | None = None) -> None:
+def launch_mlp(config: GemmConfig | None = None) -> None:
     """Both products of the MLP, at the size of the recipe sub3."""
     x, up, down = tensor(TOKENS, WIDTH), tensor(HIDDEN, WIDTH), tensor(WIDTH, HIDDEN)
     up_relu_squared(x, up, config)
     down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
 
 
-def launch_project(config: ProjectConfig | None = None) -> None:
+def launch_project(config: GemmConfig | None = None) -> None:
     """The projection to heads, with and without a table, at the size of the recipe sub3."""
     normed, qkv = tensor(TOKENS, WIDTH), tensor(3, WIDTH, WIDTH)
     mix, cos, sin = (
@@ -213,7 +214,7 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
         attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
 
 
-def launch_logits(config: LogitsConfig = HOPPER_LOGITS) -> None:
+def launch_logits(config: GemmConfig = HOPPER_LOGITS) -> None:
     """The head's product, at the size of the recipe sub3."""
     x, weight = (tensor(n, WIDTH, dtype=torch.float8_e4m3fn) for n in (TOKENS, HEAD_ROWS))
     logits_and_loss(x, weight, tensor(TOKENS, dtype=torch.int64), 1 / 64, config)

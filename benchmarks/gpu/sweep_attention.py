@@ -14,9 +14,11 @@ heads at the largest window, exact in float64.
 from __future__ import annotations
 
 import argparse
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +29,11 @@ from triton.testing import do_bench
 from benchmarks.gpu.compile_check import HEAD_DIM, HEADS, compile_all, launch_attention
 from trainer.kernels.attention import HOPPER, PORTABLE, attend
 from trainer.kernels.tiles import Tiling
-from trainer.operations import flex
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reference"))
+# Of the tests, which are not a package.
+import flex_attention as flex
 
 Run = Callable[[], Any]
 

@@ -24,18 +24,18 @@ from torch import Tensor
 from triton.testing import do_bench
 
 from benchmarks.gpu.compile_check import HIDDEN, WIDTH, compile_all, launch_mlp
+from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
     HOPPER_UP,
     PORTABLE,
-    MatmulConfig,
     down_backward_relu_squared,
     up_relu_squared,
 )
 
 # Two programs share a multiprocessor: one's epilogue then hides behind the other's products.
 PAIRED = HOPPER_DOWN
-CONFIGS: dict[str, MatmulConfig] = {
+CONFIGS: dict[str, GemmConfig] = {
     "128 x 256": HOPPER_UP,
     "4 stages": replace(HOPPER_UP, stages=4),
     "quarters": replace(HOPPER_UP, pieces=4),
@@ -116,7 +116,7 @@ def report(label: str, run: Callable[[], Tensor], exact: Tensor | None, *, token
         print(f"{label:58} {traceback.format_exc().splitlines()[-1][:100]}", flush=True)
 
 
-def sweep(configs: dict[str, MatmulConfig], problem: Problem) -> None:
+def sweep(configs: dict[str, GemmConfig], problem: Problem) -> None:
     """Time both products under each configuration."""
     tokens = len(problem.x)
     for name, usages in compile_all(launch_mlp, configs).items():

@@ -32,13 +32,14 @@ from benchmarks.gpu.compile_check import (
     launch_project,
 )
 from trainer.config import FLOAT32_EPS
+from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.heads import split_heads
-from trainer.kernels.project import HOPPER, ProjectConfig, project
+from trainer.kernels.project import HOPPER, project
 from trainer.operations.rotary import rotary_tables, rotate
 
 Results = tuple[Tensor, Tensor, Tensor]  # projected, v, rstd
 
-CONFIGS: dict[str, ProjectConfig] = {
+CONFIGS: dict[str, GemmConfig] = {
     "128 tokens": HOPPER,
     "groups of 8": replace(HOPPER, group=8),
     "groups of 16": replace(HOPPER, group=16),

@@ -48,10 +48,10 @@ def _opaque(sample: Sample) -> list[Finding]:
     return [
         Finding(
             codes.OPAQUE_FILE,
-            "warn" if file.is_archive else "info",
-            "is packed: its content cannot be searched for runs"
-            if file.is_archive
-            else "is not text: its bytes were searched for step lines",
+            "info" if file.is_searched else "warn",
+            "is not text: its bytes were searched for step lines"
+            if file.is_searched
+            else "is packed or large: its content cannot be searched for runs",
             file.name,
         )
         for file in sample.record.opaque

@@ -83,7 +83,8 @@ def compare(
     confirmed = [match for match in matches if lists.status(match) == "confirmed"]
     figures = Figures(samples, question, was_printed, lists=confirmed)
     judged = figures.judge(stated.figures)
-    steps = {m.place for m in confirmed if isinstance(m.place, int)} | figures.steps
+    own = [match for match in confirmed if not match.series.is_other]
+    steps = {match.place for match in own if isinstance(match.place, int)} | figures.steps
     final = {run.run.final_step for run in samples.judged}
     return Comparison(
         claims=(*map(lists.claim, matches), *judged),
@@ -152,7 +153,8 @@ class _Lists:
         if match.is_full or series.kind in self._agreeing:
             return False
         is_of_runs = 2 * len(match.pairs) >= len(runs) and len(match.pairs) > 0
-        return series.basis == "data" or (is_of_runs and len(match.pairs) == len(runs))
+        is_claim = series.basis == "data" and series.lists_all
+        return is_claim or (is_of_runs and len(match.pairs) == len(runs))
 
     def _is_of_runs(self, match: Match) -> bool:
         """Return whether a list agrees with the runs, beyond what one value does by chance."""

@@ -63,7 +63,9 @@ def read_csv(text: str, reader: Reader) -> Statements:
         pairs = [(label, number) for label, number in pairs if number]
         labels = [label.strip() for label, _ in pairs]
         seeds = _seeds(labels) if words.is_seed(rows[0][0]) else ()
-        _add(tuple(n for _, n in pairs if n), seeds, f"{reader.document} {heading}", found, reader)
+        numbers = tuple(number for _, number in pairs if number)
+        where = f"{reader.document} {heading.strip()}"
+        _add(numbers, seeds, where, found, reader, lists_all=False)
     return found
 
 
@@ -103,11 +105,15 @@ def _add(
     where: str,
     found: Statements,
     reader: Reader,
+    *,
+    lists_all: bool = True,
 ) -> None:
     if numbers and all(reader.is_near(number.value) for number in numbers):
         keyed = seeds if len(seeds) == len(numbers) else ()
         name = where.rpartition(" ")[2]
-        found.series.append(Series("losses", name, numbers, where, "data", seeds=keyed))
+        found.series.append(
+            Series("losses", name, numbers, where, "data", seeds=keyed, lists_all=lists_all)
+        )
 
 
 def _printed(value: object) -> Printed | None:

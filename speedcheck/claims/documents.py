@@ -20,7 +20,6 @@ from speedcheck.claims.compare import Comparison, SeedDifference, Shortfall, com
 from speedcheck.claims.data import read_csv, read_json
 from speedcheck.claims.markdown import MAX_LINES, Block, read_blocks
 from speedcheck.claims.model import Figure, Question, Reader, Series, Statements
-from speedcheck.claims.numbers import NUMBER
 from speedcheck.claims.samples import samples_of
 from speedcheck.logs import Run
 from speedcheck.records.files import MAX_FILES
@@ -33,6 +32,7 @@ _MOST_DOCUMENTS = 64
 # Blocks with a fraction in them, and figures, that one document is read for.
 _MOST_BLOCKS = 3_000
 _MOST_FIGURES = 300
+_DIGITS = re.compile(r"[0-9.]+")
 _FRACTION = re.compile(r"[0-9]\.[0-9]")
 _MOST_LOG_BYTES = 2**28
 
@@ -202,7 +202,7 @@ class _Printed:
         self._record = record
         self._numbers: set[str] | None = None
         words = "|".join(re.escape(word) for word in {*measure, "loss"})
-        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?({NUMBER})"
+        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?([0-9]{{1,6}}\.[0-9]{{1,17}})"
         self._pattern = re.compile(pattern, re.IGNORECASE)
 
     def __call__(self, number: str) -> bool:
@@ -213,20 +213,33 @@ class _Printed:
 
     def _read(self) -> set[str]:
         found: set[str] = set()
+        last: dict[str, list[float]] = {}
         left = _MOST_LOG_BYTES
         for log in self._record.logs:
             left -= log.size
             if not log.runs or left < 0:
                 continue
-            try:
-                written = (self._record.path / log.name).read_text("utf-8", "replace")
-            except OSError:
-                continue
-            for match in self._pattern.finditer(written):
-                found.update(_rounded(match[1]))
+            by_label: dict[str, float] = {}
+            for label, number in self._numbers_in(self._record.path / log.name):
+                found.update(_rounded(number))
+                by_label[label] = float(number)
+            for label, value in by_label.items():
+                last.setdefault(label, []).append(value)
         # Whether a run's own loss is what a list means was seen before.
         own = {run.val_loss for log in self._record.logs for run in log.runs}
-        return found - {text for loss in own if loss is not None for text in _rounded(str(loss))}
+        found -= {text for loss in own if loss is not None for text in _rounded(f"{loss:.12f}")}
+        means = (sum(values) / len(values) for values in last.values() if len(values) > 1)
+        return found | {text for mean in means for text in _rounded(f"{mean:.12f}")}
+
+    def _numbers_in(self, path: Path) -> Iterator[tuple[str, str]]:
+        """Yield each loss that a log prints, with the words of its line before it."""
+        try:
+            written = path.read_text("utf-8", "replace")
+        except OSError:
+            return
+        for match in self._pattern.finditer(written):
+            start = max(written.rfind("\n", 0, match.start()) + 1, match.start() - 100)
+            yield _DIGITS.sub("", written[start : match.start(1)]), match[1]
 
 
 def _rounded(number: str) -> Iterator[str]:

@@ -52,6 +52,7 @@ class Series:
         step: the validation step that its name gives; None for the final loss.
         unit: unit of times, where its name gives it.
         seeds: the seed of each value; empty where the list does not say.
+        lists_all: whether it claims to list every run, as a CSV table of many trials does not.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Series:
     step: int | None = None
     unit: Unit | None = None
     seeds: tuple[int, ...] = ()
+    lists_all: bool = True
 
     @property
     def values(self) -> list[float]:

@@ -30,6 +30,9 @@ _RUN = re.compile(
 _OF_A_RUN = re.compile(
     r"\b(?:log|logs|file|gpu|host|node|machine|status|note|notes|pass)\b", re.IGNORECASE
 )
+_NAME = re.compile(
+    r"\b(?:run|seed|trial|log|rep)\b|\S+\.(?:txt|log)\b|\b[0-9a-f]{4,}\b|[0-9#_-]+", re.IGNORECASE
+)
 _PROSE = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -88,20 +91,27 @@ def _is_of_runs(header: tuple[str, ...], body: list[_Row]) -> bool:
     """Return whether each row is a run: named as one, with no column of prose."""
     if not (_RUN.search(header[0]) or header[0].lower() in ("", "metric")):
         return False
-    if header[0] == "" and not all(_is_name(row.cells[0]) for row in body if row.cells):
-        return False
     own = [row for row in body if row.cells and not _SUMMARY.search(row.cells[0])]
+    if not all(_is_name(row.cells[0], header[0]) for row in own):
+        return False
     for column, heading in enumerate(header[1:], start=1):
         cells = [row.cells[column] for row in own if column < len(row.cells)]
         prose = [cell for cell in cells if _PROSE.search(_CELL.sub("", cell))]
-        if 2 * len(prose) > len(cells) and not _OF_A_RUN.search(heading):
+        # A column without a heading holds remarks.
+        if heading and 2 * len(prose) > len(cells) and not _OF_A_RUN.search(heading):
             return False
     return bool(own)
 
 
-def _is_name(label: str) -> bool:
-    is_run = re.fullmatch(r"(?:(?:run|seed) ?#?)?[0-9]{1,9}", label, re.IGNORECASE)
-    return is_run is not None or _SUMMARY.search(label) is not None
+def _is_name(label: str, heading: str) -> bool:
+    """Return whether a label is of a run: a number, a log's name, and no setting in words.
+
+    Without a heading it must be a number or say that it is a run.
+    """
+    if words.is_baseline(label):
+        return True
+    rest = _NAME.sub(" ", label)
+    return not _PROSE.search(rest) and (heading != "" or rest.strip() == "")
 
 
 def _columns(

@@ -170,7 +170,8 @@ def _std(figure: Figure, line: _Line, reader: Reader) -> Figure | None:
     is_time = figure.unit is not None or words.kind_of(line.text, reader.measure) == "times"
     if not is_time and figure.number.decimals < 2:
         return None
-    is_clear = figure.is_clear and not (is_time and "step" in line.text.lower())
+    is_own = figure.unit is not None and "step" not in line.text.lower()
+    is_clear = figure.is_clear and (is_own or not is_time)
     return replace(figure, what="time_std" if is_time else "std", is_clear=is_clear)
 
 

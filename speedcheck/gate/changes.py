@@ -6,18 +6,16 @@ something that was there before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from speedcheck.errors import InputError
-from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
+from speedcheck.gate.tree import Tree, is_inside
 from speedcheck.records.files import LOGS_NAME
-from speedcheck.records.plan import PLAN_NAME
 
-Tree = Mapping[PurePosixPath, Blob]
-"""The files of a commit by their paths."""
+_Change = tuple[PurePosixPath, PurePosixPath]
+_Changes = dict[tuple[PurePosixPath, PurePosixPath], list[_Change]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +26,13 @@ class Submission:
         folder: path of the folder inside the repository.
         root: the folder of records that it is in; it may be that folder itself.
         changed: the paths that the branch adds, changes or removes in it.
+        owners: the record folders that these belong to, or did.
     """
 
     folder: PurePosixPath
     root: PurePosixPath
     changed: tuple[PurePosixPath, ...]
-
-
-def read_tree(repository: Repository, commit: str, roots: Iterable[PurePosixPath]) -> Tree:
-    """Return the files of a commit below `roots`.
-
-    Raises:
-        InputError: there are too many, git cannot list them, or two have one path.
-    """
-    tree: dict[PurePosixPath, Blob] = {}
-    for root in roots:
-        for blob in repository.tree(commit, root):
-            if tree.setdefault(blob.path, blob) != blob:
-                # git itself makes no such tree.
-                what = "two files of the commit have this path"
-                raise InputError(what, where=str(blob.path), remedy="refuse it")
-    return tree
+    owners: frozenset[PurePosixPath]
 
 
 def submissions(
@@ -56,20 +40,28 @@ def submissions(
 ) -> tuple[Submission, ...]:
     """Return what differs between two trees, by submission, in the order of the folders."""
     deepest_first = sorted(roots, key=lambda root: len(root.parts), reverse=True)
-    plans = {path.parent for path in (*before, *after) if path.name == PLAN_NAME}
-    old = {parent for path in before for parent in path.parents}
-    found: dict[PurePosixPath, tuple[PurePosixPath, list[PurePosixPath]]] = {}
-    for path in sorted({*before, *after}):
+    plans = before.plans | after.plans
+    changes: dict[tuple[PurePosixPath, PurePosixPath], list[_Change]] = {}
+    for path in {*before, *after}:
         if _content(before.get(path)) == _content(after.get(path)):
             continue
         root = next(root for root in deepest_first if is_inside(path, root))
-        folder = _outermost_new(owner(path, root, plans), root, old)
-        found.setdefault(folder, (root, []))[1].append(path)
-    return tuple(_nested_joined(found))
+        owned_by = owner(path, root, plans)
+        folder = _outermost_new(owned_by, root, before)
+        changes.setdefault((folder, root), []).append((path, owned_by))
+    return tuple(
+        Submission(
+            folder,
+            root,
+            tuple(sorted(path for path, _ in found)),
+            frozenset(owned_by for _, owned_by in found),
+        )
+        for (folder, root), found in _nested_joined(changes).items()
+    )
 
 
 def owner(
-    path: PurePosixPath, root: PurePosixPath, plans: Iterable[PurePosixPath]
+    path: PurePosixPath, root: PurePosixPath, plans: frozenset[PurePosixPath]
 ) -> PurePosixPath:
     """Return the record folder that a file would belong to.
 
@@ -81,10 +73,9 @@ def owner(
         root: the folder of records that it is in.
         plans: the folders with a record.toml.
     """
-    with_plan = set(plans)
     parents = [parent for parent in path.parents if is_inside(parent, root)]
     for parent in parents:
-        if parent in with_plan:
+        if parent in plans:
             return parent
     for parent in reversed(parents):
         if parent != root and (parent.name == LOGS_NAME or parent.name.startswith(".")):
@@ -92,37 +83,27 @@ def owner(
     return path.parent
 
 
-def is_inside(path: PurePosixPath, folder: PurePosixPath) -> bool:
-    """Return whether `path` is `folder` or below it."""
-    return folder == PurePosixPath() or path == folder or folder in path.parents
-
-
 def _content(blob: Blob | None) -> tuple[str, str] | None:
     return None if blob is None else (blob.mode, blob.object_id)
 
 
-def _outermost_new(
-    folder: PurePosixPath, root: PurePosixPath, old: set[PurePosixPath]
-) -> PurePosixPath:
+def _outermost_new(folder: PurePosixPath, root: PurePosixPath, before: Tree) -> PurePosixPath:
     new = [
         place
         for place in (folder, *folder.parents)
-        if place != root and is_inside(place, root) and place not in old
+        if place != root and is_inside(place, root) and not before.below(place)
     ]
     return new[-1] if new else folder
 
 
-def _nested_joined(
-    found: Mapping[PurePosixPath, tuple[PurePosixPath, list[PurePosixPath]]],
-) -> Iterable[Submission]:
+def _nested_joined(changes: _Changes) -> _Changes:
     """Join each submission with those inside it; the folder of all records holds no others."""
-    outermost: list[PurePosixPath] = []
-    joined: dict[PurePosixPath, list[PurePosixPath]] = {}
-    for folder in sorted(found):
-        changed = found[folder][1]
-        outer = next((o for o in outermost if o != found[o][0] and is_inside(folder, o)), None)
-        if outer is None:
-            outermost.append(folder)
-        joined.setdefault(folder if outer is None else outer, []).extend(changed)
-    for folder in outermost:
-        yield Submission(folder, found[folder][0], tuple(sorted(joined[folder])))
+    joined: _Changes = {}
+    outer: tuple[PurePosixPath, PurePosixPath] | None = None
+    # In this order a folder follows the one that it is in.
+    for folder, root in sorted(changes):
+        if outer is None or not is_inside(folder, outer[0]):
+            joined[folder, root] = []
+            outer = None if folder == root else (folder, root)
+        joined[outer or (folder, root)] += changes[folder, root]
+    return joined

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from speedcheck.certificate import Certificate
 from speedcheck.gate.baselines import is_excused
 from speedcheck.gate.objection import Objection
-from speedcheck.records.files import CERTIFICATE_NAME, MAX_FILE_BYTES
+from speedcheck.records.files import CERTIFICATE_NAME
 from speedcheck.records.ledger import LEDGER_NAME
-from speedcheck.records.plan import PLAN_NAME, Plan
+from speedcheck.records.plan import PLAN_NAME, Plan, Role
 from speedcheck.rules.gate import PathRules
 from speedcheck.words import join_some
+
+# The certificate of the largest public record has 1 MiB.
+_MAX_BYTES = 4 << 20
 
 
 def not_allowed(
@@ -47,8 +51,11 @@ def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterat
         yield f"judged at step {selection.at_step}, which {PLAN_NAME} names"
     if plan is not None and plan.baseline is not None:
         yield f"{PLAN_NAME} names the baseline: {plan.baseline}"
-    for entry in plan.excluded if plan else ():
-        yield f"declared as {entry.role}: {join_some(entry.logs)} ({entry.reason})"
+    for role in get_args(Role):
+        entries = [entry for entry in plan.excluded if entry.role == role] if plan else []
+        if entries:
+            logs = join_some(log for entry in entries for log in entry.logs)
+            yield f"declared as {role}: {logs} ({join_some(entry.reason for entry in entries)})"
     seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
     if seeds and seeds != list(range(len(certificate.counted))):
         yield f"the seeds are not 0 to {len(certificate.counted) - 1}: {join_some(map(str, seeds))}"
@@ -58,7 +65,7 @@ def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterat
 
 def _other_certificate(certificate: Certificate, path: Path) -> str | None:
     """Return how the record's own certificate.json differs from the one that was computed."""
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > _MAX_BYTES:
         return f"there is no {CERTIFICATE_NAME}; it was computed here"
     try:
         written = json.loads(path.read_bytes())

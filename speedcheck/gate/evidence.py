@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate, JudgedRun
 from speedcheck.errors import SpeedcheckError
-from speedcheck.gate.changes import Tree
 from speedcheck.gate.objection import Objection
+from speedcheck.gate.tree import Tree, is_document
 from speedcheck.gate.workplace import Workplace
 from speedcheck.records.files import CERTIFICATE_NAME
 from speedcheck.records.ledger import LEDGER_NAME
@@ -131,9 +131,9 @@ def changed_evidence(merged: Evidence, now: Evidence, *, may_add_runs: bool) -> 
 
 def _files(folder: PurePosixPath, tree: Tree) -> frozenset[str]:
     return frozenset(
-        blob.object_id
-        for path, blob in tree.items()
-        if folder in path.parents and path.suffix.lower() != ".md" and path.name not in _DECLARED
+        tree[path].object_id
+        for path in tree.below(folder)
+        if not is_document(path) and path.name not in _DECLARED
     )
 
 

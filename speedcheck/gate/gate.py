@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from speedcheck.errors import SpeedcheckError
-from speedcheck.gate.changes import read_tree, submissions
+from speedcheck.gate.changes import submissions
 from speedcheck.gate.copies import copies_across
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
@@ -18,6 +18,7 @@ from speedcheck.gate.moves import Moves
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.record import RecordJudge
 from speedcheck.gate.submission import Found, beside_records, find, is_touched
+from speedcheck.gate.tree import read_tree
 from speedcheck.gate.workplace import Commits, Workplace
 
 Decided = dict[PurePosixPath, Decision]
@@ -80,7 +81,7 @@ def _judge_records(
 ) -> None:
     for folder in found.now:
         merged = (*((folder,) if folder in found.before else ()), *moves.into(folder))
-        if not is_touched(workplace, found, folder):
+        if not is_touched(found, folder):
             continue
         try:
             decided[folder] = judge.judge(folder, merged)
@@ -105,4 +106,4 @@ def _judge_beside(workplace: Workplace, found: Found, moves: Moves, decided: Dec
 
 
 def _unusable(workplace: Workplace, folder: PurePosixPath, error: SpeedcheckError) -> Decision:
-    return Decision(folder, None, (Objection(workplace.told(error)),))
+    return Decision(folder, None, (Objection(workplace.error_text(error)),))

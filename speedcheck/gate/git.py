@@ -235,7 +235,7 @@ def _blob(entry: bytes) -> Blob:
 
 def _inside(path: bytes) -> PurePosixPath:
     inside = PurePosixPath(os.fsdecode(path))
-    if inside.is_absolute() or ".." in inside.parts:
+    if inside.is_absolute() or any(part.lower() in ("..", ".git") for part in inside.parts):
         # git itself makes no such tree; a forged one must not write outside the export.
         raise InputError("a path leaves the repository", where=str(inside), remedy="refuse it")
     return inside

@@ -69,6 +69,6 @@ def hidden(
             yield Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
     rules = workplace.rules_for(folder)
     for file in searched.opaque:
-        if file.is_archive and not rules.allows_artifact(file.name):
+        if not file.is_searched and not rules.allows_artifact(file.name):
             what = "is packed: its content cannot be searched for runs"
             yield Objection(what, codes.OPAQUE_FILE, file.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from speedcheck.gate.changes import Tree, is_inside
 from speedcheck.gate.evidence import Evidence, merged_evidence
+from speedcheck.gate.tree import Tree
 from speedcheck.gate.workplace import Workplace
 
 
@@ -34,7 +34,7 @@ class Moves:
             now: the records that the branch has now, in the order in which they are preferred.
         """
         head = workplace.trees["head"]
-        objects = {folder: _objects(head, folder) for folder in now}
+        objects = {folder: head.objects(folder) for folder in now}
         places: dict[PurePosixPath, PurePosixPath | None] = {}
         for folder in gone:
             wanted = _wanted(merged_evidence(workplace, folder), workplace.trees["left"])
@@ -56,10 +56,6 @@ class Moves:
         return tuple(old for old, place in self._places.items() if place == folder)
 
 
-def _wanted(merged: Evidence, left: Tree) -> set[str]:
-    counted = {object_id for object_id, _ in merged.counted}
-    return counted or _objects(left, merged.folder)
-
-
-def _objects(tree: Tree, folder: PurePosixPath) -> set[str]:
-    return {blob.object_id for path, blob in tree.items() if is_inside(path, folder)}
+def _wanted(merged: Evidence, left: Tree) -> frozenset[str]:
+    counted = frozenset(object_id for object_id, _ in merged.counted)
+    return counted or left.objects(merged.folder)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from speedcheck.gate.changes import Submission, Tree, is_inside, owner
+from speedcheck.gate.changes import Submission, owner
 from speedcheck.gate.leftovers import hidden, unreadable
 from speedcheck.gate.moves import Moves
 from speedcheck.gate.objection import Objection
-from speedcheck.gate.workplace import Which, Workplace, below
+from speedcheck.gate.tree import is_document
+from speedcheck.gate.workplace import Which, Workplace
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.words import join_some
 
@@ -43,17 +44,14 @@ def find(workplace: Workplace, submission: Submission) -> Found:
     )
 
 
-def is_touched(workplace: Workplace, found: Found, folder: PurePosixPath) -> bool:
+def is_touched(found: Found, folder: PurePosixPath) -> bool:
     """Return whether the branch adds a record, or changes a file or a document of it."""
     submission = found.submission
     if folder not in found.before:
         return True
-    plans = _plans(workplace.trees["head"]) | _plans(workplace.trees["left"])
-    return any(
-        owner(path, submission.root, plans) == folder
-        or (_is_document(path) and path.parent != submission.root and path.parent in folder.parents)
-        for path in submission.changed
-    )
+    speaking = {path.parent for path in submission.changed if is_document(path)}
+    above = speaking.intersection(folder.parents) - {submission.root}
+    return folder in submission.owners or bool(above)
 
 
 def beside_records(workplace: Workplace, found: Found, moves: Moves) -> Iterator[Objection]:
@@ -78,11 +76,10 @@ def beside_records(workplace: Workplace, found: Found, moves: Moves) -> Iterator
         yield Objection(what)
     if changed and not (found.now or found.before) and _is_new(workplace, submission):
         yield Objection(f"nothing in it could be judged: it holds no log and no {PLAN_NAME}")
-    plans = _plans(head)
     nobodys = [
         blob.path
         for blob in changed
-        if owner(blob.path, submission.root, plans) not in found.now
+        if owner(blob.path, submission.root, head.plans) not in found.now
         and not (blob.is_link or blob.is_submodule)
     ]
     yield from hidden(workplace, nobodys, submission.folder, found.now)
@@ -92,26 +89,17 @@ def _records(
     workplace: Workplace, which: Which, submission: Submission
 ) -> tuple[PurePosixPath, ...]:
     tree, root = workplace.trees[which], submission.root
-    plans = _plans(tree)
-    if submission.folder != root or root in plans:
-        workplace.fetch(which, below(tree, submission.folder))
+    if submission.folder != root or root in tree.plans:
+        files = (*tree.below(submission.folder), *tree.documents_above(submission.folder))
+        workplace.fetch(which, files)
         return workplace.records(which, submission.folder)
     # Of the folder that holds all records only its own files are looked at.
-    own = [path for path in tree if owner(path, root, plans) == root and is_inside(path, root)]
+    own = [path for path in tree.below(root) if owner(path, root, tree.plans) == root]
     workplace.fetch(which, own)
     return tuple(folder for folder in workplace.records(which, root) if folder == root)
-
-
-def _plans(tree: Tree) -> set[PurePosixPath]:
-    return {path.parent for path in tree if path.name == PLAN_NAME}
-
-
-def _is_document(path: PurePosixPath) -> bool:
-    return path.suffix.lower() == ".md"
 
 
 def _is_new(workplace: Workplace, submission: Submission) -> bool:
     """Whether the branch adds the folder, which is not that of all records."""
     folder = submission.folder
-    was_there = any(is_inside(path, folder) for path in workplace.trees["left"])
-    return folder != submission.root and not was_there
+    return folder != submission.root and not workplace.trees["left"].below(folder)

@@ -14,9 +14,9 @@ from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
 from speedcheck.config import CONFIG_NAME, Config, read_config
 from speedcheck.errors import InputError, NoRecordError, SpeedcheckError, UsageError
-from speedcheck.gate.changes import Tree, is_inside, read_tree
 from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
+from speedcheck.gate.tree import Tree, read_tree
 from speedcheck.logs import LogFile, Parser
 from speedcheck.many import verify_folders
 from speedcheck.records.files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
@@ -173,7 +173,7 @@ class Workplace:
         where = f"{folder / PLAN_NAME} baseline"
         if ".." in baseline.parts or baseline.is_absolute():
             raise InputError("leaves the repository", where=where, remedy="name a record in it")
-        inside = [path for path in self.trees["base"] if baseline in path.parents]
+        inside = self.trees["base"].below(baseline)
         if not inside:
             remedy = "name a record that was merged before"
             raise InputError(f"{baseline} is not in the base", where=where, remedy=remedy)
@@ -201,7 +201,7 @@ class Workplace:
                         self._earlier[folder] = result
         return self._earlier
 
-    def told(self, error: SpeedcheckError) -> str:
+    def error_text(self, error: SpeedcheckError) -> str:
         """Return an error with the paths that files have in the repository."""
         text = str(error)
         for which in self._commit:
@@ -240,18 +240,9 @@ class Workplace:
 
     def _export(self, which: Which, blobs: Iterable[Blob]) -> None:
         new = [blob for blob in blobs if (which, blob.path) not in self._written]
-        self._repository.export(new, self._root / which)
+        if new:
+            self._repository.export(new, self._root / which)
         self._written |= {(which, blob.path) for blob in new}
-
-
-def below(tree: Tree, folder: PurePosixPath) -> list[PurePosixPath]:
-    """Return the files of a tree below a folder, and the documents in the folders above it."""
-    above = set(folder.parents)
-    return [
-        path
-        for path in tree
-        if is_inside(path, folder) or (path.parent in above and path.suffix.lower() == ".md")
-    ]
 
 
 def _refuse_too_much(blobs: list[Blob]) -> None:

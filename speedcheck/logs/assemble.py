@@ -7,8 +7,9 @@ what stands above it too. The last `final` line of a run decides its result.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from speedcheck.logs.gather import elapsed_ms
 from speedcheck.logs.grouping import RunLines, group_runs
@@ -16,12 +17,15 @@ from speedcheck.logs.model import Environment, Run
 from speedcheck.logs.pattern import STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from speedcheck.logs.gather import Fact, Gatherer, Stretch
     from speedcheck.logs.model import Validation
     from speedcheck.logs.text import Problems
     from speedcheck.logs.validations import PlacedValidation
+
+
+Placed = TypeVar("Placed", bound=tuple[Any, ...])
 
 
 class FoundRun(NamedTuple):
@@ -62,7 +66,7 @@ class _Lines(NamedTuple):
 
 
 def assemble(
-    gathered: Gatherer, log: str, problems: Problems, *, has_final: bool, counts_steps: bool
+    gathered: Gatherer, log: str, problems: Problems, *, has_final: bool
 ) -> list[FoundRun]:
     """Make the runs of a file, in the order of their first lines.
 
@@ -71,11 +75,12 @@ def assemble(
         log: name of the log.
         problems: takes what does not fit.
         has_final: whether the track says which line decides.
-        counts_steps: whether lines give the step.
     """
-    held = sorted(gathered.held)
+    held: dict[str, list[Fact]] = {}
+    for fact in gathered.held:
+        held.setdefault(fact.name, []).append(fact)
     found = [
-        _found(lines, stretch, held, log, has_final=has_final, counts_steps=counts_steps)
+        _found(lines, stretch, held, log, has_final=has_final)
         for stretch in gathered.stretches
         for lines in _lines(stretch, problems)
     ]
@@ -91,19 +96,27 @@ def _lines(stretch: Stretch, problems: Problems) -> Iterator[_Lines]:
         groups = [RunLines([deciding[-1]])] if deciding else []
     bounds = [0, *(group.placed[0].start for group in groups[1:]), math.inf]
     for group, start, end in zip(groups, bounds, bounds[1:], strict=False):
-        finals = [final for final in stretch.finals if start <= final[0] < end]
-        facts = [fact for fact in stretch.facts if start <= fact.position < end]
-        yield _Lines(group, finals, facts)
+        yield _Lines(
+            group, _between(stretch.finals, start, end), _between(stretch.facts, start, end)
+        )
+
+
+def _between(lines: Sequence[Placed], start: float, end: float) -> Sequence[Placed]:
+    """The lines, in the order of the file, from one position up to another."""
+    return lines[bisect_left(lines, start, key=_position) : bisect_left(lines, end, key=_position)]
+
+
+def _position(line: tuple[Any, ...]) -> float:
+    return float(line[0])
 
 
 def _found(
     lines: _Lines,
     stretch: Stretch,
-    held: Sequence[Fact],
+    held: Mapping[str, Sequence[Fact]],
     log: str,
     *,
     has_final: bool,
-    counts_steps: bool,
 ) -> FoundRun:
     start, end = lines.group.placed[0].start, lines.group.end
     steps = lines.rising(STEP)
@@ -139,7 +152,6 @@ def _found(
         artifact_bytes=_count(lines.newest("artifact_bytes")),
         printed_val_tokens=_count(_held("val_tokens", held, start, end)),
         printed_train_shards=_count(_held("train_shards", held, start, end)),
-        counts_steps=counts_steps,
     )
     return FoundRun(start, end, run)
 
@@ -189,11 +201,13 @@ def _eval_time(lines: _Lines, deciding: PlacedValidation | None) -> float | None
     return lines.newest("eval_time_ms")
 
 
-def _held(name: str, held: Sequence[Fact], start: int, end: int) -> float | None:
+def _held(name: str, held: Mapping[str, Sequence[Fact]], start: int, end: int) -> float | None:
     """The last figure of a name up to the start of a run, else the first one within it."""
-    before = [f.value for f in held if f.name == name and f.position <= start]
-    within = [f.value for f in held if f.name == name and start < f.position <= end]
-    return before[-1] if before else within[0] if within else None
+    facts = held.get(name, ())
+    behind = bisect_right(facts, float(start), key=_position)
+    if behind:
+        return facts[behind - 1].value
+    return facts[0].value if facts and facts[0].position <= end else None
 
 
 def _count(value: float | None) -> int | None:

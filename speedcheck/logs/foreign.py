@@ -169,7 +169,6 @@ class ForeignParser:
             name,
             problems,
             has_final=self._format.has_final,
-            counts_steps=self._format.has_steps,
         )
         runs: list[Run] = []
         before, environment = 0, Environment()

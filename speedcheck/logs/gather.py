@@ -59,7 +59,8 @@ class Stretch:
         total: the planned steps.
         validations: its validations but those of `final` lines, in the order of the file.
         finals: where each `final` line stands, with None where it has no measure.
-        facts: its other figures.
+        facts: its other figures, in the order of the file.
+        is_empty: whether no line of it has a measure.
     """
 
     seed: int | None = None
@@ -70,11 +71,7 @@ class Stretch:
     validations: list[PlacedValidation] = field(default_factory=list)
     finals: list[tuple[int, PlacedValidation | None]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no line of it has a measure."""
-        return not self.validations and not any(placed for _, placed in self.finals)
+    is_empty: bool = True
 
     def identify(self, fields: Mapping[str, str]) -> None:
         """Take the seed and the name of the run that a line gives."""
@@ -154,6 +151,7 @@ class Gatherer:
         if placed is None:
             return self._refuse(stretch, fields, line)
         self.count += 1
+        stretch.is_empty = False
         if is_final:
             stretch.finals.append((line.start, placed))
         else:

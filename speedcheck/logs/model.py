@@ -204,7 +204,6 @@ class Run:
         artifact_bytes: size of the artifact.
         printed_val_tokens: number of validation tokens that a line of the log gives.
         printed_train_shards: number of training shards that a line of the log gives.
-        counts_steps: whether the log prints steps; otherwise its validations are counted.
     """
 
     log: str
@@ -231,7 +230,6 @@ class Run:
     artifact_bytes: int | None = None
     printed_val_tokens: int | None = None
     printed_train_shards: int | None = None
-    counts_steps: bool = True
 
     @property
     def seed(self) -> int | None:

@@ -46,7 +46,7 @@ def find_ends(
     last = {
         run.final_step
         for run, reason in zip(runs, reasons, strict=True)
-        if not reason and not run.diverged and run.total_steps is None and run.counts_steps
+        if not reason and not run.diverged and run.total_steps is None and _prints_steps(run)
     }
     return Ends(reasons, stops_at, differ=budget_ms is None and len(last) > 1)
 
@@ -63,6 +63,11 @@ def _without(run: Run, step: int) -> str:
     if run.diverged or any(validation.step == step for validation in run.validations):
         return ""
     return f"incomplete: no validation at step {step}"
+
+
+def _prints_steps(run: Run) -> bool:
+    """Whether the log prints steps; otherwise its validations are counted, and tell no end."""
+    return run.first_step is not None
 
 
 def _common_stop(runs: Sequence[Run]) -> int | None:

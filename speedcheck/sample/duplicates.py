@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -32,6 +31,8 @@ _FALSE_PAIRS = 0.01
 # Train times are printed in milliseconds and steps last alike: in published logs up to 13 % of the
 # step times of two runs differ by one constant.
 _SHARED_TIMES = 0.5
+# Of honest runs hardly any pair has half of its times between steps in common.
+_MOST_LOOKS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,12 @@ def near_copies(
         step_times: the times of training steps by position, where logs have them; the times of
             the validations serve otherwise.
     """
-    pairs = len(members) * (len(members) - 1) // 2
-    found: dict[tuple[int, int], str] = {}
-    for (a, b), equal in _equal_losses(runs, members).items():
-        compared, chance = _comparison(runs[a], runs[b])
-        if equal >= FEWEST_LOSSES and pairs * _tail(equal, compared, chance) < _FALSE_PAIRS:
-            found[a, b] = f"equal losses at {equal} of {compared} validations"
-    times = {i: (step_times or {}).get(i) or _validation_times(runs[i]) for i in members}
-    for (a, b), shared in _shared_times(times):
-        found.setdefault((a, b), shared)
-    return [NearCopy(a, b, evidence) for (a, b), evidence in sorted(found.items())]
+    found = {copy.second: copy for copy in _equal_losses(runs, members)}
+    left = [index for index in members if index not in found]
+    times = {i: (step_times or {}).get(i) or _validation_times(runs[i]) for i in left}
+    for copy in _shared_times(times):
+        found.setdefault(copy.second, copy)
+    return sorted(found.values(), key=lambda copy: (copy.first, copy.second))
 
 
 def _same_lines(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
@@ -144,13 +141,34 @@ def _inner(run: Run) -> dict[int, float]:
     return {v.step: v.loss for v in run.validations[:-1] if v.step > 0}
 
 
-def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Counter[tuple[int, int]]:
-    """Count for each pair the validations at which it has equal losses."""
+def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[NearCopy]:
+    """Find the runs that agree with an earlier one at more validations than chance explains.
+
+    A run that is found is not compared any further, so that a folder of copies takes no longer
+    than one of different runs.
+    """
+    pairs = len(members) * (len(members) - 1) // 2
     holders: dict[tuple[int, float], list[int]] = defaultdict(list)
     for index in members:
-        for place in _inner(runs[index]).items():
+        places = _inner(runs[index]).items()
+        copy = _copy_of(runs, index, Counter(o for place in places for o in holders[place]), pairs)
+        if copy is not None:
+            yield copy
+            continue
+        for place in places:
             holders[place].append(index)
-    return Counter(pair for alike in holders.values() for pair in combinations(alike, 2))
+
+
+def _copy_of(runs: Sequence[Run], index: int, equal: Counter[int], pairs: int) -> NearCopy | None:
+    """Return the earlier run that a run is a near-copy of, among those with equal losses."""
+    for first, count in equal.most_common():
+        if count < FEWEST_LOSSES:
+            break
+        compared, chance = _comparison(runs[first], runs[index])
+        by_chance = pairs * _tail(count, compared, chance) >= _FALSE_PAIRS
+        if not by_chance and not _is_rerun(runs[first], runs[index]):
+            return NearCopy(first, index, f"equal losses at {count} of {compared} validations")
+    return None
 
 
 def _comparison(a: Run, b: Run) -> tuple[int, float]:
@@ -173,28 +191,44 @@ def _tail(equal: int, compared: int, chance: float) -> float:
     )
 
 
+def _is_rerun(a: Run, b: Run) -> bool:
+    """Whether two runs of one seed have equal losses: a program whose every bit is the same.
+
+    A change of speed alone leaves them so. Their step times still tell a copy.
+    """
+    return a.seed is not None and a.seed == b.seed and _losses(a) == _losses(b)
+
+
 def _validation_times(run: Run) -> StepTimes:
     return {v.step: v.train_time_ms for v in run.validations if v.train_time_ms}
 
 
-def _shared_times(times: Mapping[int, StepTimes]) -> Iterator[tuple[tuple[int, int], str]]:
-    """Find the pairs whose times differ by one constant at most of their steps."""
+def _shared_times(times: Mapping[int, StepTimes]) -> Iterator[NearCopy]:
+    """Find the runs whose times differ from another's by one constant at most of their steps."""
     members = [index for index in times if len(times[index]) >= FEWEST_TIMES]
     if len(members) < 2:
         return
     steps = sorted({step for index in members for step in times[index]})
     table = np.array([[times[index].get(step, np.nan) for step in steps] for index in members])
     rhythm = np.diff(table, axis=1)
-    for row, first in enumerate(members[:-1]):
+    copies: set[int] = set()
+    looks = _MOST_LOOKS
+    for row in range(len(members) - 1):
+        if row in copies:
+            continue
         # A constant shift leaves the time between steps as it is.
         equal = np.isclose(rhythm[row + 1 :], rhythm[row], rtol=0, atol=1e-6).sum(axis=1)
         common = (~np.isnan(rhythm[row + 1 :]) & ~np.isnan(rhythm[row])).sum(axis=1)
         for offset in np.flatnonzero((equal >= _SHARED_TIMES * common) & (common > 0)):
             other = row + 1 + int(offset)
+            if other in copies or looks == 0:
+                continue
+            looks -= 1
             shared, compared = _largest_shift(table[row], table[other])
             if shared >= FEWEST_TIMES and shared >= _SHARED_TIMES * compared:
-                pair = (first, members[other])
-                yield pair, f"{shared} of {compared} step times equal, or shifted by one constant"
+                copies.add(other)
+                evidence = f"{shared} of {compared} step times equal, or shifted by one constant"
+                yield NearCopy(members[row], members[other], evidence)
 
 
 def _largest_shift(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:

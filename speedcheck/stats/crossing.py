@@ -35,8 +35,8 @@ def first_crossing(
 
     Args:
         values: shape (series, k), in standard deviations, so that sums lose no digits.
-        bounds: entry n is the bound for n values, above 0, as `speedcheck.stats.eprocess.boundary` gives
-            them; infinity where nobody looks.
+        bounds: entry n is the bound for n values, above 0, as given by
+            `speedcheck.stats.eprocess.boundary`; infinity where nobody looks.
         earlier: what each series begins with, not looked at again.
         two_sided: whether |t| is compared instead of t.
 

@@ -25,7 +25,8 @@ from speedcheck.certificate import (
     Verdict,
     Verdicts,
 )
-from speedcheck.gate.gate import Decision
+from speedcheck.gate.decision import Decision
+from speedcheck.gate.objection import Objection
 from speedcheck.report.annotations import certificate_annotations
 from speedcheck.report.gate import gate_lines, gate_markdown
 from speedcheck.report.text import inert
@@ -246,8 +247,10 @@ def test_the_gates_lines_and_comment_obey_nothing(command):
     finding = Finding("P004 incomplete-log", "fail", command)
     certificate = certificate_with(finding, record=command)
     decisions = [
-        Decision(PurePosixPath(command), certificate, command, PurePosixPath(command)),
-        Decision(PurePosixPath(command), None, command),
+        Decision(
+            PurePosixPath(command), certificate, (Objection(command),), PurePosixPath(command)
+        ),
+        Decision(PurePosixPath(command), None, (Objection(command, where=command),)),
     ]
     for text in (gate_lines(decisions), gate_markdown(decisions)):
         assert re.search("[a-z-]+", command)[0] in text

@@ -78,7 +78,7 @@ def test_losses_are_compared_by_welch_and_by_two_one_sided_tests(timed):
         ).pvalue
         for shift, alternative in ((-0.001, "less"), (0.001, "greater"))
     )
-    assert f"one-sided Welch p = {p:.2g}; equivalent within 0.001: not shown" in finding.message
+    assert f"two-sided Welch p = {p:.2g}; equivalent within 0.001: not shown" in finding.message
     assert finding.message.endswith(f"(TOST p = {tost:.2g})")
     assert finding.where == str(b)
 

@@ -62,6 +62,19 @@ def with_linked_plan(folder):
     return folder
 
 
+def earlier_step(b, pub):
+    """Write a record of the step-count track whose README gives the losses of an earlier step."""
+    losses = [3.2786, 3.278, 3.2774]
+    logs = {
+        f"{i}.txt": pub(val_loss=3.275 + i / 1e4).replace("4.4043", f"{x:.4f}")
+        for i, x in enumerate(losses)
+    }
+    rows = "".join(f"| {i} | {x} |\n" for i, x in enumerate(losses))
+    readme = f"# Results\n\n| seed | step 125 |\n|---|---|\n{rows}"
+    plan = 'track = "gpt2-small-steps"'
+    return b.folder({**logs, "README.md": readme, "record.toml": plan})
+
+
 def slower(b, pub):
     """Write a record whose baseline takes half of its time."""
     logs = {f"{i}.txt": pub(val_loss=3.276 + i / 1000, time_ms=90_000 + i) for i in range(3)}
@@ -138,15 +151,7 @@ CASES = {
         "loss",
         lambda b, log, pub: with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
     ),
-    codes.EARLIER_STEP: (
-        "loss",
-        lambda b, log, pub: with_file(
-            with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
-            "README.md",
-            "| seed | val_loss at step 125 |\n|-|-|\n"
-            + "".join(f"| {i} | 4.4043 |\n" for i in range(6)),
-        ),
-    ),
+    codes.EARLIER_STEP: ("loss", lambda b, log, pub: earlier_step(b, pub)),
     codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
     codes.SLOWER: ("speed", lambda b, log, pub: slower(b, pub)),
     codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),

@@ -230,7 +230,8 @@ def test_a_column_of_another_unit_or_metric_is_not_refuted(read, heading):
 
 def test_rows_of_settings_are_not_a_list_of_runs(read):
     rows = [("full", "1.1150"), ("no gate", "1.1161"), ("no smear", "1.1170")]
-    assert found(read(table(("Config", "val_bpb"), rows), pairs(BPB), BITS)) == set()
+    for heading in ("Config", "Run", ""):
+        assert found(read(table((heading, "val_bpb"), rows), pairs(BPB), BITS)) == set()
 
 
 def test_rows_are_compared_by_seed_where_all_seeds_are_in_the_logs(read):
@@ -311,7 +312,8 @@ def test_what_torch_prints_is_recomputed(read, right, wrong):
 
 
 def test_what_scipy_prints_is_recomputed(read):
-    mean = "Mean(statistic=np.float64({}), minmax=(np.float64(3.277702465216255), np.float64(3.278797534783745)))"
+    low, high = "np.float64(3.277702465216255)", "np.float64(3.278797534783745)"
+    mean = f"Mean(statistic=np.float64({{}}), minmax=({low}, {high}))"
     text = "```\n$ grep val *\n[3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{}\n```\n"
     assert found(read(text.format(mean.format("3.27825")))) == set()
     assert found(read(text.format(mean.format("3.27725")))) == {REFUTED}
@@ -392,6 +394,15 @@ def test_what_the_logs_print_elsewhere_is_not_named(read, tmp_path):
     assert found(read("val_loss: 3.2749\n", logs=("0.txt",))) == {WARNED}
 
 
+def test_the_mean_of_what_the_logs_print_elsewhere_is_not_named(read, tmp_path):
+    for index in range(6):
+        text = f"step:{index} val_loss:3.9\nsliding_window val_loss:{3.2740 + index / 1000}\n"
+        (tmp_path / f"{index}.txt").write_text(text)
+    logs = [f"{index}.txt" for index in range(6)]
+    assert found(read("Mean val_loss: 3.2765 (6 runs)\n", logs=logs)) == set()
+    assert found(read("Mean val_loss: 3.2755 (6 runs)\n", logs=logs)) == {WARNED}
+
+
 def test_a_warning_names_a_handful_of_figures(read):
     text = "".join(f"- mean val_loss: {3.2600 + i / 1e4:.4f}\n" for i in range(40))
     (finding,) = check_documents(read(text))
@@ -466,6 +477,8 @@ def test_json_results_are_compared_by_seed(read, results):
 def test_csv_is_a_claim_where_its_rows_are_in_logs(read):
     rows = "seed,val_bpb\n" + "".join(f"{i},{x}\n" for i, x in enumerate((1.1142, 1.116, 1.1145)))
     assert found(read({"results.csv": rows}, pairs(BPB), BITS)) == {REFUTED}
+    trials = rows + "".join(f"{9 + i},{1.13 + i / 1000}\n" for i in range(9))
+    assert found(read({"results.csv": trials}, pairs(BPB), BITS)) == set()
     curve = "step,val_bpb\n0,1.1142\n1,1.116\n2,1.1145\n"
     assert found(read({"results.csv": curve}, pairs(BPB), BITS)) == set()
 

@@ -197,7 +197,7 @@ def test_a_folder_deeper_than_any_submission_is_refused_before_it_costs_anything
     ("content", "why"),
     [
         ("words\n", "notes.txt: no step line"),
-        (b"PK\x00", "notes.txt: no step line"),
+        (b"PK\x00", "notes.txt: binary: NUL byte at byte 2"),
         (None, "notes.txt: is a link: links are not followed"),
     ],
 )

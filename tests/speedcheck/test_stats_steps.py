@@ -55,10 +55,11 @@ def test_a_value_of_exactly_the_margin_passes():
     assert found.shown
 
 
-def test_steps_that_reach_the_margin_exactly_are_enough():
-    for rate, steps in ((0.0001, 40), (0.00005, 80), (0.001, 4), (0.00002, 200)):
-        assert rule([3.28] * 2, [3.28] * 2, 0, rate=rate).steps_needed == steps
-        assert rule([3.28] * 2, [3.28] * 2, steps, rate=rate).shown
+@pytest.mark.parametrize(("worse", "steps"), [(0.0028, 68), (0.0, 40), (-0.0008, 32)])
+def test_steps_that_reach_the_margin_exactly_are_enough(worse, steps):
+    old, new = [3.28] * 2, [3.28 + worse] * 2
+    assert rule(old, new, 0, rate=0.0001).steps_needed == steps
+    assert rule(old, new, steps, rate=0.0001).shown
 
 
 @given(

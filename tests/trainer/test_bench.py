@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from trainer.bench import matrix_weights, step_flops
+from trainer.bench import matrix_weights, peak_flops, step_flops
 from trainer.config import RECIPES, Recipe
 from trainer.model import GPT
 from trainer.train import Run, on_device, window_of
@@ -63,6 +63,8 @@ def test_the_benchmark_times_the_five_stretches_of_a_recipe(tmp_path: Path) -> N
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "trainer", "bench", "--recipe", "tiny"]
     options = ["--data-dir", str(tmp_path), "--json", str(figures)]
+    trace = tmp_path / "trace.json"
+    options += ["--trace", str(trace)]
     done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
     report = json.loads(figures.read_text())
     windows = [stretch["window"] for stretch in report["stretches"]]
@@ -71,3 +73,25 @@ def test_the_benchmark_times_the_five_stretches_of_a_recipe(tmp_path: Path) -> N
     mean = sum(stretch["step_ms"] for stretch in report["stretches"]) / 5
     assert report["mean_step_ms"] == pytest.approx(mean)
     assert f"mean                {mean:>9.1f}" in done.stdout
+    single = sum(stretch["single_ms"] for stretch in report["stretches"]) / 5
+    assert report["projected_s"] == pytest.approx(single * RECIPES["tiny"].schedule.steps / 1000)
+    assert json.loads(trace.read_text())["traceEvents"]
+    # A quarter of the step's four sequences, and the optimizers.
+    assert single < mean
+
+
+@pytest.mark.parametrize(
+    ("name", "teraflops"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989.5),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H200", 989.5),
+        ("NVIDIA A100-SXM4-80GB", 312),
+    ],
+)
+def test_a_card_is_measured_by_its_own_peak(name: str, teraflops: float) -> None:
+    assert peak_flops(name) == teraflops * 1e12
+
+
+def test_an_unknown_card_has_no_peak() -> None:
+    assert peak_flops("Some Card") is None

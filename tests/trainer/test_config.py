@@ -50,9 +50,3 @@ def test_a_recipe_that_cannot_run_is_refused(
     tiny: Recipe = replace(RECIPES["tiny"], model=replace(RECIPES["tiny"].model, width=64))
     with pytest.raises(TrainerError, match=message):
         replace(tiny, **{group: replace(getattr(tiny, group), **change)})
-
-
-def test_attention_by_other_kernels_is_for_gpus() -> None:
-    assert RECIPES["sub3"].with_attention("flex").attention == "flex"
-    with pytest.raises(TrainerError, match="'flex' is for GPUs, tiny is not"):
-        RECIPES["tiny"].with_attention("flex")

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from flex_attention import FlexOperations
 from reference_step import Reference
 
 from trainer.config import RECIPES, Recipe
 from trainer.data.stream import TokenStream, ValidationSet
 from trainer.model import GPT
-from trainer.operations.fused import FlexOperations, FusedOperations
+from trainer.operations.fused import FusedOperations
 from trainer.runtime.distributed import World
 from trainer.schedule import Window
 from trainer.train import DivergedError, Run, on_device, train
@@ -84,7 +85,7 @@ def test_losses_and_gradients_are_the_references_but_for_rounding(
 ) -> None:
     torch.manual_seed(3)
     with cuda:
-        model = GPT(recipe.model, 1024, operations(precision))
+        model = GPT(recipe.model, 1024, operations(recipe.model.norm_eps, precision))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.03)
@@ -112,9 +113,12 @@ def test_the_same_seed_gives_the_same_losses_to_the_last_bit(
     assert first[0] == (0, "val", pytest.approx(math.log(1008), abs=1e-5))
 
 
-def test_flex_attention_trains_alike(recipe: Recipe, cuda: torch.device) -> None:
+def test_flex_attention_trains_alike(
+    recipe: Recipe, cuda: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = lines_of(open_run(recipe, cuda))
-    flex = lines_of(open_run(recipe.with_attention("flex"), cuda))
+    monkeypatch.setattr("trainer.operations.fused.FusedOperations", FlexOperations)
+    flex = lines_of(open_run(recipe, cuda))
     assert flex == [(step, kind, pytest.approx(loss, abs=0.05)) for step, kind, loss in ours]
 
 

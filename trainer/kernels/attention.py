@@ -12,7 +12,6 @@ Shapes: T tokens, H heads, E features of a head. A tile is (rows, E) of one head
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -20,6 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from trainer.kernels.common import LN_2, LOG2_E, is_hopper
 from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 
 # Sequences are whole numbers of these, so that no tile has a tail.
@@ -27,8 +27,6 @@ TOKENS_MULTIPLE = 128
 # Where the largest score so far starts: below any, yet finite, so that a tile in which a query sees
 # no key gives weights of 0 rather than NaN.
 LOWEST: tl.constexpr = tl.constexpr(-1.0e6)
-LN_2: tl.constexpr = tl.constexpr(math.log(2))
-LOG2_E: tl.constexpr = tl.constexpr(math.log2(math.e))
 
 
 class Tilings(NamedTuple):
@@ -80,17 +78,16 @@ def attend(
     tokens, heads, _ = q.shape
     out = q.new_empty(q.shape)
     lse = q.new_empty((heads, tokens), dtype=torch.promote_types(q.dtype, torch.float32))
-    launch(_forward_kernel, tiling, (q, out), (k, v), low, lse, scale * math.log2(math.e))
+    launch(_forward_kernel, tiling, (q, out), (k, v), low, lse, scale * LOG2_E.value)
     return out, lse
 
 
 def default_tilings(*tensors: Tensor) -> Tilings:
     """Return HOPPER where it applies to all of the tensors (T, H, E), else PORTABLE."""
     q = tensors[0]
-    hopper = q.device.type == "cuda" and torch.cuda.get_device_capability(q.device) >= (9, 0)
     # The copy engine sees (T, H * E): heads side by side, rows from multiples of 16 bytes.
     regular = all(t.stride(1) == t.shape[2] and t.stride(0) % 8 == 0 for t in tensors)
-    return HOPPER if hopper and regular and q.dtype == torch.bfloat16 else PORTABLE
+    return HOPPER if is_hopper(q.device) and regular and q.dtype == torch.bfloat16 else PORTABLE
 
 
 def check(*tensors: Tensor) -> None:
@@ -110,33 +107,37 @@ def check(*tensors: Tensor) -> None:
 @triton.jit
 def _forward_kernel(q, out, k, v, low, lse, scale, PLAN: tl.constexpr):
     """One tile of out; `scale` is for scores in base 2."""
-    head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    OWN: tl.constexpr = PLAN.own
-    VISITED: tl.constexpr = PLAN.visited
+    BLOCK_M: tl.constexpr = PLAN.own  # queries
+    BLOCK_N: tl.constexpr = PLAN.visited  # keys
     E: tl.constexpr = PLAN.features
     WIDE: tl.constexpr = lse.dtype.element_ty
-    query = load_tile(q, 0, first, head, OWN, PLAN)
-    queries = first + tl.arange(0, OWN)
+    head, first = tl.program_id(0), tl.program_id(1) * BLOCK_M
+    query = load_tile(q, 0, first, head, BLOCK_M, PLAN)
+    queries = first + tl.arange(0, BLOCK_M)
     lowest = tl.load(low + queries)
-    begin = tl.load(low + first) // VISITED * VISITED
-    all_see = tl.load(low + first + OWN - 1)
-    top = tl.full((OWN,), LOWEST, WIDE)
-    total = tl.zeros((OWN,), WIDE)
-    mixed = tl.zeros((OWN, E), WIDE)
-    for start in tl.range(begin, first + OWN, VISITED):
-        key = load_tile(k, 2, start, head, VISITED, PLAN)
-        scores = dot(query, key.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
-        if (start < all_see) | (start + VISITED > first + 1):
-            keys = start + tl.arange(0, VISITED)[None, :]
+    begin = tl.load(low + first) // BLOCK_N * BLOCK_N
+    all_see = tl.load(low + first + BLOCK_M - 1)
+    # Of each query: the largest score so far, the sum of exponentials, and the weighted values.
+    m_i = tl.full((BLOCK_M,), LOWEST, WIDE)
+    l_i = tl.zeros((BLOCK_M,), WIDE)
+    acc = tl.zeros((BLOCK_M, E), WIDE)
+    for start in tl.range(begin, first + BLOCK_M, BLOCK_N):
+        key = load_tile(k, 2, start, head, BLOCK_N, PLAN)
+        scores = dot(query, key.T, tl.zeros((BLOCK_M, BLOCK_N), WIDE), PLAN)
+        # Mask, only in tiles that some query's interval cuts.
+        if (start < all_see) | (start + BLOCK_N > first + 1):
+            keys = start + tl.arange(0, BLOCK_N)[None, :]
             seen = (keys >= lowest[:, None]) & (keys <= queries[:, None])
             scores = tl.where(seen, scores, float("-inf"))
-        new_top = tl.maximum(top, tl.max(scores, 1) * scale)
-        weights = tl.exp2(scores * scale - new_top[:, None])
-        keep = tl.exp2(top - new_top)
-        total = total * keep + tl.sum(weights, 1)
-        value = load_tile(v, 3, start, head, VISITED, PLAN)
-        mixed = dot(weights.to(value.dtype), value, mixed * keep[:, None], PLAN)
-        top = new_top
-    store_tile(out, 1, mixed / total[:, None], first, head, PLAN)
-    at = head * tl.num_programs(1) * OWN + queries
-    tl.store(lse + at, (top + tl.log2(total)) * LN_2)
+        # Online softmax: rescale what was added up under a smaller maximum.
+        m_new = tl.maximum(m_i, tl.max(scores, 1) * scale)
+        weights = tl.exp2(scores * scale - m_new[:, None])
+        alpha = tl.exp2(m_i - m_new)
+        l_i = l_i * alpha + tl.sum(weights, 1)
+        value = load_tile(v, 3, start, head, BLOCK_N, PLAN)
+        acc = dot(weights.to(value.dtype), value, acc * alpha[:, None], PLAN)
+        m_i = m_new
+    # Epilogue: normalise, and keep the softmax's denominator for the backward pass.
+    store_tile(out, 1, acc / l_i[:, None], first, head, PLAN)
+    at = head * tl.num_programs(1) * BLOCK_M + queries
+    tl.store(lse + at, (m_i + tl.log2(l_i)) * LN_2)

@@ -17,8 +17,8 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from trainer.kernels.attention import LOG2_E, Tilings, check, default_tilings
-from trainer.kernels.residual import require_contiguous
+from trainer.kernels.attention import Tilings, check, default_tilings
+from trainer.kernels.common import LOG2_E, require_contiguous
 from trainer.kernels.tiles import dot, launch, load_tile, store_tile
 from trainer.operations.masks import Interval
 
@@ -146,27 +146,28 @@ def _delta_kernel(d_out, out, delta, PLAN: tl.constexpr):
 @triton.jit(do_not_specialize=["slots"])
 def _queries_kernel(q, d_q, k, low, kept, slots, scale, rstd, cos, sin, PLAN: tl.constexpr):
     """One tile of d_q."""
-    head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    OWN: tl.constexpr = PLAN.own
-    VISITED: tl.constexpr = PLAN.visited
+    BLOCK_M: tl.constexpr = PLAN.own  # queries
+    BLOCK_N: tl.constexpr = PLAN.visited  # keys
     E: tl.constexpr = PLAN.features
     WIDE: tl.constexpr = rstd.dtype.element_ty
-    query = load_tile(q, 0, first, head, OWN, PLAN)
-    begin = tl.load(low + first) // VISITED * VISITED
+    head, first = tl.program_id(0), tl.program_id(1) * BLOCK_M
+    query = load_tile(q, 0, first, head, BLOCK_M, PLAN)
+    begin = tl.load(low + first) // BLOCK_N * BLOCK_N
     cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
-    tokens = tl.num_programs(1) * OWN
-    total = tl.zeros((OWN, E), WIDE)
-    for start in tl.range(begin, first + OWN, VISITED):
-        slot = (first - start // OWN * OWN) // OWN
-        row = _row_of_scores(head, start, slot, slots, tokens, VISITED)
-        key = load_tile(k, 2, start, head, VISITED, PLAN)
+    tokens = tl.num_programs(1) * BLOCK_M
+    acc = tl.zeros((BLOCK_M, E), WIDE)
+    for start in tl.range(begin, first + BLOCK_M, BLOCK_N):
+        slot = (first - start // BLOCK_M * BLOCK_M) // BLOCK_M
+        row = _row_of_scores(head, start, slot, slots, tokens, BLOCK_N)
+        key = load_tile(k, 2, start, head, BLOCK_N, PLAN)
         if PLAN.tma:
             d_scores = kept.load([row, 0])
         else:
-            d_scores = tl.load(_places_of_scores(kept, row, VISITED, OWN))
-        total = dot(d_scores.T, key, total, PLAN)
-    total = _before_turn_and_norm(total * scale, query, cos, sin, rstd, PLAN)
-    store_tile(d_q, 1, total, first, head, PLAN)
+            d_scores = tl.load(_places_of_scores(kept, row, BLOCK_N, BLOCK_M))
+        acc = dot(d_scores.T, key, acc, PLAN)
+    # Epilogue: back through rotation and norm.
+    d_raw = _before_turn_and_norm(acc * scale, query, cos, sin, rstd, PLAN)
+    store_tile(d_q, 1, d_raw, first, head, PLAN)
 
 
 # Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
@@ -199,50 +200,53 @@ def _keys_kernel(
 
     Their gradients are kept.
     """
-    head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    OWN: tl.constexpr = PLAN.own
-    VISITED: tl.constexpr = PLAN.visited
+    BLOCK_N: tl.constexpr = PLAN.own  # keys
+    BLOCK_M: tl.constexpr = PLAN.visited  # queries
     E: tl.constexpr = PLAN.features
     WIDE: tl.constexpr = lse.dtype.element_ty
-    key = load_tile(k, 0, first, head, OWN, PLAN)
-    value = load_tile(v, 1, first, head, OWN, PLAN)
-    row = head * tl.num_programs(1) * OWN  # of lse and delta
-    keys = first + tl.arange(0, OWN)
+    head, first = tl.program_id(0), tl.program_id(1) * BLOCK_N
+    key = load_tile(k, 0, first, head, BLOCK_N, PLAN)
+    value = load_tile(v, 1, first, head, BLOCK_N, PLAN)
+    row = head * tl.num_programs(1) * BLOCK_N  # of lse and delta
+    keys = first + tl.arange(0, BLOCK_N)
     highest = tl.load(high + keys)
     seen_by_all = tl.load(high + first)
-    end = tl.load(high + first + OWN - 1) + 1
-    key_total = tl.zeros((OWN, E), WIDE)
-    value_total = tl.zeros((OWN, E), WIDE)
-    for start in tl.range(first // VISITED * VISITED, end, VISITED):
-        query = load_tile(q, 6, start, head, VISITED, PLAN)
-        d_mixed = load_tile(d_out, 7, start, head, VISITED, PLAN)
-        queries = start + tl.arange(0, VISITED)
+    end = tl.load(high + first + BLOCK_N - 1) + 1
+    acc_k = tl.zeros((BLOCK_N, E), WIDE)
+    acc_v = tl.zeros((BLOCK_N, E), WIDE)
+    for start in tl.range(first // BLOCK_M * BLOCK_M, end, BLOCK_M):
+        query = load_tile(q, 6, start, head, BLOCK_M, PLAN)
+        d_mixed = load_tile(d_out, 7, start, head, BLOCK_M, PLAN)
+        # The weights once more, from the denominators of the forward pass.
+        queries = start + tl.arange(0, BLOCK_M)
         denominator = tl.load(lse + row + queries) * LOG2_E
-        scores = dot(key, query.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
-        if (start < first + OWN - 1) | (start + VISITED > seen_by_all + 1):
+        scores = dot(key, query.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
+        if (start < first + BLOCK_N - 1) | (start + BLOCK_M > seen_by_all + 1):
             seen = (queries[None, :] >= keys[:, None]) & (queries[None, :] <= highest[:, None])
             scores = tl.where(seen, scores, float("-inf"))
         weights = tl.exp2(scores * (scale * LOG2_E) - denominator[None, :])
-        value_total = dot(weights.to(d_mixed.dtype), d_mixed, value_total, PLAN)
-        d_weights = dot(value, d_mixed.T, tl.zeros((OWN, VISITED), WIDE), PLAN)
+        acc_v = dot(weights.to(d_mixed.dtype), d_mixed, acc_v, PLAN)
+        # The gradient of the scores, kept for the queries' kernel.
+        d_weights = dot(value, d_mixed.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
         their_delta = tl.load(delta + row + queries)
         d_scores = (weights * (d_weights - their_delta[None, :])).to(query.dtype)
-        slot = (start - first // VISITED * VISITED) // VISITED
-        there = _row_of_scores(head, first, slot, slots, tl.num_programs(1) * OWN, OWN)
-        places = _places_of_scores(kept, there, OWN, VISITED)
+        slot = (start - first // BLOCK_M * BLOCK_M) // BLOCK_M
+        there = _row_of_scores(head, first, slot, slots, tl.num_programs(1) * BLOCK_N, BLOCK_N)
+        places = _places_of_scores(kept, there, BLOCK_N, BLOCK_M)
         # Not to stay in L2, where queries and gradients are read again.
         tl.store(places, d_scores, eviction_policy="evict_first")
-        key_total = dot(d_scores, query, key_total, PLAN)
+        acc_k = dot(d_scores, query, acc_k, PLAN)
+    # Epilogue: values back through mixing, keys through rotation and norm.
     rstd += tl.num_programs(0)
     cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
-    value_total = _before_mixing(
-        value_total, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
+    d_raw_v = _before_mixing(
+        acc_v, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
     )
-    store_tile(d_v, 3, value_total, first, head, PLAN)
+    store_tile(d_v, 3, d_raw_v, first, head, PLAN)
     # Fetched once more: kept through the loop, it would not fit into the registers.
-    key = load_tile(k, 0, first, head, OWN, PLAN)
-    key_total = _before_turn_and_norm(key_total * scale, key, cos, sin, rstd, PLAN)
-    store_tile(d_k, 2, key_total, first, head, PLAN)
+    key = load_tile(k, 0, first, head, BLOCK_N, PLAN)
+    d_raw_k = _before_turn_and_norm(acc_k * scale, key, cos, sin, rstd, PLAN)
+    store_tile(d_k, 2, d_raw_k, first, head, PLAN)
 
 
 @triton.jit

@@ -14,13 +14,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from trainer.kernels.residual import (
-    launch_by_rows,
-    norm_backward,
-    require_contiguous,
-    store_normed,
-    wide_dtype,
-)
+from trainer.kernels.common import require_contiguous, wide_dtype
+from trainer.kernels.residual import launch_by_rows, norm_backward, store_normed
 
 # Least positions of a piece of a run that is cut; its last piece takes the remainder too.
 PIECE = 32

@@ -17,7 +17,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-LOG2_E = tl.constexpr(1.4426950408889634)
+from trainer.kernels.common import LOG2_E, accumulator, require_contiguous, room_for, wide_dtype
+
 HALF_CAP = tl.constexpr(15.0)
 
 # Largest finite values: FP8 has no infinity worth keeping (e5m2), or none at all (e4m3).
@@ -52,9 +53,9 @@ def softcapped_loss(
     Raises:
         ValueError: z is not contiguous.
     """
-    _require_contiguous(z)
+    require_contiguous(z)
     tokens, columns = z.shape
-    log_sums = z.new_empty(tokens, dtype=_accumulator(z))
+    log_sums = z.new_empty(tokens, dtype=wide_dtype(z))
     losses = torch.empty_like(log_sums)
     _loss_kernel[(tokens,)](
         z,
@@ -63,7 +64,7 @@ def softcapped_loss(
         log_sums,
         COLUMNS=columns,
         BLOCK=LOSS_BLOCK,
-        ACCUMULATOR=_triton_accumulator(z),
+        ACCUMULATOR=accumulator(z),
         APPROXIMATE=_approximates(z, approximate),
         num_warps=LOSS_WARPS,
     )
@@ -78,7 +79,7 @@ def softcapped_gradient(
     (softmax(c) - onehot) * (1 - tanh(z / 15)**2), rounded once; arguments as `softcapped_loss`
     takes and returns them, with the same `approximate`.
     """
-    gradient = _output(z.shape, z.dtype, z.device)
+    gradient = room_for(z.shape, z.dtype, z.device)
     _launch_gradient(z, targets, log_sums, gradient, None, 1.0, approximate)
     return gradient.to(z.dtype)
 
@@ -97,8 +98,8 @@ def quantised_gradient(
     """
     if abs(scale) > E5M2_MAX:
         raise ValueError(f"scale {scale:g} exceeds {E5M2_MAX:g}, the largest value of e5m2")
-    gradient = _output(z.shape, torch.float8_e5m2, z.device)
-    transposed = _output(z.shape[::-1], torch.float8_e5m2, z.device)
+    gradient = room_for(z.shape, torch.float8_e5m2, z.device)
+    transposed = room_for(z.shape[::-1], torch.float8_e5m2, z.device)
     _launch_gradient(z, targets, log_sums, gradient, transposed, scale, approximate)
     return gradient.to(torch.float8_e5m2), transposed.to(torch.float8_e5m2)
 
@@ -114,9 +115,9 @@ def quantise(matrix: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: `matrix` is not contiguous.
     """
-    _require_contiguous(matrix)
-    quantised = _output(matrix.shape, torch.float8_e4m3fn, matrix.device)
-    transposed = _output(matrix.shape[::-1], torch.float8_e4m3fn, matrix.device)
+    require_contiguous(matrix)
+    quantised = room_for(matrix.shape, torch.float8_e4m3fn, matrix.device)
+    transposed = room_for(matrix.shape[::-1], torch.float8_e4m3fn, matrix.device)
     _quantise_kernel[_tiles(matrix)](
         matrix,
         quantised,
@@ -139,7 +140,7 @@ def _launch_gradient(
     scale: float,
     approximate: bool,
 ) -> None:
-    _require_contiguous(z)
+    require_contiguous(z)
     _gradient_kernel[_tiles(z)](
         z,
         targets,
@@ -149,38 +150,15 @@ def _launch_gradient(
         *z.shape,
         scale,
         **TILE,
-        ACCUMULATOR=_triton_accumulator(z),
+        ACCUMULATOR=accumulator(z),
         APPROXIMATE=_approximates(z, approximate),
         PACKED=transposed is not None and transposed.is_cuda,
         num_warps=TILE_WARPS,
     )
 
 
-def _require_contiguous(matrix: Tensor) -> None:
-    if not matrix.is_contiguous():
-        raise ValueError(f"a matrix of strides {matrix.stride()} is not contiguous")
-
-
-def _accumulator(z: Tensor) -> torch.dtype:
-    return torch.promote_types(z.dtype, torch.float32)
-
-
-def _triton_accumulator(z: Tensor) -> tl.dtype:
-    return tl.float64 if z.dtype == torch.float64 else tl.float32
-
-
 def _approximates(z: Tensor, wanted: bool) -> bool:
     return wanted and z.is_cuda and z.dtype == torch.bfloat16
-
-
-def _output(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Room for a result; float32 on the CPU where `dtype` is narrower, for `.to` to round.
-
-    Triton's interpreter cuts digits off where a GPU rounds to the nearest.
-    """
-    if device.type == "cpu" and dtype.itemsize < torch.float32.itemsize:
-        dtype = torch.float32
-    return torch.empty(shape, dtype=dtype, device=device)
 
 
 def _tiles(matrix: Tensor) -> tuple[int, int]:
@@ -203,7 +181,7 @@ TANH_OF_TWO = tl.constexpr("""{
 
 
 @triton.jit
-def _centred_tanh(z, ACCUMULATOR: tl.constexpr, APPROXIMATE: tl.constexpr):
+def centred_tanh(z, ACCUMULATOR: tl.constexpr, APPROXIMATE: tl.constexpr):
     """tanh(z / 15)."""
     if APPROXIMATE:
         t = tl.inline_asm_elementwise(
@@ -233,14 +211,14 @@ def _loss_kernel(
         columns = start + tl.arange(0, BLOCK)
         inside = columns < COLUMNS
         z = tl.load(z_row + columns, mask=inside, other=0)
-        powers = tl.exp2((HALF_CAP * LOG2_E) * _centred_tanh(z, ACCUMULATOR, APPROXIMATE))
+        powers = tl.exp2((HALF_CAP * LOG2_E) * centred_tanh(z, ACCUMULATOR, APPROXIMATE))
         sums += tl.where(inside, powers, 0)
     log_sum = tl.log(tl.sum(sums))
     target = tl.load(targets_ptr + row)
     known = (target >= 0) & (target < COLUMNS)
     z = tl.load(z_row + target, mask=known, other=float("nan"))
     tl.store(log_sums_ptr + row, log_sum)
-    tl.store(losses_ptr + row, log_sum - HALF_CAP * _centred_tanh(z, ACCUMULATOR, APPROXIMATE))
+    tl.store(losses_ptr + row, log_sum - HALF_CAP * centred_tanh(z, ACCUMULATOR, APPROXIMATE))
 
 
 @triton.jit
@@ -346,7 +324,7 @@ def _gradient_kernel(
     pointers = _pointers(z_ptr, row, column, n_columns, ROWS, COLUMNS)
     z = tl.load(pointers, mask=inside, other=0)
 
-    t = _centred_tanh(z, ACCUMULATOR, APPROXIMATE)
+    t = centred_tanh(z, ACCUMULATOR, APPROXIMATE)
     p = tl.exp2((HALF_CAP * LOG2_E) * t - LOG2_E * log_sums[:, None])
     is_target = targets[:, None] == (column + tl.arange(0, COLUMNS))[None, :]
     value = tl.where(is_target, p - 1, p) * ((1 - t * t) * scale)

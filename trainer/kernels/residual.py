@@ -13,6 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from trainer.kernels.common import require_contiguous, wide_dtype
+
 # A sum over tokens is one partial a program, so this fixes the order of adding on every card.
 # Chosen for an H200, 12 for each of its 132 multiprocessors: all are resident at once, since
 # compiled for sm_90 the largest kernel takes 168 registers a thread, which lets 12 in.
@@ -36,20 +38,6 @@ class MixNormGradients(NamedTuple):
     d_skip: Tensor | None
     d_mix: Tensor
     d_weight: Tensor | None
-
-
-def wide_dtype(x: Tensor) -> torch.dtype:
-    """In what a kernel computes: float32, or float64 for an `x` of float64."""
-    return torch.promote_types(x.dtype, torch.float32)
-
-
-def require_contiguous(*tensors: Tensor | None) -> None:
-    """Raise ValueError unless every tensor that is given lies in memory without gaps."""
-    for tensor in tensors:
-        if tensor is not None and not tensor.is_contiguous():
-            raise ValueError(
-                f"a tensor {tuple(tensor.shape)} with strides {tensor.stride()} is not contiguous"
-            )
 
 
 def launch_by_rows(

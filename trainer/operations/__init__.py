@@ -8,6 +8,6 @@ Shapes: B sequences, T tokens, D features, H heads, E = D / H features of a head
 V rows of the head.
 """
 
-from trainer.operations.protocol import Context, Operations
+from trainer.operations.protocol import AnyOperations, Operations
 
-__all__ = ["Context", "Operations"]
+__all__ = ["AnyOperations", "Operations"]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from trainer.kernels import embedding, mlp, residual
-from trainer.operations.fused_attention import Attend, FusedContext, Project
+from trainer.operations.fused_attention import Attend, FusedContext
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.head import Precision, head_loss, validation_loss
 from trainer.operations.masks import intervals
@@ -177,9 +177,11 @@ class FusedOperations:
         mix: Tensor,
         heads: Heads,
         context: FusedContext,
-        mask: Any,
+        *,
+        long: bool,
     ) -> Tensor:
         """Attention over intervals of keys."""
+        mask = context.long if long else context.short
         result: Tensor = Attend.apply(  # type: ignore[no-untyped-call]
             normed, qkv, self._copy(qkv), value, mix, heads, context, mask, self.eps
         )
@@ -221,34 +223,3 @@ class FusedOperations:
         if copy is None:
             copy = self._copies[weight] = weight.detach().to(self.dtype, copy=True)
         return copy
-
-
-class FlexOperations(FusedOperations):
-    """The same with FlexAttention under block masks in the place of our attention kernels."""
-
-    def attend(
-        self,
-        normed: Tensor,
-        qkv: Tensor,
-        value: Tensor | None,
-        mix: Tensor,
-        heads: Heads,
-        context: FusedContext,
-        mask: Any,
-    ) -> Tensor:
-        """FlexAttention."""
-        from trainer.operations import flex  # noqa: PLC0415 - loads torch's compiler
-
-        q, k, v = Project.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), value, mix, heads, context, self.eps
-        )
-        return flex.attend(q, k, v, mask, heads.scale)
-
-    def context(
-        self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]
-    ) -> FusedContext:
-        """Block masks from one build."""
-        from trainer.operations import flex  # noqa: PLC0415 - as above
-
-        long, short = flex.masks(documents, block_size, windows)
-        return FusedContext(long, short, tokens[0], embedding.sort_tokens(tokens[0]))

@@ -16,7 +16,6 @@ from trainer.kernels.attention_backward import (
     ProjectionGradients,
     attend_projection_backward,
 )
-from trainer.kernels.heads import split_heads_backward
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
@@ -32,8 +31,8 @@ class FusedContext(NamedTuple):
         segments: the tokens' positions sorted by token, for the gradients of the tables.
     """
 
-    long: Any
-    short: Any
+    long: Interval
+    short: Interval
     tokens: Tensor
     segments: embedding.Segments
 
@@ -72,38 +71,6 @@ class Attend(Function):
         d = attend_projection_backward(d_out, projection, v, out, lse, ctx.mask, ctx.scale)
         d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
         return d_normed, None, None, None, d.mix, None, None, None, None
-
-
-class Project(Function):
-    """The projection alone, for attention by others."""
-
-    @staticmethod
-    def forward(  # noqa: PLR0913, PLR0917 - as above
-        ctx: Any,
-        normed: Tensor,
-        qkv: Tensor,
-        copy: Tensor,
-        table: Tensor | None,
-        mix: Tensor,
-        heads: Heads,
-        context: FusedContext,
-        eps: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return q, k and v, (T, H, E) each."""
-        projection, v = _project(normed, copy, table, mix, heads, context, eps)
-        ctx.save_for_backward(normed, copy, *projection)
-        ctx.qkv, ctx.table, ctx.segments = qkv, table, context.segments
-        return projection.qkv[:, 0], projection.qkv[:, 1], v
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of normed and mix."""
-        normed, copy, *tensors = ctx.saved_tensors
-        projection = Projection(*tensors)
-        d_q, d_k, d_v = gradients
-        d = ProjectionGradients(*split_heads_backward(d_q, d_k, d_v, *projection), d_v)
-        d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
-        return d_normed, None, None, None, d.mix, None, None, None
 
 
 def _project(

@@ -113,10 +113,12 @@ class PlainOperations:
         value: Tensor | None,
         mix: Tensor,
         heads: Heads,
-        context: AttentionBias,  # noqa: ARG002 - protocol
-        mask: Tensor,
+        context: AttentionBias,
+        *,
+        long: bool,
     ) -> Tensor:
-        """Dense attention; `mask` (B, 1, T, T) is added to the scores."""
+        """Dense attention; the mask (B, 1, T, T) is added to the scores."""
+        mask = context.long if long else context.short
         q, k, v = _project(normed, qkv, value, mix, heads, self.eps)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
         return y.transpose(1, 2).flatten(2)

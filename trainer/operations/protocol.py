@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
-
-class Context(Protocol):
-    """What all layers of one pass share: who sees whom, with long and with short windows.
-
-    The masks are whatever `Operations.attend` takes.
-    """
-
-    @property
-    def long(self) -> Any:
-        """Mask of the layers with the long window."""
-
-    @property
-    def short(self) -> Any:
-        """Mask of the layers with the short window."""
+# What all layers of one pass share: who sees whom, with long and with short windows, in the form
+# that a set of operations wants. The model passes it from `context` to the other operations and
+# never looks inside.
+Context = TypeVar("Context")
 
 
 class Rotary(NamedTuple):
@@ -60,17 +50,17 @@ class Mixed(NamedTuple):
     x0: Tensor
 
 
-class Operations(Protocol):
+class Operations(Protocol[Context]):
     """The steps of a forward pass, each differentiable.
 
     A stream that is passed to `add_linear`, `add_mlp` or `norm` may be overwritten: go on with
     what they return.
     """
 
-    def embed(self, table: Tensor, tokens: Tensor, context: Any) -> Tensor:
+    def embed(self, table: Tensor, tokens: Tensor, context: Context) -> Tensor:
         """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
 
-    def look_up(self, table: Tensor, tokens: Tensor) -> Any:
+    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
         """Value embeddings of `tokens` in the form that `attend` takes."""
 
     def mix_norm(
@@ -98,11 +88,12 @@ class Operations(Protocol):
         self,
         normed: Tensor,
         qkv: Tensor,
-        value: Any,
+        value: Tensor | None,
         mix: Tensor,
         heads: Heads,
-        context: Any,
-        mask: Any,
+        context: Context,
+        *,
+        long: bool,
     ) -> Tensor:
         """Softmax attention of H heads, before the product that merges them: (B, T, D).
 
@@ -115,7 +106,7 @@ class Operations(Protocol):
             mix: (l0, l1), shape (2,): v = l0 * v + l1 * value embedding.
             heads: how many, and how they attend.
             context: of the pass.
-            mask: the context's, for the layer's window.
+            long: whether the layer has the long window.
         """
 
     def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -140,3 +131,7 @@ class Operations(Protocol):
 
     def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
         """Take notice that the optimizer has changed these weights."""
+
+
+# The one place where the type of a context is open: a model takes any operations.
+AnyOperations: TypeAlias = Operations[Any]

@@ -22,7 +22,7 @@ TOOLS = frozenset(
             f"data/fineweb/{name}.py"
             for name in (
                 *("__main__", "check", "documents", "encode", "extras", "fetch", "hub"),
-                *("synth", "tokenize"),
+                *("ranks", "synth", "tokenize"),
             )
         ),
     }

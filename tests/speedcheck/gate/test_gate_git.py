@@ -7,8 +7,9 @@ from pathlib import PurePosixPath as P
 import pytest
 
 from speedcheck.errors import InputError, UsageError
-from speedcheck.gate.changes import read_tree, submissions
+from speedcheck.gate.changes import submissions
 from speedcheck.gate.git import Repository
+from speedcheck.gate.tree import read_tree
 from speedcheck.records.files import MAX_FILE_BYTES
 
 

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath as P
 import pytest
 
 from speedcheck.errors import InputError
-from speedcheck.gate.changes import read_tree
 from speedcheck.gate.environment import git_environment, git_program
 from speedcheck.gate.git import MAX_ENTRIES, Repository
+from speedcheck.gate.tree import read_tree
 
 
 def mktree(clone, entries: list[tuple[str, str, str]]) -> str:
@@ -68,6 +68,7 @@ def test_a_listing_ends_git_as_soon_as_it_is_too_long(clone, monkeypatch):
         lambda c, b: [("120000", blob(c, "/tmp"), "a"), ("100644", b, "a")],
         lambda c, b: [("40000", mktree(c, [("100644", b, "x")]), "..")],
         lambda c, b: [("100644", b, "../../x")],
+        lambda c, b: [("40000", mktree(c, [("100644", b, "x")]), ".GIT")],
         lambda c, b: [("100644", "0" * 39 + "1", "missing")],
         lambda c, b: [("40000", b, "blob-as-folder")],
         lambda c, b: [("100644", mktree(c, [("100644", b, "x")]), "folder-as-blob")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -96,3 +97,20 @@ def test_a_log_cut_before_its_end_is_not_a_copy_of_another_run():
     runs = [run(make(1)), run(make(2)[:6])]
     assert exact_copies(runs, range(2)) == {}
     assert near_copies(runs, range(2)) == []
+
+
+def test_one_seed_run_by_two_programs_with_equal_losses_is_not_a_near_copy():
+    def timed(ms, noise):
+        rng = random.Random(noise)
+        rows = make(1, validations=14)
+        return run(
+            [
+                f"{' '.join(r.split()[:2])} train_time:{int(i * ms + rng.gauss(0, 30))}ms"
+                for i, r in enumerate(rows)
+            ]
+        )
+
+    first, second = timed(16000, 1), timed(14000, 2)
+    assert near_copies([first, second], range(2)), "without a seed it looks edited"
+    seeded = [dataclasses.replace(r, printed_seed=4) for r in (first, second)]
+    assert near_copies(seeded, range(2)) == []

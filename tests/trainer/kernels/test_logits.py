@@ -14,7 +14,8 @@ import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor
 
 from trainer.kernels import logits
-from trainer.kernels.logits import LogitsConfig, fits, logits_and_loss
+from trainer.kernels.gemm import GemmConfig
+from trainer.kernels.logits import fits, logits_and_loss
 
 ROOT = Path(__file__).resolve().parents[3]
 WIDTH = 48
@@ -23,8 +24,8 @@ FACTOR = 1 / 64
 SHAPES = [(144, 272), (592, 80)]
 CONFIGS = {
     "default": logits.HOPPER,
-    "whole tiles": LogitsConfig(64, 32, 32, stages=2, warps=4, group=2, pieces=1),
-    "quarters": LogitsConfig(64, 128, 64, stages=2, warps=4, group=4, pieces=4),
+    "whole tiles": GemmConfig(64, 32, 32, stages=2, warps=4, group=2, pieces=1),
+    "quarters": GemmConfig(64, 128, 64, stages=2, warps=4, group=4, pieces=4),
 }
 
 pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
@@ -55,7 +56,7 @@ def exact_logits(x: Tensor, weight: Tensor) -> Tensor:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_logits_are_the_product_and_losses_their_cross_entropy(
-    card: torch.device, config: LogitsConfig, shape: tuple[int, int]
+    card: torch.device, config: GemmConfig, shape: tuple[int, int]
 ) -> None:
     x, weight, targets = draw(shape, card)
     z, losses, log_sums = logits_and_loss(x, weight, targets, FACTOR, config)

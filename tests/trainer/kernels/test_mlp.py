@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
     HOPPER_UP,
     PORTABLE,
-    MatmulConfig,
     down_backward_relu_squared,
     up_relu_squared,
 )
@@ -22,7 +22,7 @@ from trainer.kernels.mlp import (
 ROOT = Path(__file__).resolve().parents[3]
 # Whole tiles of none of them.
 TOKENS, WIDTH, HIDDEN = 45, 24, 40
-SMALL = MatmulConfig(block_m=32, block_n=32, block_k=16, stages=2, warps=4, group=2)
+SMALL = GemmConfig(block_m=32, block_n=32, block_k=16, stages=2, warps=4, group=2)
 CONFIGS = {
     "default": None,
     "copy engine": SMALL,
@@ -68,7 +68,7 @@ def assert_close(actual: Tensor, exact: Tensor) -> None:
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_up_is_the_squared_relu_of_the_product(
-    device: torch.device, dtype: torch.dtype, config: MatmulConfig | None
+    device: torch.device, dtype: torch.dtype, config: GemmConfig | None
 ) -> None:
     x, up, _, _ = draw(device, dtype)
     exact = (x.double() @ up.double().T).relu().square()
@@ -79,7 +79,7 @@ def test_up_is_the_squared_relu_of_the_product(
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_down_backward_scales_the_product_by_twice_the_root(
-    device: torch.device, dtype: torch.dtype, config: MatmulConfig | None, turned: bool
+    device: torch.device, dtype: torch.dtype, config: GemmConfig | None, turned: bool
 ) -> None:
     x, up, down, d_m = draw(device, dtype)
     h = up_relu_squared(x, up)
@@ -155,9 +155,7 @@ def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
     "config", [HOPPER_UP, HOPPER_DOWN, PORTABLE], ids=["up", "down", "portable"]
 )
 @pytest.mark.parametrize("tokens", [65536, 65536 - 77])
-def test_full_size_agrees_with_float64(
-    cuda: torch.device, tokens: int, config: MatmulConfig
-) -> None:
+def test_full_size_agrees_with_float64(cuda: torch.device, tokens: int, config: GemmConfig) -> None:
     if config is not PORTABLE and torch.cuda.get_device_capability() < (9, 0):
         pytest.skip("needs the copy engine of sm_90")
     x, up, down, d_m = draw(cuda, torch.bfloat16, (tokens, 768, 3072))

@@ -12,14 +12,15 @@ from torch import Tensor
 
 from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import project as module
-from trainer.kernels.project import HOPPER, ProjectConfig, project
+from trainer.kernels.gemm import GemmConfig
+from trainer.kernels.project import HOPPER, project
 from trainer.operations.rotary import rotary_tables, rotate
 
 ROOT = Path(__file__).resolve().parents[3]
 LENGTH, WIDTH, SIZE, VOCABULARY = 45, 24, 16, 29
 CONFIGS = {
-    "16 tokens": ProjectConfig(16, 16, 2, 4, group=2),
-    "32 tokens": ProjectConfig(32, 16, 2, 4, group=1),
+    "16 tokens": GemmConfig(16, SIZE, 16, stages=2, warps=4, group=2, persistent=False),
+    "32 tokens": GemmConfig(32, SIZE, 16, stages=2, warps=4, group=1, persistent=False),
 }
 
 
@@ -94,7 +95,7 @@ def assert_rounded_once(actual: Tensor, exact: Tensor, device: torch.device) -> 
 @pytest.mark.parametrize("with_table", [True, False])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_heads_are_projected_normalised_turned_and_mixed(
-    cpu_only: torch.device, config: ProjectConfig, heads: int, *, with_table: bool
+    cpu_only: torch.device, config: GemmConfig, heads: int, *, with_table: bool
 ) -> None:
     given = draw(cpu_only, torch.float64, with_table=with_table, heads=heads)
     for value, expected in zip(project(*given, NORM_EPS, config), by_hand(given), strict=True):

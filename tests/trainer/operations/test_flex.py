@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
+from flex_attention import FlexMask, attend, attend_uncompiled, block_lists
 
-from trainer.operations.flex import FlexMask, attend, attend_uncompiled, block_lists
 from trainer.operations.masks import BlockMask, block_mask, dense_mask, token_rule
 
 BLOCK = 128

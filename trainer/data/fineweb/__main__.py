@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,6 +26,7 @@ from trainer.data.fineweb.check import (
 )
 from trainer.data.fineweb.encode import gpt2_encoding
 from trainer.data.fineweb.fetch import fetch_shards
+from trainer.data.fineweb.ranks import encoding_from
 from trainer.data.fineweb.synth import SynthConfig, make_shards
 from trainer.data.fineweb.tokenize import TokenizeConfig, Totals, tokenize_files
 
@@ -102,7 +104,8 @@ def _tokenize(options: argparse.Namespace) -> int:
         totals = now
         _show(f"{now.tokens:,} tokens")
 
-    for shard in tokenize_files(options.files, options.out, gpt2_encoding, config, show):
+    load = gpt2_encoding if options.ranks is None else partial(encoding_from, options.ranks)
+    for shard in tokenize_files(options.files, options.out, load, config, show):
         _show("")
         _say(_made(shard))
     _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} document(s)")
@@ -163,6 +166,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     tokenize.add_argument("files", nargs="+", type=Path, metavar="FILE")
     tokenize.add_argument("--out", type=Path, required=True, metavar="D")
     tokenize.add_argument("--field", default=TokenizeConfig.field)
+    tokenize.add_argument("--ranks", type=Path, metavar="FILE")
     tokenize.add_argument("--val-tokens", type=_positive, default=TokenizeConfig.val_tokens)
     tokenize.add_argument("--shard-tokens", type=_positive, default=TokenizeConfig.shard_tokens)
     tokenize.add_argument("--processes", type=_positive, default=os.cpu_count() or 1)

@@ -48,8 +48,8 @@ def gpt2_encoding() -> tiktoken.Encoding:
         raise TrainerError(
             f"GPT-2's encoding cannot be downloaded ({type(error).__name__})",
             where="tiktoken",
-            remedy="connect to the network once, or point TIKTOKEN_CACHE_DIR to a folder into "
-            "which another machine's tiktoken has downloaded it",
+            remedy="connect to the network once, give a file of its ranks with --ranks, or point "
+            "TIKTOKEN_CACHE_DIR to a folder into which another machine's tiktoken has downloaded it",
         ) from error
 
 

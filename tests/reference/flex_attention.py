@@ -5,6 +5,9 @@ full list without a look at single tokens, those of the partial list with the ru
 window is in the lists alone, whose shapes do not depend on it: one compiled kernel serves every
 window.
 
+An oracle for our own kernels that shares nothing with them: `FlexOperations` also computes the
+projection before attention in plain PyTorch.
+
 Shapes: B sequences, H heads, T tokens, E features, N = T / block blocks.
 """
 
@@ -15,11 +18,17 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask as FlexBlockMask
 from torch.nn.attention.flex_attention import flex_attention
 
+from trainer.kernels import embedding
+from trainer.operations.fused import FusedOperations
+from trainer.operations.fused_attention import FusedContext
 from trainer.operations.masks import BlockMask, block_mask
+from trainer.operations.protocol import Heads
+from trainer.operations.rotary import norm, rotate
 
 
 class BlockLists(NamedTuple):
@@ -120,7 +129,7 @@ def attend_uncompiled(
     )
     queries, keys, values = (t.transpose(0, 1).unsqueeze(0) for t in (q, k, v))
     attended = flex_attention(queries, keys, values, block_mask=blocks, scale=scale)
-    assert isinstance(attended, Tensor)  # noqa: S101 - without auxiliary outputs it is one
+    assert isinstance(attended, Tensor)
     return attended[0].transpose(0, 1).flatten(1)
 
 
@@ -128,3 +137,35 @@ def attend_uncompiled(
 def _compiled() -> Callable[..., Tensor]:
     compiled: Callable[..., Tensor] = torch.compile(attend_uncompiled)
     return compiled
+
+
+class FlexOperations(FusedOperations):
+    """The fused operations with FlexAttention in the place of our projection and attention."""
+
+    def attend(
+        self,
+        normed: Tensor,
+        qkv: Tensor,
+        value: Tensor | None,
+        mix: Tensor,
+        heads: Heads,
+        context: FusedContext,
+        *,
+        long: bool,
+    ) -> Tensor:
+        """FlexAttention; autograd finds the gradients."""
+        q, k, v = (normed @ matrix.mT for matrix in qkv.to(normed.dtype))
+        v = mix[0] * v
+        if value is not None:
+            v = v + mix[1] * F.embedding(context.tokens, value)
+        q, k, v = (t.to(normed.dtype).view(len(normed), heads.number, -1) for t in (q, k, v))
+        q, k = (rotate(norm(t, self.eps), *heads.rotary) for t in (q, k))
+        mask = context.long if long else context.short
+        return attend(q, k, v, mask, heads.scale)
+
+    def context(
+        self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]
+    ) -> FusedContext:
+        """Block masks from one build."""
+        long, short = masks(documents, block_size, windows)
+        return FusedContext(long, short, tokens[0], embedding.sort_tokens(tokens[0]))

@@ -1,0 +1,129 @@
+"""Time whole steps under other ways of cutting up the kernels, in one process on one card.
+
+    python -m benchmarks.gpu.step_variants --data-dir D [--only TEXT] [--sequence-length N]
+
+The step is sub3's at the largest window. Variants take turns, every second round in reversed
+order, since a card that warms up favors what comes first. Printed are the ratios to the shipped
+kernels: of the medians, and of single rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import torch
+
+from trainer.config import RECIPES
+from trainer.data.sources import find_data
+from trainer.kernels import attention, logits, loss, mlp, project
+from trainer.run import make_deterministic, open_run
+from trainer.runtime.distributed import World
+from trainer.train import Run, Trainee, start, train_step
+
+STEP = 1385
+ROUNDS = 4
+FORWARD = attention.HOPPER.forward
+# Module, name of the constant, and its value instead.
+VARIANTS: dict[str, tuple[Any, str, Any]] = {
+    "shipped": (mlp, "HOPPER_UP", mlp.HOPPER_UP),
+    "up: 4 stages": (mlp, "HOPPER_UP", replace(mlp.HOPPER_UP, stages=4)),
+    "up: groups of 16": (mlp, "HOPPER_UP", replace(mlp.HOPPER_UP, group=16)),
+    "up: 128 x 128, two programs": (mlp, "HOPPER_UP", replace(mlp.HOPPER_DOWN, early=False)),
+    "down: groups of 8": (mlp, "HOPPER_DOWN", replace(mlp.HOPPER_DOWN, group=8)),
+    "down: groups of 16": (mlp, "HOPPER_DOWN", replace(mlp.HOPPER_DOWN, group=16)),
+    "project: groups of 8": (project, "HOPPER", replace(project.HOPPER, group=8)),
+    "project: groups of 16": (project, "HOPPER", replace(project.HOPPER, group=16)),
+    "attention: 2 stages": (
+        attention,
+        "HOPPER",
+        attention.HOPPER._replace(forward=FORWARD._replace(stages=2)),
+    ),
+    "gradient of z: 128 x 128": (loss, "TILE", {"ROWS": 128, "COLUMNS": 128, "GROUP": 4}),
+    "gradient of z: groups of 8": (loss, "TILE", {**loss.TILE, "GROUP": 8}),
+    "gradient of z: 128 x 64": (loss, "TILE", {**loss.TILE, "ROWS": 128}),
+    "logits: groups of 16": (logits, "HOPPER", replace(logits.HOPPER, group=16)),
+    "logits: groups of 64": (logits, "HOPPER", replace(logits.HOPPER, group=64)),
+}
+
+
+@contextmanager
+def variant(name: str) -> Iterator[None]:
+    """Train with a variant in the place of the shipped constant."""
+    module, constant, value = VARIANTS[name]
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(module, constant, value))
+        # A default argument holds the head's.
+        if module is logits:
+            defaults = (value,)
+            stack.enter_context(mock.patch.object(logits.logits_and_loss, "__defaults__", defaults))
+        yield
+
+
+def step_ms(trainee: Trainee, run: Run) -> float:
+    """Wall time of one step."""
+    torch.cuda.synchronize()
+    begin = time.perf_counter()
+    train_step(trainee, run, STEP, data_step=0)
+    torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - begin)
+
+
+def warm(trainee: Trainee, run: Run, names: list[str]) -> list[str]:
+    """Compile every variant; those that run."""
+    running = []
+    for name in names:
+        try:
+            with variant(name):
+                step_ms(trainee, run)
+            running.append(name)
+        except Exception:  # noqa: BLE001 - a variant that cannot run is a result
+            print(f"{name:30} {traceback.format_exc().splitlines()[-1][:90]}", flush=True)
+    return running
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data-dir", type=Path, default=Path("data"))
+    parser.add_argument("--only", default="", help="variants whose name holds this text")
+    parser.add_argument("--sequence-length", type=int, default=65_536)
+    options = parser.parse_args()
+    recipe = replace(RECIPES["sub3"], warm_up=False)
+    recipe = recipe.with_sequence_length(options.sequence_length)
+    make_deterministic(recipe)
+    short = recipe.with_steps(1)
+    shards = find_data(short, options.data_dir)
+    world = World(0, 1, torch.device("cuda", 0))
+    run = replace(open_run(short, 0, shards, world), recipe=recipe)
+    trainee = start(run)
+    names = [name for name in VARIANTS if options.only in name or name == "shipped"]
+    running = warm(trainee, run, names)
+    times: dict[str, list[float]] = {name: [] for name in running}
+    for number in range(ROUNDS):
+        for name in running if number % 2 == 0 else reversed(running):
+            with variant(name):
+                times[name].append(min(step_ms(trainee, run) for _ in range(2)))
+    print(
+        f"{torch.cuda.get_device_name()}, sequences of {options.sequence_length}, "
+        f"peak {torch.cuda.max_memory_allocated() >> 20:,} MiB"
+    )
+    base = times["shipped"]
+    for name, own in times.items():
+        ratios = sorted(mine / theirs - 1 for mine, theirs in zip(own, base, strict=True))
+        print(
+            f"{name:30} {median(own):7.1f} ms  {median(own) / median(base) - 1:+.2%}  "
+            f"[{ratios[0]:+.2%}, {ratios[-1]:+.2%}]"
+        )
+
+
+if __name__ == "__main__":
+    main()
