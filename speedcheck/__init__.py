@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from speedcheck.api import LossCertificate, certify, verify
+    from speedcheck.api import LossCertificate, certify, certify_sequentially, verify
     from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
+    from speedcheck.comparison.compare import compare
+    from speedcheck.comparison.model import RecordComparison
     from speedcheck.errors import (
         InputError,
         LaunchError,
@@ -34,6 +36,7 @@ __all__ = [
     "JudgedRun",
     "LaunchError",
     "LossCertificate",
+    "RecordComparison",
     "RecordError",
     "SpeedcheckError",
     "UsageError",
@@ -41,11 +44,13 @@ __all__ = [
     "Verdicts",
     "__version__",
     "certify",
+    "certify_sequentially",
+    "compare",
     "verify",
 ]
 
 _MODULES = {
-    "speedcheck.api": ("LossCertificate", "certify", "verify"),
+    "speedcheck.api": ("LossCertificate", "certify", "certify_sequentially", "verify"),
     "speedcheck.certificate": (
         "Certificate",
         "Claim",
@@ -54,6 +59,8 @@ _MODULES = {
         "Verdict",
         "Verdicts",
     ),
+    "speedcheck.comparison.compare": ("compare",),
+    "speedcheck.comparison.model": ("RecordComparison",),
     "speedcheck.errors": (
         "InputError",
         "LaunchError",

@@ -2,8 +2,8 @@
 
 What a command needs is imported inside it, so that `--help` need not wait for scipy.
 
-Exit codes: 0 certified, 1 not certified, 2 the call or its input cannot be used. A run that a
-signal ends exits with 128 plus the signal's number.
+Exit codes: 0 certified, 1 not certified, 2 the call or its input cannot be used; of `compare`: 0
+better, 1 worse, 3 undecided. A run that a signal ends exits with 128 plus the signal's number.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from speedcheck.sample import Selection
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
+COMPARED = {"better": 0, "worse": 1, "undecided": 3}
 _MOST_LISTED = 4
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
@@ -266,6 +267,37 @@ def table(
         certificates = [certificate for _, certificate in judged]
         typer.echo((format_csv if csv else format_table)(certificates), nl=False)
     raise typer.Exit(UNUSABLE if unusable else 0)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Record folder.", metavar="A", show_default=False)],
+    b: Annotated[
+        Path, typer.Argument(help="Record folder to compare with.", metavar="B", show_default=False)
+    ],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    track: TrackOption = None,
+    alpha: AlphaOption = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Worsening of the mean loss to accept.  [default: 0.002]",
+            parser=_number,
+            metavar="X",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell whether record A is better than record B (exit 0), worse (1) or undecided (3)."""
+    from speedcheck.comparison.compare import compare as compare_folders
+    from speedcheck.report.comparison import comparison_text
+    from speedcheck.report.comparison_json import comparison_json
+
+    found = compare_folders(a, b, track=track, alpha=alpha, margin=margin, config=config)
+    typer.echo(comparison_json(found) if json else inert(comparison_text(found)), nl=False)
+    raise typer.Exit(COMPARED[found.decision.outcome])
 
 
 @app.command()
