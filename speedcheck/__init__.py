@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         SpeedcheckError,
         UsageError,
     )
+    from speedcheck.planning.model import Plan
+    from speedcheck.planning.plan import plan
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "JudgedRun",
     "LaunchError",
     "LossCertificate",
+    "Plan",
     "RecordComparison",
     "RecordError",
     "SpeedcheckError",
@@ -46,6 +49,7 @@ __all__ = [
     "certify",
     "certify_sequentially",
     "compare",
+    "plan",
     "verify",
 ]
 
@@ -68,6 +72,8 @@ _MODULES = {
         "SpeedcheckError",
         "UsageError",
     ),
+    "speedcheck.planning.model": ("Plan",),
+    "speedcheck.planning.plan": ("plan",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -46,7 +46,7 @@ def read_sides(a: Path, b: Path, overrides: Overrides) -> tuple[Side, Side]:
         InputError: a folder holds no record, several, or none whose runs count.
         UsageError: both are one record, or of different tracks, or a run is in both.
     """
-    sides = _read(a, overrides), _read(b, overrides)
+    sides = read_side(a, overrides), read_side(b, overrides)
     first, second = (side.sample.record.path.resolve() for side in sides)
     if first == second:
         raise UsageError(
@@ -80,7 +80,12 @@ def describe(side: Side) -> Compared:
     )
 
 
-def _read(folder: Path, overrides: Overrides) -> Side:
+def read_side(folder: Path, overrides: Overrides) -> Side:
+    """Read the one record in a folder, of which at least one run counts.
+
+    Raises:
+        InputError: the folder holds no record, several, or none whose runs count.
+    """
     path = one_record(folder, overrides.parser_for)
     record = refuse_unread(read_record(path, overrides.parser_for))
     rule = rule_for(record, overrides, load_config(path, overrides.config))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from speedcheck.comparison.model import Compared, RecordComparison
 from speedcheck.report.comparison_words import headline, next_step, span
-from speedcheck.report.text import ABSENT, number, p_value, printable, rounded
+from speedcheck.report.text import ABSENT, aligned, number, printable, rounded, small_p, two_digits
 from speedcheck.stats.compare import EQUIVALENCE_MARGIN, Difference
 from speedcheck.stats.moments import Moments
 from speedcheck.words import count, join_some
@@ -25,15 +25,16 @@ def comparison_text(found: RecordComparison) -> str:
     rule = _RULES[found.basis].format(alpha=measured.alpha, margin=measured.a_loss.margin)
     lines = [
         verdict,
-        f"track {found.track}: better means {rule}",
+        f"track {found.track}",
+        f"better: {rule}",
         "",
-        *_indented([_side("A", found.a), _side("B", found.b)]),
+        *aligned([_side("A", found.a), _side("B", found.b)]),
         "",
-        *_indented(_figures(found)),
+        *aligned(_figures(found)),
         "",
-        *_indented(_tests(found)),
+        *aligned(_tests(found)),
         "",
-        *_indented(_hosts(found)),
+        *aligned(_hosts(found)),
     ]
     step = next_step(found)
     if step:
@@ -49,12 +50,16 @@ def _side(name: str, side: Compared) -> tuple[str, ...]:
 
 def _figures(found: RecordComparison) -> list[tuple[str, ...]]:
     times, losses = found.measured.times, found.measured.a_loss.difference
-    rows: list[tuple[str, ...]] = [
-        ("", "A", "B", "A - B", f"{times.level:.0%} interval, two-sided")
-    ]
+    rows: list[tuple[str, ...]] = [("", "A", "B", "A - B", f"two-sided {times.level:.0%}")]
     if found.a.times.n or found.b.times.n:
         spec, sides = ".3f", (found.a.times, found.b.times)
-        rows.append(("time (s)", *(_moments(s, spec) for s in sides), *_interval(times, spec)))
+        rows.append(
+            (
+                "time (s)",
+                *(_moments(s, spec) for s in sides),
+                *_interval(times, spec, known=not found.hardware),
+            )
+        )
     sides = found.a.losses, found.b.losses
     rows.append(("loss", *(_moments(s, "") for s in sides), *_interval(losses, ".5f")))
     if found.basis == "steps" or found.a.steps != found.b.steps:
@@ -64,38 +69,40 @@ def _figures(found: RecordComparison) -> list[tuple[str, ...]]:
 
 def _moments(values: Moments, spec: str) -> str:
     mean = number(values.mean, spec) if spec else rounded(values.mean)
-    return mean if values.std is None else f"{mean} (sd {values.std:#.2g})"
+    return mean if values.std is None else f"{mean} (sd {two_digits(values.std)})"
 
 
-def _interval(difference: Difference, spec: str) -> tuple[str, str]:
+def _interval(difference: Difference, spec: str, *, known: bool = True) -> tuple[str, str]:
     shown = number(difference.difference, f"+{spec}")
-    if difference.low is None or difference.high is None:
+    if not known or difference.low is None or difference.high is None:
         return shown, ABSENT
     return shown, f"{difference.low:+{spec}} to {difference.high:+{spec}}"
 
 
 def _tests(found: RecordComparison) -> Iterator[tuple[str, ...]]:
     measured = found.measured
-    if measured.times.difference is not None:
+    if found.hardware and measured.times.difference is not None:
+        yield "time", f"not compared: {found.hardware}"
+    elif measured.times.difference is not None:
         test = (
             f"paired t-test, {count(measured.times.n_a, 'pair')}"
             if found.paired
-            else f"Welch, with {measured.machine_spread:.2%} between machines"
+            else f"Welch, {measured.machine_spread:.2%} between machines"
         )
-        p = f"two-sided p = {p_value(measured.time_p)}"
+        p = f"two-sided p {small_p(measured.time_p)}"
         yield "time", f"{test}: {p}, effect {number(measured.time_effect, '+.2f')} sd"
     if measured.loss_p is None:
         yield "loss", "no test: too few different losses, or one that is not finite"
         return
-    p, effect = p_value(measured.loss_p), number(measured.loss_effect, "+.2f")
-    yield "loss", f"Welch: two-sided p = {p}, effect {effect} sd"
-    p = p_value(measured.equivalence_p)
-    yield "", f"equivalent within {EQUIVALENCE_MARGIN:g} (two one-sided tests): p = {p}"
-    for name, other, loss in (("A", "B", measured.a_loss), ("B", "A", measured.b_loss)):
+    p, effect = small_p(measured.loss_p), number(measured.loss_effect, "+.2f")
+    yield "loss", f"Welch: two-sided p {p}, effect {effect} sd"
+    p = small_p(measured.equivalence_p)
+    yield "", f"equivalent within {EQUIVALENCE_MARGIN:g} (two one-sided tests): p {p}"
+    for name, loss in (("A", measured.a_loss), ("B", measured.b_loss)):
         shown = "shown" if loss.shown else "not shown"
         limit = f"{1 - loss.alpha:.0%} limit {number(loss.limit, '+.5f')}"
-        p = f"one-sided p = {p_value(loss.p_value)}"
-        yield "", f"{name} not worse than {other} by {loss.margin:g}: {shown} ({limit}, {p})"
+        p = f"one-sided p {small_p(loss.p_value)}"
+        yield "", f"{name} not worse by {loss.margin:g}: {shown} ({limit}, {p})"
     if found.seeds.common:
         equal = f"{found.seeds.equal} of {count(found.seeds.common, 'common seed')}"
         yield "seeds", f"{equal} with equal losses at every validation"
@@ -110,17 +117,3 @@ def _hosts(found: RecordComparison) -> list[tuple[str, ...]]:
         for host in side.hosts
     ]
     return [*rows, ("",)] if rows else []
-
-
-def _indented(rows: Sequence[tuple[str, ...]] | Iterator[tuple[str, ...]]) -> list[str]:
-    """Return rows with their columns aligned."""
-    every = list(rows)
-    # The last cell of a row may be a sentence, and widens no column.
-    widths: dict[int, int] = {}
-    for row in every:
-        for column, cell in enumerate(row[:-1]):
-            widths[column] = max(widths.get(column, 0), len(cell))
-    return [
-        " " + "  ".join(cell.ljust(widths.get(i, 0)) for i, cell in enumerate(row)).rstrip()
-        for row in every
-    ]

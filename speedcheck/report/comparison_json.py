@@ -46,8 +46,8 @@ def _time(found: RecordComparison) -> dict[str, Any]:
     return {
         "test": "paired" if found.paired else "welch",
         "machine_spread": measured.machine_spread,
-        **_difference(measured.times),
-        "p_two_sided": measured.time_p,
+        **_difference(measured.times, known=not found.hardware),
+        "p_two_sided": None if found.hardware else measured.time_p,
         "effect_size": measured.time_effect,
     }
 
@@ -65,11 +65,11 @@ def _loss(found: RecordComparison) -> dict[str, Any]:
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _difference(difference: Difference, *, known: bool = True) -> dict[str, Any]:
     return {
         "difference": difference.difference,
-        "low": difference.low,
-        "high": difference.high,
+        "low": difference.low if known else None,
+        "high": difference.high if known else None,
         "level": difference.level,
     }
 

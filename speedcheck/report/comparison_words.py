@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speedcheck.comparison.model import Compared, RecordComparison, Undecided
-from speedcheck.report.text import ABSENT, p_value
+from speedcheck.comparison.model import RecordComparison, Undecided
+from speedcheck.report.text import ABSENT, small_p
 from speedcheck.stats.noninferiority import NonInferiority
 from speedcheck.words import count
 
@@ -96,15 +96,17 @@ def _no_test(found: RecordComparison) -> str:
 
 def _lead(found: RecordComparison) -> str:
     """Return by how much A is ahead or behind, from A's side or that of the cheaper one."""
+    # "Its losses" follows: the sentence then starts with the side that they are of.
+    starts_with_b = _cheaper(found) == "B" and found.decision.blocked_by is Undecided.LOSS
     if found.basis == "steps":
-        first, last = _cheaper_side(found), _other_side(found)
-        name, other = ("A", "B") if first is found.a else ("B", "A")
-        return f"{name} takes {span(first.steps)} steps, {other} {span(last.steps)}"
+        sides = [("A", found.a), ("B", found.b)]
+        (name, first), (other, second) = reversed(sides) if starts_with_b else sides
+        return f"{name} takes {span(first.steps)} steps, {other} {span(second.steps)}"
     if found.basis == "loss":
         loss = found.measured.a_loss.difference.difference or 0.0
         return f"the mean loss of A is {abs(loss):.5f} {'lower' if loss < 0 else 'higher'}"
     difference = found.measured.times.difference or 0.0
-    name = "B" if difference > 0 and found.decision.blocked_by is Undecided.LOSS else "A"
+    name = "B" if starts_with_b else "A"
     faster = (difference < 0) == (name == "A")
     return f"{name} is {abs(difference):.3f} s {'faster' if faster else 'slower'}"
 
@@ -113,21 +115,14 @@ def _p(found: RecordComparison) -> str:
     if found.basis == "steps":
         return ""
     p = found.measured.loss_p if found.basis == "loss" else found.measured.time_p
-    return f" (two-sided p = {p_value(p)})"
+    return f" (two-sided p {small_p(p)})"
 
 
 def _cheaper(found: RecordComparison) -> str:
-    return "A" if _cheaper_side(found) is found.a else "B"
-
-
-def _cheaper_side(found: RecordComparison) -> Compared:
+    """Return which side takes less time, or fewer steps."""
     if found.basis == "steps" and found.a.steps and found.b.steps:
-        return found.a if found.a.steps < found.b.steps else found.b
-    return found.a if (found.measured.times.difference or 0.0) < 0 else found.b
-
-
-def _other_side(found: RecordComparison) -> Compared:
-    return found.b if _cheaper_side(found) is found.a else found.a
+        return "A" if found.a.steps < found.b.steps else "B"
+    return "A" if (found.measured.times.difference or 0.0) < 0 else "B"
 
 
 def _cheaper_loss(found: RecordComparison) -> NonInferiority:
