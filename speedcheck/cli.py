@@ -290,7 +290,10 @@ def compare(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell whether record A is better than record B (exit 0), worse (1) or undecided (3)."""
+    """Tell whether record A is better than record B, or worse.
+
+    Exit codes: 0 better, 1 worse, 3 undecided, 2 the two cannot be compared.
+    """
     from speedcheck.comparison.compare import compare as compare_folders
     from speedcheck.report.comparison import comparison_text
     from speedcheck.report.comparison_json import comparison_json
@@ -402,7 +405,10 @@ def plan(  # noqa: PLR0913 - one argument an option
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say how many runs a record, a race or a change of speed takes (exit 1: none will do)."""
+    """Say how many runs a record, a race or a speed change takes.
+
+    Exit codes: 0 for a plan, 1 where no number of runs will do.
+    """
     from speedcheck.planning.plan import plan as make_plan
     from speedcheck.report.plan import plan_json, plan_text
 

@@ -50,7 +50,9 @@ def _side(name: str, side: Compared) -> tuple[str, ...]:
 
 def _figures(found: RecordComparison) -> list[tuple[str, ...]]:
     times, losses = found.measured.times, found.measured.a_loss.difference
-    rows: list[tuple[str, ...]] = [("", "A", "B", "A - B", f"two-sided {times.level:.0%}")]
+    rows: list[tuple[str, ...]] = [
+        ("", "A mean (sd)", "B mean (sd)", "A - B", f"two-sided {times.level:.0%}")
+    ]
     if found.a.times.n or found.b.times.n:
         spec, sides = ".3f", (found.a.times, found.b.times)
         rows.append(
@@ -69,7 +71,7 @@ def _figures(found: RecordComparison) -> list[tuple[str, ...]]:
 
 def _moments(values: Moments, spec: str) -> str:
     mean = number(values.mean, spec) if spec else rounded(values.mean)
-    return mean if values.std is None else f"{mean} (sd {two_digits(values.std)})"
+    return mean if values.std is None else f"{mean} ({two_digits(values.std)})"
 
 
 def _interval(difference: Difference, spec: str, *, known: bool = True) -> tuple[str, str]:
@@ -111,7 +113,7 @@ def _tests(found: RecordComparison) -> Iterator[tuple[str, ...]]:
 def _hosts(found: RecordComparison) -> list[tuple[str, ...]]:
     """Return the times on each machine, where a side has several."""
     rows = [
-        (f"{name} on", host.host or "an unnamed machine", _moments(host.times, ".3f"))
+        (f"{name} on", host.host or "an unnamed machine", f"{_moments(host.times, '.3f')} s")
         for name, side in (("A", found.a), ("B", found.b))
         if len(side.hosts) > 1
         for host in side.hosts
