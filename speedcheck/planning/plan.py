@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,13 +132,20 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         non_inferiority=change,
         so_far=_so_far(folder, asked, record) if measured else None,
         costs=tuple(
-            Cost(campaign, runs, hours and hours * runs, hours and price and hours * runs * price)
+            Cost(campaign, runs, _product(runs, hours), _product(runs, hours, price))
             for campaign, runs in _campaigns(record, race, change)
         ),
         gpu_hours_per_run=hours,
         hours_are_training=hours is not None and gpu_hours_per_run is None,
         problems=tuple(problems(asked.expected, record, race)),
     )
+
+
+def _product(*factors: float | None) -> float | None:
+    """Return the product; None where a factor is not known, or it is too large for a number."""
+    known = [factor for factor in factors if factor is not None]
+    product = math.prod(known)
+    return product if len(known) == len(factors) and math.isfinite(product) else None
 
 
 def _question(

@@ -72,6 +72,9 @@ def _equal_steps(found: RecordComparison) -> str:
 
 def _limit(found: RecordComparison) -> str:
     loss = _cheaper_loss(found)
+    for name, side in (("A", found.a), ("B", found.b)):
+        if side.losses.n and side.losses.mean is None:
+            return f" (a run of {name} diverged)"
     if loss.limit is None:
         return " (no test: too few different losses)"
     if loss.difference.n_a < loss.min_runs:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+
+from speedcheck.comparison import decision
+from speedcheck.comparison.model import Compared
+from speedcheck.stats.comparison import LossRule, Side, compare_records
+from speedcheck.stats.moments import moments
 
 SCHEMA = json.loads(files("speedcheck").joinpath("schema/comparison.schema.json").read_text())
 LOSSES = [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779, 3.2786, 3.2790]
@@ -183,6 +191,15 @@ def test_times_without_losses_are_undecided(trained, build, cli, log_text):
     assert found["loss"]["difference"] is None
 
 
+def test_one_run_that_diverged_leaves_the_losses_undecided(published, log_text, trained, cli):
+    a = trained("a", [5000, 5010, 4990, 5005], range(4))
+    (a / "x.txt").write_text(log_text(seed=9, diverges_at=150, gpus=GPUS))
+    b = trained("b", [9050, 9148, 9003, 9101], range(4, 8), seeds=[10, 11, 12, 13])
+    found = compared(cli, a, b)
+    assert (found["outcome"], found["blocked_by"]) == ("undecided", "loss")
+    assert "(a run of A diverged)" in cli("compare", a, b).out
+
+
 def test_steps_decide_where_the_track_counts_them(published, cli):
     a, b = published("a", SLOW, steps=1300, n_gpus=1), published("b", FAST, steps=1393)
     track = ("--track", "gpt2-small-steps")
@@ -250,3 +267,26 @@ def test_a_folder_name_cannot_steer_a_terminal_or_a_runner(published, cli):
     out = cli("compare", a, published("b", SLOW)).out
     assert "##[" not in out
     assert "\x1b" not in out
+
+
+LOSS_LISTS = st.lists(st.integers(32_700, 32_900).map(lambda x: x / 10_000), min_size=0, max_size=9)
+STEPS = st.none() | st.tuples(st.integers(1, 9), st.integers(0, 3)).map(lambda s: (s[0], sum(s)))
+MIRROR = {"better": "worse", "worse": "better", "undecided": "undecided"}
+
+
+@given(LOSS_LISTS, LOSS_LISTS, STEPS, STEPS, st.sampled_from(["less", "greater"]))
+def test_to_exchange_a_and_b_mirrors_every_decision(a, b, a_steps, b_steps, direction):
+    first = decision.by_loss(a, b, 0.05, direction)
+    second = decision.by_loss(b, a, 0.05, direction)
+    assert second == replace(first, outcome=MIRROR[first.outcome])
+    sides = [
+        Compared("", len(x), 0, (), (), moments(x), moments([]), steps)
+        for x, steps in ((a, a_steps), (b, b_steps))
+    ]
+    rule = LossRule(direction=direction)
+    measured = [
+        compare_records(Side([], x), Side([], y), loss_rule=rule) for x, y in ((a, b), (b, a))
+    ]
+    first = decision.by_steps(measured[0], *sides, same_losses=False)
+    second = decision.by_steps(measured[1], *reversed(sides), same_losses=False)
+    assert second == replace(first, outcome=MIRROR[first.outcome])

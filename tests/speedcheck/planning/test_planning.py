@@ -72,6 +72,11 @@ def test_costs_are_runs_times_hours_times_price(cli):
     assert {(cost["gpu_hours"], cost["money"]) for cost in unpriced} == {(None, None)}
 
 
+def test_a_cost_that_no_number_holds_is_not_known(cli):
+    made = planned(cli, "--mean", "3.27", "--gpu-hours-per-run", "1e308", "--price", "1e308")
+    assert {cost["money"] for cost in made["costs"]} == {None}
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
