@@ -10,14 +10,14 @@ from pathlib import Path
 from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
 from speedcheck.checks.loss import judge_losses, loss_statistics
-from speedcheck.config import load_config
 from speedcheck.errors import UsageError
 from speedcheck.judge import judge
 from speedcheck.records.folder import read_record
-from speedcheck.rule import Overrides, Rule, rule_for
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides, Rule, rule_for
+from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.sample import Selection
 from speedcheck.stats.sequential import SequentialTest, sequential_t
-from speedcheck.tracks import DEFAULT_TRACK, get_track
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
             repository, or else in the working directory, unless given.
         only: patterns such as "this_pr/*", one of which the path of a counted log matches.
         exclude: patterns that the path of no counted log matches.
-        group: name of the kind of runs to judge, where the folder holds several; "all" for all.
+        group: name of the group to judge, if the folder holds several; "all" for all.
 
     Raises:
         InputError: no record is there, more than one is, or it cannot be read; the same for the

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.loss import passes_test, sample_statistics
-from speedcheck.config import project_root
 from speedcheck.errors import InputError
 from speedcheck.records.folder import ParserFor, Record, find_records, read_record
 from speedcheck.records.plan import PLAN_NAME
-from speedcheck.rule import Overrides, Rule
+from speedcheck.rules.config import project_root
+from speedcheck.rules.rule import Overrides, Rule
 from speedcheck.sample import take_sample
 
 
@@ -48,7 +48,7 @@ def read_baseline(
 
 
 def refuse_unread(record: Record) -> Record:
-    """Refuse a record of which a part was not read: it is nothing to compare with.
+    """Refuse a record that was read only in part: nothing can be compared with it.
 
     Raises:
         InputError: record.toml, the ledger or all files of the record were not read.
@@ -89,7 +89,7 @@ def _planned_folder(record: Record, planned: str) -> Path:
         inside = False
     if not inside:
         raise InputError(
-            f"baseline is {planned!r}, which is no folder in {project}",
+            f"baseline is {planned!r}, which is not a folder in {project}",
             where=str(record.path / PLAN_NAME),
             remedy="name one beside the record, or give --baseline",
         )

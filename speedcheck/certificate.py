@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
+from speedcheck.rules.tracks import Direction
 from speedcheck.stats import Estimate, Runtime
-from speedcheck.tracks import Direction
 
 SCHEMA = "speedcheck.certificate/2"
 

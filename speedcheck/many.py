@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speedcheck.errors import SpeedcheckError
-from speedcheck.launch.room import available_cpus
+from speedcheck.machine import available_cpus
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
     from speedcheck.certificate import Certificate
-    from speedcheck.rule import Overrides
+    from speedcheck.rules.rule import Overrides
     from speedcheck.sample import Selection
 
 # Processes take half a second to start, which imports scipy; reading a record with its program
@@ -80,8 +80,8 @@ def _interrupts_blocked() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach, and put it off here until they are started.
 
     It is sent to every process of a terminal. This one answers for all; the others inherit the
-    mask and are told to stop. Threads that other libraries started take the signal in spite of the
-    mask, so its handler waits as well.
+    mask and are stopped by a message. Threads that other libraries started take the signal in
+    spite of the mask, so its handler waits as well.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or not hasattr(signal, "pthread_sigmask"):

@@ -27,7 +27,7 @@ class Table:
 
     Args:
         raw: the table as it was parsed.
-        file: the file that it stands in.
+        file: the file that it is in.
         names: the names that lead to it inside the file.
     """
 
@@ -94,7 +94,7 @@ class Table:
         for key in self._raw:
             if key not in names:
                 remedy = f"the keys are {', '.join(names)}"
-                shown = f"{key[:60]!r} is no key of this table"
+                shown = f"{key[:60]!r} is not a key of this table"
                 raise InputError(shown, where=self.where, remedy=remedy)
 
 

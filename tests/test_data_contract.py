@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import platformdirs
 import pytest
 
 from trainer.data.fineweb.__main__ import _parse
@@ -34,8 +35,10 @@ def test_the_defaults_in_the_help_are_those_that_hold(words: list[str], options:
     }
 
 
-def test_the_folder_is_that_of_the_variable_or_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_that_of_the_variable_or_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("SPEEDCHECK_DATA", raising=False)
-    assert str(_parse(["fetch"]).dir) == "data"
+    assert _parse(["fetch"]).dir == platformdirs.user_cache_path("speedcheck") / "data"
     monkeypatch.setenv("SPEEDCHECK_DATA", "elsewhere")
     assert [str(_parse([name]).dir) for name in ("fetch", "check", "synth")] == ["elsewhere"] * 3

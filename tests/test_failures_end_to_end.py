@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.launch.campaign import Campaign
-from speedcheck.launch.local import LocalLauncher
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.run.campaign import Campaign
+from speedcheck.run.local import LocalLauncher
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for a rank in /proc")
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.launch.local import _read_setup
 from speedcheck.logs import parse_log, parse_step_line, program_text
+from speedcheck.run.local import _read_setup
 from trainer.__main__ import plan
 from trainer.config import RECIPES
 from trainer.runtime import log as trainer_log

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# sub3 on all GPUs of a node, in two calls of less than ten minutes on eight H100:
+# sub3 on all GPUs of a node, in two calls meant for ten minutes at most on eight GPUs:
 #
 #     benchmarks/gpu/node.sh bench OUT   # five windows, kernel table, a trace of one step
 #     benchmarks/gpu/node.sh run OUT     # two whole runs: ledger, certificate, headers, last lines
 #
 # Tokens are synthetic and made here in $DATA (default: a new folder under /tmp), so that losses say
-# nothing and the record cannot hold: the run is for its times. $SEEDS (2) and $GPUS (all) may
-# be set; with four GPUs a run takes twice as long.
+# nothing and the record cannot hold: the run is for its times. $SEEDS (2) and $GPUS (all) may be
+# set; with four GPUs a run takes twice as long.
 set -euo pipefail
 what=${1:?bench or run} out=${2:?folder for the results}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
 cd "$(dirname "$0")/../.."
 export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
 gpus=${GPUS:-$(python3 -c 'import torch; print(torch.cuda.device_count())')}
 data=${DATA:-/tmp/sub3-$what}
-mkdir -p "$out"
 nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader > "$out/gpus.txt"
 
 make_data() { # shards, tokens of each, validation tokens

@@ -8,18 +8,18 @@ from typing import NamedTuple, Protocol
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.tracks import Track
+from speedcheck.rules.tracks import Track
 
 
 class Counted(Protocol):
-    """The runs of a record, of which some count."""
+    """The runs of a record, counted or not."""
 
     def counted(self) -> Sequence[tuple[Run, JudgedRun]]:
         """Return the counted runs that have a log."""
 
 
 class _Use(NamedTuple):
-    """What a run used of something, what it may use, and how much more is no excess."""
+    """What a run used of something, what it may use, and how much more is tolerated."""
 
     what: str
     used: float | None

@@ -8,7 +8,7 @@ from datetime import datetime
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     EQUIVALENCE_MARGIN,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.budget import Counted
-from speedcheck.tracks import Track
+from speedcheck.rules.tracks import Track
 
 
 def check_data(sample: Counted, track: Track) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from speedcheck.certificate import Finding, Verdict
 from speedcheck.checks import codes
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.logs import Run
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 
 

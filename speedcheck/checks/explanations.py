@@ -18,7 +18,7 @@ class Explanation:
     Attributes:
         severities: what a finding with this code can do to its verdict, the gravest first.
         meaning: what was found, and why it matters.
-        remedy: what to do, for whoever submits or judges the record.
+        remedy: what a submitter or a reviewer does about it.
     """
 
     severities: tuple[Severity, ...]
@@ -30,22 +30,22 @@ _LOSS = {
     codes.NO_LOSS: Explanation(
         ("unknown",),
         "No run has a loss that counts, so there is no mean to test.",
-        "Look at the reason beside each run: a log that ends before its final validation is not "
-        "counted. Submit the logs of complete runs.",
+        "Read the reason beside each run. A log that ends before its final validation does not "
+        "count. Submit the logs of complete runs.",
     ),
     codes.TOO_FEW_RUNS: Explanation(
         ("fail",),
         "One run has no standard deviation, so the t-test is not defined. One good loss may be "
         "one good seed.",
-        "Plan a record with more runs. The message says how many are likely to be enough, where "
-        "the track's usual spread is known.",
+        "Plan a record with more runs. If the track's usual spread is known, the message says "
+        "how many are likely to be enough.",
     ),
     codes.DIVERGED_RUN: Explanation(
         ("fail",),
         "A run ended at a loss that is not a finite number. It is evidence against the record: "
         "leaving it out would show the mean of the lucky seeds.",
         "Find out why the training diverged, and start a new record with a program that does "
-        "not. The log must stay.",
+        "not. Keep the log.",
     ),
     codes.EQUAL_LOSSES: Explanation(
         ("fail",),
@@ -59,57 +59,55 @@ _LOSS = {
         "The mean loss may be below the target, but these runs do not show it at the level that "
         "the track asks for.",
         "Plan a new record with the number of runs that the message names, or train longer. "
-        "Adding runs to this one until the test passes is no test: it certifies records that "
-        "are not below the target.",
+        "Do not add runs to this one until the test passes: that certifies records that are not "
+        "below the target.",
     ),
     codes.OUTLIER: Explanation(
         ("info",),
-        "A loss lies far from the others: more than 3.5 in the modified z-score, which takes the "
-        "median and the median deviation. It is counted all the same.",
-        "Read the log for what went otherwise: another machine, another version, a restart. "
-        "Never drop it.",
+        "A loss is far from the others: more than 3.5 in the modified z-score, which is computed "
+        "from the median and the median deviation. The run counts all the same.",
+        "Check the log for a cause: another machine, another version, a restart. Do not drop the "
+        "run.",
     ),
     codes.LENIENT_RULE: Explanation(
         ("fail", "info"),
         "The record is judged by a higher target or a larger alpha than its track asks for. It "
-        "fails where the submission itself says so in record.toml, and is a remark where the "
-        "caller of this command does.",
+        "fails if record.toml says so, and it is only mentioned if you asked for it.",
         "Remove target and alpha from record.toml, or name the track that they belong to.",
     ),
     codes.LOSS_EXCUSED: Explanation(
         ("info",),
-        'The record is of the kind "systems", a pure change of speed, so the loss test is shown '
-        "and does not count. The speed verdict has to pass instead.",
-        "Check that the change really leaves the mathematics alone, and name the baseline that "
-        "it is faster than.",
+        'The record is of the kind "systems", a pure change of speed. The loss test is shown and '
+        "does not count; the speed verdict must pass instead.",
+        "Check that the change leaves the mathematics alone, and name the baseline that it is "
+        "faster than.",
     ),
     codes.LOSS_COMPARED: Explanation(
         ("info",),
         "The losses beside the baseline's: the difference of the means with its confidence "
         "interval, Welch's test of whether they differ, and two one-sided tests of whether they "
         "are equivalent.",
-        "Nothing: the verdict is that of the track's own test. To show that two losses are equal "
-        "takes more runs than to show that one is below the target.",
+        "Nothing: the verdict is that of the track's own test. It takes more runs to show that "
+        "two losses are equal than to show that one is below the target.",
     ),
     codes.WORSE_LOSS: Explanation(
         ("fail",),
-        "A systems record is excused from the loss test since it leaves the loss as it is. This "
-        "one makes it worse than the baseline's, by more than the margin of equivalence.",
-        "Find out what the change does to the training, or enter the record as one of the kind "
-        '"model".',
+        "A systems record is excused from the loss test because it leaves the loss as it is. The "
+        "loss of this one is worse than the baseline's by more than the margin of equivalence.",
+        'Find out what the change does to the training, or give the record the kind "model".',
     ),
     codes.KNOWN_SIGMA: Explanation(
         ("info",),
-        "The track takes the standard deviation of a loss as known, and so p is that of the "
-        "z-test. It passes when the distance of the mean to the target, times the square root of "
+        "The track takes the standard deviation of a loss as known, so p is that of the z-test. "
+        "The test passes when the distance from the mean to the target, times the square root of "
         "the number of runs, reaches the track's margin.",
         "Nothing: the message has the figures.",
     ),
     codes.EARLIER_STEP: Explanation(
         ("info",),
         "On a track that counts steps, the documents give losses of an earlier validation than the "
-        "last one. The verdict is of the last; this is what the track's test shows at the other.",
-        "See which step the record claims. Runs that end there show it without a doubt.",
+        "last. The verdict is for the last one; the message says what the test gives at the other.",
+        "Check which step the record claims. Runs that end there show it clearly.",
     ),
     codes.NON_INFERIOR: Explanation(
         ("info",),
@@ -129,42 +127,43 @@ _LOSS = {
 _SPEED = {
     codes.NO_TIMES: Explanation(
         ("unknown",),
-        "No counted run says how long it trained, so nothing can be said about speed.",
+        "No counted run says how long it trained, so its speed is not known.",
         "Submit logs with train_time on their validation lines.",
     ),
     codes.NO_BASELINE: Explanation(
         ("unknown",),
-        "The times were compared with nothing: they depend on the machine, and say by themselves "
-        "neither faster nor slower.",
+        "The times were not compared with a baseline. They depend on the machine, so they do not "
+        "show by themselves whether the record is faster.",
         "Name the record to compare with, as baseline in record.toml or as an option.",
     ),
     codes.SPEED_COMPARED: Explanation(
         ("info",),
-        "The times, or on a track that counts steps the steps, beside the baseline's. Runs that "
-        "were made in turn on one machine are compared in pairs, others by Welch's test.",
-        "Nothing: what the figures show is said by the other findings.",
+        "The times beside the baseline's, or the steps on a track that counts steps. Runs that "
+        "alternate on one machine are compared in pairs, others by Welch's test.",
+        "Nothing: the other findings say what the figures show.",
     ),
     codes.SLOWER: Explanation(
         ("fail",),
-        "The record is slower than its baseline, and not by chance; or it takes more steps.",
+        "The record is slower than its baseline by more than chance explains, or it takes more "
+        "steps.",
         "Compare with the right baseline, or find out what costs the time.",
     ),
     codes.NOT_FASTER: Explanation(
         ("fail", "unknown"),
-        "The runs do not show that the record is faster than its baseline. A systems record, "
-        "which claims nothing else, fails; for another the question stays open.",
-        "Time more runs of both, in turn on one machine: pairs show small gains best.",
+        "The runs do not show that the record is faster than its baseline. A systems record "
+        "claims nothing else and fails; for another record the question stays open.",
+        "Time more runs of both, alternating on one machine: pairs show small gains best.",
     ),
     codes.NOT_COMPARABLE: Explanation(
         ("unknown",),
-        "The times of the two records were made on different hardware or on different machines, "
-        "or it is not known on which. Nodes of one kind differ by more than a record gains.",
+        "The times of the two records come from different hardware or machines, or the logs do "
+        "not say from which. Equal nodes differ by more than a record gains.",
         "Time both programs on one machine, and name that run of the baseline.",
     ),
     codes.WEAK_BASELINE: Explanation(
         ("unknown", "info"),
-        "The baseline misses the target of the track itself. To be faster than a program that "
-        "does not learn enough shows nothing for a systems record.",
+        "The baseline itself misses the target of the track. A systems record shows nothing by "
+        "being faster than a program that does not learn enough.",
         "Name a baseline that is a record of this track.",
     ),
 }
@@ -172,60 +171,62 @@ _SPEED = {
 _RULES = {
     codes.WRONG_HARDWARE: Explanation(
         ("warn",),
-        "A run used other hardware than the track asks for. Its loss counts; its time says "
-        "nothing about the track's.",
+        "A run used other hardware than the track asks for. Its loss counts; its time cannot be "
+        "compared with the track's records.",
         "Repeat the timing on the track's hardware, or leave the time out of the claim.",
     ),
     codes.WRONG_VALIDATION: Explanation(
         ("fail",),
         "The loss is a mean over another number of validation tokens than the track asks for, so "
         "it cannot be compared with the target.",
-        "Validate on the first 10,485,760 tokens of the validation shard, or on what the track "
-        "of the record says.",
+        "Validate on the tokens that the track names; on the NanoGPT tracks these are the first "
+        "10,485,760 of the validation shard.",
     ),
     codes.HARDWARE_UNKNOWN: Explanation(
         ("unknown",),
-        "The log names no GPU or no number of GPUs, so nobody can say whether the time belongs "
-        "to the track.",
+        "The log does not name the GPU or the number of GPUs, so nobody can say whether the time "
+        "belongs to the track.",
         "Let the program print nvidia-smi and its world size into the log.",
     ),
     codes.SOURCE_NOT_READ: Explanation(
         ("unknown",),
-        "The program was not read: no log embeds it, or it could not be parsed. Whether it keeps "
-        "the rules of the track is not known.",
-        "Let each log begin with the full text of the program that wrote it, and read it "
-        "yourself until then.",
+        "The program was not read: no log embeds it, or it could not be parsed. So nobody knows "
+        "whether it follows the rules of the track.",
+        "Let each log begin with the full text of the program that wrote it. Until then, read the "
+        "program yourself.",
     ),
     codes.COMPILER_SETTING: Explanation(
         ("fail", "warn"),
         "The program changes torch._inductor.config or torch._dynamo.config, or sets an "
-        "environment variable TORCHINDUCTOR_*. The rule against it came after the first records, "
-        "so it is a warning, and a failure where the baseline's program does without it.",
+        "environment variable TORCHINDUCTOR_*. The first records are older than the rule against "
+        "it, so it is a warning, and a failure if the baseline's program does without it.",
         "Remove the setting and time the record again.",
     ),
     codes.COMPILE_OPTION: Explanation(
         ("fail", "warn"),
         "The program gives torch.compile more than the model, dynamic=False and fullgraph=True. "
-        "It is a warning, and a failure where the baseline's program does without it.",
+        "It is a warning, and a failure if the baseline's program does without it.",
         "Remove the option and time the record again.",
     ),
     codes.SETTING_UNCLEAR: Explanation(
         ("unknown",),
-        "The program may set up the compiler here, and that cannot be told without running it: "
-        "it executes text, or passes a module of configuration on.",
-        "Read the line that is named. A submitter can write the setting out, or leave it out.",
+        "The program may change compiler settings here. Only running it would show: it executes "
+        "text, or passes a configuration module on.",
+        "Read the line that the message names. If you are the submitter, write the setting out or "
+        "remove it.",
     ),
     codes.VALIDATION_UNKNOWN: Explanation(
         ("unknown",),
-        "How many tokens the loss is a mean over cannot be told: the program has no val_tokens, "
+        "Nobody can tell how many tokens the loss is a mean over: the program has no val_tokens, "
         "or it is not one constant.",
-        "Read how the program validates. A submitter can write `val_tokens = 10485760`.",
+        "Read how the program validates. If you are the submitter, write `val_tokens = 10485760`.",
     ),
     codes.DATA_LOADER_DIFFERS: Explanation(
         ("warn",),
-        "The functions and classes that load the data are others than the baseline's. A loader "
-        "may be faster; it must not choose its tokens.",
-        "Compare the definitions that are named: the tokens must be the same, in the same order.",
+        "The functions and classes that load the data differ from the baseline's. A loader may be "
+        "faster; it must not choose its tokens.",
+        "Compare the definitions that the message names: the tokens must be the same, in the same "
+        "order.",
     ),
     codes.WRONG_DATA: Explanation(
         ("fail",),
@@ -249,8 +250,8 @@ _PROVENANCE = {
     codes.LEDGER_BROKEN: Explanation(
         ("fail", "warn"),
         "A line of ledger.jsonl does not follow from the one before it (lines were changed, "
-        "removed or put in), or the ledger of a planned record is gone. It is a warning where a "
-        "crash tore a line and the chain goes on behind it.",
+        "removed or inserted), or the ledger of a planned record is gone. It is a warning if a "
+        "crash tore a line and the chain continues after it.",
         "Restore the ledger as it was written. If that is not possible, run the record again.",
     ),
     codes.RUN_MISSING: Explanation(
@@ -261,41 +262,41 @@ _PROVENANCE = {
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
         ("fail", "unknown"),
-        "Losses are claimed for which no log is there. A figure without its log is no evidence, "
-        "and logs that are a part of the runs may be the better part.",
+        "Losses are claimed without logs. A figure without its log is not evidence, and logs of "
+        "some of the runs may be those of the better runs.",
         "Submit one log for each claimed loss.",
     ),
     codes.INCOMPLETE_LOG: Explanation(
         ("warn",),
         "A log ends before its final validation. Its last line may read like a result, but it "
-        "belongs to a model that was not trained to the end. The run is not counted.",
-        "Replace it by the full log, or say in the README why the run was stopped.",
+        "belongs to a model that was not trained to the end. The run does not count.",
+        "Replace it with the full log, or declare the run as crashed in record.toml.",
     ),
     codes.DUPLICATE_LOG: Explanation(
         ("warn",),
         "Two logs have the same losses at every validation, or one holds lines of the other: one "
-        "run under two names. It is counted once, by the log that tells most of what ran.",
-        "Remove the copy, and correct n, mean and p where they counted it twice.",
+        "run under two names. It counts once, by the log that says most about the run.",
+        "Remove the copy, and correct n, mean and p where the README counts it twice.",
     ),
     codes.REPEATED_SEED: Explanation(
         ("warn",),
-        "Several counted runs have one seed and different losses. Of two attempts the better one "
-        "may have been chosen; on GPUs equal seeds give different losses.",
+        "Several counted runs have the same seed and different losses. On GPUs equal seeds can "
+        "give different losses, but somebody may also have repeated a seed to get a better one.",
         "Give every run a seed of its own.",
     ),
     codes.MIXED_SOURCE: Explanation(
         ("fail", "warn", "info"),
-        "The counted runs come from different programs, so they are no sample of one. How grave "
-        "that is depends on what differs. Comments, layout and names of variables change nothing "
-        "that runs; another constant may be a path or a learning rate; other code is another "
-        "program, and the test of a mean over two programs says nothing about either.",
-        "Submit runs of one program, or keep the others in a folder of their own.",
+        "The counted runs come from different programs, so they are not a sample of one. What "
+        "differs decides how bad that is. Comments, layout and names of variables change nothing "
+        "that runs; a constant may be a path or a learning rate; other code is another program, "
+        "and a mean over two programs says nothing about either.",
+        "Submit runs of one program, or put the others into a folder of their own.",
     ),
     codes.MIXED_HARDWARE: Explanation(
         ("warn",),
         "The counted runs come from different GPUs or numbers of GPUs. Their losses may agree; "
         "their times cannot be averaged.",
-        "Submit runs of one machine, or keep the others in a folder of their own.",
+        "Submit runs of one machine, or put the others into a folder of their own.",
     ),
     codes.MIXED_TORCH: Explanation(
         ("warn",),
@@ -310,15 +311,15 @@ _PROVENANCE = {
     ),
     codes.NOT_A_RUN: Explanation(
         ("warn", "info"),
-        "A file, or a line of one, could not be read as a log and is not counted: it is binary, "
-        "too large, a link, has no step line, or tells of a validation on a line that is none. It "
-        "is a remark where a whole file is not named as the logs are, such as a script.",
-        "Keep only logs among the logs. If it is one, check that it was copied whole.",
+        "A file, or a line in it, could not be read as a log and does not count: it is binary, "
+        "too large, a link, has no step line, or mentions a validation on a line that is not a "
+        "step line. It is only mentioned if the file is not named like the logs, such as a script.",
+        "Keep only logs among the logs. If the file is a log, check that it was copied whole.",
     ),
     codes.LOG_NOT_IN_LEDGER: Explanation(
         ("fail",),
-        "A log stands in the folder that the ledger does not know as a finished run: it was put "
-        "there from elsewhere.",
+        "The folder holds a log that the ledger does not list as a finished run: it comes from "
+        "elsewhere.",
         "Move it out of the folder. Only runs that `speedcheck run` started belong to this record.",
     ),
     codes.SOURCE_CHANGED: Explanation(
@@ -329,31 +330,31 @@ _PROVENANCE = {
     ),
     codes.CLAIM_NOT_CONFIRMED: Explanation(
         ("fail",),
-        "A claimed figure, recomputed from the logs, comes out otherwise at the digits that were "
-        "printed. The claims list both.",
+        "A claimed figure differs from what the logs give, at the printed precision. The table of "
+        "differences shows both.",
         "Correct the figure, or submit the logs that it was computed from.",
     ),
     codes.SEED_CHANGED: Explanation(
         ("fail",),
         "The log of a seed says that it ran another seed.",
-        "Find out which log belongs to which seed; if that cannot be told, run them again.",
+        "Find out which log belongs to which seed. If you cannot, run them again.",
     ),
     codes.EARLY_STOP: Explanation(
         ("info",),
         "The runs, or most of them, end at the same step before the announced total and none ends "
-        "later. That is taken as meant, and the loss at that step counts.",
+        "later. speedcheck takes that as intended, and the loss at that step counts.",
         "Say in the README that the runs stop there on purpose.",
     ),
     codes.DIRTY_TREE: Explanation(
         ("warn",),
-        "The program ran with changes that no commit holds. The log embeds it as it ran, so the "
-        "evidence is complete; the commit that the log names is not what ran.",
-        "Commit before the runs of the next record.",
+        "The program ran with uncommitted changes. The log embeds it as it ran, so the evidence "
+        "is complete; but the commit that the log names is not what ran.",
+        "Commit before you run the next record.",
     ),
     codes.RECIPE_CHANGED: Explanation(
         ("fail",),
         "A run trained another recipe than record.toml plans.",
-        "Keep the runs of each recipe in a record of their own.",
+        "Give the runs of each recipe a record of their own.",
     ),
     codes.CLAIMS_NOT_READ: Explanation(
         ("unknown",),
@@ -370,7 +371,7 @@ _PROVENANCE = {
     codes.NO_LEDGER: Explanation(
         ("unknown",),
         "The bundled trainer wrote these logs, and no ledger says which runs there were, so "
-        "nobody can tell whether some were left out.",
+        "nobody knows whether some were left out.",
         "Let `speedcheck run` make the record, and submit its whole folder.",
     ),
     codes.UNLISTED_LOG: Explanation(
@@ -380,30 +381,28 @@ _PROVENANCE = {
         "Add the run to the list and compute the figures again, or say what the log is of.",
     ),
     codes.SEVERAL_GROUPS: Explanation(
-        ("warn", "info"),
-        "The folder holds runs of several kinds: another number of steps, other code, logs that "
-        "are named as a comparison, or programs of which the README lists one's losses alone. One "
-        "kind is judged as the record, and the others do not count. It is a warning where nothing "
-        "but their number, or such a list, tells them apart.",
-        "Give each kind a folder of its own, list the record's losses in its README, or choose "
-        "with --group, --only or --exclude.",
+        ("info",),
+        "The folder holds several groups of runs: their code or their planned steps differ. One "
+        "group is judged, because record.toml declares it or because you asked for it; the runs "
+        "of the others do not count.",
+        "Look at what the other groups give: the table of groups has n, mean and p of each.",
     ),
     codes.SELECTED_BY_CALLER: Explanation(
         ("info",),
-        "Whoever called chose with --only, --exclude or --group which runs count; nothing in the "
-        "folder says so.",
-        "Judge the folder without these options too before you rely on the verdict.",
+        "You chose with --only, --exclude or --group which runs count; nothing in the folder says "
+        "so.",
+        "Judge the folder without these options as well before you rely on the verdict.",
     ),
     codes.TOO_MANY_FILES: Explanation(
         ("fail",),
-        "The folder holds more than 10,000 files that could be logs. None of them was read: the "
-        "largest record has 1,500, and nobody looks through so many.",
-        "Name the folder of one record, and keep in it what belongs to its evidence.",
+        "The folder holds more than 10,000 files that could be logs, so none of them was read. "
+        "The largest known record has 1,500.",
+        "Name the folder of one record, and keep only its evidence there.",
     ),
     codes.FILE_REFUSED: Explanation(
         ("fail",),
-        "record.toml or ledger.jsonl is a link, no regular file or larger than 64 MiB. It was not "
-        "read, and what it says of the runs is not known.",
+        "record.toml or ledger.jsonl is a link, not a regular file, or larger than 64 MiB. It was "
+        "not read, so what it says about the runs is not known.",
         "Put the file itself into the folder.",
     ),
     codes.NEAR_COPY: Explanation(

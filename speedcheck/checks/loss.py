@@ -9,7 +9,8 @@ from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity,
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.noninferiority import check_non_inferiority
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
+from speedcheck.rules.tracks import Direction
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
@@ -22,7 +23,6 @@ from speedcheck.stats import (
     runs_needed,
     runs_needed_z,
 )
-from speedcheck.tracks import Direction
 
 
 def sample_statistics(sample: Sample, rule: Rule) -> LossStatistics:
@@ -173,7 +173,7 @@ def _hint(needed: int | None, n: int, rule: Rule) -> str:
     given = "mean" if rule.track.sigma else "mean and sd"
     return (
         f"; with this {given} it would take {needed} runs, {needed - n} more: plan a new "
-        "record with more, since adding runs until the test passes is no test"
+        "record with more; do not add runs until the test passes"
     )
 
 

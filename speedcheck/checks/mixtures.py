@@ -1,4 +1,4 @@
-"""Are the counted runs of one kind? Programs, hardware and PyTorch versions that differ."""
+"""Do the counted runs belong together? Programs, hardware and PyTorch versions that differ."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _gravest(
 ) -> tuple[Source | None, Difference | None]:
     """The program of the most runs, and the gravest difference of another from it.
 
-    None for a difference that cannot be told, unless another program's code surely differs.
+    None for a difference that cannot be known, unless another program's code surely differs.
     """
     run_of = {_program(run): run for run, _ in sample.counted()}
     first, *others = sorted(groups, key=lambda key: len(groups[key]), reverse=True)

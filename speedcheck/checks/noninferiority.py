@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline, losses_of
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats.noninferiority import (
     LossCurve,

@@ -21,8 +21,8 @@ from speedcheck.program import (
     loader_definitions,
 )
 from speedcheck.program.sources import Source, Sources
+from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
-from speedcheck.tracks import Track
 
 _MOST_LISTED = 4
 
@@ -143,7 +143,7 @@ def _settings(
 def _setting(code: str, setting: Setting, where: str, *, is_new: bool) -> Finding:
     what = f"torch.compile with {setting}" if code == codes.COMPILE_OPTION else str(setting)
     if not setting.certain:
-        message = f"{what}: whether this sets up the compiler cannot be told from the program"
+        message = f"{what}: the program does not show whether this sets up the compiler"
         return Finding(codes.SETTING_UNCLEAR, "unknown", message, where)
     severity: Severity = "fail" if is_new else "warn"
     against = ", and the baseline's program does without it" if is_new else ""

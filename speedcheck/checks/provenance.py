@@ -11,7 +11,7 @@ from speedcheck.checks.sample import check_sample
 from speedcheck.checks.times import check_times
 from speedcheck.program.sources import Sources
 from speedcheck.records.plan import PLAN_NAME
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 
 

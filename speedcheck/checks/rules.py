@@ -9,8 +9,8 @@ from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.data import check_data
 from speedcheck.checks.program_rules import check_programs
 from speedcheck.program.sources import Sources
+from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
-from speedcheck.tracks import Track
 
 
 def check_rules(

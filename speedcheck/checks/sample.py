@@ -12,7 +12,7 @@ from speedcheck.logs import Run
 from speedcheck.program import Difference, compare
 from speedcheck.program.sources import Sources
 from speedcheck.records.plan import PLAN_NAME, Role
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
 from speedcheck.sample.select import named
 from speedcheck.words import count, join_some

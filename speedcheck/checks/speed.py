@@ -10,7 +10,7 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
-from speedcheck.rule import Rule
+from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
 
@@ -40,7 +40,7 @@ def check_speed(
 
 
 def _weak_baseline(sample: Sample, baseline: Baseline) -> list[Finding]:
-    """Say that the baseline misses the target: to be faster than such a record is no feat."""
+    """Say that the baseline misses the target: being faster than such a record shows little."""
     if baseline.passes:
         return []
     severity: Severity = "unknown" if sample.record.is_systems else "info"

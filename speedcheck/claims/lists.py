@@ -91,7 +91,7 @@ class _Lines:
 
 
 def _name(before: str) -> str | None:
-    """Return the name in front of a list, "" for none; None where the bracket is no list's."""
+    """Return the name in front of a list, "" for none; None where the bracket is not a list's."""
     before = before[before.rfind("\n") + 1 :]
     if not before.strip():
         return ""

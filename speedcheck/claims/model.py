@@ -7,7 +7,7 @@ from typing import Literal
 
 from speedcheck.certificate import ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
-from speedcheck.tracks import Direction
+from speedcheck.rules.tracks import Direction
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]

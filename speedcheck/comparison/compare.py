@@ -16,7 +16,7 @@ from speedcheck.checks.noninferiority import loss_curves
 from speedcheck.comparison.decision import basis_of, by_loss, by_steps, by_time
 from speedcheck.comparison.model import RecordComparison
 from speedcheck.comparison.sides import Side, describe, read_sides
-from speedcheck.rule import Overrides
+from speedcheck.rules.rule import Overrides
 from speedcheck.sample import Sample
 from speedcheck.stats import comparison as stats
 from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN, equal_seeds

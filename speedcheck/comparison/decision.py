@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from speedcheck.comparison.model import Basis, Compared, Decision, Undecided
+from speedcheck.rules.tracks import Track
 from speedcheck.stats.arguments import Direction, sign_of
 from speedcheck.stats.comparison import Comparison, Side, compare_records
 from speedcheck.stats.noninferiority import NonInferiority
 from speedcheck.stats.plan import pairs_for_power
-from speedcheck.tracks import Track
 
 
 def basis_of(track: Track) -> Basis:

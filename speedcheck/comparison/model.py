@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from speedcheck.rules.tracks import Direction
 from speedcheck.stats.comparison import Comparison
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.noninferiority import EqualSeeds
 from speedcheck.stats.race import Outcome
-from speedcheck.tracks import Direction
 
 Basis = Literal["time", "steps", "loss"]
 

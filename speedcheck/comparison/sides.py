@@ -9,11 +9,11 @@ from pathlib import Path
 from speedcheck.baseline import one_record, refuse_unread
 from speedcheck.checks.comparison import hardware_of, host_of, losses_of, times_of
 from speedcheck.comparison.model import Compared, HostTimes
-from speedcheck.config import load_config
 from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Run
 from speedcheck.records.folder import read_record
-from speedcheck.rule import Overrides, Rule, rule_for
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.sample import Sample, take_sample
 from speedcheck.stats.moments import moments
 from speedcheck.words import count

@@ -216,7 +216,7 @@ def _said(error: subprocess.CalledProcessError | OSError) -> str:
 
 
 def _records(pipe: IO[bytes] | None) -> Iterator[bytes]:
-    """Yield what stands before each NUL byte."""
+    """Yield the bytes before each NUL byte."""
     if pipe is None:
         raise InputError("git has no pipes")
     rest = b""

@@ -56,7 +56,7 @@ def write_blob(batch: subprocess.Popen[bytes], blob: Blob, destination: Path) ->
     target = destination / blob.path
     if not target.parent.resolve().is_relative_to(destination.resolve()):
         # A forged tree can hold a link and a folder of one name.
-        raise InputError("stands below a link", where=str(blob.path), remedy="refuse it")
+        raise InputError("is below a link", where=str(blob.path), remedy="refuse it")
     target.parent.mkdir(parents=True, exist_ok=True)
     if blob.is_submodule:
         target.mkdir(exist_ok=True)

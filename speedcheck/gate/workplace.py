@@ -12,7 +12,6 @@ from typing import Literal, Self
 from speedcheck.api import verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
-from speedcheck.config import CONFIG_NAME, Config, read_config
 from speedcheck.errors import InputError, NoRecordError, SpeedcheckError, UsageError
 from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
@@ -22,9 +21,10 @@ from speedcheck.many import verify_folders
 from speedcheck.records.files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
 from speedcheck.records.folder import find_records, read_record
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
-from speedcheck.rule import Overrides, SystemsRule
+from speedcheck.rules.config import CONFIG_NAME, Config, read_config
 from speedcheck.rules.gate import GateRules, PathRules, read_gate_rules
-from speedcheck.tracks import get_track
+from speedcheck.rules.rule import Overrides, SystemsRule
+from speedcheck.rules.tracks import get_track
 
 Which = Literal["base", "left", "head"]
 

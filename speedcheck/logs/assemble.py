@@ -1,7 +1,7 @@
 """Stretches of lines to runs: what the lines around its validations say of each.
 
 A run reaches from its first validation to that of the next run; the first one of a stretch takes
-what stands above it too. The last `final` line of a run decides its result.
+what is above it too. The last `final` line of a run decides its result.
 """
 
 from __future__ import annotations

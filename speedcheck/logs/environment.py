@@ -26,7 +26,7 @@ _WORLD = re.compile(
     rb" with world_size[= ]([0-9]{1,6})"
 )
 # A row of nvidia-smi's table: index, name, persistence mode (or the driver model), bus id. The
-# table may stand there twice, and a GPU is one by its index and its place on the bus.
+# table may be there twice, and a GPU is one by its index and its place on the bus.
 _SMI_ROW = re.compile(
     rb"\n\| {1,9}(?P<index>[0-9]{1,4}) {1,9}(?P<name>\S[^|\n]{0,99}?) {1,99}"
     rb"(?:On|Off|N/A|WDDM|TCC|MCDM) {0,9}\| {0,9}(?P<bus>[0-9A-Fa-f]{4,8}:[0-9A-Fa-f:.]{0,9})"

@@ -1,4 +1,4 @@
-"""The texts of the figures of one line to numbers. None always means that a text is no number."""
+"""The texts of a line's figures to numbers. None always means that a text is not a number."""
 
 from __future__ import annotations
 

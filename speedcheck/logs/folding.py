@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# The sign for bytes that are not text, of which binary files are full, is left as it is.
+# The sign for bytes that are not text, common in binary files, is left as it is.
 _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]+")
 
 

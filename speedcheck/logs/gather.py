@@ -1,6 +1,6 @@
 """The figures of lines to stretches of lines that belong to one seed.
 
-`step`, `total` and `seed` may stand on a line of their own and hold until another line gives them
+`step`, `total` and `seed` may be on a line of their own and hold until another line gives them
 anew. A different seed, or another name of a run, begins another stretch. Where no line gives a
 step, the validations of a stretch are counted.
 """
@@ -91,7 +91,7 @@ class Gatherer:
     """Takes the figures of one file line by line.
 
     Args:
-        problems: takes what is no number.
+        problems: takes what is not a number.
         has_steps: whether lines give the step; else validations are counted.
 
     Attributes:
@@ -206,7 +206,7 @@ class Gatherer:
         loss = figures.measure(fields[MEASURE])
         self.lacks_steps = self.lacks_steps or (loss is not None and not self._has_step)
         what = MEASURE if loss is None else "the step"
-        why = f"{what} of this line is no number"
+        why = f"{what} of this line is not a number"
         self._problems.add("malformed", line.start, f"{why}: {quoted(line.text)}")
         folded = figures.measure(fold(fields[MEASURE]))
         told = math.nan if folded is None else folded

@@ -23,7 +23,7 @@ _LINE = re.compile(rb"\n([a-z_][a-z0-9_]*): ([^\n]*)")
 def read_header(data: bytes, start: int, end: int, problems: Problems) -> Header | None:
     """The header between two positions; None in a log of another trainer.
 
-    Values that are no JSON, or not of the kind that docs/log-format.md gives, become problems.
+    Values that are not JSON, or not of the kind that docs/log-format.md gives, become problems.
     """
     begin = data.find(_MARK, start, end)
     if begin < 0:

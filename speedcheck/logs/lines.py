@@ -24,7 +24,7 @@ _ALIASES = {"tel": "val_loss", "trl": "train_loss"}
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step line; None where the line does not say, or what it says is no number.
+    """One step line; None where the line does not say, or what it says is not a number.
 
     Attributes:
         step: number of updates done.

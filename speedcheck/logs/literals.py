@@ -24,9 +24,9 @@ _PIECES = re.compile(
 class Literals:
     """The string literals of programs within a text.
 
-    Where one is never closed, what is text and what is code cannot be told: from there on nothing
-    is taken to stand in a string, and nothing is searched again, so that no text takes long. The
-    same holds from a program on that is longer than `MAX_PROGRAM`.
+    Where one is never closed, nobody can say what is text and what is code: from there on
+    nothing is taken to be in a string, and nothing is searched again, so that no text takes long.
+    The same holds from a program on that is longer than `MAX_PROGRAM`.
 
     Args:
         data: the text.

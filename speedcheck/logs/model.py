@@ -40,10 +40,10 @@ ProblemKind = Literal[
   run.
 - `long_line`, `cut_line`, `malformed`, `unread`: a line was not read; for the last one see
   `LogFile.unread`.
-- `conflict`: two different validations at one step, of which the first counts.
+- `conflict`: two different validations at one step; the first counts.
 - `backwards`, `beyond_plan`: steps that fall within a run, or exceed the planned ones.
 - `probe`: evaluations beside a run under parameters of their own.
-- `program`: what is program and what is output cannot be told everywhere.
+- `program`: it is not clear everywhere what is program and what is output.
 - `header`: a line of the bundled trainer's header could not be used.
 - `more`: how many further problems there are.
 """
@@ -184,7 +184,7 @@ class Run:
         source_sha256: SHA-256 of the embedded program's bytes with line ends as LF; None where
             no program is embedded.
         source_span: first and one-past-last position of the program, for `program_text`.
-        diverged: whether the run ended at a loss that is no finite number.
+        diverged: whether the run ended at a loss that is not a finite number.
         stopped: the trainer's reason for stopping early.
         peak_memory_mib: peak of the allocated GPU memory, in MiB.
         step_repeats: validation lines printed again and left out of `validations`.
@@ -282,7 +282,7 @@ class LogFile:
         name: path below the folder that is judged, with "/".
         sha256: of the file's bytes; None where the file was too large to read.
         size: bytes.
-        runs: the runs in it, in order; empty where the file is no log.
+        runs: the runs in it, in order; empty where the file is not a log.
         problems: what could not be read; never empty when `runs` is.
         unread: lines that tell of a validation and were not read, the first `MAX_UNREAD` of them.
     """

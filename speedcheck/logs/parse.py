@@ -31,7 +31,7 @@ MAX_BYTES = 64 << 20
 
 MAX_SEPARATORS = 10_000
 MAX_VALIDATIONS = 100_000
-"""More than these is no log, but a file made to fill the memory with runs of one line each."""
+"""More than these is not a log but a file made to fill the memory with runs of one line each."""
 
 
 def parse_log(data: bytes, name: str) -> LogFile:
@@ -68,7 +68,7 @@ def read_log(path: Path, root: Path, parse: Parser = parse_log) -> LogFile:
         parse: what reads its bytes.
 
     Raises:
-        InputError: the file cannot be read, or is no regular file.
+        InputError: the file cannot be read, or is not a regular file.
     """
     name = path.relative_to(root).as_posix()
     try:

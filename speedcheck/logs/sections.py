@@ -1,4 +1,4 @@
-r"""Where the data stand in a log: the grammar of its parts.
+r"""Where the data are in a log: the grammar of its parts.
 
     log         = {section}
     section     = [[head] separator] program separator environment separator output
@@ -6,12 +6,12 @@ r"""Where the data stand in a log: the grammar of its parts.
                 | output                                         (llm.c, captured output)
     separator   = a line of exactly 100 "="
     head        = text without a line of Python at the left margin, such as a file's name
-    program     = text in which a line of Python stands at the left margin
+    program     = text in which a line of Python begins at the left margin
     environment = text that begins with "Running Python 3...", "Running PyTorch 2..." or
                   "Running pytorch 2..."
     output      = text with step lines; it may hold further separators
 
-A program runs from its first line to the separator before the environment, whatever stands in
+A program runs from its first line to the separator before the environment, whatever is in
 it: a docstring with a separator and step lines is not data, because no environment follows that
 separator. One that holds a whole log is none either: a separator within a string of three quotes
 ends no program. Only where the file has no environment at all must the last program be taken to end
@@ -79,7 +79,7 @@ def find_sections(data: bytes, problems: Problems) -> list[Section]:
 def note_open_program(data: bytes, start: int, problems: Problems) -> None:
     """State that a program begins at a position which no separator ends, unless that is the end.
 
-    Validations behind it cannot be told from its text: they are unread.
+    Validations behind it cannot be distinguished from its text: they are unread.
     """
     if start == len(data):
         return
@@ -112,7 +112,7 @@ def outside_programs(data: bytes, *, with_literals: bool = False) -> list[tuple[
 
 
 def _environments(data: bytes, stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where each environment begins, and where the stretch that it stands in ends."""
+    """Where each environment begins, and where the stretch that it is in ends."""
     return [
         (match.start(), end)
         for start, end in stretches
@@ -149,7 +149,7 @@ def _without_environment(
 
 
 def _program(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """The program between two line ends, without what stands above it up to a separator."""
+    """The program between two line ends, without what is above it up to a separator."""
     # A log may begin with a part of its own, such as the name of the file, before the program.
     python = _PYTHON.search(data, start, end)
     if python and (above := data.rfind(SEPARATOR, start, python.start() + 1)) >= 0:

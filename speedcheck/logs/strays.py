@@ -2,7 +2,7 @@
 
 A prefix (`[rank0]: step:...`), a progress bar before it, another spelling (`val_loss=`) or digits
 of another script keep a line from being a step line. What it tells would be missing without a
-word, so it is said; unless the same validation stands on a line that was read, as where a summary
+word, so it is said; unless the same validation is on a line that was read, as where a summary
 repeats it, or the line is a probe: an evaluation beside the run under parameters of its own.
 """
 
@@ -38,7 +38,7 @@ _PROBE = re.compile(
 _KEY = re.compile(r" ([A-Za-z_]\w*):")
 _OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
 
-# A validation in one of the built-in formats, wherever on a line it stands. No two steps may stand
+# A validation in one of the built-in formats, anywhere on a line. No two steps may be
 # between its figures, so that no text is searched twice.
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
 _BUILT_IN = re.compile(
@@ -51,7 +51,7 @@ _BUILT_IN = re.compile(
 )
 
 
-# What colours a terminal stands before a word as if it were a letter of it.
+# A terminal's colour code precedes a word as if it were a letter of it.
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 

@@ -27,7 +27,7 @@ _TIMES = frozenset({"train_time", "step_avg"})
 
 
 class PlacedValidation(NamedTuple):
-    """A validation and where its line stands in `Text.data`.
+    """A validation and where its line is in `Text.data`.
 
     Attributes:
         validation: what the line says.
@@ -122,7 +122,7 @@ def _validation(
     printed = fields.pop("val_loss", None) or fields.pop("tel", "")
     step, total_steps = lines.step_and_total(head)
     if total_steps == 0:
-        problems.add("malformed", position, f"step {step} of 0 is no run's step")
+        problems.add("malformed", position, f"step {step} of 0 is not a step of a run")
         return None
     loss = lines.parse_loss(printed)
     if loss is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from speedcheck.checks.comparison import losses_of, times_of
 from speedcheck.comparison.sides import Side, read_side
 from speedcheck.errors import InputError
-from speedcheck.rule import Overrides, Rule
+from speedcheck.rules.rule import Overrides, Rule
 from speedcheck.stats.moments import Moments, moments
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from speedcheck.rules.tracks import Direction
 from speedcheck.stats.plan import RacePlan, RunPlan
-from speedcheck.tracks import Direction
 
 SdSource = Literal["given", "folder", "track"]
 Campaign = Literal["fixed", "sequential", "race", "sequential race", "non-inferiority"]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from speedcheck.config import load_config
 from speedcheck.errors import UsageError
 from speedcheck.planning.folder import Measured, measure
 from speedcheck.planning.model import (
@@ -20,7 +19,9 @@ from speedcheck.planning.model import (
     SoFar,
 )
 from speedcheck.planning.problems import check_figures, problems
-from speedcheck.rule import Overrides
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides
+from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 from speedcheck.stats.arguments import check_count, check_positive, check_probability, sign_of
 from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN
 from speedcheck.stats.plan import (
@@ -34,7 +35,6 @@ from speedcheck.stats.plan import (
 from speedcheck.stats.power import runs_needed
 from speedcheck.stats.race import RACE_PAIRS
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, sequential_t
-from speedcheck.tracks import DEFAULT_TRACK, Track, get_track
 
 # The probability of success that a campaign is planned for.
 POWER = 0.9

@@ -64,7 +64,7 @@ def _loader(syntax: Syntax) -> list[_Definition]:
 
 
 def _used(definition: _Definition, names: Names) -> set[str]:
-    """The names of the module that stand in a definition; not its own variables of such a name."""
+    """The names of the module that occur in a definition; not its own variables of such a name."""
     found = (node for node in ast.walk(definition) if isinstance(node, ast.Name))
     module = names.scopes[0]
     return {node.id for node in found if names.scope_of[node].owner(node.id) is module}

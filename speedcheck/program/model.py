@@ -19,7 +19,7 @@ class Setting:
         value: the value as the program writes it; "" where the program does not write it there.
         line: number of the line in the program, from 1.
         certain: whether this certainly sets `name` to `value`. False for a place that may set up
-            the compiler in a way that cannot be told, such as `exec(text)`.
+            the compiler in a way that cannot be known, such as `exec(text)`.
     """
 
     name: str

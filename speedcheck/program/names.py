@@ -125,7 +125,7 @@ class Scope:
 
 
 class Names:
-    """The scopes of a syntax tree, and where each identifier stands in it.
+    """The scopes of a syntax tree, and where each identifier is in it.
 
     Attributes:
         scopes: all scopes, the module's first.

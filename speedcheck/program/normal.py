@@ -68,7 +68,7 @@ def normal_form(
             continue
         line = getattr(item, "lineno", line)
         if isinstance(item, ast.Name):
-            # A third of all nodes; nothing stands in one.
+            # A third of all nodes; they hold nothing.
             atoms += (Atom("code", "Name", line), _variable(item.id, names.scope_of[item], line))
             continue
         if isinstance(item, _CONSTANTS) and (value := _constant(item)) is not None:
@@ -102,7 +102,7 @@ def _constant(node: ast.AST) -> tuple[type, object] | None:
 
 
 def _field(node: ast.AST, name: str, value: Any, names: Names, line: int) -> list[ast.AST | Atom]:
-    """What a field holds that is no node by itself."""
+    """What a field holds that is not a node by itself."""
     key = type(node).__name__, name
     items = value if isinstance(value, list) else [value]
     if key in _VARIABLES:

@@ -221,7 +221,7 @@ class _SettingFinder:
 
 
 def _is_unsafe(path: str) -> bool:
-    """Return whether the compiler can be set up by whoever holds what `path` names."""
+    """Return whether the compiler can be set up through what `path` names."""
     if path in _UNSAFE or _has_dunder(path) or path.startswith(_AROUND):
         return True
     last = path.rpartition(".")[2]

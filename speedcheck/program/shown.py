@@ -34,7 +34,7 @@ def shortened(text: str) -> str:
 
 
 def is_literal(node: ast.AST | None, names: Names, depth: int = 0) -> bool:
-    """Return whether the value of `node` stands in the program.
+    """Return whether the value of `node` is written in the program.
 
     That is a constant, a collection or a sum of such, or a name that is bound to one of them.
     """

@@ -94,7 +94,7 @@ def _places(names: Names) -> list[ast.AST]:
 
 
 def _values(place: ast.AST, names: Names) -> Iterator[ast.expr | None]:
-    """Yield what a place sets the number to; None for what cannot be told."""
+    """Yield what a place sets the number to; None for what cannot be known."""
     parent = names.parent_of.get(place)
     match place:
         case ast.Name() | ast.Attribute():

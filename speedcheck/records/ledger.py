@@ -235,7 +235,7 @@ class LedgerWriter:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError as error:
-            # Half a line is no line, nor is one that may not last: take it back, so that the
+            # Half a line is not a line, nor is one that may not last: take it back, so that the
             # next one starts clean.
             with contextlib.suppress(OSError):
                 self._file.truncate(size)

@@ -1,6 +1,6 @@
 """The certificate as Markdown: the body of a comment on a pull request, or a job's summary.
 
-What strangers wrote stands in code spans and nowhere else. Markdown, HTML and links mean nothing
+What strangers wrote is put into code spans and nowhere else. Markdown, HTML and links mean nothing
 inside one, and GitHub looks for mentions and references everywhere but there.
 """
 
@@ -121,7 +121,7 @@ def _references(text: str) -> str:
 
 
 def _span(text: str) -> str:
-    """Return a code span, between more backticks than stand in a row in `text`."""
+    """Return a code span, between more backticks than `text` has in a row."""
     if not text:
         return ""
     ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)

@@ -1,4 +1,4 @@
-"""Where the judgement goes: one form on standard output, and files and annotations besides."""
+"""Where the judgement goes: one form on standard output, and files and annotations as well."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def runs_table(certificates: list[Certificate]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - half a second that other commands need not wait
 
     rows = [{"record": c.record, **asdict(run)} for c in certificates for run in c.runs]
-    # As objects first: a file name that is no text is no string of pyarrow's.
+    # As objects first: pyarrow's strings cannot hold a file name that is not text.
     return pd.DataFrame(rows, columns=list(_DTYPES), dtype=object).astype(_DTYPES)
 
 

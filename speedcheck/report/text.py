@@ -243,7 +243,7 @@ def _counted(certificate: Certificate) -> str:
 
 
 def _blocking(certificate: Certificate) -> Finding | None:
-    """Return the finding that weighs most.
+    """Return the gravest finding.
 
     Rules, provenance and the speed of most records may be unknown, and only what fails there
     blocks.
@@ -261,7 +261,7 @@ def _blocking(certificate: Certificate) -> Finding | None:
 
 
 def _why_not(certificate: Certificate) -> str:
-    """Return what stands in the way, and where."""
+    """Return what blocks the certificate, and where."""
     finding = _blocking(certificate)
     if finding is None:
         return "the evidence is not there"

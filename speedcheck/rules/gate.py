@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 from speedcheck import toml
-from speedcheck.rule import SystemsRule
-from speedcheck.tracks import DEFAULT_TRACK
+from speedcheck.rules.rule import SystemsRule
+from speedcheck.rules.tracks import DEFAULT_TRACK
 
 Unknown = Literal["rules", "hardware"]
 """What may be unknown of a record that passes."""

@@ -52,7 +52,7 @@ def find_ends(
 
 
 def cut_at(run: Run, step: int) -> Run:
-    """Return a run as it stood at the validation at `step`; one without it stays as it is."""
+    """Return a run as it was at the validation at `step`; one without it stays as it is."""
     kept = tuple(validation for validation in run.validations if validation.step <= step)
     if run.diverged or not kept or kept[-1].step != step:
         return run

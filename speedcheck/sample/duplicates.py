@@ -74,7 +74,7 @@ def near_copies(
     members: Sequence[int],
     step_times: Mapping[int, StepTimes] | None = None,
 ) -> list[NearCopy]:
-    """Return the pairs of runs in `members` of which one is an edited copy of the other.
+    """Return the pairs of runs in `members` where one is an edited copy of the other.
 
     They agree at three or more validations after step 0 and before their last one, or at twenty
     or more step times and half of all, equal or shifted by one constant; and chance does not

@@ -96,7 +96,7 @@ class Sample:
 
     @property
     def from_logs(self) -> bool:
-        """Return whether the runs stand in logs, and not only in a list of figures."""
+        """Return whether the runs are in logs, and not only in a list of figures."""
         return bool(self.runs)
 
     def counted(self) -> tuple[tuple[Run, JudgedRun], ...]:

@@ -91,7 +91,7 @@ def _role(sample: Sample, main: Group, group: Group, sources: Sources) -> tuple[
 
 
 class _Patterns:
-    """Turns sets of runs into patterns: a whole folder where all its logs belong to the set."""
+    """Turns runs into patterns: a whole folder where all its logs belong to the set."""
 
     def __init__(self, sample: Sample) -> None:
         self._runs = sample.runs

@@ -44,7 +44,7 @@ def named(run: Run, pattern: str) -> bool:
 def _matches(root: Path, run: Run, pattern: str) -> bool:
     """Whether a pattern matches a log's path, or as much of its end as the pattern has parts.
 
-    So "this_pr/*" means the logs in a folder of that name, wherever the caller stands.
+    So "this_pr/*" means the logs in a folder of that name, wherever you call from.
     """
     path = root.absolute() / run.log
     end = "/".join(path.parts[-1 - pattern.count("/") :])

@@ -21,7 +21,7 @@ def read_step_times(
 ) -> Mapping[int, StepTimes]:
     """Return the times of the steps of the runs in `members`, in milliseconds, by position.
 
-    Runs of which a file holds several are left out: the times of their validations must do.
+    Files with several runs are left out: the times of their validations must do.
     """
     alone: dict[str, list[int]] = defaultdict(list)
     for index in members:

@@ -13,7 +13,7 @@ from speedcheck.stats.arguments import check_probability
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Nobody pays for more runs of one record; an effect that needs them (below 0.04 sd) is no claim.
+# Nobody pays for more runs of one record; an effect that needs them is below 0.04 sd.
 MOST_RUNS = 10_000
 
 # Boost, on which nctdtr rests, gives NaN for noncentralities of some -1e5 and beyond. The power is

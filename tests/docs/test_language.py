@@ -13,7 +13,10 @@ from pages import PAGES, ROOT, page_id
 
 # For each row of the glossary's table a pattern that finds the words and no honest English.
 RULED_OUT = {
-    "is no X, are no X": r"(?<!there )\b(?:is|are|was|were) no (?!longer\b|more\b|fewer\b|less\b|later\b|one\b|worse\b|better\b)",
+    "is no X, are no X": (
+        r"(?<!there )\b(?:is|are|was|were) no "
+        r"(?!longer\b|more\b|fewer\b|less\b|later\b|one\b|worse\b|better\b)"
+    ),
     "stands in, stands on, stands with": (
         r"\b(?:stands?|stood|standing) (?:in|on|with|at|beside|below|before|behind|above|there)\b"
     ),
@@ -24,7 +27,10 @@ RULED_OUT = {
     "strays": r"\bstrays\b",
     "inert": r"\binert\b",
     "doubt": r"\bdoubt",
-    "kind of runs": r"\b(?:kinds?|parts?|sets?|members?) of runs\b|\bruns of (?:one|several|other) kinds?\b",
+    "kind of runs": (
+        r"\b(?:kinds?|parts?|sets?|members?) of runs\b"
+        r"|\bruns of (?:one|several|other) kinds?\b"
+    ),
     "pool of runs": r"\bpools?\b(?! of (?:processes|threads|workers))",
     "the test is made": r"\b(?:makes?|made) the test\b|\btest is made\b(?! for| to| of)",
     "for ever": r"\bfor ever\b",

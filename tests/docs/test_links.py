@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from markdown_it import MarkdownIt
@@ -20,7 +21,7 @@ def links(page):
 def anchors(page):
     """Return the anchors of a page's headings, as GitHub forms them."""
     tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
-    titles = [b.content for a, b in zip(tokens, tokens[1:], strict=False) if a.type == "heading_open"]
+    titles = [b.content for a, b in pairwise(tokens) if a.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 

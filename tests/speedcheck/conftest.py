@@ -19,7 +19,7 @@ from hypothesis import settings
 import speedcheck
 from speedcheck.certificate import Certificate
 from speedcheck.cli import main
-from speedcheck.tracks import TINY
+from speedcheck.rules.tracks import TINY
 
 # A busy machine is no failure of what is tested.
 settings.register_profile("no deadline", deadline=None)
@@ -270,7 +270,7 @@ def script_text():
 @pytest.fixture(scope="session")
 def whole_programs():
     """Give training programs of full length by their names: text, as logs embed it."""
-    folder = Path(__file__).parent / "programs"
+    folder = Path(__file__).parent / "program" / "programs"
     return {path.stem: path.read_text() for path in sorted(folder.glob("*.txt"))}
 
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from speedcheck import InputError, many
-from speedcheck.rule import Overrides
+from speedcheck.rules.rule import Overrides
 
 
 @pytest.mark.parametrize("fewest", [1, 100])

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from speedcheck import toml
 from speedcheck.errors import InputError
-from speedcheck.rule import SystemsRule
 from speedcheck.rules.gate import (
     GateRules,
     PathRules,
     matches,
     read_gate_rules,
 )
+from speedcheck.rules.rule import SystemsRule
 
 
 @pytest.fixture

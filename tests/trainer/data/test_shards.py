@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.errors import TrainerError
 from trainer.data.shards import manifest, read_shard, write_shard
+from trainer.errors import TrainerError
 
 VOCAB_SIZE = 50257
 

@@ -9,9 +9,9 @@ import numpy as np
 from trainer.data.corpus.config import CorpusConfig
 from trainer.data.corpus.language import Chain, Purpose, random_stream
 from trainer.data.corpus.writer import write_document
-from trainer.errors import TrainerError
 from trainer.data.shards import Tokens, file_sha256, read_shard, write_shard
 from trainer.data.tokenizer import SEPARATOR, VOCAB_SIZE, byte_encoding
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from pathlib import Path

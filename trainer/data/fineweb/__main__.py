@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from trainer.config import SUB3
-from trainer.data.place import default_data_dir
-from trainer.errors import TrainerError
 from trainer.data.fineweb import layout
 from trainer.data.fineweb.check import (
     TABLE_HEAD,
@@ -29,6 +27,8 @@ from trainer.data.fineweb.fetch import fetch_shards
 from trainer.data.fineweb.ranks import encoding_from
 from trainer.data.fineweb.synth import SynthConfig, make_shards
 from trainer.data.fineweb.tokenize import TokenizeConfig, Totals, tokenize_files
+from trainer.data.place import default_data_dir
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

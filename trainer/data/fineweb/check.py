@@ -11,11 +11,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from trainer.config import SUB3
-from trainer.errors import TrainerError
 from trainer.data.fineweb.find import fetch_command, stream_of
 from trainer.data.fineweb.layout import VAL_NAME, VOCAB_SIZE, shards_in, train_name
 from trainer.data.fineweb.origin import Known, read_known, require_unchanged
 from trainer.data.shards import Shard, describe_shard, map_shard, read_shard
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.extras import require_package
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.extras import require_package
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ def gpt2_encoding() -> tiktoken.Encoding:
             f"GPT-2's encoding cannot be downloaded ({type(error).__name__})",
             where="tiktoken",
             remedy="connect to the network once, give a file of its ranks with --ranks, or point "
-            "TIKTOKEN_CACHE_DIR to a folder into which another machine's tiktoken has downloaded it",
+            "TIKTOKEN_CACHE_DIR to the folder of another machine's tiktoken that has it",
         ) from error
 
 

@@ -8,11 +8,11 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.hub import GO_ON, RemoteFile, Repository, download, list_repository
 from trainer.data.fineweb.layout import REPOSITORY, VAL_NAME, train_name
 from trainer.data.fineweb.origin import record
 from trainer.data.shards import Shard, file_sha256, map_shard
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from trainer.data.stream import TokenStream, ValidationSet
-from trainer.errors import TrainerError
 from trainer.data.fineweb.layout import DEFAULT_SHARDS, VAL_NAME, train_name
 from trainer.data.shards import map_shard
+from trainer.data.stream import TokenStream, ValidationSet
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

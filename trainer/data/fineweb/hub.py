@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.extras import require_package
 from trainer.data.fineweb.layout import REPOSITORY
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from trainer.errors import TrainerError
 from trainer.data.shards import Manifest, Shard, manifest, replacing
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.documents import read_pieces, require_readable
 from trainer.data.fineweb.encode import encode_pieces
 from trainer.data.fineweb.layout import (
@@ -19,6 +18,7 @@ from trainer.data.fineweb.layout import (
 )
 from trainer.data.fineweb.origin import record
 from trainer.data.shards import describe_shard, write_shard
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

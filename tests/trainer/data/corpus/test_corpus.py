@@ -18,8 +18,8 @@ from trainer.data.corpus.files import generate_tokens
 from trainer.data.corpus.language import Facts, Purpose
 from trainer.data.corpus.splitmix import SplitMix64
 from trainer.data.corpus.writer import draw_length
-from trainer.errors import TrainerError
 from trainer.data.shards import read_shard
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,6 +209,6 @@ def test_a_configuration_that_cannot_be_written_is_refused(
 
 
 def test_the_data_side_does_not_import_torch() -> None:
-    program = "import sys, trainer.data.corpus.entropy, trainer.data.stream; sys.exit('torch' in sys.modules)"
-
+    imports = "import sys, trainer.data.corpus.entropy, trainer.data.stream"
+    program = f"{imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb import documents
 from trainer.data.fineweb.documents import Piece, cut_document, read_pieces, require_readable
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     import tiktoken

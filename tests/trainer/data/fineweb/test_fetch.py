@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.fetch import fetch_shards
+from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
     from tests.trainer.data.fineweb.conftest import Hub

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from trainer.config import DataConfig
-from trainer.errors import TrainerError
 from trainer.data.fineweb import find_shards
 from trainer.data.shards import write_shard
+from trainer.errors import TrainerError
 
 # A step of 8 tokens; validation on 12.
 DATA = DataConfig(

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb import ShardPaths
 from trainer.data.fineweb.origin import read_known, record, run_manifest
 from trainer.data.shards import Shard, describe_shard, write_shard
+from trainer.errors import TrainerError
 
 
 @pytest.fixture

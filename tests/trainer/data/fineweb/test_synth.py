@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb.synth import (
     SynthConfig,
     draw_tokens,
@@ -16,6 +15,7 @@ from trainer.data.fineweb.synth import (
     zipf_table,
 )
 from trainer.data.shards import read_shard
+from trainer.errors import TrainerError
 
 SEPARATOR = 50_256
 SMALL = SynthConfig(shards=2, tokens=5000, val_tokens=3000, seed=7)

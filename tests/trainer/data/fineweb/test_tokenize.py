@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.errors import TrainerError
 from trainer.data.fineweb import encode
 from trainer.data.fineweb.documents import Piece
 from trainer.data.fineweb.encode import encode_pieces
 from trainer.data.fineweb.tokenize import TokenizeConfig, Totals, tokenize_files
 from trainer.data.shards import read_shard
+from trainer.errors import TrainerError
 
 tiktoken = pytest.importorskip("tiktoken")
 from trainer.data.tokenizer import byte_encoding  # noqa: E402 - needs tiktoken

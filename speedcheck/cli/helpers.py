@@ -1,0 +1,67 @@
+"""`speedcheck init`, `parse` and `explain`: help for submitters and reviewers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speedcheck.cli.common import NOT_CERTIFIED, ConfigOption, TrackOption
+from speedcheck.report.text import inert, printable
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of logs.", metavar="FOLDER", show_default=False)
+    ],
+    track: TrackOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Propose a record.toml that declares which runs are the sample."""
+    from speedcheck.rules.rule import Overrides
+    from speedcheck.sample.init import init_record
+
+    proposal = init_record(folder, Overrides(track=track, config=config))
+    typer.echo(inert(printable(f"wrote {folder / 'record.toml'}:")))
+    for reason in proposal.reasons:
+        typer.echo(inert(printable(f"  {reason}")))
+    typer.echo(inert(printable(f"Check that it is true, then: speedcheck verify {folder}")))
+
+
+def parse(
+    log: Annotated[Path, typer.Argument(help="Log file.", show_default=False)],
+    track: Annotated[
+        str | None,
+        typer.Option("--track", help="Read it as a log of this track.", metavar="NAME"),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print each line of a log that was read, and what came of it."""
+    from speedcheck.report.log_lines import explain_log
+
+    lines, found = explain_log(log, track, config)
+    for line in lines:
+        typer.echo(inert("\n".join(map(printable, line.split("\n")))))
+    raise typer.Exit(0 if found else NOT_CERTIFIED)
+
+
+def explain(
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CODE...]", help="Code or name of a finding.", show_default=False),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page of all findings as Markdown.")
+    ] = False,
+) -> None:
+    """Say what a finding means and what to do about it; without a code, list all."""
+    from speedcheck.checks.explain import find_codes
+    from speedcheck.report.findings import findings_list, findings_page, findings_text
+
+    if markdown:
+        typer.echo(findings_page(), nl=False)
+    elif codes:
+        typer.echo(findings_text(find_codes(codes)), nl=False)
+    else:
+        typer.echo(findings_list(), nl=False)

@@ -1,0 +1,143 @@
+"""`speedcheck verify` and `table`: judge records by the logs in their folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speedcheck.cli.common import (
+    UNUSABLE,
+    AlphaOption,
+    BaselineOption,
+    ConfigOption,
+    Folders,
+    TargetOption,
+    TrackOption,
+    complain,
+    exit_code,
+    say,
+)
+from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
+
+if TYPE_CHECKING:
+    from speedcheck.certificate import Certificate
+    from speedcheck.rules.rule import Overrides
+    from speedcheck.sample import Selection
+
+
+def verify(  # noqa: PLR0913 - one argument an option
+    folders: Folders,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the body of a pull request's comment.")
+    ] = False,
+    annotations: Annotated[
+        bool, typer.Option("--annotations", help="Print the findings as GitHub annotations too.")
+    ] = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
+    ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List every run, however many there are.")
+    ] = False,
+    track: TrackOption = None,
+    target: TargetOption = None,
+    alpha: AlphaOption = None,
+    baseline: BaselineOption = None,
+    config: ConfigOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Count these logs alone.", metavar="GLOB", show_default=False),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Do not count these logs.", metavar="GLOB", show_default=False),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Which group of runs to judge ('all' for all).",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Judge records by the logs in their folders."""
+    from speedcheck.report.outputs import Outputs, check_writable, write_outputs
+    from speedcheck.rules.rule import Overrides
+    from speedcheck.sample import Selection
+
+    if junit is not None:
+        check_writable(junit)
+    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs)
+    overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
+    selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
+    judged, unusable = _judge_all(folders, overrides, selection)
+    write_outputs(outputs, judged, unusable)
+    raise typer.Exit(UNUSABLE if unusable else exit_code([c for _, c in judged]))
+
+
+def table(
+    folders: Folders,
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    track: TrackOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the runs of records as one table, one row a run."""
+    from speedcheck.report.table import format_csv, format_table
+    from speedcheck.rules.rule import Overrides
+
+    judged, unusable = _judge_all(folders, Overrides(track=track, config=config))
+    if judged:
+        certificates = [certificate for _, certificate in judged]
+        typer.echo((format_csv if csv else format_table)(certificates), nl=False)
+    raise typer.Exit(UNUSABLE if unusable else 0)
+
+
+_MOST_LISTED = 4
+
+
+def _judge_all(
+    folders: list[Path], overrides: Overrides, selection: Selection | None = None
+) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
+    """Judge every record below `folders`; say of each folder that cannot be used why not.
+
+    A folder that cannot be used does not hide the others. A folder without selected logs is an
+    error only if the others have none either.
+    """
+    from speedcheck.many import verify_folders
+    from speedcheck.records.folder import find_records
+
+    found: list[Path] = []
+    judged: list[tuple[Path, Certificate]] = []
+    unusable: list[Unusable] = []
+    left_out: list[Unusable] = []
+    for folder in folders:
+        try:
+            found += find_records(folder, overrides.parser_for)
+        except SpeedcheckError as error:
+            unusable.append(Unusable(folder, error))
+    for folder, result in zip(found, verify_folders(found, overrides, selection), strict=True):
+        if isinstance(result, NothingSelectedError):
+            left_out.append(Unusable(folder, result))
+        elif isinstance(result, SpeedcheckError):
+            unusable.append(Unusable(folder, result))
+        else:
+            judged.append((folder, result))
+    if judged and left_out:
+        say(f"note: --only and --exclude leave no log of {_listed(left_out)}: not judged")
+    elif left_out:
+        unusable += left_out
+    for one in unusable:
+        complain(str(one.error))
+    return judged, unusable
+
+
+def _listed(left_out: list[Unusable]) -> str:
+    names = [one.folder.name for one in left_out[:_MOST_LISTED]]
+    more = len(left_out) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

@@ -1,0 +1,259 @@
+"""A campaign: all planned seeds of one record, several at a time, each step in the ledger."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from speedcheck.errors import LaunchError, RecordError
+from speedcheck.logs import Run, StepLine, read_log
+from speedcheck.records.ledger import LedgerWriter
+from speedcheck.run.follow import LogFollower
+from speedcheck.run.launcher import Job, Launcher, Process, Setup
+
+# Often enough for a live display, seldom enough to cost nothing.
+POLL_SECONDS = 0.1
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Observer(Protocol):
+    """Somebody who follows how the campaign goes."""
+
+    def kept(self, runs: dict[int, Run]) -> None:
+        """These runs, by seed, were finished in an earlier session."""
+        ...
+
+    def started(self, seed: int, log: Path) -> None:
+        """A run was started."""
+        ...
+
+    def progressed(self, seed: int, line: StepLine) -> None:
+        """A run has come to a new step."""
+        ...
+
+    def finished(self, seed: int, run: Run) -> None:
+        """A run has ended with a result, be it a loss or a divergence."""
+        ...
+
+    def failed(self, seed: int, reason: str, last_lines: str) -> None:
+        """A run has ended without a result."""
+        ...
+
+    def abandoned(self, seed: int) -> None:
+        """A run was stopped because the campaign was."""
+        ...
+
+
+class Interrupted(Exception):  # noqa: N818 - what happened, not an error of anyone
+    """A signal has ended the campaign; every run of it is in the ledger.
+
+    Args:
+        signum: the signal's number.
+    """
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+        super().__init__(signal.Signals(signum).name)
+
+
+@dataclass(slots=True)
+class _Active:
+    process: Process
+    job: Job
+    follower: LogFollower
+
+
+class Campaign:
+    """Runs the seeds that the ledger does not know as finished.
+
+    Args:
+        folder: the record folder; its `logs/` exists.
+        ledger: the ledger, open and locked.
+        setup: what the trainer said of the recipe.
+        launcher: starts the runs.
+        observer: hears of everything.
+        slots: how many runs train side by side.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ledger: LedgerWriter,
+        setup: Setup,
+        launcher: Launcher,
+        observer: Observer,
+        slots: int,
+    ) -> None:
+        self._logs = folder / "logs"
+        self._ledger = ledger
+        self._setup = setup
+        self._launcher = launcher
+        self._observer = observer
+        self._slots = slots
+        self._active: list[_Active] = []
+
+    def run(self, seeds: tuple[int, ...]) -> None:
+        """Train every seed that has no result yet; return when all have ended.
+
+        Raises:
+            Interrupted: SIGINT, SIGTERM or SIGHUP came; the runs under way are abandoned.
+            RecordError: the ledger cannot be written, and the runs under way are stopped; or a
+                finished log is gone.
+            LaunchError: the trainer cannot be started.
+        """
+        self._settle_left_open(seeds)
+        finished = self._finished_before(seeds)
+        if finished:
+            self._observer.kept(finished)
+        waiting = deque(seed for seed in seeds if seed not in finished)
+        with _signals_noted() as noted:
+            try:
+                while (waiting or self._active) and not noted:
+                    while waiting and len(self._active) < self._slots:
+                        self._start(waiting.popleft())
+                    self._watch()
+                    if self._active:
+                        time.sleep(POLL_SECONDS)
+            finally:
+                self._abandon_active()
+            if noted:
+                raise Interrupted(noted[0])
+
+    def _finished_before(self, seeds: tuple[int, ...]) -> dict[int, Run]:
+        """Return the runs that need not be repeated, by seed.
+
+        Raises:
+            RecordError: a log that the ledger saw finish is gone or has no result any more.
+        """
+        latest = self._ledger.ledger.latest()
+        finished = {}
+        for seed in seeds:
+            entry = latest[seed]
+            if entry.event != "finished" or entry.log is None:
+                continue
+            log = self._logs / entry.log
+            run = _result(log)
+            if run is None:
+                raise RecordError(
+                    f"the ledger says that seed {seed} finished, and its log holds no result",
+                    where=str(log),
+                    remedy="restore the log, or start another record",
+                )
+            finished[seed] = run
+        return finished
+
+    def _settle_left_open(self, seeds: tuple[int, ...]) -> None:
+        """Close the ledger's account of runs whose launcher died without a word."""
+        latest = self._ledger.ledger.latest()
+        for seed in seeds:
+            entry = latest.get(seed)
+            if entry is None or entry.event != "started" or entry.log is None:
+                continue
+            log = self._logs / entry.log
+            run = _result(log)
+            if run is None:
+                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+            else:
+                reason = _remark(run) or "found finished on --resume"
+                self._ledger.append("finished", seed, log=log, reason=reason)
+
+    def _start(self, seed: int) -> None:
+        log = self._logs / _log_name(seed, self._ledger.ledger.attempts(seed))
+        job = Job(self._setup.recipe, seed, log, self._setup.ranks, self._setup.threads)
+        self._ledger.append("started", seed, log=log)
+        try:
+            process = self._launcher.start(job, lock=self._ledger.fileno())
+        except LaunchError as error:
+            self._ledger.append("failed", seed, log=log, reason=str(error))
+            raise
+        self._active.append(_Active(process, job, LogFollower(log)))
+        self._observer.started(seed, log)
+
+    def _watch(self) -> None:
+        for active in tuple(self._active):
+            status = active.process.poll()
+            line = active.follower.newest()
+            if line is not None:
+                self._observer.progressed(active.job.seed, line)
+            if status is not None:
+                self._active.remove(active)
+                self._close(active, status)
+
+    def _close(self, active: _Active, status: int) -> None:
+        if self._is_finished(active):
+            return
+        seed, log = active.job.seed, active.job.log
+        last_lines = active.process.last_lines()
+        reason = _exit_reason(status, last_lines)
+        self._ledger.append("failed", seed, log=log, reason=reason)
+        self._observer.failed(seed, reason, last_lines)
+
+    def _abandon_active(self) -> None:
+        for active in self._active:
+            active.process.terminate()
+        for active in self._active:
+            active.process.stop()
+        while self._active:
+            active = self._active.pop(0)
+            if not self._is_finished(active):
+                seed, log = active.job.seed, active.job.log
+                self._ledger.append("abandoned", seed, log=log, reason="the campaign was stopped")
+                self._observer.abandoned(seed)
+
+    def _is_finished(self, active: _Active) -> bool:
+        """Enter the run as finished if its log has a result, however its process ended."""
+        seed, log = active.job.seed, active.job.log
+        run = _result(log)
+        if run is None:
+            return False
+        self._ledger.append("finished", seed, log=log, reason=_remark(run))
+        self._observer.finished(seed, run)
+        return True
+
+
+@contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Collect the signals that ask for an end, so that none cuts a ledger line in two."""
+    noted: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+        noted.append(signum)
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log_name(seed: int, earlier: int) -> str:
+    """Return the log's name; a later attempt never overwrites an earlier one's log."""
+    return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"
+
+
+def _result(log: Path) -> Run | None:
+    """Return the run in `log` if it came to a result: its last validation, or a divergence."""
+    if not log.exists():
+        return None
+    runs = read_log(log, log.parent).runs
+    return runs[0] if len(runs) == 1 and (runs[0].complete or runs[0].diverged) else None
+
+
+def _remark(run: Run) -> str:
+    return "diverged" if run.diverged else ""
+
+
+def _exit_reason(status: int, last_lines: str) -> str:
+    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
+    return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"

@@ -1,0 +1,42 @@
+"""Following a growing log: its newest step line, read once each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speedcheck.logs import StepLine, parse_step_line
+
+_SEPARATOR = b"=" * 100
+# The program and the environment are above the second separator.
+_SEPARATORS_BEFORE_STEPS = 2
+
+
+class LogFollower:
+    """Reads what a log has gained since the last look.
+
+    Args:
+        path: the log; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._separators = 0
+
+    def newest(self) -> StepLine | None:
+        """Return the newest complete step line that was not there at the last call."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return None
+        complete = data[: data.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        found = None
+        for line in complete.splitlines():
+            if line == _SEPARATOR:
+                self._separators += 1
+            elif self._separators >= _SEPARATORS_BEFORE_STEPS:
+                found = parse_step_line(line.decode("utf-8", "replace")) or found
+        return found

@@ -1,0 +1,143 @@
+"""Figures that were printed are confirmed at the digits that they print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speedcheck.api import verify
+from speedcheck.claims import agrees
+
+RECORDS = Path(__file__).parents[3] / "records"
+
+
+@given(value=st.floats(-1e6, 1e6), digits=st.integers(0, 20))
+def test_a_float_agrees_with_itself_printed_in_any_number_of_decimals(value, digits):
+    assert agrees(f"{value:.{digits}f}", value)
+
+
+@given(value=st.floats(1e-12, 1e6), digits=st.integers(1, 17))
+def test_a_float_agrees_with_itself_printed_in_any_number_of_significant_digits(value, digits):
+    assert agrees(f"{value:.{digits}g}", value)
+
+
+@given(value=st.floats(-100, 100), digits=st.integers(1, 10), off=st.sampled_from([-2, -1, 1, 2]))
+def test_a_figure_that_is_off_by_one_in_its_last_digit_does_not_agree(value, digits, off):
+    printed = f"{round(value, digits) + off * 10**-digits:.{digits}f}"
+    # Exactly between two figures both are right.
+    is_tie = abs(abs(value - float(printed)) * 10**digits - 0.5) < 1e-3
+    assert is_tie or not agrees(printed, value)
+
+
+def test_more_digits_are_asked_for_where_more_are_printed():
+    assert agrees("3.28", 3.2777)
+    assert not agrees("3.2770", 3.2777)
+    assert agrees("7.92e-05", 7.9226e-05)
+    assert not agrees("7.93e-05", 7.9226e-05)
+
+
+@pytest.mark.parametrize("claimed", ["0.125", "0.12", "0.13"])
+def test_a_half_may_be_rounded_either_way(claimed):
+    assert agrees(claimed, 0.125)
+
+
+def claims_of(folder):
+    return [(c.what, c.claimed, c.recomputed, c.status) for c in verify(folder).claims]
+
+
+SUB_3_MINUTES = [
+    ("losses", "32 losses", None, "not_checkable"),
+    ("p", "0.0001", "7.922565663330479e-05", "confirmed"),
+    ("mean", "3.27869375", "3.27869375", "confirmed"),
+    ("mean", "3.2781784751445135", "3.2781784751445135", "confirmed"),
+    ("mean", "3.2792090248554864", "3.2792090248554864", "confirmed"),
+    ("std", "0.0017621789337662857", "0.0017621789337662857", "confirmed"),
+    ("std", "0.0014271074116428265", "0.0014271074116428265", "confirmed"),
+    ("std", "0.002179878373699496", "0.002179878373699496", "confirmed"),
+    ("time_mean", "179.8 s", None, "not_checkable"),
+    ("time_std", "0.101 s", None, "not_checkable"),
+]
+
+
+def test_what_follows_from_the_published_losses_is_confirmed_and_nothing_else_is():
+    assert claims_of(RECORDS / "sub-3-minute-record") == SUB_3_MINUTES
+
+
+def test_every_published_digit_comes_out_and_no_record_is_certified_without_its_logs(cli):
+    for record in ("sub-3-minute-record", "long-short-swa"):
+        result = cli("verify", RECORDS / record)
+        assert (result.code, result.err) == (1, "")
+        assert result.out.startswith("NOT CERTIFIED: the folder holds no log")
+    loss = json.loads(cli("verify", "--json", RECORDS / "sub-3-minute-record").out)["loss"]
+    assert (loss["n"], loss["mean"]) == (32, 3.27869375)
+    assert f"{loss['p_value']:.5g} {loss['p_value']:.4f}" == "7.9226e-05 0.0001"
+    mean, std = loss["bayes_mean"], loss["bayes_std"]
+    assert [mean["low"], mean["high"]] == [3.2781784751445135, 3.2792090248554864]
+    assert [std["estimate"], std["low"], std["high"]] == [
+        0.0017621789337662857,
+        0.0014271074116428265,
+        0.002179878373699496,
+    ]
+    p = json.loads(cli("verify", "--json", RECORDS / "long-short-swa").out)["loss"]["p_value"]
+    assert f"{p:.5g} {p:.4f}" == "0.00069527 0.0007"
+
+
+PUBLISHED = {
+    "losses": [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779],
+    "p": "0.0007",
+    "time_mean_s": "179.803",
+    "time_std_s": "0.002",
+    "time_mean_min": "3.00",
+}
+
+
+@pytest.fixture
+def with_logs(build):
+    """Write published logs beside a record.toml that claims figures for them."""
+
+    def write(**claims):
+        folder = build.published()
+        figures = PUBLISHED | claims
+        lines = [f"{key} = {value!r}".replace("'", '"') for key, value in figures.items()]
+        (folder / "record.toml").write_text("[published]\n" + "\n".join(lines))
+        return folder
+
+    return write
+
+
+def test_claims_that_the_logs_bear_out_are_confirmed(with_logs):
+    # scipy.stats.ttest_1samp of the losses gives p = 0.000717; the times are 179.800 to 179.805 s.
+    certificate = verify(with_logs())
+    assert {claim.what: claim.status for claim in certificate.claims} == {
+        "losses": "confirmed",
+        "p": "confirmed",
+        "time_mean": "confirmed",
+        "time_std": "confirmed",
+    }
+    assert certificate.certified
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"losses": [3.2772, *PUBLISHED["losses"][1:]]},
+        {"losses": PUBLISHED["losses"][1:]},
+        {"losses": [*PUBLISHED["losses"], 3.2781]},
+        {"p": "0.0006"},
+        {"time_mean_s": "179.9"},
+        {"time_std_s": "0.101"},
+        {"time_mean_min": "2.99"},
+    ],
+)
+def test_one_figure_that_the_logs_do_not_bear_out_refuses_the_certificate(
+    with_logs, findings_of, wrong
+):
+    folder = with_logs(**wrong)
+    (finding,) = findings_of(folder)["P014 claim-not-confirmed"]
+    assert finding.severity == "fail"
+    assert finding.where == f"record.toml [published] {next(iter(wrong))}"
+    assert not verify(folder).certified
