@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from speedcheck.api import LossCertificate, certify, verify
+    from speedcheck.api import LossCertificate, certify, certify_sequentially, verify
     from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
+    from speedcheck.comparison.compare import compare
+    from speedcheck.comparison.model import RecordComparison
     from speedcheck.errors import (
         InputError,
         LaunchError,
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
         SpeedcheckError,
         UsageError,
     )
+    from speedcheck.planning.model import Plan
+    from speedcheck.planning.plan import plan
 
 __version__ = "0.1.0"
 
@@ -34,6 +38,8 @@ __all__ = [
     "JudgedRun",
     "LaunchError",
     "LossCertificate",
+    "Plan",
+    "RecordComparison",
     "RecordError",
     "SpeedcheckError",
     "UsageError",
@@ -41,11 +47,14 @@ __all__ = [
     "Verdicts",
     "__version__",
     "certify",
+    "certify_sequentially",
+    "compare",
+    "plan",
     "verify",
 ]
 
 _MODULES = {
-    "speedcheck.api": ("LossCertificate", "certify", "verify"),
+    "speedcheck.api": ("LossCertificate", "certify", "certify_sequentially", "verify"),
     "speedcheck.certificate": (
         "Certificate",
         "Claim",
@@ -54,6 +63,8 @@ _MODULES = {
         "Verdict",
         "Verdicts",
     ),
+    "speedcheck.comparison.compare": ("compare",),
+    "speedcheck.comparison.model": ("RecordComparison",),
     "speedcheck.errors": (
         "InputError",
         "LaunchError",
@@ -61,6 +72,8 @@ _MODULES = {
         "SpeedcheckError",
         "UsageError",
     ),
+    "speedcheck.planning.model": ("Plan",),
+    "speedcheck.planning.plan": ("plan",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -17,6 +17,7 @@ from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.sample import Selection
+from speedcheck.stats.sequential import SequentialTest, sequential_t
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,43 @@ def certify(
         alpha=track.alpha if overrides.alpha is None else overrides.alpha,
         by_caller=True,
     )
-    try:
-        numbers = [float(loss) for loss in losses]
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"a loss is not a number ({error})", remedy="give numbers") from error
+    numbers = _numbers(losses)
     loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule.target)
     verdict = Verdict.of(judge_losses(loss, rule))
     return LossCertificate(rule.target, rule.alpha, verdict.status == "pass", loss, verdict)
+
+
+def certify_sequentially(
+    losses: Iterable[float], target: float | None = None, alpha: float | None = None
+) -> SequentialTest:
+    """Test whether the mean of `losses` is below `target`, with a look after each run.
+
+    Unlike `certify`, this may be called after every run, and the campaign may stop or go on by
+    what it says: the probability of ever certifying a mean at the target is at most alpha. The
+    order of the losses must be planned, such as seeds 0, 1, 2, ..., and not that of their arrival.
+
+    Args:
+        losses: final validation losses, one a run, nats per token, in the planned order.
+        target: the loss that the mean must be below; 3.28 unless given.
+        alpha: significance level; 0.01 unless given.
+
+    Raises:
+        UsageError: a number is out of its range, or a loss is not a number.
+    """
+    overrides = Overrides(target=_number("target", target), alpha=_number("alpha", alpha))
+    track = get_track(DEFAULT_TRACK)
+    return sequential_t(
+        _numbers(losses),
+        track.target if overrides.target is None else overrides.target,
+        track.alpha if overrides.alpha is None else overrides.alpha,
+    )
+
+
+def _numbers(losses: Iterable[float]) -> list[float]:
+    try:
+        return [float(loss) for loss in losses]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a loss is not a number ({error})", remedy="give numbers") from error
 
 
 def _number(name: str, value: object) -> float | None:

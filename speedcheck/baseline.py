@@ -38,7 +38,7 @@ def read_baseline(
         return None
     folder = named if named is not None else _planned_folder(record, planned or "")
     try:
-        record = _whole(read_record(one_record(folder, parser_for), parser_for))
+        record = refuse_unread(read_record(one_record(folder, parser_for), parser_for))
         sample = take_sample(record, budget_ms=rule.track.budget_train_ms)
     except InputError as error:
         what = f"the baseline cannot be used: {error.what}"
@@ -47,8 +47,12 @@ def read_baseline(
     return Baseline(overrides.baseline_name or str(named or planned), sample, passes)
 
 
-def _whole(record: Record) -> Record:
-    """Refuse a record that was read only in part: nothing can be compared with it."""
+def refuse_unread(record: Record) -> Record:
+    """Refuse a record that was read only in part: nothing can be compared with it.
+
+    Raises:
+        InputError: record.toml, the ledger or all files of the record were not read.
+    """
     for part in record.unread:
         raise InputError(part.reason, where=str(record.path / part.name))
     return record

@@ -157,6 +157,13 @@ def positive(value: Any) -> float:
     return number(value)
 
 
+def not_negative(value: Any) -> float:
+    """Read a finite number from 0."""
+    if number(value) < 0:
+        raise ValueError
+    return number(value)
+
+
 def probability(value: Any) -> float:
     """Read a number strictly between 0 and 1."""
     if not 0 < number(value) < 1:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
-from speedcheck.stats import EQUIVALENCE_MARGIN, Difference, equivalence_p, paired, welch
+from speedcheck.stats import (
+    EQUIVALENCE_MARGIN,
+    Difference,
+    equivalence_p,
+    paired,
+    two_sided_p,
+    welch,
+)
 
-_CPU = "the CPU"
+CPU = "the CPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ def compare_losses(sample: Sample, rule: Rule, baseline: Baseline | None) -> tup
     """Say how the losses differ from the baseline's."""
     if baseline is None:
         return ()
-    difference = welch(_losses(sample), _losses(baseline.sample))
+    difference = welch(losses_of(sample), losses_of(baseline.sample))
     message = describe_loss(difference, rule)
     return (Finding(codes.LOSS_COMPARED, "info", message, where=baseline.name),)
 
@@ -52,7 +58,7 @@ def describe_loss(difference: Difference, rule: Rule) -> str:
     if p_equal is None:
         return f"{means}: too few different losses for a test"
     shown = "shown" if p_equal < rule.alpha else "not shown"
-    p_differ = f"two-sided Welch p = {two_sided(difference):.2g}"
+    p_differ = f"two-sided Welch p = {two_sided_p(difference) or 0.0:.2g}"
     return (
         f"{means}: {interval(difference, '+.5f')}, {p_differ}; "
         f"equivalent within {EQUIVALENCE_MARGIN:g}: {shown} (TOST p = {p_equal:.2g})"
@@ -68,20 +74,15 @@ def interval(difference: Difference, spec: str) -> str:
     )
 
 
-def two_sided(difference: Difference) -> float:
-    """Return the two-sided p of "the means differ", for a difference with a test."""
-    return min(1.0, 2 * min(difference.p_below() or 0.0, difference.p_above() or 0.0))
-
-
 def compare_times(ours: Sample, theirs: Sample) -> tuple[Difference, str]:
     """Compare the times of the counted runs, in seconds, and name the test.
 
-    Runs that were made in turn on one machine, A, B, A, B, are compared in pairs.
+    Runs that were made in turn on one machine are compared in pairs.
     """
-    turns = _turns(ours, theirs)
-    if turns is not None:
-        return paired(*turns), "paired"
-    return welch(_seconds(ours), _seconds(theirs)), "Welch"
+    pairs = times_in_turn(ours, theirs)
+    if pairs is not None:
+        return paired(*pairs), "paired"
+    return welch(times_of(ours), times_of(theirs)), "Welch"
 
 
 def why_not_comparable(ours: Sample, theirs: Sample) -> str:
@@ -90,64 +91,99 @@ def why_not_comparable(ours: Sample, theirs: Sample) -> str:
     Times of different machines differ by more than a record gains, whatever their GPUs are
     called. Published logs do not name the machine: there, equal GPUs must do.
     """
-    hardware = [{_hardware(run) for run, _ in side.counted()} for side in (ours, theirs)]
-    for name, found in zip(("the record", "the baseline"), hardware, strict=True):
+    reason = different_hardware(ours, theirs)
+    if not reason and len(hosts_of(ours, theirs)) > 1:
+        return "the runs come from different machines"
+    return reason
+
+
+def different_hardware(
+    ours: Sample, theirs: Sample, names: tuple[str, str] = ("the record", "the baseline")
+) -> str:
+    """Return how the hardware of the two differs; "" where both ran on machines of one kind.
+
+    Processors differ too much for one kind of them: runs on a CPU must name one machine.
+
+    Args:
+        ours: the runs of the one side.
+        theirs: those of the other.
+        names: what messages call the sides.
+    """
+    hardware = [{hardware_of(run) for run, _ in side.counted()} for side in (ours, theirs)]
+    for name, found in zip(names, hardware, strict=True):
         if len(found) > 1:
             return f"the runs of {name} come from {len(found)} kinds of hardware"
         if not found or None in found:
             return f"{name} does not say what it ran on"
     (mine,), (other,) = hardware
     if mine != other:
-        return f"it ran on {mine}, the baseline on {other}"
-    hosts = {_host(run) for side in (ours, theirs) for run, _ in side.counted()}
-    if len(hosts - {None}) > 1:
-        return "the runs come from different machines"
-    if None in hosts and mine == _CPU:
+        return f"{names[0]} ran on {mine}, {names[1]} on {other}"
+    return _different_processors(ours, theirs) if mine == CPU else ""
+
+
+def _different_processors(ours: Sample, theirs: Sample) -> str:
+    if len(hosts_of(ours, theirs)) > 1:
+        return "the runs come from different machines, and processors differ"
+    if not all(host_of(run) for side in (ours, theirs) for run, _ in side.counted()):
         return "not all logs name the machine, and processors differ"
     return ""
 
 
-def _hardware(run: Run) -> str | None:
+def hardware_of(run: Run) -> str | None:
+    """Return what a run was made on, such as "8 x NVIDIA H100"; None where its log is silent."""
     gpu, n_gpus = run.environment.gpu, run.environment.n_gpus
     if n_gpus == 0:
-        return _CPU
+        return CPU
     return f"{n_gpus} x {gpu}" if gpu and n_gpus else None
 
 
-def _host(run: Run) -> str | None:
+def host_of(run: Run) -> str | None:
+    """Return the machine that a log names: its digest and its processor; None without a name."""
     host = run.header.host if run.header else None
     return f"{host['id']} {host.get('cpu')}" if host and host.get("id") else None
 
 
-def _losses(sample: Sample) -> list[float]:
+def hosts_of(*samples: Sample) -> set[str]:
+    """Return the machines that the logs of the counted runs name."""
+    named = (host_of(run) for sample in samples for run, _ in sample.counted())
+    return {host for host in named if host is not None}
+
+
+def losses_of(sample: Sample) -> list[float]:
+    """Return the losses of the counted runs; NaN for a run that diverged."""
     counted = [run.val_loss for run in sample.judged if run.counted]
     return [float("nan") if loss is None else loss for loss in counted]
 
 
-def _seconds(sample: Sample) -> list[float]:
+def times_of(sample: Sample) -> list[float]:
+    """Return the times in seconds of the counted runs that have one."""
     return [seconds for run in sample.judged if (seconds := _time_s(run)) is not None]
 
 
-def _time_s(run: JudgedRun) -> float | None:
-    return run.train_time_ms / 1000 if run.counted and run.train_time_ms is not None else None
+def times_in_turn(ours: Sample, theirs: Sample) -> tuple[list[float], list[float]] | None:
+    """Return the times of both sides in pairs, in the order of the runs, if they were made in turn.
 
-
-def _turns(ours: Sample, theirs: Sample) -> tuple[list[float], list[float]] | None:
-    """Return the times of both sides in the order of the runs, if they were made in turn."""
+    Of every two successive runs one is of each side, as in A B A B and in A B B A. None where
+    that is not so, and where a log does not say when its run started, or how long it took.
+    """
     starts = [
         (_started(run), side, _time_s(judged))
         for side, sample in enumerate((ours, theirs))
         for run, judged in sample.counted()
     ]
     known = [(s, side, t) for s, side, t in starts if s is not None and t is not None]
-    if len(known) < len(starts) or len({s for s, _, _ in known}) < len(known):
+    if not known or len(known) < len(starts) or len({s for s, _, _ in known}) < len(known):
         return None
     known.sort()
     sides = [side for _, side, _ in known]
-    if len(sides) % 2 or any(side == after for side, after in pairwise(sides)):
+    if len(sides) % 2 or any(a == b for a, b in zip(sides[::2], sides[1::2], strict=True)):
         return None
-    times = [[t for _, side, t in known if side == wanted] for wanted in (0, 1)]
-    return times[0], times[1]
+    first, second = ([t for _, side, t in known if side == wanted] for wanted in (0, 1))
+    return first, second
+
+
+def _time_s(run: JudgedRun) -> float | None:
+    return run.train_time_ms / 1000 if run.counted and run.train_time_ms is not None else None
 
 
 def _started(run: Run) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.comparison import Baseline, losses_of
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats.noninferiority import (
@@ -25,15 +25,15 @@ def check_non_inferiority(
         message = "no baseline record was named, so nothing shows that the loss is not worse"
         yield Finding(codes.NOT_NON_INFERIOR, "fail", message)
         return
-    seeds = equal_seeds(_curves(sample), _curves(baseline.sample), rule.systems.min_runs)
+    seeds = equal_seeds(loss_curves(sample), loss_curves(baseline.sample), rule.systems.min_runs)
     if seeds.shown:
         message = f"{seeds.common} runs of equal seeds have equal losses at every validation"
         yield Finding(codes.NON_INFERIOR, "info", message, baseline.name)
         return
     asked = rule.systems
     test = non_inferiority(
-        _losses(sample),
-        _losses(baseline.sample),
+        losses_of(sample),
+        losses_of(baseline.sample),
         margin=asked.margin,
         alpha=asked.alpha,
         min_runs=asked.min_runs,
@@ -77,12 +77,8 @@ def _why(test: NonInferiority) -> str:
     return f"{_limit(test)}; with these means and standard deviations {more}"
 
 
-def _losses(sample: Sample) -> list[float]:
-    losses = [judged.val_loss for _, judged in sample.counted()]
-    return [float("nan") if loss is None else loss for loss in losses]
-
-
-def _curves(sample: Sample) -> list[LossCurve]:
+def loss_curves(sample: Sample) -> list[LossCurve]:
+    """Return the losses of the counted runs with a seed, at every validation."""
     return [
         LossCurve(run.seed, tuple((v.step, v.loss) for v in run.validations))
         for run, _ in sample.counted()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # What stands for a figure that does not exist.
 ABSENT = "-"
 
+# The tails of a test hold only as far as its model does, and no data shows that they go further.
+_SMALLEST_P = 1e-9
+
 # Of the files that a finding is about, so many are named.
 _NAMED = 3
 
@@ -58,9 +61,33 @@ def rounded(value: float | None) -> str:
     return number(value, "#.5g")
 
 
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines with aligned columns, each after one blank."""
+    every = list(rows)
+    # The last cell of a row may be a sentence, and widens no column.
+    widths: dict[int, int] = {}
+    for row in every:
+        for column, cell in enumerate(row[:-1]):
+            widths[column] = max(widths.get(column, 0), len(cell))
+    return [
+        " " + "  ".join(cell.ljust(widths.get(i, 0)) for i, cell in enumerate(row)).rstrip()
+        for row in every
+    ]
+
+
 def p_value(p: float | None) -> str:
     """Return a p-value for people: two significant digits."""
     return "not defined" if p is None else f"{p:.2g}"
+
+
+def two_digits(value: float) -> str:
+    """Return a spread for people: two significant digits."""
+    return f"{value:#.2g}".rstrip(".")
+
+
+def small_p(p: float | None) -> str:
+    """Return a p-value with its sign of relation, such as "= 0.012" or "< 1e-09"."""
+    return f"< {_SMALLEST_P:g}" if p is not None and p < _SMALLEST_P else f"= {p_value(p)}"
 
 
 def steps(run: JudgedRun) -> str:

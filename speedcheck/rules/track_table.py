@@ -32,6 +32,7 @@ KEYS = (
     "hardware",
     "val_tokens",
     "train_shards",
+    "machine_spread",
     "measure",
     "budget",
     "limits",
@@ -105,6 +106,7 @@ def read_track(name: str, table: toml.Table, source: str) -> Track:
         budget=_limits(table.table("budget")),
         limits=_limits(table.table("limits")),
         train_shards=table.get("train_shards", toml.whole, "a whole number from 0"),
+        machine_spread=table.get("machine_spread", toml.not_negative, "a number from 0"),
         source=source,
     )
 

@@ -60,6 +60,8 @@ class Track:
             reaches it within one logged step is complete.
         limits: what a run must not exceed, and need not use up.
         train_shards: the number of training shards that the rules ask for.
+        machine_spread: standard deviation of the difference between two machines of one name, as a
+            share of the run time; None for the default of `speedcheck compare`.
         source: the file that defines it; "" for a built-in track.
     """
 
@@ -79,6 +81,7 @@ class Track:
     budget: Limits = Limits()
     limits: Limits = Limits()
     train_shards: int | None = None
+    machine_spread: float | None = None
     source: str = ""
 
     @property

@@ -179,12 +179,32 @@ def plan_race(
             f"the difference is {difference:g} at an sd of {sd:g}",
             remedy="give both in seconds, as finite numbers",
         )
-    # The other tail's share of the power is negligible wherever the power is worth a plan.
-    pairs = runs_for_power(-effect, 1, 0, alpha / 2, wanted)
+    pairs = pairs_for_power(difference, sd, alpha, wanted)
     bounds = np.array(boundary(maximum, alpha, two_sided=True))
     bounds[np.arange(maximum + 1) % PAIRS_OF_A_BLOCK > 0] = np.inf
     sequential = None if pairs is None else _campaigns(effect, bounds, generator)
     return RacePlan(effect, wanted, pairs, sequential)
+
+
+def pairs_for_power(
+    difference: float, sd: float, alpha: float = 0.01, wanted: float = 0.9
+) -> int | None:
+    """Return the smallest fixed number of pairs that shows a difference with the wanted power.
+
+    Args:
+        difference: expected difference of the times, in seconds; its sign does not matter.
+        sd: standard deviation of one run's time, in seconds, above 0.
+        alpha: size of the two-sided t-test of the paired differences.
+        wanted: power that is asked for.
+
+    Returns:
+        The number; None where no number up to 10,000 will do.
+
+    Raises:
+        UsageError: alpha or the power is not between 0 and 1.
+    """
+    # The other tail's share of the power is negligible wherever the power is worth a plan.
+    return runs_for_power(-abs(difference), math.sqrt(2) * sd, 0, alpha / 2, wanted)
 
 
 def plan_non_inferiority(

@@ -137,7 +137,7 @@ def test_to_be_faster_than_what_misses_the_target_is_no_systems_record(timed):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"n_gpus": 1}, "it ran on 8 x NVIDIA H100 80GB HBM3, the baseline on 1 x NVIDIA H100"),
+        ({"n_gpus": 1}, "the record ran on 8 x NVIDIA H100 80GB HBM3, the baseline on 1 x NVIDIA"),
         ({"gpu": "NVIDIA H200"}, "the baseline on 8 x NVIDIA H200"),
         ({"n_gpus": 0}, "the baseline does not say what it ran on"),
     ],
@@ -181,6 +181,12 @@ def test_gpu_runs_of_two_machines_that_the_logs_name_are_not_compared(trained):
     assert "different machines" in speed_of(ours, other)[1]["S006"].message
     unnamed = trained("d", TIMES[1], AFTER[1], host='"id": null', gpus=gpus)
     assert speed_of(ours, unnamed, alpha=0.05)[0] == "pass"
+
+
+def test_blocks_a_b_b_a_are_compared_in_pairs(trained):
+    ours, theirs = trained("a", TIMES[0], [0, 3, 4, 7]), trained("b", TIMES[1], [1, 2, 5, 6])
+    p = scipy.stats.ttest_rel(*TIMES, alternative="less").pvalue
+    assert f"paired p = {p:.2g} (faster)" in speed_of(ours, theirs)[1]["S003"].message
 
 
 def test_runs_made_in_turn_are_compared_in_pairs_and_others_are_not(trained):

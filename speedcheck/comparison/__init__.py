@@ -1,0 +1,1 @@
+"""Two records side by side: which is better, and what would decide it."""

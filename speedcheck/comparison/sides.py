@@ -1,0 +1,130 @@
+"""The two records of a comparison: how they are read, and which pairs are refused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.baseline import one_record, refuse_unread
+from speedcheck.checks.comparison import hardware_of, host_of, losses_of, times_of
+from speedcheck.comparison.model import Compared, HostTimes
+from speedcheck.errors import InputError, UsageError
+from speedcheck.logs import Run
+from speedcheck.records.folder import read_record
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides, Rule, rule_for
+from speedcheck.sample import Sample, take_sample
+from speedcheck.stats.moments import moments
+from speedcheck.words import count
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One record of a comparison.
+
+    Attributes:
+        folder: the folder as the caller names it.
+        sample: its runs, each judged.
+        rule: its rule.
+    """
+
+    folder: Path
+    sample: Sample
+    rule: Rule
+
+
+def read_sides(a: Path, b: Path, overrides: Overrides) -> tuple[Side, Side]:
+    """Read two records that can be compared.
+
+    Args:
+        a: folder of the one record.
+        b: folder of the other.
+        overrides: the track and the configuration that the caller names.
+
+    Raises:
+        InputError: a folder holds no record, several, or none whose runs count.
+        UsageError: both are one record, or of different tracks, or a run is in both.
+    """
+    sides = read_side(a, overrides), read_side(b, overrides)
+    first, second = (side.sample.record.path.resolve() for side in sides)
+    if first == second:
+        raise UsageError(
+            "A and B are the same record", where=str(a), remedy="name two different folders"
+        )
+    tracks = [side.rule.track.name for side in sides]
+    if tracks[0] != tracks[1]:
+        raise UsageError(
+            f"A is a record of track {tracks[0]}, B of track {tracks[1]}",
+            remedy="compare records of one track, or name it with --track",
+        )
+    _refuse_shared(*sides)
+    return sides
+
+
+def describe(side: Side) -> Compared:
+    """Return what a comparison says of one side."""
+    sample = side.sample
+    counted = [judged for judged in sample.judged if judged.counted]
+    steps = [judged.final_step for judged in counted if judged.final_step is not None]
+    hardware = {hardware_of(run) for run, _ in sample.counted()} - {None}
+    return Compared(
+        folder=str(side.folder),
+        runs=len(counted),
+        excluded=len(sample.judged) - len(counted),
+        hardware=tuple(sorted(name for name in hardware if name)),
+        hosts=_hosts(sample),
+        losses=moments(losses_of(sample)),
+        times=moments(times_of(sample)),
+        steps=(min(steps), max(steps)) if steps and len(steps) == len(counted) else None,
+    )
+
+
+def read_side(folder: Path, overrides: Overrides) -> Side:
+    """Read the one record in a folder, of which at least one run counts.
+
+    Raises:
+        InputError: the folder holds no record, several, or none whose runs count.
+    """
+    path = one_record(folder, overrides.parser_for)
+    record = refuse_unread(read_record(path, overrides.parser_for))
+    rule = rule_for(record, overrides, load_config(path, overrides.config))
+    sample = take_sample(record, budget_ms=rule.track.budget_train_ms)
+    if any(judged.counted for judged in sample.judged):
+        return Side(folder, sample, rule)
+    if sample.ground == "undecided":
+        what = f"nothing says which of its {len(sample.groups)} groups of runs is the record"
+        raise InputError(what, where=str(path), remedy=f"declare it: speedcheck init {path}")
+    what = "none of its runs counts"
+    raise InputError(what, where=str(path), remedy=f"see why: speedcheck verify {path}")
+
+
+def _refuse_shared(a: Side, b: Side) -> None:
+    """Refuse two samples that share runs: their difference is not that of two records."""
+    logs = {_lines(run): run.log for run, _ in a.sample.counted() if _is_telling(run)}
+    shared = [run for run, _ in b.sample.counted() if _is_telling(run) and _lines(run) in logs]
+    if shared:
+        run = shared[0]
+        raise UsageError(
+            f"{count(len(shared), 'run')} of B are in A too: {run.log} is {logs[_lines(run)]}",
+            where=str(b.folder),
+            remedy="compare two samples that share no run",
+        )
+
+
+def _is_telling(run: Run) -> bool:
+    """Whether no other run prints the same lines: two times in milliseconds never agree twice."""
+    return sum(bool(v.train_time_ms) for v in run.validations) > 1
+
+
+def _lines(run: Run) -> tuple[tuple[int, float, float | None], ...]:
+    return tuple((v.step, v.loss, v.train_time_ms) for v in run.validations)
+
+
+def _hosts(sample: Sample) -> tuple[HostTimes, ...]:
+    by_host: dict[str | None, list[float]] = defaultdict(list)
+    for run, judged in sample.counted():
+        if judged.train_time_ms is not None:
+            by_host[host_of(run)].append(judged.train_time_ms / 1000)
+    hosts = sorted(by_host.items(), key=lambda item: item[0] or "")
+    return tuple(HostTimes(host, moments(times)) for host, times in hosts)

@@ -1,0 +1,1 @@
+"""How many runs a record, a race or a change of speed will take, and what they cost."""

@@ -1,0 +1,177 @@
+"""`speedcheck plan`: how many runs, what they cost, and what no number of runs can do."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import scipy.stats
+from jsonschema import Draft202012Validator
+
+import speedcheck
+
+SCHEMA = json.loads(files("speedcheck").joinpath("schema/plan.schema.json").read_text())
+
+
+def planned(cli, *arguments):
+    """Plan by the command, and hold its JSON to the schema and to the exit code."""
+    result = cli("plan", "--json", *arguments)
+    assert result.err == ""
+    made = json.loads(result.out)
+    Draft202012Validator(SCHEMA).validate(made)
+    assert result.code == (0 if made["possible"] else 1)
+    return made
+
+
+def power_of(n, effect, alpha=0.01):
+    """Give the power of the one-sided t-test by scipy's noncentral t."""
+    return scipy.stats.nct.sf(scipy.stats.t.isf(alpha, n - 1), n - 1, effect * np.sqrt(n))
+
+
+def test_the_runs_of_a_record_are_the_first_with_the_wanted_power(cli):
+    made = planned(cli, "--mean", "3.2787", "--sd", "0.00176", "--target", "3.28")
+    runs, effect = made["record"]["runs"], 0.0013 / 0.00176
+    assert power_of(runs - 1, effect) < 0.9 <= power_of(runs, effect)
+    powers = {row["runs"]: row["power"] for row in made["record"]["powers"]}
+    assert powers[32] == pytest.approx(power_of(32, effect), rel=1e-6)
+    assert 0.98 < made["record"]["sequential"]["chance"] < 1
+    assert 22 < made["record"]["sequential"]["mean"] < 25
+
+
+@pytest.mark.parametrize(("difference", "pairs", "mean"), [("0.1", 34, 28.5), ("0.15", 17, 16.0)])
+def test_a_race_at_a_sd_of_a_tenth_of_a_second_takes_the_published_pairs(
+    cli, difference, pairs, mean
+):
+    words = ("--difference", difference, "--time-sd", "0.1", "--pairs", "64")
+    race = planned(cli, *words)["race"]
+    assert race["pairs"] == pairs
+    # The published means are with a look after each pair; a race looks after every second one.
+    assert mean - 0.2 < race["sequential"]["mean"] < mean + 1.5
+
+
+def test_the_runs_of_a_change_of_speed_are_those_of_the_specification(cli):
+    """8 runs against 32 show it with power 0.84 at sd 0.0018, 4 against 32 with 0.54."""
+    words = ("--sd", "0.0018", "--baseline-runs", "32")
+    assert planned(cli, *words, "--power", "0.835")["non_inferiority"]["runs"] == 8
+    assert planned(cli, *words, "--power", "0.535")["non_inferiority"]["runs"] == 4
+
+
+def test_costs_are_runs_times_hours_times_price(cli):
+    words = ("--mean", "3.2787", "--sd", "0.00176", "--difference", "0.15", "--time-sd", "0.1")
+    made = planned(cli, *words, "--gpu-hours-per-run", "0.75", "--price", "2")
+    costs = {cost["campaign"]: cost for cost in made["costs"]}
+    assert costs["fixed"]["runs"] == made["record"]["runs"]
+    assert costs["race"]["runs"] == 2 * made["race"]["pairs"]
+    assert costs["sequential race"]["runs"] == 2 * made["race"]["sequential"]["mean"]
+    for cost in made["costs"]:
+        assert cost["gpu_hours"] == pytest.approx(0.75 * cost["runs"])
+        assert cost["money"] == pytest.approx(1.5 * cost["runs"])
+    unpriced = planned(cli, *words)["costs"]
+    assert {(cost["gpu_hours"], cost["money"]) for cost in unpriced} == {(None, None)}
+
+
+def test_a_cost_that_no_number_holds_is_not_known(cli):
+    made = planned(cli, "--mean", "3.27", "--gpu-hours-per-run", "1e308", "--price", "1e308")
+    assert {cost["money"] for cost in made["costs"]} == {None}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--mean", "3.27", "--sd", "0"), "the sd is 0"),
+        (("--mean", "3.2801", "--sd", "0.002"), "is not below the target 3.28"),
+        (("--mean", "3.28", "--sd", "0.002"), "is not below the target 3.28"),
+        (("--mean", "3.27999", "--sd", "0.002"), "too near the target"),
+        (("--difference", "0", "--time-sd", "0.1"), "no number of pairs"),
+    ],
+)
+def test_where_no_number_of_runs_will_do_the_plan_says_so_and_fails(cli, words, why):
+    made = planned(cli, *words)
+    assert any(why in problem for problem in made["problems"])
+    assert not {cost["campaign"] for cost in made["costs"]} - {"non-inferiority"}
+    shown = cli("plan", *words)
+    assert shown.code == 1
+    assert shown.out.startswith("NO PLAN: ")
+    assert shown.out.splitlines()[0] == shown.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--mean", "nan"),
+        ("--mean", "3.27", "--sd", "-1"),
+        ("--mean", "3.27", "--sd", "inf"),
+        ("--mean", "3.27", "--power", "1"),
+        ("--mean", "3.27", "--max-seeds", "1"),
+        ("--mean", "3.27", "--max-seeds", "100000"),
+        ("--mean", "3.27", "--baseline-runs", "1"),
+        ("--mean", "3.27", "--price", "-1"),
+        ("--mean", "3.27", "--gpu-hours-per-run", "0"),
+        ("--mean", "3.27", "--margin", "0"),
+        ("--mean", "2.9", "--track", "gpt2-medium"),
+        ("--mean", "3.27", "--track", "gpt2-small-steps"),
+        ("--difference", "0.1"),
+        ("--difference", "0.1", "--time-sd", "0"),
+        ("--from", "nowhere"),
+    ],
+)
+def test_figures_that_are_missing_or_out_of_range_are_one_line_and_exit_code_2(cli, words):
+    result = cli("plan", *words)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+
+
+def test_a_folder_says_how_many_more_seeds_it_takes(cli, build):
+    losses = [3.2777, 3.2805, 3.2784, 3.2792, 3.2778, 3.2799]
+    folder = build.published(losses)
+    made = planned(cli, "--from", folder)
+    assert made["expected"]["mean"] == pytest.approx(np.mean(losses))
+    assert made["expected"]["sd"] == pytest.approx(np.std(losses, ddof=1))
+    so_far = made["so_far"]
+    assert so_far["more_runs"] == made["record"]["runs"] - 6 > 0
+    assert made["gpu_hours_per_run"] == pytest.approx(8 * 179.8025 / 3600)
+    shown = cli("plan", "--from", folder).out
+    assert f"({so_far['more_runs']} more than the 6 that are there)" in shown
+    assert "training time alone" in shown
+    enough = planned(cli, "--from", build.published([3.2700, 3.2702, 3.2701, 3.2703], "enough"))
+    assert enough["so_far"]["more_runs"] == 0
+
+
+def test_a_folder_above_the_target_one_run_and_one_that_diverged(cli, build, log_text):
+    above = planned(cli, "--from", build.published([3.29, 3.2901, 3.2895], "above"))
+    assert (above["possible"], above["so_far"]["more_runs"]) == (False, None)
+    one = planned(cli, "--from", build.published([3.2780], "one"))
+    assert one["expected"]["sd_source"] == "track"
+    logs = {f"{s}.txt": log_text(seed=s, diverges_at=150) for s in range(3)}
+    assert "diverged" in cli("plan", "--from", build.folder(logs, "diverged")).err
+
+
+def test_the_evidence_of_a_folder_is_taken_in_the_order_of_its_seeds(build, log_text, losses):
+    logs = {f"{9 - s}.txt": log_text(seed=s, val_loss=losses[s]) for s in range(8)}
+    made = speedcheck.plan(folder=build.folder(logs, "a"))
+    test = speedcheck.certify_sequentially(losses, target=made.expected.target)
+    assert made.so_far.e_value == pytest.approx(test.e_value)
+
+
+def test_the_library_plans_as_the_command_does():
+    made = speedcheck.plan(3.2787, 0.00176, 3.28)
+    assert isinstance(made, speedcheck.Plan)
+    assert made.record.runs == 27
+
+
+def test_certify_sequentially_stays_valid_after_every_look():
+    losses = [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779, 3.2781, 3.2776]
+    looks = [speedcheck.certify_sequentially(losses[:n]) for n in range(1, 9)]
+    first = next(n for n, test in enumerate(looks, 1) if test.certified)
+    assert looks[-1].certified_at == first
+    assert looks[-1].p_value <= 0.01 < looks[first - 2].p_value
+    assert not speedcheck.certify_sequentially([*losses, float("nan")]).certified
+    assert not speedcheck.certify_sequentially(losses, target=3.27).certified
+    for wrong in ({"alpha": 2}, {"target": "3.28"}):
+        with pytest.raises(speedcheck.UsageError):
+            speedcheck.certify_sequentially(losses, **wrong)
+    with pytest.raises(speedcheck.UsageError):
+        speedcheck.certify_sequentially(["a"])
