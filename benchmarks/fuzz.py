@@ -83,15 +83,16 @@ def fuzz_markdown(data: bytes) -> None:
 
 
 def fuzz_folder(data: bytes) -> None:
-    """A whole folder: two logs, a README and a record.toml out of one input."""
+    """A whole folder: two logs, a README, a record.toml and a ledger out of one input."""
     folder = FOLDER / "record"
     folder.mkdir(exist_ok=True)
-    names = ("a.txt", "b.txt", "README.md", "record.toml")
-    parts = (data.split(b"\xff", 3) + [b""] * 3)[:4]
+    names = ("a.txt", "b.txt", "README.md", "record.toml", "ledger.jsonl")
+    parts = (data.split(b"\xff", 4) + [b""] * 4)[:5]
     for name, part in zip(names, parts, strict=True):
         (folder / name).write_bytes(part)
-    if not parts[3]:
-        (folder / "record.toml").unlink()
+    for name, part in zip(names[3:], parts[3:], strict=True):
+        if not part:
+            (folder / name).unlink()
     certificate = verify(folder)
     json.loads(certificate.to_json())
     certificates_markdown([certificate])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from speedcheck.report.text import inert, printable
 
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
+
+# What Typer shows behind the name of an argument: "FOLDER... <list[Path]>".
+_PYTHON_TYPE = re.compile(r" <[a-z]\w*(?:\[[\w, |]*\])?>")
+
+
+class Command(TyperCommand):
+    """A command whose help does not show the types of Python."""
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]  # Typer's own context
+        """Return the help with blanks instead of types, so that the columns stay aligned."""
+        text = super().get_help(ctx)
+        return _PYTHON_TYPE.sub(lambda shown: " " * len(shown[0]), text)
 
 
 def whole_number(text: str) -> int:

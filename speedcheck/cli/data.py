@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from speedcheck.cli.common import Command
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -48,7 +50,7 @@ def data(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Command)
 def fetch(
     shards: Annotated[str | None, _number("Training shards, 1 to 103.  [default: 8]")] = None,
     data_dir: Folder = None,
@@ -61,7 +63,7 @@ def fetch(
     _run("fetch", *_given(shards=shards, data_dir=data_dir))
 
 
-@app.command()
+@app.command(cls=Command)
 def tokenize(
     files: Annotated[
         list[Path],
@@ -115,7 +117,7 @@ def tokenize(
     _run("tokenize", *options, *map(str, files))
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     folder: Annotated[
         Path | None,
@@ -132,7 +134,7 @@ def check(
     _run("check", *(["--json"] if json else []), *([str(folder)] if folder else []))
 
 
-@app.command()
+@app.command(cls=Command)
 def synth(
     shards: Annotated[str | None, _number("Training shards, 1 to 103.  [default: 8]")] = None,
     tokens: Annotated[str | None, _number("Tokens of each.  [default: 100000000]")] = None,

@@ -17,7 +17,7 @@ import typer
 
 from speedcheck import __version__
 from speedcheck.cli import compare, data, gate, helpers, plan, run, verify
-from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, complain
+from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.errors import SpeedcheckError
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
@@ -47,7 +47,7 @@ for command in (
     helpers.parse,
     helpers.explain,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(data.app, name="data")
 
 

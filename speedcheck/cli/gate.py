@@ -15,7 +15,7 @@ def gate(
         list[str] | None,
         typer.Argument(
             help="Folders that hold records.  [default: records]",
-            metavar="[FOLDER...]",
+            metavar="FOLDER...",
             show_default=False,
         ),
     ] = None,

@@ -30,7 +30,7 @@ def init(
 
 
 def parse(
-    log: Annotated[Path, typer.Argument(help="Log file.", show_default=False)],
+    log: Annotated[Path, typer.Argument(help="Log file.", metavar="LOG", show_default=False)],
     track: Annotated[
         str | None,
         typer.Option("--track", help="Read it as a log of this track.", metavar="NAME"),
@@ -49,7 +49,7 @@ def parse(
 def explain(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CODE...]", help="Code or name of a finding.", show_default=False),
+        typer.Argument(metavar="CODE...", help="Code or name of a finding.", show_default=False),
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page of all findings as Markdown.")

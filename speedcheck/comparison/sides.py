@@ -81,7 +81,7 @@ def describe(side: Side) -> Compared:
 
 
 def read_side(folder: Path, overrides: Overrides) -> Side:
-    """Read the one record in a folder, of which at least one run counts.
+    """Read the one record in a folder; at least one of its runs must count.
 
     Raises:
         InputError: the folder holds no record, several, or none whose runs count.
