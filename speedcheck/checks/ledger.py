@@ -74,7 +74,7 @@ def _missing_runs(sample: Sample) -> list[Finding]:
 def _who(seeds: list[int], account: str) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]} {account}"
-    return f"{len(seeds)} seeds, each of which {account}: {number_ranges(seeds)}"
+    return f"{len(seeds)} seeds ({number_ranges(seeds)}): each {account}"
 
 
 def _account(entry: Entry) -> str:
