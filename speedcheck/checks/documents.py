@@ -5,6 +5,7 @@ from __future__ import annotations
 from speedcheck.certificate import Claim, Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.claims import DocumentClaims, Shortfall
+from speedcheck.words import join_some
 
 _MOST_NAMED = 5
 
@@ -76,8 +77,7 @@ def _row(claim: Claim) -> str:
 def _unlisted(names: tuple[str, ...]) -> list[Finding]:
     if not names:
         return []
-    more = len(names) - _MOST_NAMED
-    shown = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    shown = join_some(names, _MOST_NAMED)
     runs = "a run that counts is" if len(names) == 1 else f"{len(names)} runs that count are"
     message = f"{runs} in no list of losses: {shown}"
     return [Finding(codes.UNLISTED_LOG, "warn", message)]

@@ -13,6 +13,7 @@ from speedcheck.logs import Run
 from speedcheck.program import KINDS, Difference, Kind, differences
 from speedcheck.program.sources import Source, Sources
 from speedcheck.sample import Sample
+from speedcheck.words import join_some
 
 _IN_WORDS: dict[Kind, str] = {
     "same": "nothing",
@@ -106,11 +107,5 @@ def grouped(sample: Sample, key: Callable[[Run], Hashable | None]) -> dict[Hasha
 def _sizes(groups: dict[Hashable, list[str]]) -> str:
     """Say how large each group is, and name the logs of all but the largest."""
     ordered = sorted(groups.values(), key=len, reverse=True)
-    others = [log for logs in ordered[1:] for log in logs]
-    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {listed(others)}"
-
-
-def listed(logs: list[str], most: int = 4) -> str:
-    """Return the names of the first logs, and how many more there are."""
-    names = [PurePosixPath(log).name for log in logs[:most]]
-    return ", ".join(names) + (f" and {len(logs) - most} more" if len(logs) > most else "")
+    others = [PurePosixPath(log).name for logs in ordered[1:] for log in logs]
+    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {join_some(others)}"

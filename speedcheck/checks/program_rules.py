@@ -23,8 +23,7 @@ from speedcheck.program import (
 from speedcheck.program.sources import Source, Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
-
-_MOST_LISTED = 4
+from speedcheck.words import join_some
 
 
 def check_programs(
@@ -120,7 +119,7 @@ def _stated(counts: tuple[TokenCount, ...]) -> str:
         f"{'no constant' if count.value is None else count.value} at line {count.line}"
         for count in counts
     ]
-    return f"val_tokens is {_listed(places)}"
+    return f"val_tokens is {join_some(places)}"
 
 
 def _settings(
@@ -181,9 +180,4 @@ def _other_loader(source: Source, others: dict[str | None, Source]) -> Iterator[
 def _differing(a: Program, b: Program) -> str:
     in_a, in_b = loader_definitions(a), loader_definitions(b)
     names = in_a.keys() | in_b.keys()
-    return _listed(sorted(name for name in names if in_a.get(name) != in_b.get(name)))
-
-
-def _listed(items: list[str]) -> str:
-    more = len(items) - _MOST_LISTED
-    return ", ".join(items[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return join_some(sorted(name for name in names if in_a.get(name) != in_b.get(name)))

@@ -12,6 +12,7 @@ from speedcheck.claims.match import Match, best_match, by_seed
 from speedcheck.claims.model import Question, Series, Statements
 from speedcheck.claims.numbers import shown
 from speedcheck.claims.samples import LoggedRun, Samples, values_at
+from speedcheck.words import join_some
 
 _MOST_SHOWN = 5
 _MOST_SERIES = 40
@@ -166,23 +167,19 @@ class _Lists:
         keyed = by_seed(series, self._samples.judged, series.step)
         if keyed and series.kind == "losses":
             found = {index: run.losses[series.step] for index, run in keyed.items()}
-            return _joined(
+            return join_some(
                 [
                     f"seed {series.seeds[i]}: {shown(loss)}, not {series.numbers[i].text}"
                     for i, loss in found.items()
                     if abs(loss - series.values[i]) > series.half_unit * 1.001
-                ]
+                ],
+                _MOST_SHOWN,
             )
         used = set(match.pairs.values())
         logged = values_at(self._samples.judged, series, match.place)
         left = [shown(value) for value, run in logged if run not in used]
         missing = [number.text for number in match.missing]
-        return f"{_joined(left)} instead of {_joined(missing)}"
-
-
-def _joined(parts: list[str]) -> str:
-    more = len(parts) - _MOST_SHOWN
-    return ", ".join(parts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
 
 
 def _found(match: Match) -> str:
@@ -230,7 +227,9 @@ def _is_own(series: Series, match: Match) -> bool:
 
 
 def _difference(where: str, claimed: tuple[int, ...], logged: list[int]) -> SeedDifference:
-    ours, theirs = (_joined([str(s) for s in sorted(seeds)]) for seeds in (claimed, logged))
+    ours, theirs = (
+        join_some((str(s) for s in sorted(seeds)), _MOST_SHOWN) for seeds in (claimed, logged)
+    )
     return SeedDifference(f"seeds {ours} are claimed, and the logs have {theirs}", where)
 
 

@@ -20,6 +20,7 @@ from speedcheck.cli.common import (
     say,
 )
 from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
+from speedcheck.words import join_some
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
@@ -98,9 +99,6 @@ def table(
     raise typer.Exit(UNUSABLE if unusable else 0)
 
 
-_MOST_LISTED = 4
-
-
 def _judge_all(
     folders: list[Path], overrides: Overrides, selection: Selection | None = None
 ) -> tuple[list[tuple[Path, Certificate]], list[Unusable]]:
@@ -129,15 +127,10 @@ def _judge_all(
         else:
             judged.append((folder, result))
     if judged and left_out:
-        say(f"note: --only and --exclude leave no log of {_listed(left_out)}: not judged")
+        names = join_some(one.folder.name for one in left_out)
+        say(f"note: --only and --exclude leave no log of {names}: not judged")
     elif left_out:
         unusable += left_out
     for one in unusable:
         complain(str(one.error))
     return judged, unusable
-
-
-def _listed(left_out: list[Unusable]) -> str:
-    names = [one.folder.name for one in left_out[:_MOST_LISTED]]
-    more = len(left_out) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")

@@ -178,8 +178,6 @@ class _Taker:
                 continue
             why = f"of another group: {group.name}"
             other = UNDECIDED if undecided else Ruling(Exclusion.OTHER_GROUP, why)
-            if self._selection.group is not None and not undecided:
-                other = Ruling(Exclusion.OTHER_GROUP, why)
             for index in group.usable:
                 self._rulings[index] = other
 
