@@ -6,8 +6,8 @@ read and what confirmed means is in docs/claims.md.
 
 from __future__ import annotations
 
-from speedcheck.claims.compare import SeedDifference, Shortfall
 from speedcheck.claims.documents import DocumentClaims, Unread, document_claims
+from speedcheck.claims.lists import SeedDifference, Shortfall
 from speedcheck.claims.model import Question
 from speedcheck.claims.numbers import agrees
 from speedcheck.claims.published import published_claims

@@ -1,110 +1,251 @@
-"""Lists of numbers in Python, or as Python and a shell print them. Nothing is executed."""
+"""Lists of a document against the runs: what is confirmed, refuted, missing, or under other seeds.
+
+A list is refuted only where it has as many values as there are judged runs, none like it agrees
+with them, and nothing says that it is of other runs.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from speedcheck.claims.numbers import NUMBER, Printed, printed
+from speedcheck.certificate import Claim, ClaimStatus
+from speedcheck.claims.evidence import Evidence, LoggedRun, Place, Samples, paired
+from speedcheck.claims.model import Figure, Grade
+from speedcheck.claims.numbers import Printed, shown
+from speedcheck.words import join_some
 
-MAX_NUMBERS = 10_000
-_LOOK_BACK = 200
-
-_COMMENT = re.compile(r"#[^\n]*")
-_MARGIN = re.compile(r"(?m)^[ \t>]*#")
-_CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
-# A bracket and what may be a list's body: the next bracket ends the search.
-_BRACKETS = re.compile(r"(?:\[|=[ \t]*\()([0-9.,;eE+\-_\s]*+)[\])]")
-_UNIT = r"(?:[ \t]?m?s)?"
-_BARE = re.compile(
-    rf"[:=][ \t]*((?:[0-9]{{1,7}}\.[0-9]{{1,12}}{_UNIT}[ \t]*[,;/][ \t]*){{2,}}"
-    rf"[0-9]{{1,7}}\.[0-9]{{1,12}})"
-)
-_ROWS = re.compile(
-    r"(?m)^(?:[ \t>]{0,9}[0-9]\.[0-9]{1,12}[ \t]*\n){2,}[ \t>]{0,9}[0-9]\.[0-9]{1,12}[ \t]*$"
-)
-_ASSIGNED = re.compile(
-    r"([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w\[\]., ]{1,40}?)?=[ \t]*(?:[A-Za-z_][\w.]*\([ \t]*)*$"
-)
-_LABELLED = re.compile(r"([A-Za-z][^:\n]{0,80}?)[\"'*`]{0,3}[ \t]*:[ \t*\"'`]*(?:array\()?$")
-_NUMBER = re.compile(NUMBER)
-_BETWEEN = re.compile(r"[\s,;]+")
-_PROMPT = re.compile(r"Out ?\[[0-9]+\]$|>>>$")
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class FoundList:
-    """A list of numbers in a text.
+class Shortfall:
+    """A list of losses with more values than logs.
 
     Attributes:
-        name: the variable or the label before it; "" where there is none.
-        numbers: its values.
-        first: index of its first line, from 0.
-        last: index of its last line.
-        is_bracketed: whether brackets are around it.
+        claimed: number of losses in the list.
+        logs: number of runs that it can be of.
+        where: the document and the line.
     """
 
-    name: str
-    numbers: tuple[Printed, ...]
-    first: int
-    last: int
-    is_bracketed: bool = True
+    claimed: int
+    logs: int
+    where: str
 
 
-def find_lists(text: str) -> Iterator[FoundList]:
-    """Yield the lists of a text: in brackets, behind a label, or one number a line.
+@dataclass(frozen=True, slots=True)
+class SeedDifference:
+    """Losses that the logs confirm, under other seeds than the logs say.
 
-    A list without a name has three values at least: two in brackets are an interval.
+    Attributes:
+        message: both lists of seeds.
+        where: the document and the line.
     """
-    plain = _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", text)))
-    lines = _Lines(plain)
-    for match in _BRACKETS.finditer(plain):
-        name = _name(plain[max(0, match.start(1) - _LOOK_BACK) : match.start(1) - 1])
-        numbers = _numbers(match[1])
-        if name is not None and len(numbers) >= (1 if name else 3):
-            yield FoundList(name, numbers, lines.of(match.start()), lines.of(match.end() - 1))
-    for match in _BARE.finditer(plain):
-        name = _name(plain[max(0, match.start(1) - _LOOK_BACK) : match.start(1)])
-        numbers = tuple(n for part in _NUMBER.findall(match[1]) if (n := printed(part)))
-        if name and numbers:
-            line = lines.of(match.start(1))
-            yield FoundList(name, numbers, line, line, is_bracketed=False)
-    for match in _ROWS.finditer(plain):
-        first, numbers = lines.of(match.start()), _numbers(match[0].replace(">", " "))
-        if numbers:
-            yield FoundList("", numbers, first, first + len(numbers) - 1, is_bracketed=False)
+
+    message: str
+    where: str
 
 
-class _Lines:
-    """Counts lines up to positions that only grow, in time linear in the text."""
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A list and the runs that it agrees with best.
 
-    def __init__(self, text: str) -> None:
-        self._text, self._line, self._position = text, 0, 0
+    Attributes:
+        figure: the list.
+        evidence: the values that it was compared with; None where there are none.
+        runs: the run of each value that the evidence gives, by the value's index.
+    """
 
-    def of(self, position: int) -> int:
-        if position < self._position:
-            self._line, self._position = 0, 0
-        self._line += self._text.count("\n", self._position, position)
-        self._position = position
-        return self._line
+    figure: Figure
+    evidence: Evidence | None
+    runs: dict[int, LoggedRun]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every value of the list has a run of its own."""
+        return len(self.runs) == len(self.figure.numbers)
+
+    @property
+    def place(self) -> Place:
+        """Where in the logs its losses are."""
+        return self.evidence.place if self.evidence else None
+
+    @property
+    def missing(self) -> list[Printed]:
+        """The values that no run gives."""
+        return [n for i, n in enumerate(self.figure.numbers) if i not in self.runs]
 
 
-def _name(before: str) -> str | None:
-    """Return the name in front of a list, "" for none; None where the bracket is not a list's."""
-    before = before[before.rfind("\n") + 1 :]
-    if not before.strip():
-        return ""
-    found = _ASSIGNED.search(before) or _LABELLED.search(before)
-    if found:
-        name = found[1].strip()
-        return "" if _PROMPT.search(name) else name
-    return None
+def best_match(figure: Figure, samples: Samples) -> Match:
+    """Compare a list with every sample, at the step that it names, then at others.
+
+    The match with the most values wins, then the one with the fewest runs over.
+    """
+    matches = [Match(figure, one, paired(figure, one)) for one in samples.named(figure)]
+    best = max(matches, key=_quality, default=Match(figure, None, {}))
+    # One loss alone equals some validation by chance.
+    is_alone = len(figure.numbers) == 1 and figure.step is None
+    if best.is_full or is_alone or len(figure.numbers) > len(samples.runs):
+        return best
+    others = (Match(figure, one, paired(figure, one)) for one in samples.elsewhere(figure))
+    return next((match for match in others if match.is_full), best)
 
 
-def _numbers(body: str) -> tuple[Printed, ...]:
-    """Return the numbers of a list; none where anything else stands among them."""
-    parts = [part for part in _BETWEEN.split(body) if part][: MAX_NUMBERS + 1]
-    found = [printed(part.rstrip(".")) for part in parts if _NUMBER.fullmatch(part.rstrip("."))]
-    numbers = tuple(number for number in found if number)
-    return numbers if len(numbers) == len(parts) <= MAX_NUMBERS else ()
+def _quality(match: Match) -> tuple[int, int]:
+    return len(match.runs), -len(match.evidence.sample) if match.evidence else 0
+
+
+class Lists:
+    """The lists of one document, judged with each other in view."""
+
+    def __init__(
+        self, figures: Iterable[Figure], samples: Samples, elsewhere: Container[Printed]
+    ) -> None:
+        self.matches = [best_match(figure, samples) for figure in figures]
+        self.confirmed = [match for match in self.matches if match.is_full]
+        self._samples, self._elsewhere = samples, elsewhere
+        # One value may agree by chance.
+        self._agreeing = {
+            match.figure.kind
+            for match in self.confirmed
+            if len(match.runs) > 1 or len(samples.judged) == 1
+        }
+
+    def claims(self) -> list[Claim]:
+        """Return each list as a claim."""
+        return [self._claim(match) for match in self.matches]
+
+    def _claim(self, match: Match) -> Claim:
+        figure, status = match.figure, self._status(match)
+        values = ", ".join(number.text for number in figure.numbers)
+        claimed = f"{len(figure.numbers)} {figure.kind}: {values}"
+        recomputed: str | None = None
+        if status == "not_confirmed":
+            recomputed = self._differences(match)
+        elif match.is_full:
+            place = f" ({match.place})" if isinstance(match.place, str) else ""
+            at_step = f" at step {match.place}" if isinstance(match.place, int) else place
+            recomputed = f"each of them is in the logs{at_step}"
+        return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+
+    def _status(self, match: Match) -> ClaimStatus:
+        figure = match.figure
+        if match.is_full:
+            return "confirmed"
+        n = len(self._samples.judged)
+        is_candidate = (
+            figure.grade > Grade.CONFIRM
+            and figure.kind not in self._agreeing
+            and len(figure.numbers) == n == len(self._samples.judged_at(figure).runs)
+        )
+        if figure.kind == "times":
+            # Times may be those of another machine, unless most of them are the logs'.
+            is_open = 2 * len(match.runs) < n and bool(self._agreeing)
+        else:
+            is_open = all(number in self._elsewhere for number in match.missing)
+        return "not_confirmed" if is_candidate and not is_open else "not_checkable"
+
+    def _differences(self, match: Match) -> str:
+        """Say value by value what the logs give instead, by seed where they have all of them."""
+        figure, judged = match.figure, self._samples.judged_at(match.figure)
+        losses = {r.judged.seed: x for r, x in zip(judged.runs, judged.values, strict=True)}
+        is_keyed = len(losses) == len(judged.runs) == len(set(figure.seeds))
+        if is_keyed and figure.kind == "losses" and losses.keys() == set(figure.seeds):
+            rows = zip(figure.seeds, figure.numbers, strict=True)
+            reach = 0.5005 * 10.0**-figure.decimals
+            return join_some(
+                [
+                    f"seed {seed}: {shown(losses[seed])}, not {number.text}"
+                    for seed, number in rows
+                    if abs(losses[seed] - number.value) > reach
+                ],
+                MOST_SHOWN,
+            )
+        used = set(match.runs.values())
+        logged = zip(judged.runs, judged.in_unit_of(figure), strict=True)
+        left = [shown(value) for run, value in logged if run not in used]
+        missing = [number.text for number in match.missing]
+        return f"{join_some(left, MOST_SHOWN)} instead of {join_some(missing, MOST_SHOWN)}"
+
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """Return lists that are longer than the logs: of these runs, or the only data there is."""
+        n = len(self._samples.runs)
+        short = [match for match in self.matches if self._is_short(match, n)]
+        found = (Shortfall(len(m.figure.numbers), n, m.figure.where) for m in short)
+        return tuple(found)[:MOST_SHOWN]
+
+    def _is_short(self, match: Match, n: int) -> bool:
+        figure = match.figure
+        if figure.kind == "times" or match.is_full or figure.kind in self._agreeing:
+            return False
+        is_claim = figure.grade is Grade.REFUTE or len(match.runs) == n
+        return figure.grade > Grade.CONFIRM and is_claim and len(figure.numbers) > n > 0
+
+    def seed_differences(
+        self, listed: Iterable[tuple[str, tuple[int, ...]]]
+    ) -> tuple[SeedDifference, ...]:
+        """Compare seeds of rows, and lists of seeds, with the seeds that the logs say."""
+        own = (match for match in self.confirmed if match.figure.grade > Grade.CONFIRM)
+        found = [_seed_difference(match) for match in own if match.figure.what == "losses"]
+        known = _seeds(self._samples.judged)
+        found += [
+            _difference(where, seeds, known)
+            for where, seeds in listed
+            if known and len(seeds) == len(known) and set(seeds) != set(known)
+        ]
+        return tuple(one for one in found if one)[:MOST_SHOWN]
+
+    def unlisted(self) -> tuple[str, ...] | None:
+        """Return the counted runs that no list holds; None where no list is of the runs.
+
+        A text that lists fewer than two in three of the runs shows examples.
+        """
+        known = [m for m in self.confirmed if m.figure.kind == "losses" and len(m.runs) > 1]
+        if not known:
+            return None
+        # Of two runs with one loss, two lists that have it once each are matched with the same.
+        entries = Counter(run.losses[None] for match in known for run in match.runs.values())
+        counted = self._samples.counted
+        equal = Counter(run.losses[None] for run in counted)
+        listed = {run for match in known for run in match.runs.values()}
+        names = [
+            run.name
+            for run in counted
+            if run not in listed and entries[run.losses[None]] < equal[run.losses[None]]
+        ]
+        return tuple(names) if 3 * len(names) <= len(counted) else ()
+
+
+def _seeds(runs: Iterable[LoggedRun]) -> list[int]:
+    """Return the seeds of runs; none unless all of them have one."""
+    seeds = [run.judged.seed for run in runs]
+    known = [seed for seed in seeds if seed is not None]
+    return known if len(known) == len(seeds) else []
+
+
+def _seed_difference(match: Match) -> SeedDifference | None:
+    figure, logged = match.figure, _seeds(match.runs.values())
+    if not figure.seeds or not logged:
+        return None
+    if set(figure.seeds) != set(logged):
+        return _difference(figure.where, figure.seeds, logged)
+    # Values may be equal, so that a seed's own loss decides and not the run it was paired with.
+    losses: dict[int | None, list[float]] = {}
+    for run in match.runs.values():
+        losses.setdefault(run.judged.seed, []).append(run.losses[match.place])
+    unit = 10.0**-figure.decimals
+    is_own = all(
+        any(abs(loss - value) <= unit for loss in losses[seed])
+        for seed, value in zip(figure.seeds, figure.values, strict=True)
+    )
+    if is_own or len(set(figure.seeds)) < len(figure.seeds):
+        return None
+    return SeedDifference("the losses are in the logs, and under other seeds there", figure.where)
+
+
+def _difference(where: str, claimed: Iterable[int], logged: Iterable[int]) -> SeedDifference:
+    ours, theirs = (
+        join_some((str(seed) for seed in sorted(seeds)), MOST_SHOWN) for seeds in (claimed, logged)
+    )
+    return SeedDifference(f"seeds {ours} are claimed, and the logs have {theirs}", where)
