@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
 from speedcheck.claims import words
-from speedcheck.claims.model import Figure, Grade, Kind, Passage, Reader, Statements, Unit
+from speedcheck.claims.model import Figure, Grade, Kind, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import read_text
 
@@ -183,7 +183,7 @@ def _line(row: _Row, value: str, passage: Passage, reader: Reader) -> list[Figur
     return read_text(replace(passage, text=text, line=row.line), reader)
 
 
-def read_csv(text: str, reader: Reader) -> Statements:
+def read_csv(text: str, reader: Reader) -> list[Figure]:
     """Return the columns of a CSV table of runs that are headed with the measure.
 
     One with more rows than there are runs is of many trials, and no claim.
@@ -191,8 +191,8 @@ def read_csv(text: str, reader: Reader) -> Statements:
     try:
         rows = list(islice(csv.reader(io.StringIO(text)), reader.n_runs + 2))
     except csv.Error:
-        return Statements()
-    found = Statements()
+        return []
+    found: list[Figure] = []
     if len(rows) < 2 or len(rows) > reader.n_runs + 1 or not rows[0]:
         return found
     key = rows[0][0].strip()
@@ -203,7 +203,7 @@ def read_csv(text: str, reader: Reader) -> Statements:
             cells = [(row[0], row[column]) for row in rows[1:] if column < len(row)]
             seeds = seeds_of(label for label, _ in cells) if "seed" in key.lower() else ()
             where = f"{reader.document} {heading.strip()}"
-            found.figures += _listed([cell for _, cell in cells], seeds, where, reader)
+            found += _listed([cell for _, cell in cells], seeds, where, reader)
     return found
 
 
@@ -213,7 +213,7 @@ class _Digits(str):
     __slots__ = ()
 
 
-def read_json(text: str, reader: Reader) -> Statements:
+def read_json(text: str, reader: Reader) -> list[Figure]:
     """Return what a JSON document states under the measure, `seeds` and `seed_results`.
 
     Text that is not JSON, or nests too deep, states nothing.
@@ -221,23 +221,21 @@ def read_json(text: str, reader: Reader) -> Statements:
     try:
         document = json.loads(text, parse_float=_Digits, parse_int=_Digits, parse_constant=str)
     except (ValueError, RecursionError):
-        return Statements()
-    found = Statements()
+        return []
+    found: list[Figure] = []
     for key, value in document.items() if isinstance(document, dict) else ():
         where = f"{reader.document} {key[:80]}"
         if key.lower() in reader.measure and isinstance(value, list):
-            found.figures += _listed(value, (), where, reader)
+            found += _listed(value, (), where, reader)
         elif key.lower() in reader.measure:
             number = _printed(value)
             if number and reader.is_near(number):
-                found.figures.append(
-                    Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True)
-                )
+                found.append(Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True))
         elif key == "seed_results":
-            found.figures += _by_seed(value, where, reader)
+            found += _by_seed(value, where, reader)
         elif key == "seeds" and isinstance(value, (list, dict)):
             seeds = seeds_of(value)
-            found.seeds += [(where, seeds)] if seeds else []
+            found += [Figure("losses", (), where, seeds=seeds)] if seeds else []
     return found
 
 

@@ -10,19 +10,17 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from speedcheck.certificate import Claim, JudgedRun
+from speedcheck.certificate import JudgedRun
 from speedcheck.claims.code import read_code, read_lists
 from speedcheck.claims.data import read_csv, read_json, read_table
 from speedcheck.claims.elsewhere import PrintedElsewhere
 from speedcheck.claims.evidence import samples_of
-from speedcheck.claims.judge import Comparison, compare
-from speedcheck.claims.lists import SeedDifference, Shortfall
+from speedcheck.claims.judge import compare
 from speedcheck.claims.markdown import MAX_LINES, read_passages
-from speedcheck.claims.model import Figure, Question, Reader, Statements
+from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
 from speedcheck.claims.text import read_text
 from speedcheck.logs import Run
 from speedcheck.records.files import MAX_FILES
@@ -44,35 +42,6 @@ _MARKDOWN = frozenset({".md", ".markdown"})
 _WRITTEN_BY_US = frozenset({"certificate.json"})
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A document that was not read, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentClaims:
-    """What the documents of a record claim, compared with its runs.
-
-    Attributes:
-        claims: each list and figure with its status and its basis.
-        shortfalls: lists of losses with more values than logs.
-        seeds: seeds of rows and lists that differ from those of the logs.
-        unlisted: names of counted runs that no list of losses holds, though one is of the runs.
-        steps: earlier validation steps at which figures are confirmed, in order.
-        unread: documents that were not read.
-    """
-
-    claims: tuple[Claim, ...] = ()
-    shortfalls: tuple[Shortfall, ...] = ()
-    seeds: tuple[SeedDifference, ...] = ()
-    unlisted: tuple[str, ...] = ()
-    steps: tuple[int, ...] = ()
-    unread: tuple[Unread, ...] = ()
-
-
 def document_claims(
     record: Record, runs: Iterable[tuple[Run, JudgedRun]], question: Question
 ) -> DocumentClaims:
@@ -85,8 +54,8 @@ def document_claims(
     """
     samples = samples_of(runs, question.measure)
     elsewhere = PrintedElsewhere(record, question.measure)
-    parts: list[Comparison] = []
-    unread: list[Unread] = []
+    parts: list[DocumentClaims] = []
+    unread: list[Remark] = []
     for path, name in islice(_documents(record), _MOST_DOCUMENTS):
         written = _read(path)
         if isinstance(written, str):
@@ -94,18 +63,18 @@ def document_claims(
             stated = _statements(path, written, reader)
             parts.append(compare(stated, samples, question, elsewhere))
         elif path.suffix.lower() not in (".json", ".csv"):
-            unread.append(Unread(name, written.reason))
+            unread.append(Remark(name, written.message))
     return _joined(parts, tuple(unread))
 
 
-def _statements(path: Path, written: str, reader: Reader) -> Statements:
+def _statements(path: Path, written: str, reader: Reader) -> list[Figure]:
     suffix = path.suffix.lower()
     if suffix == ".json":
         return read_json(written, reader)
     return read_csv(written, reader) if suffix == ".csv" else read_document(written, reader)
 
 
-def read_document(written: str, reader: Reader) -> Statements:
+def read_document(written: str, reader: Reader) -> list[Figure]:
     """Return the figures of a Markdown document; nothing of it is executed."""
     figures: list[Figure] = []
     known: dict[str, Figure] = {}
@@ -122,7 +91,7 @@ def read_document(written: str, reader: Reader) -> Statements:
         else:
             figures += read_lists(passage, reader) + read_text(passage, reader)
         left -= 1
-    return Statements(figures)
+    return figures
 
 
 def _documents(record: Record) -> Iterator[tuple[Path, str]]:
@@ -165,28 +134,28 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith(".")]
 
 
-def _read(path: Path) -> str | Unread:
+def _read(path: Path) -> str | Remark:
     """Return the text of a document; bytes that are not UTF-8 are replaced."""
     if path.is_symlink() or not path.is_file():
-        return Unread(path.name, "is a link or not a regular file: it is not followed")
+        return Remark(path.name, "is a link or not a regular file: it is not followed")
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            return Unread(path.name, f"has {size} bytes, more than {MAX_BYTES}: it was not read")
+            return Remark(path.name, f"has {size} bytes, more than {MAX_BYTES}: it was not read")
         data = path.read_bytes()
     except OSError as error:
-        return Unread(path.name, f"cannot be read ({error.strerror})")
+        return Remark(path.name, f"cannot be read ({error.strerror})")
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     written = data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
     # The lines that Markdown and the figures are counted by.
     written = written.replace("\r\n", "\n").replace("\r", "\n")
     lines = written.count("\n")
     if lines > MAX_LINES:
-        return Unread(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
+        return Remark(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
     return written
 
 
-def _joined(parts: list[Comparison], unread: tuple[Unread, ...]) -> DocumentClaims:
+def _joined(parts: list[DocumentClaims], unread: tuple[Remark, ...]) -> DocumentClaims:
     """Put the comparisons of all documents together; a run that one of them lists is listed."""
     unlisted = [part.unlisted for part in parts if part.unlisted is not None]
     names = [name for name in unlisted[0] if all(name in u for u in unlisted)] if unlisted else []

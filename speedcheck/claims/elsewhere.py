@@ -49,7 +49,9 @@ class PrintedElsewhere:
                     last.setdefault(label, []).append(loss)
         # Whether a run's own loss is meant was seen before.
         own = {run.val_loss for log in self._record.logs for run in log.runs}
-        others = (losses for losses in last.values() if len(losses) > 1 and not own.issuperset(losses))
+        others = (
+            losses for losses in last.values() if len(losses) > 1 and not own.issuperset(losses)
+        )
         means = (sum(losses) / len(losses) for losses in others)
         return sorted({*(found - own), *means})
 

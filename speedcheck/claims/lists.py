@@ -12,39 +12,12 @@ from dataclasses import dataclass
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.evidence import Evidence, LoggedRun, Place, Samples, paired
-from speedcheck.claims.model import Figure, Grade
+from speedcheck.claims.model import Figure, Grade, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
 from speedcheck.words import join_some
 
-MOST_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """A list of losses with more values than logs.
-
-    Attributes:
-        claimed: number of losses in the list.
-        logs: number of runs that it can be of.
-        where: the document and the line.
-    """
-
-    claimed: int
-    logs: int
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeedDifference:
-    """Losses that the logs confirm, under other seeds than the logs say.
-
-    Attributes:
-        message: both lists of seeds.
-        where: the document and the line.
-    """
-
-    message: str
-    where: str
+_MOST_SHOWN = 5
+_MOST_LISTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +75,9 @@ class Lists:
     def __init__(
         self, figures: Iterable[Figure], samples: Samples, elsewhere: Container[Printed]
     ) -> None:
-        self.matches = [best_match(figure, samples) for figure in figures]
+        self._figures = [figure for figure in figures if figure.is_list]
+        listed = [figure for figure in self._figures if figure.numbers][:_MOST_LISTS]
+        self.matches = [best_match(figure, samples) for figure in listed]
         self.confirmed = [match for match in self.matches if match.is_full]
         self._samples, self._elsewhere = samples, elsewhere
         # One value may agree by chance.
@@ -160,20 +135,20 @@ class Lists:
                     for seed, number in rows
                     if abs(losses[seed] - number.value) > reach
                 ],
-                MOST_SHOWN,
+                _MOST_SHOWN,
             )
         used = set(match.runs.values())
         logged = zip(judged.runs, judged.in_unit_of(figure), strict=True)
         left = [shown(value) for run, value in logged if run not in used]
         missing = [number.text for number in match.missing]
-        return f"{join_some(left, MOST_SHOWN)} instead of {join_some(missing, MOST_SHOWN)}"
+        return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return lists that are longer than the logs: of these runs, or the only data there is."""
         n = len(self._samples.runs)
         short = [match for match in self.matches if self._is_short(match, n)]
         found = (Shortfall(len(m.figure.numbers), n, m.figure.where) for m in short)
-        return tuple(found)[:MOST_SHOWN]
+        return tuple(found)[:_MOST_SHOWN]
 
     def _is_short(self, match: Match, n: int) -> bool:
         figure = match.figure
@@ -182,19 +157,18 @@ class Lists:
         is_claim = figure.grade is Grade.REFUTE or len(match.runs) == n
         return figure.grade > Grade.CONFIRM and is_claim and len(figure.numbers) > n > 0
 
-    def seed_differences(
-        self, listed: Iterable[tuple[str, tuple[int, ...]]]
-    ) -> tuple[SeedDifference, ...]:
+    def seed_differences(self) -> tuple[Remark, ...]:
         """Compare seeds of rows, and lists of seeds, with the seeds that the logs say."""
         own = (match for match in self.confirmed if match.figure.grade > Grade.CONFIRM)
         found = [_seed_difference(match) for match in own if match.figure.what == "losses"]
         known = _seeds(self._samples.judged)
+        alone = [figure for figure in self._figures if figure.seeds and not figure.numbers]
         found += [
-            _difference(where, seeds, known)
-            for where, seeds in listed
-            if known and len(seeds) == len(known) and set(seeds) != set(known)
+            _difference(figure.where, figure.seeds, known)
+            for figure in alone
+            if len(figure.seeds) == len(known) and set(figure.seeds) != set(known)
         ]
-        return tuple(one for one in found if one)[:MOST_SHOWN]
+        return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def unlisted(self) -> tuple[str, ...] | None:
         """Return the counted runs that no list holds; None where no list is of the runs.
@@ -224,7 +198,7 @@ def _seeds(runs: Iterable[LoggedRun]) -> list[int]:
     return known if len(known) == len(seeds) else []
 
 
-def _seed_difference(match: Match) -> SeedDifference | None:
+def _seed_difference(match: Match) -> Remark | None:
     figure, logged = match.figure, _seeds(match.runs.values())
     if not figure.seeds or not logged:
         return None
@@ -241,11 +215,11 @@ def _seed_difference(match: Match) -> SeedDifference | None:
     )
     if is_own or len(set(figure.seeds)) < len(figure.seeds):
         return None
-    return SeedDifference("the losses are in the logs, and under other seeds there", figure.where)
+    return Remark(figure.where, "the losses are in the logs, and under other seeds there")
 
 
-def _difference(where: str, claimed: Iterable[int], logged: Iterable[int]) -> SeedDifference:
+def _difference(where: str, claimed: Iterable[int], logged: Iterable[int]) -> Remark:
     ours, theirs = (
-        join_some((str(seed) for seed in sorted(seeds)), MOST_SHOWN) for seeds in (claimed, logged)
+        join_some((str(seed) for seed in sorted(seeds)), _MOST_SHOWN) for seeds in (claimed, logged)
     )
-    return SeedDifference(f"seeds {ours} are claimed, and the logs have {theirs}", where)
+    return Remark(where, f"seeds {ours} are claimed, and the logs have {theirs}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from speedcheck.certificate import ClaimBasis, ClaimSubject
+from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
 from speedcheck.rules.tracks import Direction
 
@@ -67,7 +67,7 @@ class Figure:
 
     Attributes:
         what: its subject; "losses" and "times" are lists.
-        numbers: the values as printed; one for a statistic.
+        numbers: the values as printed; one for a statistic. A list of seeds alone has none.
         where: document and line, or document and key.
         grade: what it does where the logs differ.
         step: the validation step that it names; None for the final loss.
@@ -125,7 +125,7 @@ class Figure:
     @property
     def decimals(self) -> int:
         """Digits after the point of the value that prints most: final zeros may be dropped."""
-        return max(number.decimals for number in self.numbers)
+        return max((number.decimals for number in self.numbers), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +182,46 @@ class Reader:
         return f"{self.document}:{line}"
 
 
-@dataclass(slots=True)
-class Statements:
-    """What one document states.
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is said of a document, or of a place in it."""
+
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A list of losses with more values than logs.
 
     Attributes:
-        figures: its lists and statistics, in their order.
-        seeds: seeds that it lists without losses, each list with its place.
+        claimed: number of losses in the list.
+        logs: number of runs that it can be of.
+        where: the document and the line.
     """
 
-    figures: list[Figure] = field(default_factory=list)
-    seeds: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    claimed: int
+    logs: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentClaims:
+    """What documents claim, compared with the runs of their record.
+
+    Attributes:
+        claims: each list and statistic with its status and its basis.
+        shortfalls: lists of losses with more values than logs.
+        seeds: seeds of rows and lists that differ from those of the logs.
+        unlisted: names of counted runs that no list of losses holds; None where no list is of
+            the runs.
+        steps: earlier validation steps at which figures are confirmed, in order.
+        unread: documents that were not read, and why.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    seeds: tuple[Remark, ...] = ()
+    unlisted: tuple[str, ...] | None = None
+    steps: tuple[int, ...] = ()
+    unread: tuple[Remark, ...] = ()

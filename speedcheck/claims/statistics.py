@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -55,14 +54,6 @@ def ranges(figure: Figure, values: list[float], half: float, question: Question)
         found += [sample.std, math.sqrt(sample.squares / sample.n)]
         found += [estimates[1].estimate] if estimates else []
     return [(value - 3 * error, value + 3 * error) for value in found if value is not None]
-
-
-def agrees(figure: Figure, found: Iterable[Range]) -> bool:
-    """Return whether a statistic, at the digits that it prints, lies in one of the ranges."""
-    # A half may be rounded either way, and some cut where others round.
-    value = figure.number.value
-    slack = 0.5 * 10.0**-figure.decimals + 1e-9 * abs(value)
-    return any(low - slack <= value <= high + slack for low, high in found)
 
 
 def _p_values(

@@ -24,13 +24,15 @@ _PLAIN = frozenset(
     "seed sorted per the of over is are record total last at step sliding window".split()
 )
 # With these it is at most a warning: logs print such losses beside the run's own.
-_QUALIFIED = frozenset("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval".split())
+_QUALIFIED = frozenset(
+    "ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval".split()
+)
 # A sentence of these, words for losses and times, and numbers states a result of the record.
 _RESULT = _PLAIN | frozenset(
     "mean means average avg averaged std stdev stddev sd dev deviation standard sample p pval "
     "pvalue value values t z df test ttest sided one two tailed sigma μ σ a an and are as for "  # noqa: RUF001 - signs of statistics
     "get gets give gives have in is my on our over was we i with against default independent "
-    "validated logs samples h0 ci which submit branch full train training v vs after e np "
+    "validated logs samples h0 ci which submit branch full train training loss losses v vs after e np "
     "median max best worst lowest highest range sem se".split()
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
