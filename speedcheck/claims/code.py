@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
@@ -24,7 +24,7 @@ _COMMENT = re.compile(r"#[^\n]*")
 _MARGIN = re.compile(r"(?m)^[ \t>]*#")
 _CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
 _UNIT = re.compile(r"(?<=[0-9])m?s\b")
-_NUMBERS = re.compile(r"(\[|=[ \t]*\()?\s*+(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
+_NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
 _NAMED = re.compile(
@@ -214,19 +214,23 @@ class _Results:
         if owner is None:
             self.figures += [] if self._code else self._of_text(said)
             return
-        found = _shapes(text, owner.kind) or [f for f in said if self._is_test_of(f, owner)]
-        found = found or (_alone(text, self._code, owner.kind) if self._code else [])
-        if found:
-            self.figures += [self._result(figure, owner, line.line) for figure in found]
-        elif self._code:
-            own = (f for f in said if f.what != "p" and f.kind == owner.kind)
+        found = _shapes(text, owner.kind)
+        said = [] if found else said
+        found += [figure for figure in said if self._is_test_of(figure, owner)]
+        if self._code and not found:
+            found = _alone(text, self._code, owner.kind)
+        self.figures += [self._result(figure, owner, line.line) for figure in found]
+        rest = [figure for figure in said if figure not in found]
+        if not self._code:
+            self.figures += self._of_text(rest)
+        elif not found:
+            own = (f for f in rest if f.what != "p" and f.kind == owner.kind)
             self.figures += [replace(f, grade=Grade.REFUTE, of=owner) for f in own]
-        else:
-            self.figures += self._of_text(said)
 
-    def _of_text(self, said: list[Figure]) -> list[Figure]:
-        """Return figures as those of a text, which may be of the other runs listed above it."""
+    def _of_text(self, said: Iterable[Figure]) -> list[Figure]:
+        """Return figures as those of a text; they may be of times or of other runs listed above."""
         is_other = any(listed.grade is Grade.CONFIRM for listed in self._above.values())
+        is_other |= self._above.keys() == {"times"}
         return [replace(figure, grade=Grade.CONFIRM) if is_other else figure for figure in said]
 
     def _result(self, figure: Figure, owner: Figure, line: int) -> Figure:

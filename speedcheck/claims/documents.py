@@ -52,7 +52,7 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         question: the test of its track.
     """
-    samples = samples_of(runs, question.measure)
+    samples = samples_of(runs)
     elsewhere = PrintedElsewhere(record, question.measure)
     parts: list[DocumentClaims] = []
     unread: list[Remark] = []

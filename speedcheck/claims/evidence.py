@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,20 +12,15 @@ from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Kind
 from speedcheck.logs import Run
 
-Place = int | str | None
-"""Where a loss is in a log: at a step, in another field of the last line, or as the run's loss."""
-
 _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.
 _MOST_STEPS = 40
-_MOST_FIELDS = 8
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
 # Digits that are cut off are less than a unit, and one unit off is another value.
 _CUT = 0.999
 
-_LOSS = re.compile(r"[0-9]{1,4}\.[0-9]{1,12}")
 _NOT_RUNS = frozenset({Exclusion.EXACT_COPY, Exclusion.INCOMPLETE})
 
 
@@ -38,23 +31,17 @@ class LoggedRun:
     Attributes:
         run: the run.
         judged: what was decided of it.
-        losses: its losses by their place; its own under None.
+        losses: its losses by their step; its own under None.
     """
 
     run: Run
     judged: JudgedRun
-    losses: dict[Place, float]
+    losses: dict[int | None, float]
 
     @property
     def name(self) -> str:
         """The log, and the run's index where the file holds several."""
         return self.run.log if self.run.index == 0 else f"{self.run.log} run {self.run.index}"
-
-    @property
-    def seconds(self) -> float | None:
-        """Its training time, if it has one."""
-        ms = self.judged.train_time_ms
-        return ms / 1_000 if ms else None
 
 
 Sample = tuple[LoggedRun, ...]
@@ -66,13 +53,13 @@ class Evidence:
 
     Attributes:
         sample: the runs that were looked at.
-        place: where their losses are; None for the final ones, and for times.
+        step: the validation that gives their losses; None for the final ones, and for times.
         runs: those that have a value there.
         values: a loss, or a time in seconds, for each of `runs`.
     """
 
     sample: Sample
-    place: Place
+    step: int | None
     runs: Sample
     values: tuple[float, ...]
 
@@ -80,28 +67,6 @@ class Evidence:
     def is_whole(self) -> bool:
         """Whether every run has a value, so that statistics of the sample follow."""
         return len(self.runs) == len(self.sample)
-
-    def in_unit_of(self, figure: Figure) -> list[float]:
-        """Return the values in the unit of a figure; without one in the unit that fits best."""
-        if figure.kind == "losses" or not self.values:
-            return list(self.values)
-        return in_unit_of(figure, list(self.values))
-
-
-def in_unit_of(figure: Figure, seconds: list[float]) -> list[float]:
-    """Return times in the unit of a figure; without one in the unit that fits best."""
-    middle, known = _middle(figure.values), _middle(seconds)
-    if figure.unit is not None:
-        scale = SECONDS[figure.unit]
-    elif figure.what == "time_std" or middle <= 0 or known <= 0:
-        scale = 1.0
-    else:
-        scale = min(SECONDS.values(), key=lambda scale: abs(math.log(middle * scale / known)))
-    return [value / scale for value in seconds]
-
-
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 @dataclass(frozen=True)
@@ -135,41 +100,36 @@ class Samples:
 
     def judged_at(self, figure: Figure) -> Evidence:
         """Return what the judged runs give at the step that a figure names."""
-        return _at(self.judged, figure.kind, figure.step)
+        return _evidence(self.judged, figure.kind, figure.step)
 
-    def named(self, figure: Figure) -> Iterator[Evidence]:
-        """Yield what a figure is of as it says: final values, or losses at the step it names."""
-        place = figure.step if figure.kind == "losses" else None
-        return (one for one in self._evidence[figure.kind] if one.place == place)
+    def evidence(self, figure: Figure) -> tuple[list[Evidence], list[Evidence]]:
+        """Return what a figure may be of, the likeliest first.
 
-    def elsewhere(self, figure: Figure) -> Iterator[Evidence]:
-        """Yield the losses at all other places, of the judged runs and of all."""
-        place = figure.step if figure.kind == "losses" else None
-        return (one for one in self._evidence[figure.kind] if one.place != place)
+        Returns:
+            The values that it names, final ones or those of a step, of every sample; and the
+            losses at other steps, of the judged runs and of all.
+        """
+        step = figure.step if figure.kind == "losses" else None
+        found = self._losses if figure.kind == "losses" else self._times
+        return [e for e in found if e.step == step], [e for e in found if e.step != step]
 
     @cached_property
-    def _evidence(self) -> dict[Kind, list[Evidence]]:
-        some = dict.fromkeys((self.judged, self.runs)) if self.runs else ()
-        losses = [_at(sample, "losses", None) for sample in self.all]
-        losses += [_at(sample, "losses", place) for place in self._places() for sample in some]
-        return {"losses": losses, "times": [_at(sample, "times", None) for sample in self.all]}
+    def _losses(self) -> list[Evidence]:
+        steps = {step for run in self.runs for step in run.losses if step is not None}
+        last = sorted(steps, reverse=True)[:_MOST_STEPS]
+        some = tuple(dict.fromkeys((self.judged, self.runs)))
+        final = [_evidence(sample, "losses", None) for sample in self.all]
+        return final + [_evidence(sample, "losses", step) for step in last for sample in some]
 
-    def _places(self) -> list[Place]:
-        """Return the last validation steps, and the other losses of the last line."""
-        steps = Counter(p for run in self.runs for p in run.losses if isinstance(p, int))
-        fields = dict.fromkeys(p for run in self.runs for p in run.losses if isinstance(p, str))
-        return [*sorted(steps, reverse=True)[:_MOST_STEPS], *list(fields)[:_MOST_FIELDS]]
+    @cached_property
+    def _times(self) -> list[Evidence]:
+        return [_evidence(sample, "times", None) for sample in self.all]
 
 
-def samples_of(runs: Iterable[tuple[Run, JudgedRun]], measure: tuple[str, ...]) -> Samples:
-    """Sort the runs of a record into samples.
-
-    Args:
-        runs: each run of the logs with what was decided of it.
-        measure: the words for the loss.
-    """
+def samples_of(runs: Iterable[tuple[Run, JudgedRun]]) -> Samples:
+    """Sort the runs of a record, each with what was decided of it, into samples."""
     logged = tuple(
-        LoggedRun(run, judged, _losses(run, judged.val_loss, measure))
+        LoggedRun(run, judged, _losses_of(run, judged.val_loss))
         for run, judged in runs
         if judged.val_loss is not None and math.isfinite(judged.val_loss)
     )
@@ -184,25 +144,40 @@ def samples_of(runs: Iterable[tuple[Run, JudgedRun]], measure: tuple[str, ...]) 
     )
 
 
-def _losses(run: Run, loss: float, measure: tuple[str, ...]) -> dict[Place, float]:
-    losses: dict[Place, float] = {None: loss}
-    for validation in run.validations:
-        if math.isfinite(validation.loss):
-            losses[validation.step] = validation.loss
-    extra = run.final.extra if run.final else {}
-    for key, text in extra.items():
-        if ("loss" in key or any(word in key for word in measure)) and _LOSS.fullmatch(text):
-            losses[key] = float(text)
+def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
+    losses: dict[int | None, float] = {None: loss}
+    losses.update((v.step, v.loss) for v in run.validations if math.isfinite(v.loss))
     return losses
 
 
-def _at(sample: Sample, kind: Kind, place: Place) -> Evidence:
+def _evidence(sample: Sample, kind: Kind, step: int | None) -> Evidence:
     if kind == "losses":
-        pairs = [(run, run.losses[place]) for run in sample if place in run.losses]
+        pairs = [(run, run.losses[step]) for run in sample if step in run.losses]
     else:
-        pairs = [(run, run.seconds) for run in sample if run.seconds is not None]
+        # A log without times gives zero.
+        timed = [(run, run.judged.train_time_ms) for run in sample]
+        pairs = [(run, ms / 1_000) for run, ms in timed if ms]
     runs, values = tuple(run for run, _ in pairs), tuple(value for _, value in pairs)
-    return Evidence(sample, place, runs, values)
+    return Evidence(sample, step, runs, values)
+
+
+def in_unit_of(figure: Figure, values: Iterable[float]) -> list[float]:
+    """Return losses as they are, and seconds in the unit of a figure or the one that fits best."""
+    found = list(values)
+    if figure.kind == "losses" or not found:
+        return found
+    middle, known = _middle(figure.values), _middle(found)
+    if figure.unit is not None:
+        scale = SECONDS[figure.unit]
+    elif figure.what == "time_std" or middle <= 0 or known <= 0:
+        scale = 1.0
+    else:
+        scale = min(SECONDS.values(), key=lambda scale: abs(math.log(middle * scale / known)))
+    return [value / scale for value in found]
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 def paired(figure: Figure, evidence: Evidence) -> dict[int, LoggedRun]:
@@ -210,7 +185,7 @@ def paired(figure: Figure, evidence: Evidence) -> dict[int, LoggedRun]:
 
     The values are taken as rounded; or as cut, if that explains the whole list.
     """
-    logged = evidence.in_unit_of(figure)
+    logged = in_unit_of(figure, evidence.values)
     pairs = _pair(_intervals(figure, 0.5, 0.5), logged)
     if len(pairs) < len(figure.numbers):
         cut = _pair(_intervals(figure, 0.0, _CUT), logged)

@@ -1,7 +1,7 @@
 """One document against the runs of its record.
 
 A statistic that is printed under a list follows from that list or does not. One of the text is
-confirmed by any sample at any place; it differs where it is clear what it is of, and no other
+confirmed by any sample at any step; it differs where it is clear what it is of, and no other
 figure of its subject in the text agrees with the runs.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import Evidence, Place, Samples, in_unit_of
+from speedcheck.claims.evidence import Evidence, Samples, in_unit_of
 from speedcheck.claims.lists import Lists
 from speedcheck.claims.model import SECONDS, DocumentClaims, Figure, Grade, Question
 from speedcheck.claims.numbers import Printed, shown
@@ -37,15 +37,14 @@ def compare(
     statistics = [figure for figure in figures if not figure.is_list]
     judge = _Statistics(statistics, samples, question, elsewhere, lists)
     claims = (*lists.claims(), *judge.claims())
-    own = (match.place for match in lists.confirmed if match.figure.grade > Grade.CONFIRM)
-    steps = {place for place in (*own, *judge.steps) if isinstance(place, int)}
-    steps -= {run.run.final_step for run in samples.judged}
+    own = {match.step for match in lists.confirmed if match.figure.grade > Grade.CONFIRM}
+    earlier = (own | judge.steps) - {run.run.final_step for run in samples.judged}
     return DocumentClaims(
         claims=claims,
         shortfalls=lists.shortfalls(),
         seeds=lists.seed_differences(),
         unlisted=lists.unlisted(),
-        steps=tuple(sorted(steps)),
+        steps=tuple(sorted(step for step in earlier if step is not None)),
     )
 
 
@@ -65,12 +64,12 @@ class _Statistics:
         lists: Lists,
     ) -> None:
         self._samples, self._question, self._elsewhere = samples, question, elsewhere
-        self._places = {None, *(m.place for m in lists.confirmed), *(f.step for f in figures)}
+        self._steps = {None, *(m.step for m in lists.confirmed), *(f.step for f in figures)}
         self._judged = [(figure, self._agrees(figure)) for figure in figures]
         self._settled = {figure.what for figure, agrees in self._judged if agrees and not figure.of}
         has_losses = any(match.figure.kind == "losses" for match in lists.confirmed)
         self._is_of_runs = has_losses or "mean" in self._settled
-        self.steps: set[Place] = {figure.step for figure, agrees in self._judged if agrees}
+        self.steps = {figure.step for figure, agrees in self._judged if agrees}
 
     def claims(self) -> Iterator[Claim]:
         """Yield the statistics as claims; a text that quotes one run's loss claims nothing."""
@@ -100,14 +99,13 @@ class _Statistics:
 
     def _evidence(self, figure: Figure) -> Iterator[Evidence]:
         """Yield what a statistic may be of: values that every run of a sample has."""
-        yield from self._samples.named(figure)
-        for one in self._samples.elsewhere(figure):
-            # A p or a deviation agrees by chance at one step of forty.
-            if figure.what == "mean" or one.place in self._places:
-                yield one
+        named, others = self._samples.evidence(figure)
+        yield from named
+        # A p or a deviation agrees by chance at one step of forty.
+        yield from (one for one in others if figure.what == "mean" or one.step in self._steps)
 
     def _ranges(self, figure: Figure, evidence: Evidence, half: float = 0.0) -> list[Range]:
-        values = evidence.in_unit_of(figure) if evidence.is_whole else []
+        values = in_unit_of(figure, evidence.values) if evidence.is_whole else []
         return ranges(figure, values, half, self._question)
 
     def _of_list(self, figure: Figure, *, rounded: bool = True) -> list[Range]:

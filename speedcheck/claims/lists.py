@@ -11,13 +11,13 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import Evidence, LoggedRun, Place, Samples, paired
+from speedcheck.claims.evidence import Evidence, LoggedRun, Samples, in_unit_of, paired
 from speedcheck.claims.model import Figure, Grade, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
 from speedcheck.words import join_some
 
-_MOST_SHOWN = 5
 _MOST_LISTS = 40
+_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Match:
         return len(self.runs) == len(self.figure.numbers)
 
     @property
-    def place(self) -> Place:
-        """Where in the logs its losses are."""
-        return self.evidence.place if self.evidence else None
+    def step(self) -> int | None:
+        """The validation at which the logs give its losses."""
+        return self.evidence.step if self.evidence else None
 
     @property
     def missing(self) -> list[Printed]:
@@ -50,23 +50,21 @@ class Match:
         return [n for i, n in enumerate(self.figure.numbers) if i not in self.runs]
 
 
-def best_match(figure: Figure, samples: Samples) -> Match:
+def _best_match(figure: Figure, samples: Samples) -> Match:
     """Compare a list with every sample, at the step that it names, then at others.
 
     The match with the most values wins, then the one with the fewest runs over.
     """
-    matches = [Match(figure, one, paired(figure, one)) for one in samples.named(figure)]
-    best = max(matches, key=_quality, default=Match(figure, None, {}))
+    named, others = samples.evidence(figure)
+    matches = [(Match(figure, one, paired(figure, one)), len(one.sample)) for one in named]
+    nothing = Match(figure, None, {}), 0
+    best, _ = max(matches, key=lambda match: (len(match[0].runs), -match[1]), default=nothing)
     # One loss alone equals some validation by chance.
     is_alone = len(figure.numbers) == 1 and figure.step is None
     if best.is_full or is_alone or len(figure.numbers) > len(samples.runs):
         return best
-    others = (Match(figure, one, paired(figure, one)) for one in samples.elsewhere(figure))
-    return next((match for match in others if match.is_full), best)
-
-
-def _quality(match: Match) -> tuple[int, int]:
-    return len(match.runs), -len(match.evidence.sample) if match.evidence else 0
+    elsewhere = (Match(figure, one, paired(figure, one)) for one in others)
+    return next((match for match in elsewhere if match.is_full), best)
 
 
 class Lists:
@@ -77,8 +75,8 @@ class Lists:
     ) -> None:
         self._figures = [figure for figure in figures if figure.is_list]
         listed = [figure for figure in self._figures if figure.numbers][:_MOST_LISTS]
-        self.matches = [best_match(figure, samples) for figure in listed]
-        self.confirmed = [match for match in self.matches if match.is_full]
+        self._matches = [_best_match(figure, samples) for figure in listed]
+        self.confirmed = [match for match in self._matches if match.is_full]
         self._samples, self._elsewhere = samples, elsewhere
         # One value may agree by chance.
         self._agreeing = {
@@ -89,7 +87,7 @@ class Lists:
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""
-        return [self._claim(match) for match in self.matches]
+        return [self._claim(match) for match in self._matches]
 
     def _claim(self, match: Match) -> Claim:
         figure, status = match.figure, self._status(match)
@@ -99,46 +97,44 @@ class Lists:
         if status == "not_confirmed":
             recomputed = self._differences(match)
         elif match.is_full:
-            place = f" ({match.place})" if isinstance(match.place, str) else ""
-            at_step = f" at step {match.place}" if isinstance(match.place, int) else place
+            at_step = "" if match.step is None else f" at step {match.step}"
             recomputed = f"each of them is in the logs{at_step}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
 
     def _status(self, match: Match) -> ClaimStatus:
-        figure = match.figure
+        figure, n = match.figure, len(self._samples.judged)
         if match.is_full:
             return "confirmed"
-        n = len(self._samples.judged)
         is_candidate = (
             figure.grade > Grade.CONFIRM
             and figure.kind not in self._agreeing
             and len(figure.numbers) == n == len(self._samples.judged_at(figure).runs)
         )
+        if not is_candidate:
+            return "not_checkable"
         if figure.kind == "times":
             # Times may be those of another machine, unless most of them are the logs'.
             is_open = 2 * len(match.runs) < n and bool(self._agreeing)
         else:
             is_open = all(number in self._elsewhere for number in match.missing)
-        return "not_confirmed" if is_candidate and not is_open else "not_checkable"
+        return "not_checkable" if is_open else "not_confirmed"
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed where they have all of them."""
         figure, judged = match.figure, self._samples.judged_at(match.figure)
         losses = {r.judged.seed: x for r, x in zip(judged.runs, judged.values, strict=True)}
-        is_keyed = len(losses) == len(judged.runs) == len(set(figure.seeds))
-        if is_keyed and figure.kind == "losses" and losses.keys() == set(figure.seeds):
-            rows = zip(figure.seeds, figure.numbers, strict=True)
+        is_keyed = len(losses) == len(judged.runs) and losses.keys() == set(figure.seeds)
+        if is_keyed and figure.kind == "losses":
             reach = 0.5005 * 10.0**-figure.decimals
-            return join_some(
-                [
-                    f"seed {seed}: {shown(losses[seed])}, not {number.text}"
-                    for seed, number in rows
-                    if abs(losses[seed] - number.value) > reach
-                ],
-                _MOST_SHOWN,
-            )
+            rows = zip(figure.seeds, figure.numbers, strict=True)
+            wrong = [
+                f"seed {seed}: {shown(losses[seed])}, not {number.text}"
+                for seed, number in rows
+                if abs(losses[seed] - number.value) > reach
+            ]
+            return join_some(wrong, _MOST_SHOWN)
         used = set(match.runs.values())
-        logged = zip(judged.runs, judged.in_unit_of(figure), strict=True)
+        logged = zip(judged.runs, in_unit_of(figure, judged.values), strict=True)
         left = [shown(value) for run, value in logged if run not in used]
         missing = [number.text for number in match.missing]
         return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
@@ -146,9 +142,8 @@ class Lists:
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return lists that are longer than the logs: of these runs, or the only data there is."""
         n = len(self._samples.runs)
-        short = [match for match in self.matches if self._is_short(match, n)]
-        found = (Shortfall(len(m.figure.numbers), n, m.figure.where) for m in short)
-        return tuple(found)[:_MOST_SHOWN]
+        short = (match.figure for match in self._matches if self._is_short(match, n))
+        return tuple(Shortfall(len(f.numbers), n, f.where) for f in short)[:_MOST_SHOWN]
 
     def _is_short(self, match: Match, n: int) -> bool:
         figure = match.figure
@@ -162,12 +157,8 @@ class Lists:
         own = (match for match in self.confirmed if match.figure.grade > Grade.CONFIRM)
         found = [_seed_difference(match) for match in own if match.figure.what == "losses"]
         known = _seeds(self._samples.judged)
-        alone = [figure for figure in self._figures if figure.seeds and not figure.numbers]
-        found += [
-            _difference(figure.where, figure.seeds, known)
-            for figure in alone
-            if len(figure.seeds) == len(known) and set(figure.seeds) != set(known)
-        ]
+        alone = (f for f in self._figures if not f.numbers and len(f.seeds) == len(known))
+        found += [_difference(f, known) for f in alone if set(f.seeds) != set(known)]
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def unlisted(self) -> tuple[str, ...] | None:
@@ -176,19 +167,15 @@ class Lists:
         A text that lists fewer than two in three of the runs shows examples.
         """
         known = [m for m in self.confirmed if m.figure.kind == "losses" and len(m.runs) > 1]
-        if not known:
-            return None
-        # Of two runs with one loss, two lists that have it once each are matched with the same.
-        entries = Counter(run.losses[None] for match in known for run in match.runs.values())
-        counted = self._samples.counted
-        equal = Counter(run.losses[None] for run in counted)
-        listed = {run for match in known for run in match.runs.values()}
-        names = [
-            run.name
-            for run in counted
-            if run not in listed and entries[run.losses[None]] < equal[run.losses[None]]
-        ]
-        return tuple(names) if 3 * len(names) <= len(counted) else ()
+        # Of runs with one loss, it does not matter which a list was matched with.
+        listed = Counter(run.losses[None] for match in known for run in match.runs.values())
+        names = []
+        for run in self._samples.counted:
+            listed[run.losses[None]] -= 1
+            if listed[run.losses[None]] < 0:
+                names.append(run.name)
+        is_list = 3 * len(names) <= len(self._samples.counted)
+        return (tuple(names) if is_list else ()) if known else None
 
 
 def _seeds(runs: Iterable[LoggedRun]) -> list[int]:
@@ -203,11 +190,11 @@ def _seed_difference(match: Match) -> Remark | None:
     if not figure.seeds or not logged:
         return None
     if set(figure.seeds) != set(logged):
-        return _difference(figure.where, figure.seeds, logged)
+        return _difference(figure, logged)
     # Values may be equal, so that a seed's own loss decides and not the run it was paired with.
     losses: dict[int | None, list[float]] = {}
     for run in match.runs.values():
-        losses.setdefault(run.judged.seed, []).append(run.losses[match.place])
+        losses.setdefault(run.judged.seed, []).append(run.losses[match.step])
     unit = 10.0**-figure.decimals
     is_own = all(
         any(abs(loss - value) <= unit for loss in losses[seed])
@@ -218,8 +205,7 @@ def _seed_difference(match: Match) -> Remark | None:
     return Remark(figure.where, "the losses are in the logs, and under other seeds there")
 
 
-def _difference(where: str, claimed: Iterable[int], logged: Iterable[int]) -> Remark:
-    ours, theirs = (
-        join_some((str(seed) for seed in sorted(seeds)), _MOST_SHOWN) for seeds in (claimed, logged)
-    )
-    return Remark(where, f"seeds {ours} are claimed, and the logs have {theirs}")
+def _difference(figure: Figure, logged: Iterable[int]) -> Remark:
+    both = (figure.seeds, logged)
+    ours, theirs = (join_some(map(str, sorted(seeds)), _MOST_SHOWN) for seeds in both)
+    return Remark(figure.where, f"seeds {ours} are claimed, and the logs have {theirs}")

@@ -35,7 +35,7 @@ _STATISTIC = re.compile(
     r"(?:(?P<mean>\b(?:mean|averages?|avg|averaged)\b|\u03bc|x̄)[^0-9±,;]{0,60}?"
     rf"|(?P<std>\b(?:std|stdev|stddev|sd|std_dev|deviation)(?:\b|_[a-z]+)|\u03c3){_IS}"
     rf"|(?P<p>\bp(?:[-_ ]?val(?:ue)?s?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?{_IS}"
-    rf"|(?P<loss>\b[a-z_]{{2,40}}){_IS})"
+    rf"|(?P<loss>\b[a-z_]{{2,40}}+){_IS})"
     rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
     r"(?: ?(?P<unit>ms|s|secs?|seconds?|min|mins|minutes?)\b(?! ?[=:(])|(?!\w))",
     re.IGNORECASE,
@@ -89,10 +89,11 @@ def _statistics(
         if what is None or number is None:
             continue
         # A step's time is not a run's, and a loss of training is not one of validation.
-        is_time = what in ("time_mean", "time_std")
-        is_other = "step" in plain.lower() if is_time else words.is_of_training(match[0])
-        grade = Grade.WARN if is_clear and not is_other else Grade.CONFIRM
         unit, is_loss = words.unit_of(match["unit"] or ""), bool(match["loss"])
+        is_other = words.is_of_training(match[0])
+        if what in ("time_mean", "time_std"):
+            is_other = unit is None or "step" in plain.lower()
+        grade = Grade.WARN if is_clear and not is_other else Grade.CONFIRM
         yield Figure(
             *(what, (number,), where, grade, step, unit), n=n, may_be_one_run=is_loss, nulls=nulls
         )
@@ -111,6 +112,7 @@ def _subject(
         is_p = number.value <= 1 and not is_time
         return "p" if is_p and not words.is_other_test(sentence) else None
     if match["std"]:
+        is_time |= words.kind_of(sentence, reader.measure) == "times"
         return "time_std" if is_time else "std" if number.decimals >= 2 else None
     if match["mean"] and is_time:
         return "time_mean" if number.decimals >= 1 else None

@@ -11,41 +11,44 @@ from collections.abc import Iterable
 
 from speedcheck.claims.model import Grade, Kind, Unit
 
-_LOSSES = frozenset("loss losses acc accs val vals".split())
-_TIMES = frozenset("time times runtime runtimes wallclock timing timings".split())
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOSSES = _set("loss losses acc accs val vals")
+_TIMES = _set("time times runtime runtimes wallclock timing timings")
 _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
 # Beside the measure or a word for times, these leave a name what it is.
-_PLAIN = frozenset(
+_PLAIN = _set(
     "final validation val wall clock new this ours pr all list results result n runs run seeds "
-    "seed sorted per the of over is are record total last at step sliding window".split()
+    "seed sorted per the of over is are record total last at step sliding window"
 )
 # With these it is at most a warning: logs print such losses beside the run's own.
-_QUALIFIED = frozenset(
-    "ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval".split()
-)
+_QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval")
 # A sentence of these, words for losses and times, and numbers states a result of the record.
-_RESULT = _PLAIN | frozenset(
+_RESULT = _PLAIN | _set(
     "mean means average avg averaged std stdev stddev sd dev deviation standard sample p pval "
-    "pvalue value values t z df test ttest sided one two tailed sigma μ σ a an and are as for "  # noqa: RUF001 - signs of statistics
+    "pvalue value values t z df test ttest sided one two tailed sigma a an and are as for "
     "get gets give gives have in is my on our over was we i with against default independent "
-    "validated logs samples h0 ci which submit branch full train training loss losses v vs after e np "
-    "median max best worst lowest highest range sem se".split()
+    "validated logs samples h0 ci which submit branch full train training loss losses v vs after "
+    "e np median max best worst lowest highest range sem se \u03bc \u03c3"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
-_BASELINE = frozenset(
+_BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
     "reference control master upstream earlier main merged retime retimed retiming remeasured "
     "rerun reran official reproduction reproduced replicated ablation ablations without sota "
-    "leaderboard attempt attempts failed variant variants sweep history negative tried".split()
+    "leaderboard attempt attempts failed variant variants sweep history negative tried"
 )
 # A p-value with one of these is of another test than that of losses against a target.
-_OTHER_TEST = frozenset(
+_OTHER_TEST = _set(
     "welch paired ind rel mann whitney wilcoxon bootstrap permutation shapiro ks anova "
-    "equivalence tost difference normality".split()
+    "equivalence tost difference normality"
 )
 
 _WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
