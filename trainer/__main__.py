@@ -55,11 +55,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "worker":
         from trainer.worker import work  # noqa: PLC0415
 
-        return work(recipe, shards, answers=options.answers)
+        return work(recipe, shards, answers=options.answers, side_by_side=options.side_by_side)
     from trainer.run import run_seed  # noqa: PLC0415
 
     log_path = options.log_dir / (options.log_name or f"seed-{options.seed:03d}.txt")
-    finite = run_seed(recipe, options.seed, shards, log_path)
+    finite = run_seed(recipe, options.seed, shards, log_path, side_by_side=options.side_by_side)
     return EXIT_COMPLETE if finite else EXIT_DIVERGED
 
 

@@ -79,6 +79,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="end at once when standard input is closed, as it is when the launcher dies",
     )
     parser.add_argument(
+        "--side-by-side",
+        type=int,
+        default=1,
+        metavar="N",
+        help="runs that share this machine's GPUs, for the log",
+    )
+    parser.add_argument(
         "--answers",
         type=int,
         default=1,

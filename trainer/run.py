@@ -48,18 +48,20 @@ class WorkerOrder:
 
 
 @dataclass(frozen=True)
-class Program:
-    """What this process runs, as it was when the process loaded it.
+class Evidence:
+    """What the logs of a process say of its program and data, as they were when it read them.
 
     Attributes:
-        text: the source files.
-        sha256: of the text.
+        program: the source files.
         git: the state of the working tree.
+        data: the shards.
+        side_by_side: runs that share the machine's GPUs.
     """
 
-    text: str
-    sha256: str
+    program: str
     git: provenance.GitState | None
+    data: Manifest
+    side_by_side: int
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,11 @@ class Session:
 
     Attributes:
         run: everything that is fixed but the seed, which is that of no run.
-        data: the shards; None where another rank writes the log.
-        program: the source; None where another rank writes the log.
+        evidence: for the logs; None where another rank writes them.
     """
 
     run: Run
-    data: Manifest | None
-    program: Program | None
+    evidence: Evidence | None
 
     def train(self, seed: int, log_path: Path, worker: WorkerOrder | None = None) -> bool:
         """Train one seed, write its log, and return whether the loss stayed finite.
@@ -87,19 +87,24 @@ class Session:
         """
         run = replace(self.run, seed=seed)
         _free_memory(run.world.device)
-        if self.data is None or self.program is None:
+        if self.evidence is None:
             finite = train_to_the_end(run, NoLog())
         else:
             with FileLog.create(log_path, run.recipe.schedule.steps) as log:
-                log.header(self.program.text, environment(run, self.data, self.program, worker))
+                log.header(self.evidence.program, environment(run, self.evidence, worker))
                 finite = train_to_the_end(run, log)
         run.world.end_training()
         return finite
 
 
 @contextmanager
-def open_session(recipe: Recipe, shards: ShardPaths) -> Iterator[Session]:
+def open_session(recipe: Recipe, shards: ShardPaths, side_by_side: int = 1) -> Iterator[Session]:
     """Join the other ranks and open the data, for as many runs as are asked for.
+
+    Args:
+        recipe: of all runs.
+        shards: their data.
+        side_by_side: runs that share the machine's GPUs, for the log.
 
     Raises:
         TrainerError: the ranks or the data cannot be used.
@@ -108,20 +113,22 @@ def open_session(recipe: Recipe, shards: ShardPaths) -> Iterator[Session]:
     with open_world(recipe) as world:
         run = open_run(recipe, 0, shards, world)
         if not world.is_main:
-            yield Session(run, None, None)
+            yield Session(run, None)
             return
-        text = provenance.program_text()
-        program = Program(text, provenance.sha256(text), provenance.git_state())
-        yield Session(run, describe_data(recipe, shards), program)
+        program, git = provenance.program_text(), provenance.git_state()
+        data = describe_data(recipe, shards)
+        yield Session(run, Evidence(program, git, data, side_by_side))
 
 
-def run_seed(recipe: Recipe, seed: int, shards: ShardPaths, log_path: Path) -> bool:
+def run_seed(
+    recipe: Recipe, seed: int, shards: ShardPaths, log_path: Path, *, side_by_side: int = 1
+) -> bool:
     """Train one seed, write its log, and return whether the loss stayed finite.
 
     Raises:
         TrainerError: the ranks, the data or the log file cannot be used.
     """
-    with open_session(recipe, shards) as session:
+    with open_session(recipe, shards, side_by_side) as session:
         return session.train(seed, log_path)
 
 
@@ -178,9 +185,7 @@ def open_run(recipe: Recipe, seed: int, shards: ShardPaths, world: World) -> Run
     return Run(recipe, seed, stream, validation, world)
 
 
-def environment(
-    run: Run, data: Manifest, program: Program, worker: WorkerOrder | None
-) -> list[str]:
+def environment(run: Run, evidence: Evidence, worker: WorkerOrder | None) -> list[str]:
     """The lines of the log's environment part."""
     recipe, world = run.recipe, run.world
     compiled_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
@@ -189,24 +194,33 @@ def environment(
         "seed": run.seed,
         "recipe": recipe.name,
         "config": dataclasses.asdict(recipe),
-        "source_sha256": program.sha256,
-        "git": program.git,
-        "data": dataclasses.asdict(data),
+        "source_sha256": provenance.sha256(evidence.program),
+        "git": evidence.git,
+        "data": dataclasses.asdict(evidence.data),
         "timing": TIMING_RULE + WARM_UP_RULE[recipe.warm_up],
         "host": provenance.host(),
         "gpus": provenance.gpus(),
         "world": {"device": world.device.type, "ranks": world.size, "threads": recipe.threads},
         "head": _head_dtype(run),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **_shared(evidence, worker),
     }
-    if worker is not None:
-        facts["worker"] = dataclasses.asdict(worker)
     return [
         f"Running Python {provenance.python_version()}",
         f"Running PyTorch {torch.__version__} compiled for {compiled_for}",
         *(header_line(key, value) for key, value in facts.items()),
         *provenance.nvidia_smi().splitlines(),
     ]
+
+
+def _shared(evidence: Evidence, worker: WorkerOrder | None) -> dict[str, object]:
+    """What the run shares with others: its process, or the machine's GPUs."""
+    facts: dict[str, object] = {}
+    if worker is not None:
+        facts["worker"] = dataclasses.asdict(worker)
+    if evidence.side_by_side > 1:
+        facts["side_by_side"] = evidence.side_by_side
+    return facts
 
 
 def _head_dtype(run: Run) -> str:

@@ -42,20 +42,24 @@ class Pause:
     """No job came for a while."""
 
 
-def work(recipe: Recipe, shards: ShardPaths, *, answers: int) -> int:
-    """Train the seeds that standard input asks for; return the exit status.
+def work(
+    recipe: Recipe, shards: ShardPaths, *, jobs: int = STDIN, answers: int, side_by_side: int = 1
+) -> int:
+    """Train one seed after another until no job is left; return the exit status.
 
     Args:
         recipe: of all runs.
         shards: their data.
+        jobs: file descriptor that gives the jobs.
         answers: file descriptor that takes the answers.
+        side_by_side: runs that share the machine's GPUs, for the log.
 
     Raises:
         TrainerError: a job cannot be read, or its run cannot be started.
     """
     name = uuid.uuid4().hex[:12]
-    with open_session(recipe, shards) as session:
-        for order, job in enumerate(_jobs(session), start=1):
+    with open_session(recipe, shards, side_by_side) as session:
+        for order, job in enumerate(_jobs(session, jobs), start=1):
             began = time.perf_counter()
             finite = session.train(job.seed, job.log, WorkerOrder(name, order))
             if session.run.world.is_main:
@@ -64,10 +68,10 @@ def work(recipe: Recipe, shards: ShardPaths, *, answers: int) -> int:
     return EXIT_COMPLETE
 
 
-def _jobs(session: Session) -> Iterator[Job]:
+def _jobs(session: Session, descriptor: int) -> Iterator[Job]:
     """The jobs, on all ranks alike; rank 0 alone reads them."""
     world = session.run.world
-    lines = read_lines(STDIN) if world.is_main else iter(())
+    lines = read_lines(descriptor) if world.is_main else iter(())
     while True:
         job = world.from_main(_next_job(lines))
         if job is None:
