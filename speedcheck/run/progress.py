@@ -119,7 +119,7 @@ class PlainDisplay:
         """The loss, what the finished runs had at this step, and the time of a step."""
         text = number(loss_of(line), ".4f")
         if (difference := self._curve.difference(line)) is not None:
-            text += f" ({difference:+.4f} to {self._curve.runs} finished)"
+            text += f" ({difference:+.4f} against {self._curve.runs} finished)"
         if (ms := step_ms(line)) is not None:
             text += f", {ms:.4g} ms a step"
         return text

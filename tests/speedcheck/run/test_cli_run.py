@@ -378,8 +378,8 @@ def test_the_recipe_of_a_resumed_record_is_its_planned_one(run_tiny, fake, tmp_p
 
 def test_a_run_that_hangs_is_stopped_and_the_others_go_on(run_tiny, fake, fates, tmp_path):
     fake.fate = lambda seed: fates["hangs" if seed == 1 else "finishes"](seed)
-    ticks = itertools.count()
-    with mock.patch.object(campaign.time, "monotonic", lambda: float(next(ticks))):
+    clock = itertools.count(0.0).__next__
+    with mock.patch.object(campaign.time, "monotonic", clock):
         result = run_tiny("--seeds", "3", "--jobs", "1", "--timeout-per-run", "30")
     assert result.code == 1
     assert "seed 1: failed, stopped after 30 s without a result (--timeout-per-run)" in result.out
@@ -394,8 +394,8 @@ def test_a_run_that_hangs_is_stopped_and_the_others_go_on(run_tiny, fake, fates,
 def test_the_recipe_says_how_long_a_run_may_take(run_tiny, fake, fates):
     fake.setup = replace(fake.setup, timeout_s=7)
     fake.fate = fates["hangs"]
-    ticks = itertools.count()
-    with mock.patch.object(campaign.time, "monotonic", lambda: float(next(ticks))):
+    clock = itertools.count(0.0).__next__
+    with mock.patch.object(campaign.time, "monotonic", clock):
         assert "stopped after 7 s" in run_tiny("--seeds", "1").out
 
 
@@ -447,6 +447,15 @@ def test_changes_of_the_recipe_are_planned_and_given_to_every_run(run_tiny, fake
     assert "track" not in plan
     assert {job.overrides.options() for job in fake.jobs} == {options}
     assert " ".join(options) in (tmp_path / "record/README.md").read_text()
+    assert certificate(tmp_path / "record")["track"] == "none"
+
+
+def test_a_changed_recipe_enters_the_track_that_record_toml_names(run_tiny, tmp_path, capsys):
+    run_tiny("--seeds", "2", "--steps", "4")
+    path = tmp_path / "record/record.toml"
+    path.write_text('track = "tiny"\n' + path.read_text())
+    cli.main(["verify", str(tmp_path / "record"), "--json"])
+    assert json.loads(capsys.readouterr().out)["track"] == "tiny"
 
 
 def test_resume_keeps_the_changes_of_the_recipe(run_tiny, fake, fates):
