@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from speedcheck import __version__
-from speedcheck.cli import compare, data, gate, helpers, plan, run, status, verify
+from speedcheck.cli import compare, data, doctor, gate, helpers, plan, run, status, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.errors import SpeedcheckError
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 for command in (
     run.run,
     status.status,
+    doctor.doctor,
     verify.verify,
     verify.table,
     compare.compare,
