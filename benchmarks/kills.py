@@ -36,8 +36,10 @@ from speedcheck.run.worker import WorkerLauncher
 
 SEEDS = 6
 STEPS = 25
-# Between two kills; a process needs some seconds to start.
-LONGEST_WAIT = 8.0
+# Between two moments of killing; a process needs some seconds to start, a run some more.
+LONGEST_WAIT = 15.0
+# Of how many processes one moment may rob a campaign.
+MOST_AT_ONCE = 2
 # Share of the kills that go to workers and ranks, where there are any.
 OTHERS = 0.7
 # What a tethered process may take to notice that its launcher is gone, on a busy machine.
@@ -176,19 +178,26 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
         assert campaign.launcher is not None
         while campaign.launcher.poll() is None:
             time.sleep(dice.uniform(0, LONGEST_WAIT))
-            victims = campaign.victims()
-            if not victims or account.killed.total() >= limit:
-                continue
-            others = sorted(victims.keys() - {"launcher"})
-            kind = dice.choice(others) if others and dice.random() < OTHERS else "launcher"
-            try:
-                os.kill(dice.choice(victims[kind]), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            account.killed[kind] += 1
-            if kind == "launcher":
-                campaign.launcher.wait()
+            for _ in range(dice.randint(1, MOST_AT_ONCE)):
+                if account.killed.total() < limit:
+                    kill_one(campaign, account, dice)
         after_launcher(campaign, account, dice)
+
+
+def kill_one(campaign: Campaign, account: Account, dice: random.Random) -> None:
+    """Kill a process of the campaign, if one is there."""
+    victims = campaign.victims()
+    if campaign.launcher is None or not victims:
+        return
+    others = sorted(victims.keys() - {"launcher"})
+    kind = dice.choice(others) if others and dice.random() < OTHERS else "launcher"
+    try:
+        os.kill(dice.choice(victims[kind]), signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    account.killed[kind] += 1
+    if kind == "launcher":
+        campaign.launcher.wait()
 
 
 def after_launcher(campaign: Campaign, account: Account, dice: random.Random) -> None:
