@@ -18,7 +18,7 @@ data=${DATA:-/tmp/sub3-$what}
 nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader > "$out/gpus.txt"
 
 make_data() { # shards, tokens of each, validation tokens
-    [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --dir "$data" \
+    [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --data-dir "$data" \
         --shards "$1" --tokens "$2" --val-tokens "$3"
 }
 
