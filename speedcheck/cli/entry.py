@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from speedcheck import __version__
-from speedcheck.cli import compare, data, gate, helpers, plan, run, verify
+from speedcheck.cli import compare, data, gate, helpers, history, plan, run, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.errors import SpeedcheckError
 
@@ -42,6 +42,7 @@ for command in (
     verify.table,
     compare.compare,
     plan.plan,
+    history.history,
     gate.gate,
     helpers.init,
     helpers.parse,
