@@ -5,12 +5,11 @@
 
 Writes `folders` record folders of `logs` logs each, with a full training program of its own in
 every folder (with --mixed in every log, so that the runs of a folder have to be told apart), and
-runs `speedcheck verify --json`, or another command, on all of them. The programs are made of those of
-tests/speedcheck/program/programs, one after another, and no two have the same code. Beside the wall
-time
-stand, of one more round that is watched and not timed, the time of the processors, which tells on
-a machine that others use too, and the memory of all processes together, what they share counted
-once (Linux: from /proc, every 0.1 s).
+runs `speedcheck verify --json`, or another command, on all of them. The programs are made of those
+of tests/speedcheck/program/programs, one after another, and no two have the same code. One more
+round is watched and not timed: it gives the time of the processors, which says more on a machine
+that others use too, and the memory of all processes together, with what they share counted once
+(Linux: from /proc, every 0.1 s).
 """
 
 from __future__ import annotations
