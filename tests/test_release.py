@@ -20,12 +20,12 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
+    # The index, certificates and proxies as they are set here, and none of this checkout's modules.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env=kept | index | environment,
+        env=kept | environment,
         capture_output=True,
         text=True,
         check=False,
