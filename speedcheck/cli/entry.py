@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli import compare, data, gate, helpers, history, plan, run, verify
+from speedcheck.cli import compare, data, doctor, gate, helpers, history, plan, run, status, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.errors import SpeedcheckError
@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    status.status,
+    doctor.doctor,
     verify.verify,
     verify.table,
     compare.compare,
