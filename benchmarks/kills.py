@@ -35,11 +35,11 @@ from speedcheck.run.processes import find_processes, mark_of
 from speedcheck.run.worker import WorkerLauncher
 
 SEEDS = 6
-STEPS = 25
+STEPS = 8
 # Between two moments of killing; a process needs some seconds to start, a run some more.
-LONGEST_WAIT = 15.0
+LONGEST_WAITS = (3.0, 12.0)
 # Of how many processes one moment may rob a campaign.
-MOST_AT_ONCE = 2
+MOST_AT_ONCE = 3
 # Share of the kills that go to workers and ranks, where there are any.
 OTHERS = 0.7
 # What a tethered process may take to notice that its launcher is gone, on a busy machine.
@@ -177,7 +177,7 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
         campaign.start()
         assert campaign.launcher is not None
         while campaign.launcher.poll() is None:
-            time.sleep(dice.uniform(0, LONGEST_WAIT))
+            time.sleep(dice.uniform(0, dice.choice(LONGEST_WAITS)))
             for _ in range(dice.randint(1, MOST_AT_ONCE)):
                 if account.killed.total() < limit:
                     kill_one(campaign, account, dice)
