@@ -15,18 +15,7 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli import (
-    compare,
-    data,
-    doctor,
-    gate,
-    helpers,
-    history,
-    plan,
-    run,
-    status,
-    verify,
-)
+from speedcheck.cli import compare, data, doctor, gate, helpers, history, plan, run, status, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.errors import SpeedcheckError
