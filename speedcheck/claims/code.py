@@ -109,9 +109,11 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
     first, counted, left = 0, 0, _MOST_LISTS
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)
-        name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
         numbers = _parts(match[2], is_bracketed=bool(match[1]))
-        if name is None or len(numbers) < (1 if name and match[1] else 3):
+        if len(numbers) < (1 if match[1] else 3):
+            continue
+        name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
+        if name is None or len(numbers) < (1 if name else 3):
             continue
         first, counted, left = first + plain.count("\n", counted, start), start, left - 1
         if left < 0:

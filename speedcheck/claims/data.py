@@ -17,6 +17,8 @@ from speedcheck.claims.text import read_text
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
+# Rows of a table of labels and values that are read.
+_MOST_LABELS = 300
 
 _NUMBER = re.compile(NUMBER)
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
@@ -175,7 +177,7 @@ def _summaries(
 def _labelled(rows: list[_Row], passage: Passage, reader: Reader) -> list[Figure]:
     """Read a table of labels and values, line by line."""
     about = replace(passage, heading=f"{passage.heading} {rows[0].cell(1)}")
-    return [f for row in rows[1:] for f in _line(row, row.cell(1), about, reader)]
+    return [f for row in rows[1:_MOST_LABELS] for f in _line(row, row.cell(1), about, reader)]
 
 
 def _line(row: _Row, value: str, passage: Passage, reader: Reader) -> list[Figure]:

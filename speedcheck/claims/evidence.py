@@ -199,10 +199,9 @@ def _intervals(figure: Figure, below: float, above: float) -> list[tuple[float, 
     One digit less than the longest value is a final zero left out; with two less somebody typed
     3.28 among values like 3.2785.
     """
-    intervals = []
+    intervals, most = [], figure.decimals
     for number in figure.numbers:
-        is_typed = number.decimals < figure.decimals - 1
-        unit = 10.0 ** -(number.decimals if is_typed else figure.decimals)
+        unit = 10.0 ** -(number.decimals if number.decimals < most - 1 else most)
         slack = _BINARY * abs(number.value)
         low, high = number.value - below * unit - slack, number.value + above * unit + slack
         intervals.append((low, high))
