@@ -66,13 +66,17 @@ def read_text(passage: Passage, reader: Reader) -> list[Figure]:
 def read_nulls(text: str, reader: Reader) -> Nulls:
     """Return the null values and the known deviations that a text names.
 
-    A null value of a sentence is near the losses; code may test against any.
+    A null value of a sentence is of the losses' size, and alpha is not; code may test any.
     """
     found = [(m[2], printed(m[1] or m[2])) for m in islice(_NULL.finditer(text), _MOST_NUMBERS)]
-    targets = [null.value for code, null in found if null and (code or reader.is_near(null))]
+    targets = [null.value for code, null in found if null and (code or _may_be_null(null, reader))]
     known = [printed(match[1]) for match in islice(_SIGMA.finditer(text), _MOST_NUMBERS)]
     sigmas = [sigma.value for sigma in known if sigma]
     return Nulls(tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas)))
+
+
+def _may_be_null(number: Printed, reader: Reader) -> bool:
+    return reader.level is not None and 0.5 < number.value / reader.level < 2
 
 
 def _statistics(
