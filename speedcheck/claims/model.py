@@ -12,6 +12,7 @@ from speedcheck.rules.tracks import Direction
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
+Part = Literal["estimate", "low", "high"]
 
 SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
@@ -73,11 +74,9 @@ class Figure:
         step: the validation step that it names; None for the final loss.
         unit: unit of times, where the document gives it.
         seeds: of a list, the seed of each value; empty where the document does not say.
-        n: of a statistic, the number of runs that the text gives beside it.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
-        in_float32: whether PyTorch printed it.
-        bayes: which part of an estimate of scipy.stats.bayes_mvs it is.
+        part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
         may_be_one_run: whether it is called the loss, and not a mean of losses.
         nulls: of a p-value, how the text tests.
     """
@@ -89,11 +88,9 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     seeds: tuple[int, ...] = ()
-    n: int | None = None
     of: Figure | None = None
     is_exact: bool = False
-    in_float32: bool = False
-    bayes: Literal["value", "low", "high"] | None = None
+    part: Part | None = None
     may_be_one_run: bool = False
     nulls: Nulls = Nulls()
 
@@ -136,7 +133,7 @@ class Passage:
         kind: code, a table, or running text, headings among it.
         text: the code or the text as written; "" for a table.
         line: number of its first line, from 1.
-        rows: the cells of a table as written, its header first.
+        rows: the rows of a table, its header first: the line and the cells as written.
         heading: the headings that it is under, joined.
         lead: the text directly above it.
     """
@@ -144,7 +141,7 @@ class Passage:
     kind: Literal["code", "table", "text"]
     text: str
     line: int
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
     heading: str = ""
     lead: str = ""
 
@@ -163,19 +160,18 @@ class Reader:
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
         n_runs: number of runs in the logs.
+        sizes: the numbers of runs that a text may speak of.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
     n_runs: int = 0
+    sizes: frozenset[int] = frozenset()
 
-    def is_near(self, *numbers: Printed) -> bool:
-        """Return whether numbers may be losses of runs like the record's."""
-        if self.level is None:
-            return False
-        reach = _NEAR * abs(self.level)
-        return all(abs(number.value - self.level) <= reach for number in numbers)
+    def is_near(self, number: Printed, by: float = _NEAR) -> bool:
+        """Return whether a number may be a loss of runs like the record's."""
+        return self.level is not None and abs(number.value - self.level) <= by * abs(self.level)
 
     def where(self, line: int) -> str:
         """Name a line of the document."""

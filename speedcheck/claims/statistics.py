@@ -19,8 +19,7 @@ from speedcheck.stats import bayes_mean_std, moments
 Range = tuple[float, float]
 
 # Sums in another order, or in float32 as PyTorch makes them, differ in the last bits.
-_FLOAT32 = 4 * float(np.finfo(np.float32).eps)
-_FLOAT64 = 1e-10
+_PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def ranges(figure: Figure, values: list[float], half: float, question: Question) -> list[Range]:
@@ -41,17 +40,15 @@ def ranges(figure: Figure, values: list[float], half: float, question: Question)
         return []
     if figure.what == "p":
         return _p_values(figure, sample.n, sample.mean, sample.std, half, question)
-    error = half + (_FLOAT32 if figure.in_float32 else _FLOAT64) * max(map(abs, values))
-    is_mean = figure.what in ("mean", "time_mean")
-    estimates = bayes_mean_std(values)
-    found: list[float | None] = []
-    if figure.bayes is not None and estimates is not None:
-        estimate = estimates[0 if is_mean else 1]
-        found.append(getattr(estimate, "estimate" if figure.bayes == "value" else figure.bayes))
-    elif figure.bayes is None and is_mean:
+    error = half + _PRECISION * max(map(abs, values))
+    is_mean, estimates = figure.what in ("mean", "time_mean"), bayes_mean_std(values)
+    if is_mean and figure.part is None:
         return [(sample.mean - error, sample.mean + error)]
-    elif figure.bayes is None and sample.std is not None and sample.squares is not None:
-        found += [sample.std, math.sqrt(sample.squares / sample.n)]
+    found: list[float | None] = []
+    if figure.part is not None:
+        found = [getattr(estimates[0 if is_mean else 1], figure.part)] if estimates else []
+    elif sample.std is not None and sample.squares is not None:
+        found = [sample.std, math.sqrt(sample.squares / sample.n)]
         found += [estimates[1].estimate] if estimates else []
     return [(value - 3 * error, value + 3 * error) for value in found if value is not None]
 

@@ -1,15 +1,15 @@
 """The words by which documents name lists and figures. All the vocabulary is here.
 
-What is certain is named by words of the lists below and no other: a name or a sentence with a
-word that is not here may be of something else, and is then only confirmed.
+A name or a sentence is certain where each of its words is listed here. One with any other word may
+be of something else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from speedcheck.claims.model import Grade, Kind, Unit
+from speedcheck.claims.model import Figure, Grade, Kind, Reader, Unit
+from speedcheck.claims.numbers import Printed
 
 
 def _set(text: str) -> frozenset[str]:
@@ -32,11 +32,8 @@ _PLAIN = _set(
 _QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval")
 # A sentence of these, words for losses and times, and numbers states a result of the record.
 _RESULT = _PLAIN | _set(
-    "mean means average avg averaged std stdev stddev sd dev deviation standard sample p pval "
-    "pvalue value values t z df test ttest sided one two tailed sigma a an and are as for "
-    "get gets give gives have in is my on our over was we i with against default independent "
-    "validated logs samples h0 ci which submit branch full train training loss losses v vs after "
-    "e np median max best worst lowest highest range sem se \u03bc \u03c3"
+    "mean average avg std stdev stddev sd dev deviation standard sample p pvalue value t z df test "
+    "ttest sided one two sigma a an and with against gives in on for our we nats \u03bc \u03c3"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
@@ -61,25 +58,57 @@ def words(text: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(text[:1_000])}
 
 
-def names_measure(text: str, measure: Iterable[str]) -> bool:
+def names_measure(text: str, measure: tuple[str, ...]) -> bool:
     """Return whether a heading or a name is the measure, as a word of its own."""
     found = {*_NAME.findall(text.lower()[:1_000]), *words(text)}
     return any(word in found or word + "s" in found for word in measure)
 
 
 def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
-    """Return what a name says a list holds; None where it says nothing or too much."""
+    """Return what a name says that a list holds; None where it says nothing."""
     if names_measure(text, measure):
         return "losses"
     found = words(text)
     if found & _TIMES:
         return "times"
-    is_loss = measure[0].endswith("loss") and found & _LOSSES
-    return "losses" if is_loss else None
+    return "losses" if measure[0].endswith("loss") and found & _LOSSES else None
 
 
-def grade_of(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
-    """Return how certain it is that a name or a heading is of losses, or of times, and no other."""
+def list_of(
+    name: str,
+    numbers: tuple[Printed, ...],
+    about: str,
+    where: str,
+    reader: Reader,
+    seeds: tuple[int, ...] = (),
+    unit: Unit | None = None,
+) -> Figure | None:
+    """Return a list as a figure; None where its name is for neither losses nor times.
+
+    Args:
+        name: its name or heading; "" where it has none, and is of losses if it can be.
+        numbers: its values.
+        about: what stands above it, which may say that it is of other runs.
+        where: its place in the document.
+        reader: what is known beforehand.
+        seeds: the seed of each value, where the document says it.
+        unit: the unit of times, where the name does not say it.
+    """
+    is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
+    step = step_of(name)
+    kind = kind_of(name, reader.measure)
+    if kind is None and is_near and words(name) <= {"step"} and (step or not name):
+        kind = "losses"
+    if kind is None:
+        return None
+    is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
+    grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
+    unit = (unit_of(name) or unit) if kind == "times" else None
+    return Figure(kind, numbers, where, grade, step, unit, seeds)
+
+
+def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
+    """Return how certain it is that a name is for losses, or for times, and for no other."""
     times = _TIMES | _UNITS.keys() | {"train", "training"}
     left = words(name) - _PLAIN - (times if kind == "times" else _of_losses(measure))
     if not left:
@@ -90,7 +119,7 @@ def grade_of(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
 def states_result(text: str, measure: tuple[str, ...]) -> bool:
     """Return whether a sentence states a result of the record's runs, and nothing else."""
     known = _RESULT | _TIMES | _UNITS.keys() | _of_losses(measure)
-    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→", "\u0394"))
+    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→"))
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:
@@ -107,11 +136,6 @@ def is_baseline(text: str) -> bool:
 def is_other_test(text: str) -> bool:
     """Return whether a text names another test than the one of losses against a target."""
     return not words(text).isdisjoint(_OTHER_TEST)
-
-
-def is_of_training(text: str) -> bool:
-    """Return whether a text names the loss of the training data."""
-    return not words(text).isdisjoint(("train", "training"))
 
 
 def unit_of(text: str) -> Unit | None:
