@@ -46,7 +46,7 @@ _ESTIMATE = re.compile(
 )
 _STD_MEAN = re.compile(rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)")
 _FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
-_ALONE = re.compile(rf"[\s>]*(?:Out ?\[[0-9]+\]: ?)?({NUMBER})\s*$")
+_ALONE = re.compile(rf"(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
 _CALLS: dict[ClaimSubject, re.Pattern[str]] = {
     "mean": re.compile(r"\bmean\("),
     "std": re.compile(r"\b(?:std|stdev)\("),
@@ -68,7 +68,8 @@ class _List:
 
 def read_lists(passage: Passage, reader: Reader) -> list[Figure]:
     """Return the lists of running text, which are at most a warning."""
-    plain = replace(passage, text=passage.text.replace("`", " "))
+    about = f"{passage.heading} {passage.text}"
+    plain = replace(passage, text=passage.text.replace("`", " "), heading=about)
     figures = (found.figure for found in _lists(plain, reader))
     return [replace(figure, grade=min(figure.grade, Grade.WARN)) for figure in figures]
 
@@ -152,9 +153,10 @@ def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[F
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
         text = comment if is_code or index in inside else line[:1_000]
+        text = _FLOAT.sub(r"\1", text.lstrip("#> "))
         nulls = read_nulls(code, reader)
         nulls = nulls if code and nulls.targets else block
-        for figure in _printed(_FLOAT.sub(r"\1", text), code, above):
+        for figure in _printed(text, code, above, reader):
             yield replace(figure, where=reader.where(passage.line + index), nulls=nulls)
 
 
@@ -164,26 +166,20 @@ def _inserted(string: re.Match[str]) -> str:
     return "(" + ", ".join(parts) + ")"
 
 
-def _printed(text: str, code: str, above: list[_List]) -> Iterator[Figure]:
-    """Yield the statistics of a line, of the one list that each can be of."""
+def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterator[Figure]:
+    """Yield the statistics of a line, where one list alone can be meant."""
     named = set(_NAME.findall(code))
     lists = [found.figure for found in above if not code or found.name in named]
     if not lists or _ARITHMETIC.search(code) or words.is_other_test(f"{code} {text}"):
         return
+    label = words.kind_of(text, reader.measure)
     for figure in _shapes(text, code):
-        for owner in _owners(figure, lists):
-            what = _OF_TIMES[figure.what] if owner.kind == "times" else figure.what
-            yield replace(figure, what=what, grade=Grade.REFUTE, of=owner, is_exact=bool(code))
-
-
-def _owners(figure: Figure, lists: list[Figure]) -> list[Figure]:
-    """Return the list that a statistic is of; none where several can be meant."""
-    if figure.what == "p":
-        lists = [listed for listed in lists if listed.kind == "losses"]
-    elif len(lists) > 1 and figure.what == "mean":
-        at = figure.number.value
-        lists = [x for x in lists if 0.95 * min(x.values) <= at <= 1.05 * max(x.values)]
-    return lists if len(lists) == 1 else []
+        kind = "losses" if figure.what == "p" else label
+        owners = [listed for listed in lists if kind in (None, listed.kind)]
+        if len(owners) == 1:
+            (of,) = owners
+            what = _OF_TIMES[figure.what] if of.kind == "times" else figure.what
+            yield replace(figure, what=what, grade=Grade.REFUTE, of=of, is_exact=bool(code))
 
 
 def _shapes(text: str, code: str) -> Iterator[Figure]:

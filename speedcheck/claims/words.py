@@ -31,7 +31,7 @@ _PLAIN = _set(
 # With these it is at most a warning: logs print such losses beside the run's own.
 _QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval")
 # A sentence of these, words for losses and times, and numbers states a result of the record.
-_RESULT = _PLAIN | _set(
+_RESULT = _PLAIN - {"step"} | _set(
     "mean average avg std stdev stddev sd dev deviation standard sample p pvalue value t z df test "
     "ttest sided one two sigma a an and with against gives in on for our we nats \u03bc \u03c3"
 )
