@@ -20,6 +20,7 @@ from speedcheck.claims.text import read_nulls, read_text
 _MOST_NUMBERS = 10_000
 _MOST_LISTS = 100
 _MOST_RESULTS = 100
+_MOST_CHARACTERS = 20_000
 
 _COMMENT = re.compile(r"#[^\n]*")
 _MARGIN = re.compile(r"(?m)^[ \t>]*#")
@@ -47,6 +48,10 @@ _ESTIMATE = re.compile(
 _STD_MEAN = re.compile(rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)")
 _FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
 _ALONE = re.compile(rf"(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
+_OTHER_TEST = re.compile(
+    r"ttest_(?:ind|rel)|welch|paired|whitney|wilcoxon|bootstrap|permutation|shapiro|tost|anova",
+    re.IGNORECASE,
+)
 _CALLS: dict[ClaimSubject, re.Pattern[str]] = {
     "mean": re.compile(r"\bmean\("),
     "std": re.compile(r"\b(?:std|stdev)\("),
@@ -134,30 +139,36 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
 
 def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[Figure]:
     """Yield the statistics that are printed under lists, each with the list that it is of."""
-    starts = {found.first: found for found in lists}
-    inside = {index for found in lists for index in range(found.first, found.last + 1)}
-    block = read_nulls(passage.text[:20_000], reader)
-    above: list[_List] = []
+    lines = passage.text.split("\n")
+    block = read_nulls(passage.text[:_MOST_CHARACTERS], reader)
+    for i, found in enumerate(lists):
+        end = lists[i + 1].first if i + 1 < len(lists) else len(lines)
+        below = ["#" + lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+        for offset, text, code in _outputs(below):
+            nulls, sigmas = read_nulls(code, reader)
+            for figure in _printed(text, code, lists[: i + 1], reader):
+                yield replace(
+                    figure,
+                    where=reader.where(passage.line + found.last + offset),
+                    nulls=nulls or block[0],
+                    sigmas=sigmas if nulls else block[1],
+                )
+
+
+def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
+    """Yield each line of output, with the consecutive lines of code above that print it."""
     code, goes_on = "", False
-    for index, line in enumerate(passage.text.split("\n")):
-        if index in starts:
-            above, code = [*above, starts[index]], ""
-        elif line.startswith("$ "):
+    for index, line in enumerate(lines):
+        if line.startswith("$ "):
             # What a shell prints is of files.
-            above, code = [], ""
-        if not above:
-            continue
+            return
         head, _, comment = _STRING.sub(_inserted, line[:1_000]).partition("#")
-        is_code = index not in inside and bool(_CODE.search(head))
+        is_code = bool(_CODE.search(head))
         if is_code:
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
-        text = comment if is_code or index in inside else line[:1_000]
-        text = _FLOAT.sub(r"\1", text.lstrip("#> "))
-        nulls = read_nulls(code, reader)
-        nulls = nulls if code and nulls.targets else block
-        for figure in _printed(text, code, above, reader):
-            yield replace(figure, where=reader.where(passage.line + index), nulls=nulls)
+        text = comment if is_code else line[:1_000]
+        yield index, _FLOAT.sub(r"\1", text.lstrip("#> ")), code
 
 
 def _inserted(string: re.Match[str]) -> str:
@@ -170,7 +181,7 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     """Yield the statistics of a line, where one list alone can be meant."""
     named = set(_NAME.findall(code))
     lists = [found.figure for found in above if not code or found.name in named]
-    if not lists or _ARITHMETIC.search(code) or words.is_other_test(f"{code} {text}"):
+    if not lists or _ARITHMETIC.search(code) or _OTHER_TEST.search(f"{code} {text}"):
         return
     label = words.kind_of(text, reader.measure)
     for figure in _shapes(text, code):

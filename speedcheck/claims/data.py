@@ -147,11 +147,12 @@ def read_csv(text: str, reader: Reader) -> list[Figure]:
 
     One with more rows than there are runs is of many trials, and no claim.
     """
+    most = 1 + max(reader.sizes, default=0)
     try:
-        rows = list(islice(csv.reader(io.StringIO(text)), reader.n_runs + 2))
+        rows = list(islice(csv.reader(io.StringIO(text)), most + 1))
     except csv.Error:
         return []
-    if len(rows) > reader.n_runs + 1:
+    if len(rows) > most:
         return []
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
     return read_table(Passage("table", "", 1, numbered), reader)

@@ -16,8 +16,7 @@ from pathlib import Path
 from speedcheck.certificate import JudgedRun
 from speedcheck.claims.code import read_code, read_lists
 from speedcheck.claims.data import read_csv, read_json, read_table
-from speedcheck.claims.elsewhere import PrintedElsewhere
-from speedcheck.claims.evidence import Samples
+from speedcheck.claims.evidence import PrintedElsewhere, Samples
 from speedcheck.claims.judge import compare
 from speedcheck.claims.markdown import MAX_LINES, read_passages
 from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
@@ -60,7 +59,7 @@ def document_claims(
     for path, name in islice(_documents(record), _MOST_DOCUMENTS):
         written = _read(path)
         if isinstance(written, str):
-            reader = Reader(name, question.measure, samples.level, len(samples.runs), sizes)
+            reader = Reader(name, question.measure, samples.level, sizes)
             stated = _statements(path, written, reader)
             parts.append(compare(stated, samples, question, elsewhere))
         elif path.suffix.lower() not in (".json", ".csv"):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Kind
+from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
+from speedcheck.records.folder import Record
 
 _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.
 _MOST_STEPS = 40
+_MOST_BYTES = 2**28
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
 # Half a unit of the last digit in a rounded list; in one that is cut, less than a whole one.
 _ROUNDED, _CUT = (0.5, 0.5), (0.0, 0.999)
+
+_DIGITS = re.compile(r"[0-9.]+")
 
 _NOT_RUNS = frozenset({Exclusion.EXACT_COPY, Exclusion.INCOMPLETE})
 
@@ -178,3 +186,52 @@ def _pair(intervals: list[tuple[float, float]], values: list[float]) -> dict[int
         if at < len(free) and free[at][0] <= high:
             pairs[i] = free.pop(at)[1]
     return pairs
+
+
+class PrintedElsewhere:
+    """The losses of a record's logs that are not a run's own, and the logs' means of them.
+
+    A README may state them: of the weights before quantization, or of averaged weights. The logs
+    are read once more only when a figure is about to be called false.
+    """
+
+    def __init__(self, record: Record, measure: tuple[str, ...]) -> None:
+        self._record = record
+        words = "|".join(re.escape(word) for word in {*measure, "loss"})
+        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?([0-9]{{1,6}}\.[0-9]{{1,17}})"
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+
+    def __contains__(self, number: object) -> bool:
+        """Return whether one of them, rounded or cut, is a printed number."""
+        if not isinstance(number, Printed):
+            return False
+        unit = 10.0**-number.decimals
+        at = bisect_left(self._losses, number.value - 0.5001 * unit)
+        return at < len(self._losses) and self._losses[at] < number.value + 0.999 * unit
+
+    @cached_property
+    def _losses(self) -> list[float]:
+        found: set[float] = set()
+        by_label: dict[str, list[float]] = {}
+        left = _MOST_BYTES
+        for log in self._record.logs:
+            left -= log.size
+            if log.runs and left >= 0:
+                printed = list(self._labelled(self._record.path / log.name))
+                found.update(loss for _, loss in printed)
+                for label, loss in dict(printed).items():
+                    by_label.setdefault(label, []).append(loss)
+        # Whether a run's own loss is meant was seen before.
+        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        others = (x for x in by_label.values() if len(x) > 1 and not own.issuperset(x))
+        return sorted({*(found - own), *(sum(losses) / len(losses) for losses in others)})
+
+    def _labelled(self, path: Path) -> Iterator[tuple[str, float]]:
+        """Yield each loss that a log prints, with the words before it."""
+        try:
+            text = path.read_text("utf-8", "replace")
+        except OSError:
+            return
+        for match in self._pattern.finditer(text):
+            start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - 100)
+            yield _DIGITS.sub("", text[start : match.start(1)]), float(match[1])

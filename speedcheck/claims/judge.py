@@ -34,7 +34,7 @@ def compare(
     """
     lists = Lists(figures, samples, elsewhere)
     statistics = [figure for figure in figures if not figure.is_list]
-    judge = _Statistics(statistics, samples, question, elsewhere, lists)
+    judge = _Statistics(statistics, lists, question)
     own = {match.step for match in lists.confirmed if match.figure.grade > Grade.CONFIRM}
     earlier = own - {run.judged.final_step for run in samples.judged}
     return DocumentClaims(
@@ -49,16 +49,10 @@ def compare(
 class _Statistics:
     """The statistics of one document, judged with each other in view."""
 
-    def __init__(
-        self,
-        figures: list[Figure],
-        samples: Samples,
-        question: Question,
-        elsewhere: Container[Printed],
-        lists: Lists,
-    ) -> None:
-        self._samples, self._question, self._elsewhere = samples, question, elsewhere
-        self._lists = [listed for listed in lists.standing if listed.kind == "losses"]
+    def __init__(self, figures: list[Figure], lists: Lists, question: Question) -> None:
+        self._samples, self._elsewhere = lists.samples, lists.elsewhere
+        self._question = question
+        self._lists = lists.standing
         self._steps = {match.step for match in lists.confirmed}
         self._judged = [(figure, self._agrees(figure)) for figure in figures]
         self._settled = {figure.what for figure, agrees in self._judged if agrees and not figure.of}
@@ -84,7 +78,7 @@ class _Statistics:
         return any(figure.number.agrees(low, high) for low, high in self._possible(figure))
 
     def _possible(self, figure: Figure) -> Iterator[Range]:
-        """Yield what a figure can be: of its list, or of any list or sample."""
+        """Yield what a figure can be: of its list, or of any sample."""
         if figure.of is not None:
             yield from self._of_list(figure, figure.of)
             return
@@ -95,8 +89,6 @@ class _Statistics:
             # A p or a deviation agrees by chance at one step of forty.
             if figure.what == "mean" or evidence.step in self._steps:
                 yield from self._of_runs(figure, evidence, half)
-        for listed in self._lists if figure.kind == "losses" else ():
-            yield from self._of_list(figure, listed)
 
     def _of_runs(self, figure: Figure, evidence: Evidence, half: float = 0.0) -> list[Range]:
         is_whole = len(evidence.runs) == evidence.n
@@ -122,9 +114,15 @@ class _Statistics:
             return figure.is_exact or figure.of.grade > Grade.CONFIRM
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and figure.grade is Grade.WARN
-        if figure.what in self._settled or is_of_more:
+        if figure.what in self._settled or is_of_more or self._is_of_a_list(figure):
             return False
         return figure.number not in self._elsewhere if figure.what == "mean" else self._is_of_runs
+
+    def _is_of_a_list(self, figure: Figure) -> bool:
+        """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
+        lists = [listed for listed in self._lists if listed.kind == figure.kind == "losses"]
+        found = [one for listed in lists for one in self._of_list(figure, listed)]
+        return any(figure.number.agrees(low, high) for low, high in found)
 
     def _usual(self, figure: Figure) -> float | None:
         """Return what the figure is of its list, or of the judged runs, as a reader takes it."""
@@ -138,6 +136,8 @@ class _Statistics:
     def _claim(self, figure: Figure, status: ClaimStatus) -> Claim:
         unit = f" {figure.unit}" if figure.unit else ""
         value = self._usual(figure) if status != "not_checkable" else None
-        recomputed = None if value is None else f"{shown(value)}{unit}"
         claimed = figure.number.text + unit
+        if value is None:
+            return Claim(figure.what, claimed, None, "not_checkable", figure.where, figure.basis)
+        recomputed = f"{shown(value)}{unit}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)

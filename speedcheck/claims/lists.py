@@ -63,7 +63,7 @@ class Lists:
     def __init__(
         self, figures: Iterable[Figure], samples: Samples, elsewhere: Container[Printed]
     ) -> None:
-        self._samples, self._elsewhere = samples, elsewhere
+        self.samples, self.elsewhere = samples, elsewhere
         self._figures = [figure for figure in figures if figure.is_list]
         listed = [figure for figure in self._figures if figure.numbers][:_MOST_LISTS]
         self._matches = [_best_match(figure, samples) for figure in listed]
@@ -91,24 +91,24 @@ class Lists:
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
 
     def _status(self, match: Match) -> ClaimStatus:
-        figure, n = match.figure, len(self._samples.judged)
+        figure, n = match.figure, len(self.samples.judged)
         if match.is_full:
             return "confirmed"
         if figure.grade is Grade.CONFIRM or figure.kind in self._agreeing:
             return "not_checkable"
-        if not len(figure.numbers) == n == len(self._samples.judged_at(figure).runs):
+        if not len(figure.numbers) == n == len(self.samples.judged_at(figure).runs):
             return "not_checkable"
         if figure.kind == "times":
             # Times may be those of another machine, unless most of them are the logs'.
             is_open = 2 * len(match.runs) < n and bool(self._agreeing)
         else:
             missing = (x for i, x in enumerate(figure.numbers) if i not in match.runs)
-            is_open = all(number in self._elsewhere for number in missing)
+            is_open = all(number in self.elsewhere for number in missing)
         return "not_checkable" if is_open else "not_confirmed"
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed where they have all of them."""
-        figure, judged = match.figure, self._samples.judged_at(match.figure)
+        figure, judged = match.figure, self.samples.judged_at(match.figure)
         logged = in_unit_of(figure, judged.values)
         by_seed = {r.judged.seed: x for r, x in zip(judged.runs, logged, strict=True)}
         if len(by_seed) == len(logged) and by_seed.keys() == set(figure.seeds):
@@ -127,7 +127,7 @@ class Lists:
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return lists that are longer than the logs: of these runs, or the only data there is."""
-        n = len(self._samples.runs)
+        n = len(self.samples.runs)
         short = (match.figure for match in self._matches if self._is_short(match, n))
         return tuple(Shortfall(len(f.numbers), n, f.where) for f in short)[:_MOST_SHOWN]
 
@@ -143,7 +143,7 @@ class Lists:
         keyed = (m for m in self.confirmed if m.figure.seeds and m.figure.kind == "losses")
         own = (match for match in keyed if match.figure.grade > Grade.CONFIRM)
         found = [_seed_difference(m.figure, list(m.runs.values()), m.step) for m in own]
-        judged = list(self._samples.judged)
+        judged = list(self.samples.judged)
         alone = (f for f in self._figures if not f.numbers and len(f.seeds) == len(judged))
         found += [_seed_difference(figure, judged, None) for figure in alone]
         return tuple(one for one in found if one)[:_MOST_SHOWN]
@@ -156,7 +156,7 @@ class Lists:
         known = [m for m in self.confirmed if m.figure.kind == "losses" and len(m.runs) > 1]
         # Of runs with one loss, it does not matter which a list was matched with.
         listed = {run.losses[None] for match in known for run in match.runs.values()}
-        counted = self._samples.counted
+        counted = self.samples.counted
         names = tuple(run.name for run in counted if run.losses[None] not in listed)
         return (names if 3 * len(names) <= len(counted) else ()) if known else None
 

@@ -49,19 +49,6 @@ class Question:
     measure: tuple[str, ...] = ("val_loss", "loss")
 
 
-@dataclass(frozen=True, slots=True)
-class Nulls:
-    """How a text tests: what its p-values may be computed with.
-
-    Attributes:
-        targets: null values that the text names, the likeliest first.
-        sigmas: standard deviations that the text takes as known.
-    """
-
-    targets: tuple[float, ...] = ()
-    sigmas: tuple[float, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """What a document states of runs: a list with a value for each run, or one statistic.
@@ -78,7 +65,8 @@ class Figure:
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
         may_be_one_run: whether it is called the loss, and not a mean of losses.
-        nulls: of a p-value, how the text tests.
+        nulls: of a p-value, the null values that the text names, the likeliest first.
+        sigmas: of a p-value, the standard deviations that the text takes as known.
     """
 
     what: ClaimSubject
@@ -92,7 +80,8 @@ class Figure:
     is_exact: bool = False
     part: Part | None = None
     may_be_one_run: bool = False
-    nulls: Nulls = Nulls()
+    nulls: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -159,14 +148,12 @@ class Reader:
         document: the document, as claims name it.
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
-        n_runs: number of runs in the logs.
         sizes: the numbers of runs that a text may speak of.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
-    n_runs: int = 0
     sizes: frozenset[int] = frozenset()
 
     def is_near(self, number: Printed, by: float = _NEAR) -> bool:

@@ -57,9 +57,9 @@ def _p_values(
     figure: Figure, n: int, mean: float, std: float | None, half: float, question: Question
 ) -> list[Range]:
     """Return the p of a t-test, and of a z-test with each known sigma, for each null value."""
-    sigmas = [*figure.nulls.sigmas, *([question.sigma] if question.sigma else [])]
+    sigmas = [*figure.sigmas, *([question.sigma] if question.sigma else [])]
     found: list[Range] = []
-    for target in figure.nulls.targets or (question.target,):
+    for target in figure.nulls or (question.target,):
         if std is not None:
             found += _sides(n, mean - target, std, half, n - 1, question)
         for sigma in sigmas:

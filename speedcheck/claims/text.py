@@ -12,7 +12,7 @@ from itertools import islice
 
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims import words
-from speedcheck.claims.model import Figure, Grade, Nulls, Passage, Reader
+from speedcheck.claims.model import Figure, Grade, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
 _MOST_CHARACTERS = 2_000
@@ -46,15 +46,16 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     text = passage.text[:_MOST_CHARACTERS]
     if words.is_baseline(f"{text} {passage.heading} {passage.said}"):
         return
-    nulls = read_nulls(text, reader)
+    nulls, sigmas = read_nulls(text, reader)
     start = 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
         where = reader.where(passage.line + text.count("\n", 0, start + 1))
-        yield from _statistics(text[start:end], where, nulls, reader)
+        for figure in _statistics(text[start:end], where, reader):
+            yield replace(figure, nulls=nulls, sigmas=sigmas)
         start = end
 
 
-def read_nulls(text: str, reader: Reader) -> Nulls:
+def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the null values and the known deviations that a text names.
 
     A null value of a sentence is of the losses' size, and alpha is not; code may test any.
@@ -63,10 +64,10 @@ def read_nulls(text: str, reader: Reader) -> Nulls:
     targets = [n.value for code, n in found if n and (code or reader.is_near(n, by=0.5))]
     known = [printed(match[1]) for match in islice(_SIGMA.finditer(text), _MOST_NUMBERS)]
     sigmas = [sigma.value for sigma in known if sigma]
-    return Nulls(tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas)))
+    return tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas))
 
 
-def _statistics(sentence: str, where: str, nulls: Nulls, reader: Reader) -> Iterator[Figure]:
+def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain = _RUNS.sub(" ", plain)
@@ -77,8 +78,8 @@ def _statistics(sentence: str, where: str, nulls: Nulls, reader: Reader) -> Iter
         name = match["name"].lower() if match["name"] else "p"
         what = _time(name, is_mean=is_mean) if unit else number and _subject(name, number, reader)
         if number and what:
-            figure = Figure(what, (number,), where, Grade.WARN, unit=unit, nulls=nulls)
-            yield replace(figure, may_be_one_run=what == "mean" and not is_mean)
+            is_one = what == "mean" and not is_mean
+            yield Figure(what, (number,), where, Grade.WARN, unit=unit, may_be_one_run=is_one)
 
 
 def _subject(name: str, number: Printed, reader: Reader) -> ClaimSubject | None:

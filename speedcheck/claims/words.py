@@ -42,11 +42,6 @@ _BASELINE = _set(
     "rerun reran official reproduction reproduced replicated ablation ablations without sota "
     "leaderboard attempt attempts failed variant variants sweep history negative tried"
 )
-# A p-value with one of these is of another test than that of losses against a target.
-_OTHER_TEST = _set(
-    "welch paired ind rel mann whitney wilcoxon bootstrap permutation shapiro ks anova "
-    "equivalence tost difference normality"
-)
 
 _WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
 _NAME = re.compile(r"[a-z0-9_]+")
@@ -131,11 +126,6 @@ def _of_losses(measure: tuple[str, ...]) -> set[str]:
 def is_baseline(text: str) -> bool:
     """Return whether a text is of what the record is compared with."""
     return not words(text).isdisjoint(_BASELINE)
-
-
-def is_other_test(text: str) -> bool:
-    """Return whether a text names another test than the one of losses against a target."""
-    return not words(text).isdisjoint(_OTHER_TEST)
 
 
 def unit_of(text: str) -> Unit | None:
