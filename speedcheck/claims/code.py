@@ -25,7 +25,6 @@ _MOST_CHARACTERS = 20_000
 _COMMENT = re.compile(r"#[^\n]*")
 _MARGIN = re.compile(r"(?m)^[ \t>]*#")
 _CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
-_UNIT = re.compile(r"(?<=[0-9])m?s\b")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
@@ -92,7 +91,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
     Without a name and brackets a list has three fractions at least: two are an interval.
     """
     lines = passage.text.split("\n")
-    plain = _UNIT.sub("", _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text))))
+    plain = _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text)))
     first, counted, left = 0, 0, _MOST_LISTS
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)

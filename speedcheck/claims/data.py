@@ -21,6 +21,7 @@ _MOST_ROWS = 10_000
 _MOST_LABELS = 300
 
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
+_NUMBER = re.compile(NUMBER)
 _CELL = re.compile(rf"({NUMBER}) ?(ms|s|min|sec)?")
 _SUMMARY = re.compile(
     r"\b(?:mean|average|avg|std|sd|stdev|stddev|median|min|max|total|sum|delta|p|n|best|worst"
@@ -92,20 +93,17 @@ def _is_of_runs(rows: list[_Row]) -> bool:
     own = [row for row in rows[1:] if row.is_run]
     if not own or not (_RUN.search(head[0]) or not head[0]):
         return False
-    rests = (_NAME.sub(" ", row.cell(0)).strip() for row in own)
-    # A number or a log's name, and no setting in words; without a heading nothing else.
-    if any(_PROSE.search(rest) or (rest and not head[0]) for rest in rests):
-        return False
-    return not any(
+    for row in own:
+        # A number or a log's name, and no setting in words; without a heading nothing else.
+        rest = _NAME.sub(" ", row.cell(0)).strip()
+        if _PROSE.search(rest) or (rest and not head[0]):
+            return False
+    for column, heading in enumerate(head[1:], start=1):
+        prose = sum(bool(_PROSE.search(_CELL.sub("", row.cell(column)))) for row in own)
         # A column without a heading holds remarks.
-        heading and not _OF_A_RUN.search(heading) and _is_prose(own, column)
-        for column, heading in enumerate(head[1:], start=1)
-    )
-
-
-def _is_prose(rows: list[_Row], column: int) -> bool:
-    cells = (_CELL.sub("", row.cell(column)) for row in rows)
-    return 2 * sum(bool(_PROSE.search(cell)) for cell in cells) > len(rows)
+        if heading and 2 * prose > len(own) and not _OF_A_RUN.search(heading):
+            return False
+    return True
 
 
 def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Figure | None:
@@ -158,26 +156,20 @@ def read_csv(text: str, reader: Reader) -> list[Figure]:
     return read_table(Passage("table", "", 1, numbered), reader)
 
 
-class _Digits(str):
-    """A number of a JSON document, kept as the digits that it is written with."""
-
-    __slots__ = ()
-
-
 def read_json(text: str, reader: Reader) -> list[Figure]:
     """Return what a JSON document states under the measure, `seeds` and `seed_results`.
 
-    Text that is not JSON, or nests too deep, states nothing.
+    Text that is not JSON, or nests too deep, states nothing. Numbers keep their printed digits.
     """
     try:
-        document = json.loads(text, parse_float=_Digits, parse_int=_Digits, parse_constant=str)
+        document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return []
     found: list[Figure] = []
     for key, value in document.items() if isinstance(document, dict) else ():
         where = f"{reader.document} {key[:80]}"
-        if key.lower() in reader.measure and isinstance(value, _Digits):
-            number = printed(value.lstrip("-"))
+        if key.lower() in reader.measure and isinstance(value, str):
+            number = printed(value) if _NUMBER.fullmatch(value) else None
             if number and reader.is_near(number):
                 found.append(Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True))
         elif key.lower() in reader.measure and isinstance(value, list):

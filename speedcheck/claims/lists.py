@@ -30,7 +30,12 @@ class Match:
     @property
     def is_full(self) -> bool:
         """Whether every value of the list has a run of its own."""
-        return len(self.runs) == len(self.figure.numbers)
+        return not self.missing
+
+    @property
+    def missing(self) -> list[Printed]:
+        """The values that no run gives."""
+        return [x for i, x in enumerate(self.figure.numbers) if i not in self.runs]
 
 
 def _best_match(figure: Figure, samples: Samples) -> Match:
@@ -42,9 +47,10 @@ def _best_match(figure: Figure, samples: Samples) -> Match:
     def match(evidence: Evidence) -> Match:
         return Match(figure, evidence.step, paired(figure, evidence))
 
-    named = [(match(one), one.n) for one in samples.named(figure)]
-    nothing = Match(figure, figure.step, {}), 0
-    best, _ = max(named, key=lambda found: (len(found[0].runs), -found[1]), default=nothing)
+    # Of equal ones max takes the first.
+    named = map(match, sorted(samples.named(figure), key=lambda evidence: evidence.n))
+    nothing = Match(figure, figure.step, {})
+    best = max(named, key=lambda found: len(found.runs), default=nothing)
     # One loss alone equals some validation by chance.
     is_alone = len(figure.numbers) == 1 and figure.step is None
     if best.is_full or is_alone or len(figure.numbers) > len(samples.runs):
@@ -102,8 +108,7 @@ class Lists:
             # Times may be those of another machine, unless most of them are the logs'.
             is_open = 2 * len(match.runs) < n and bool(self._agreeing)
         else:
-            missing = (x for i, x in enumerate(figure.numbers) if i not in match.runs)
-            is_open = all(number in self.elsewhere for number in missing)
+            is_open = all(number in self.elsewhere for number in match.missing)
         return "not_checkable" if is_open else "not_confirmed"
 
     def _differences(self, match: Match) -> str:
@@ -122,7 +127,7 @@ class Lists:
             return join_some(wrong, _MOST_SHOWN)
         used = set(match.runs.values())
         left = [shown(x) for run, x in zip(judged.runs, logged, strict=True) if run not in used]
-        missing = [x.text for i, x in enumerate(figure.numbers) if i not in match.runs]
+        missing = [number.text for number in match.missing]
         return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
 
     def shortfalls(self) -> tuple[Shortfall, ...]:

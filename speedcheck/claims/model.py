@@ -175,13 +175,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A list of losses with more values than logs.
-
-    Attributes:
-        claimed: number of losses in the list.
-        logs: number of runs that it can be of.
-        where: the document and the line.
-    """
+    """A list of as many losses as claimed, and the smaller number of runs that it can be of."""
 
     claimed: int
     logs: int

@@ -80,14 +80,8 @@ def list_of(
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
-    Args:
-        name: its name or heading; "" where it has none, and is of losses if it can be.
-        numbers: its values.
-        about: what stands above it, which may say that it is of other runs.
-        where: its place in the document.
-        reader: what is known beforehand.
-        seeds: the seed of each value, where the document says it.
-        unit: the unit of times, where the name does not say it.
+    One without a name is of losses if it can be; what stands `about` it may say that it is of
+    other runs.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
     step = step_of(name)
