@@ -45,8 +45,8 @@ TRAINER_SECONDS = 20.0
 KILLS_OF_ONE = 25
 # Of how many processes one moment may rob a campaign.
 MOST_AT_ONCE = 3
-# Exit status of a launcher that raises.
-UNUSABLE = 1
+# Exit status of a Python program that raises.
+RAISED = 1
 # Share of the kills that go to workers and ranks, where there are any.
 OTHERS = 0.7
 # What a tethered process may take to notice that its launcher is gone, on a busy machine.
@@ -198,7 +198,7 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
             for _ in range(dice.randint(1, MOST_AT_ONCE)):
                 if account.killed.total() < limit:
                     kill_one(campaign, account, dice)
-        if campaign.launcher.returncode == UNUSABLE and account.killed.total() == kills:
+        if campaign.launcher.returncode == RAISED and account.killed.total() == kills:
             sys.exit(f"a session failed undisturbed: see {campaign.output}")
         after_launcher(campaign, account, dice)
 
