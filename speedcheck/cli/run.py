@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import complain, exit_code, whole_number
+from speedcheck.cli.slurm import (
+    LOCAL,
+    LauncherOption,
+    NodesOption,
+    PartitionOption,
+    SeedsPerTaskOption,
+    TimeOption,
+    slurm_launcher,
+    typed,
+)
 
 
 def run(
@@ -49,6 +59,11 @@ def run(
             metavar="N",
         ),
     ] = None,
+    launcher: LauncherOption = LOCAL,
+    partition: PartitionOption = None,
+    nodes: NodesOption = None,
+    seeds_per_task: SeedsPerTaskOption = None,
+    time: TimeOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -64,15 +79,22 @@ def run(
     from speedcheck.run.command import Request, run_record
     from speedcheck.run.local import LocalLauncher
 
-    launcher = context.obj or LocalLauncher(data_dir)
+    slurm = {
+        "--partition": partition,
+        "--nodes": nodes,
+        "--seeds-per-task": seeds_per_task,
+        "--time": time,
+    }
+    cluster = slurm_launcher(launcher, slurm, not_for_slurm={"--jobs": jobs}, data_dir=data_dir)
+    starter = context.obj or cluster or LocalLauncher(data_dir)
     request = Request(recipe=recipe, seeds=seeds, out=out, resume=resume, jobs=jobs)
     console = make_console()
     try:
-        certificate = run_record(request, launcher, console)
+        certificate = run_record(request, starter, console)
     except Interrupted as interruption:
         complain(
             f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}"
+            f"speedcheck run --resume --out {request.folder}{typed(launcher, slurm)}"
         )
         raise typer.Exit(128 + interruption.signum) from None
     print_certificate(console, certificate, request.folder)

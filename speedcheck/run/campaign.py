@@ -16,7 +16,8 @@ from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import Run, StepLine, read_log
 from speedcheck.records.ledger import LedgerWriter
 from speedcheck.run.follow import LogFollower
-from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
+from speedcheck.run.names import log_name
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -49,6 +50,10 @@ class Observer(Protocol):
 
     def abandoned(self, seed: int) -> None:
         """A run was stopped because the campaign was."""
+        ...
+
+    def interrupted(self, seed: int, reason: str) -> None:
+        """A run was interrupted and is to start again."""
         ...
 
 
@@ -100,6 +105,7 @@ class Campaign:
         self._observer = observer
         self._slots = slots
         self._active: list[_Active] = []
+        self._waiting: deque[int] = deque()
 
     def run(self, seeds: tuple[int, ...]) -> None:
         """Train every seed that has no result yet; return when all have ended.
@@ -114,12 +120,13 @@ class Campaign:
         finished = self._finished_before(seeds)
         if finished:
             self._observer.kept(finished)
-        waiting = deque(seed for seed in seeds if seed not in finished)
+        known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
+        self._waiting.extend(seed for seed in seeds if seed not in known)
         with _signals_noted() as noted:
             try:
-                while (waiting or self._active) and not noted:
-                    while waiting and len(self._active) < self._slots:
-                        self._start(waiting.popleft())
+                while (self._waiting or self._active) and not noted:
+                    while self._waiting and len(self._active) < self._slots:
+                        self._start(self._waiting.popleft())
                     self._watch()
                     if self._active:
                         time.sleep(POLL_SECONDS)
@@ -160,15 +167,32 @@ class Campaign:
                 continue
             log = self._logs / entry.log
             run = _result(log)
-            if run is None:
-                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
-            else:
+            if run is not None:
                 reason = _remark(run) or "found finished on --resume"
                 self._ledger.append("finished", seed, log=log, reason=reason)
+            elif not self._take_over(self._job(seed, log)):
+                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+
+    def _take_over(self, job: Job) -> bool:
+        """Follow a run of an earlier session; return whether there is one to follow."""
+        process = self._launcher.take_over(job)
+        if process is None:
+            return False
+        self._observer.started(job.seed, job.log)
+        active = _Active(process, job, LogFollower(job.log))
+        status = process.poll()
+        if status is None:
+            self._active.append(active)
+        else:
+            self._close(active, status)
+        return True
+
+    def _job(self, seed: int, log: Path) -> Job:
+        return Job(self._setup.recipe, seed, log, self._setup.ranks, self._setup.threads)
 
     def _start(self, seed: int) -> None:
-        log = self._logs / _log_name(seed, self._ledger.ledger.attempts(seed))
-        job = Job(self._setup.recipe, seed, log, self._setup.ranks, self._setup.threads)
+        log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
+        job = self._job(seed, log)
         self._ledger.append("started", seed, log=log)
         try:
             process = self._launcher.start(job, lock=self._ledger.fileno())
@@ -188,10 +212,15 @@ class Campaign:
                 self._active.remove(active)
                 self._close(active, status)
 
-    def _close(self, active: _Active, status: int) -> None:
+    def _close(self, active: _Active, status: int | Ended) -> None:
         if self._is_finished(active):
             return
         seed, log = active.job.seed, active.job.log
+        if isinstance(status, Ended) and status.again:
+            self._ledger.append("abandoned", seed, log=log, reason=status.reason)
+            self._observer.interrupted(seed, status.reason)
+            self._waiting.append(seed)
+            return
         last_lines = active.process.last_lines()
         reason = _exit_reason(status, last_lines)
         self._ledger.append("failed", seed, log=log, reason=reason)
@@ -236,11 +265,6 @@ def _signals_noted() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _log_name(seed: int, earlier: int) -> str:
-    """Return the log's name; a later attempt never overwrites an earlier one's log."""
-    return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"
-
-
 def _result(log: Path) -> Run | None:
     """Return the run in `log` if it came to a result: its last validation, or a divergence."""
     if not log.exists():
@@ -253,7 +277,9 @@ def _remark(run: Run) -> str:
     return "diverged" if run.diverged else ""
 
 
-def _exit_reason(status: int, last_lines: str) -> str:
+def _exit_reason(status: int | Ended, last_lines: str) -> str:
+    if isinstance(status, Ended):
+        return status.reason
     end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"

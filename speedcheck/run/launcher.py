@@ -18,6 +18,7 @@ class Setup:
         threads: CPU threads of each.
         steps: updates of one run.
         memory_mib: memory that one run needs, MiB.
+        queue: the batch system's queue that decides when runs start; "" for this machine.
     """
 
     recipe: str
@@ -26,6 +27,7 @@ class Setup:
     threads: int
     steps: int
     memory_mib: int
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,24 @@ class Job:
     threads: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended that has no exit status.
+
+    Attributes:
+        reason: what ended it.
+        again: whether the run was only interrupted and is to start again.
+    """
+
+    reason: str
+    again: bool = False
+
+
 class Process(Protocol):
     """A run that has been started."""
 
-    def poll(self) -> int | None:
-        """Return the exit status, or None while the run goes on."""
+    def poll(self) -> int | Ended | None:
+        """Return the exit status or what ended the run, or None while it goes on."""
         ...
 
     def terminate(self) -> None:
@@ -76,4 +91,8 @@ class Launcher(Protocol):
         Raises:
             LaunchError: the process cannot be started.
         """
+        ...
+
+    def take_over(self, job: Job) -> Process | None:
+        """Return the process of a run that an earlier session left; None where there is none."""
         ...

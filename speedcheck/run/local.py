@@ -75,6 +75,10 @@ class LocalLauncher:
             raise LaunchError(f"cannot start the trainer ({error.strerror})") from error
         return _LocalProcess(child, output)
 
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
+
 
 class _LocalProcess:
     def __init__(self, child: subprocess.Popen[bytes], output: IO[bytes]) -> None:

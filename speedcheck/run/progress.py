@@ -96,6 +96,10 @@ class PlainDisplay:
         """Say that the run was stopped."""
         self._say(f"seed {seed}: abandoned")
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Say why the run starts again."""
+        self._say(f"seed {seed}: interrupted, {reason}")
+
     def _say(self, text: str) -> None:
         self._console.print(Text(printable(text)), soft_wrap=True)
 
@@ -174,11 +178,19 @@ class LiveDisplay(PlainDisplay):
         super().abandoned(seed)
         self._end(seed)
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Take the bar away until the run starts again."""
+        super().interrupted(seed, reason)
+        self._remove_bar(seed)
+
     def _end(self, seed: int) -> None:
+        self._ended += 1
+        self._remove_bar(seed)
+
+    def _remove_bar(self, seed: int) -> None:
         task = self._tasks.pop(seed, None)
         if task is not None:
             self._bars.remove_task(task)
-        self._ended += 1
         self._move_overall()
 
     def _move_overall(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from speedcheck.machine import available_cpus, available_memory_mib
 from speedcheck.run.launcher import Setup
 
@@ -9,8 +11,11 @@ from speedcheck.run.launcher import Setup
 def slots(setup: Setup) -> int:
     """Return how many runs of `setup` can train side by side, at least 1.
 
-    A run on GPUs takes all of them, so that its time can be compared with the next one's.
+    A run on GPUs takes all of them, so that its time can be compared with the next one's. A queue
+    takes every run at once.
     """
+    if setup.queue:
+        return sys.maxsize
     if setup.device != "cpu":
         return 1
     by_cpu = available_cpus() // (setup.ranks * setup.threads)
