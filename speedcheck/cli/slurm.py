@@ -66,16 +66,18 @@ def slurm_launcher(
     name: str,
     options: dict[str, str | int | None],
     *,
-    not_for_slurm: dict[str, object],
+    local: dict[str, int | None],
     data_dir: Path | None,
+    isolate: bool,
 ) -> SlurmLauncher | None:
     """Return the launcher for Slurm; None where the runs are to train on this machine.
 
     Args:
         name: what `--launcher` was given.
         options: the options of Slurm by their names, None where they were not typed.
-        not_for_slurm: options that only a launcher on this machine has.
+        local: the options of runs on this machine alone, likewise.
         data_dir: the training data.
+        isolate: whether each seed of a task gets a fresh process.
 
     Raises:
         UsageError: there is no such launcher, or an option does not go with it.
@@ -84,7 +86,7 @@ def slurm_launcher(
 
     if name not in {LOCAL, SLURM}:
         raise UsageError(f"there is no launcher {name!r}", remedy=f"choose {LOCAL} or {SLURM}")
-    wrong = not_for_slurm if name == SLURM else options
+    wrong = local if name == SLURM else options
     for option, value in wrong.items():
         if value is not None:
             remedy = "leave it out" if name == SLURM else f"add --launcher {SLURM}"
@@ -97,7 +99,7 @@ def slurm_launcher(
         seeds_per_task=_number(options["--seeds-per-task"]),
         minutes=_number(options["--time"]),
     )
-    return SlurmLauncher(asked, data_dir, say)
+    return SlurmLauncher(asked, data_dir, say, isolate=isolate)
 
 
 def typed(name: str, options: dict[str, str | int | None]) -> str:

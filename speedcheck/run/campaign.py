@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -74,6 +75,7 @@ class _Active:
     process: Process
     job: Job
     follower: LogFollower
+    since: float
 
 
 class Campaign:
@@ -83,7 +85,7 @@ class Campaign:
         folder: the record folder; its `logs/` exists.
         ledger: the ledger, open and locked.
         setup: what the trainer said of the recipe.
-        launcher: starts the runs.
+        launcher: starts the runs; closed at the end.
         observer: hears of everything.
         slots: how many runs train side by side.
     """
@@ -132,6 +134,7 @@ class Campaign:
                         time.sleep(POLL_SECONDS)
             finally:
                 self._abandon_active()
+                self._launcher.close()
             if noted:
                 raise Interrupted(noted[0])
 
@@ -172,35 +175,48 @@ class Campaign:
                 self._ledger.append("finished", seed, log=log, reason=reason)
             elif not self._take_over(self._job(seed, log)):
                 self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+        # What has ended without a result in the meantime is tried again, like what failed before.
+        self._watch()
 
     def _take_over(self, job: Job) -> bool:
         """Follow a run of an earlier session; return whether there is one to follow."""
         process = self._launcher.take_over(job)
         if process is None:
             return False
-        self._observer.started(job.seed, job.log)
-        active = _Active(process, job, LogFollower(job.log))
-        status = process.poll()
-        if status is None:
-            self._active.append(active)
-        else:
-            self._close(active, status)
+        self._follow(process, job)
         return True
-
-    def _job(self, seed: int, log: Path) -> Job:
-        return Job(self._setup.recipe, seed, log, self._setup.ranks, self._setup.threads)
 
     def _start(self, seed: int) -> None:
         log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
         job = self._job(seed, log)
         self._ledger.append("started", seed, log=log)
         try:
-            process = self._launcher.start(job, lock=self._ledger.fileno())
+            process = self._launcher.start(job)
         except LaunchError as error:
-            self._ledger.append("failed", seed, log=log, reason=str(error))
+            self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        self._active.append(_Active(process, job, LogFollower(log)))
-        self._observer.started(seed, log)
+        self._follow(process, job)
+
+    def _follow(self, process: Process, job: Job) -> None:
+        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
+        self._observer.started(job.seed, job.log)
+
+    def _job(self, seed: int, log: Path) -> Job:
+        """Return the seed's run in the first free slot, on the GPUs of that slot."""
+        setup, taken = self._setup, {active.job.slot for active in self._active}
+        slot = next(slot for slot in range(self._slots) if slot not in taken)
+        share = setup.gpus_per_run or 0
+        return Job(
+            recipe=setup.recipe,
+            seed=seed,
+            log=log,
+            ranks=setup.ranks,
+            threads=setup.threads,
+            overrides=setup.overrides,
+            slot=slot,
+            gpus=tuple(range(slot * share, (slot + 1) * share)),
+            side_by_side=self._slots if share else 1,
+        )
 
     def _watch(self) -> None:
         for active in tuple(self._active):
@@ -208,23 +224,38 @@ class Campaign:
             line = active.follower.newest()
             if line is not None:
                 self._observer.progressed(active.job.seed, line)
-            if status is not None:
-                self._active.remove(active)
-                self._close(active, status)
+            if isinstance(status, Ended) and status.again:
+                self._put_back(active, status.reason)
+            elif status is not None:
+                self._close(active, partial(_exit_reason, status))
+            elif time.monotonic() - active.since > self._setup.timeout_s:
+                active.process.terminate()
+                self._close(active, self._timeout_reason)
 
-    def _close(self, active: _Active, status: int | Ended) -> None:
+    def _close(self, active: _Active, reason: Callable[[str], str]) -> None:
+        """Enter how a run has ended, when nothing of it can write any more."""
+        active.process.stop()
+        self._active.remove(active)
         if self._is_finished(active):
             return
         seed, log = active.job.seed, active.job.log
-        if isinstance(status, Ended) and status.again:
-            self._ledger.append("abandoned", seed, log=log, reason=status.reason)
-            self._observer.interrupted(seed, status.reason)
-            self._waiting.append(seed)
-            return
         last_lines = active.process.last_lines()
-        reason = _exit_reason(status, last_lines)
-        self._ledger.append("failed", seed, log=log, reason=reason)
-        self._observer.failed(seed, reason, last_lines)
+        why = reason(last_lines)
+        self._ledger.append("failed", seed, log=log, reason=why)
+        self._observer.failed(seed, why, last_lines)
+
+    def _put_back(self, active: _Active, reason: str) -> None:
+        """Let the run of an interrupted attempt start again, unless the attempt has a result."""
+        self._active.remove(active)
+        if self._is_finished(active):
+            return
+        seed = active.job.seed
+        self._ledger.append("abandoned", seed, log=active.job.log, reason=reason)
+        self._observer.interrupted(seed, reason)
+        self._waiting.append(seed)
+
+    def _timeout_reason(self, _: str) -> str:
+        return f"stopped after {self._setup.timeout_s:g} s without a result (--timeout-per-run)"
 
     def _abandon_active(self) -> None:
         for active in self._active:

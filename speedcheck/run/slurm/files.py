@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from speedcheck.errors import RecordError
+from speedcheck.records.overrides import RecipeOverrides
 from speedcheck.run.launcher import Job
 from speedcheck.run.names import next_log
 
@@ -36,12 +37,14 @@ class Batch:
         name: the array's name in Slurm, which no other array has.
         tasks: the runs of each task, in the order in which it trains them.
         data_dir: where the trainer keeps its data; None for the trainer's own choice.
+        isolate: whether each run gets a fresh process.
     """
 
     folder: Path
     name: str
     tasks: tuple[tuple[Job, ...], ...]
-    data_dir: str | None = None
+    data_dir: Path | None = None
+    isolate: bool = False
 
     @property
     def path(self) -> Path:
@@ -62,13 +65,16 @@ class Batch:
         Raises:
             RecordError: it cannot be written.
         """
-        runs = [[_raw(job) for job in task] for task in self.tasks]
-        text = json.dumps({"data_dir": self.data_dir, "tasks": runs}, indent=1)
+        raw = {
+            "data_dir": str(self.data_dir) if self.data_dir else None,
+            "isolate": self.isolate,
+            "tasks": [[_raw(job) for job in task] for task in self.tasks],
+        }
         try:
             self.path.parent.mkdir(exist_ok=True)
             # The folder is scaffolding, not evidence.
             (self.path.parent / ".gitignore").write_text("*\n")
-            write_whole(self.path, text)
+            write_whole(self.path, json.dumps(raw, indent=1))
         except OSError as error:
             raise RecordError(
                 f"cannot write ({error.strerror})",
@@ -87,7 +93,8 @@ def read_batch(path: Path) -> Batch:
     try:
         raw = json.loads(path.read_text())
         tasks = tuple(tuple(_job(folder, job) for job in task) for task in raw["tasks"])
-        return Batch(folder, path.stem, tasks, raw["data_dir"])
+        data_dir = None if raw["data_dir"] is None else Path(raw["data_dir"])
+        return Batch(folder, path.stem, tasks, data_dir, isolate=bool(raw["isolate"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(
             f"cannot be read ({error})", where=str(path), remedy="resume the record"
@@ -158,13 +165,16 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _raw(job: Job) -> dict[str, Any]:
-    return {
-        "recipe": job.recipe,
-        "seed": job.seed,
-        "log": job.log.name,
-    }
+    changes = job.overrides.given()
+    return {"recipe": job.recipe, "overrides": changes, "seed": job.seed, "log": job.log.name}
 
 
 def _job(folder: Path, raw: dict[str, Any]) -> Job:
-    log = folder / "logs" / str(raw["log"])
-    return Job(str(raw["recipe"]), int(raw["seed"]), log, ranks=0, threads=0)
+    return Job(
+        recipe=str(raw["recipe"]),
+        seed=int(raw["seed"]),
+        log=folder / "logs" / str(raw["log"]),
+        ranks=0,  # which the node knows
+        threads=0,
+        overrides=RecipeOverrides(**raw["overrides"]),
+    )

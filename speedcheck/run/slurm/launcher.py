@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import uuid
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speedcheck.errors import LaunchError, UsageError
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.launcher import Job, Process, Setup
 from speedcheck.run.local import LocalLauncher
 from speedcheck.run.names import next_log
@@ -74,12 +76,19 @@ class SlurmLauncher:
         options: where and how they are submitted.
         data_dir: where the trainer keeps its data; None for the trainer's own choice.
         say: tells the user something.
+        isolate: give each seed of a task a fresh process.
     """
 
     def __init__(
-        self, options: SlurmOptions, data_dir: Path | None, say: Callable[[str], None]
+        self,
+        options: SlurmOptions,
+        data_dir: Path | None,
+        say: Callable[[str], None],
+        *,
+        isolate: bool = False,
     ) -> None:
         self._options = options
+        self._isolate = isolate
         self._data_dir = data_dir.absolute() if data_dir else None
         self._say = say
         self._queue = Queue(say)
@@ -89,15 +98,21 @@ class SlurmLauncher:
         self._requeued: dict[Path, SlurmProcess] = {}
         self._arrays: dict[str, Array] = {}
 
-    def prepare(self, recipe: str) -> Setup:
+    def prepare(
+        self,
+        recipe: str,
+        overrides: RecipeOverrides = NO_OVERRIDES,
+        gpus_per_run: int | None = None,
+    ) -> Setup:
         """Ask the trainer about the recipe, and sbatch whether it would take the job."""
-        setup = LocalLauncher(self._data_dir).prepare(recipe)
+        setup = LocalLauncher(self._data_dir).prepare(recipe, overrides, gpus_per_run)
         check_options(_script(Path("batch")), self._options.words(setup, tasks=1))
         where = f"partition {self._options.partition}" if self._options.partition else "Slurm"
-        self._setup = replace(setup, queue=where)
+        # A run may wait for days; the tasks themselves watch for one that hangs.
+        self._setup = replace(setup, queue=where, timeout_s=math.inf)
         return self._setup
 
-    def start(self, job: Job, *, lock: int) -> Process:  # noqa: ARG002 - for children alone
+    def start(self, job: Job) -> Process:
         """Return the run, in the task that Slurm has put back or else in the next array."""
         process = SlurmProcess(job, self)
         before = self._requeued.pop(job.log, None)
@@ -110,7 +125,7 @@ class SlurmLauncher:
 
     def take_over(self, job: Job) -> Process | None:
         """Return the run of an array that an earlier session submitted; None where none has it."""
-        for batch in reversed(tuple(read_batches(_record(job)))):
+        for batch in reversed(tuple(read_batches(job.folder))):
             for task, jobs in enumerate(batch.tasks):
                 if job.seed in {planned.seed for planned in jobs}:
                     process = SlurmProcess(job, self)
@@ -134,7 +149,7 @@ class SlurmLauncher:
             return
         size = self._options.seeds_per_task or 1
         blocks = [gathered[first : first + size] for first in range(0, len(gathered), size)]
-        array = self._submit(_record(gathered[0].job), blocks)
+        array = self._submit(gathered[0].job.folder.absolute(), blocks)
         for task, block in enumerate(blocks):
             for process in block:
                 process.place = array, task
@@ -143,8 +158,8 @@ class SlurmLauncher:
         if self._setup is None:
             raise LaunchError("nothing was prepared")
         tasks = tuple(tuple(process.job for process in block) for block in blocks)
-        data_dir = str(self._data_dir) if self._data_dir else None
-        batch = Batch(folder, _array_name(folder), tasks, data_dir)
+        name = _array_name(folder)
+        batch = Batch(folder, name, tasks, self._data_dir, isolate=self._isolate)
         batch.write()
         words = self._options.words(self._setup, len(tasks))
         # sbatch replaces what follows a %.
@@ -185,10 +200,6 @@ class SlurmLauncher:
             self._arrays[batch.name] = Array(batch, self._queue, self._say, taken_over)
             self._queue.watch(batch.name)
         return self._arrays[batch.name]
-
-
-def _record(job: Job) -> Path:
-    return job.log.absolute().parent.parent
 
 
 def _array_name(folder: Path) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from speedcheck.errors import LaunchError, SpeedcheckError
-from speedcheck.run.launcher import Ended, Job, Launcher, Process
+from speedcheck.run.launcher import Job, Launcher, Process
 from speedcheck.run.local import LocalLauncher
 from speedcheck.run.slurm.files import (
     STARTED,
@@ -30,6 +30,7 @@ from speedcheck.run.slurm.files import (
     write_end,
     write_whole,
 )
+from speedcheck.run.worker import WorkerLauncher
 
 TASK_VARIABLE = "SLURM_ARRAY_TASK_ID"
 POLL_SECONDS = 0.2
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
         batch = read_batch(Path(arguments[0]))
         index = int(os.environ[TASK_VARIABLE])
         with _evictions() as evicted:
-            return run_task(batch, index, LocalLauncher(_data_dir(batch)), evicted)
+            return run_task(batch, index, _launcher(batch, index), evicted)
     except Evicted:
         return 128 + signal.SIGTERM
     except (IndexError, KeyError):
@@ -75,43 +76,44 @@ def run_task(batch: Batch, index: int, launcher: Launcher, evicted: list[int]) -
         OSError: a file that the launcher reads cannot be written.
     """
     write_whole(batch.here(index), f"{socket.gethostname()}\n")
-    statuses = []
-    for planned in batch.tasks[index]:
-        log = attempt_to_make(planned.log)
-        if log is None:
-            continue
-        write_whole(marker(log, STARTED), f"{socket.gethostname()}\n")
-        end = _train(replace(planned, log=log), launcher, evicted)
-        write_end(log, end)
-        statuses.append(end.status)
-    return next((abs(status) for status in statuses if status), 0)
+    bad = 0
+    try:
+        for planned in batch.tasks[index]:
+            log = attempt_to_make(planned.log)
+            if log is not None:
+                write_whole(marker(log, STARTED), f"{socket.gethostname()}\n")
+                end = _train(replace(planned, log=log), launcher, evicted)
+                write_end(log, end)
+                bad = bad or abs(end.status)
+    finally:
+        launcher.close()
+    return bad
 
 
 def _train(job: Job, launcher: Launcher, evicted: list[int]) -> End:
     try:
-        setup = launcher.prepare(job.recipe)
-        job = replace(job, ranks=setup.ranks, threads=setup.threads)
-        process = launcher.start(job, lock=sys.stdin.fileno())
+        setup = launcher.prepare(job.recipe, job.overrides)
+        process = launcher.start(replace(job, ranks=setup.ranks, threads=setup.threads))
     except LaunchError as error:
         return End(UNUSABLE, str(error))
-    status = _wait(process, evicted)
-    if isinstance(status, Ended):
-        return End(UNUSABLE, status.reason)
-    return End(status, process.last_lines())
+    return _wait(process, setup.timeout_s, evicted)
 
 
-def _wait(process: Process, evicted: list[int]) -> int | Ended:
-    try:
-        while (status := process.poll()) is None and not evicted:
-            time.sleep(POLL_SECONDS)
-    finally:
+def _wait(process: Process, timeout_s: float, evicted: list[int]) -> End:
+    limit = time.monotonic() + timeout_s
+    while (status := process.poll()) is None and not evicted and time.monotonic() < limit:
+        time.sleep(POLL_SECONDS)
+    if status is None:
         process.terminate()
-        process.stop()
+    process.stop()
     if status in _ENDED_BY_SIGTERM:
         time.sleep(SIGNAL_SECONDS)
-    if status is None or evicted:
+    if evicted:
         raise Evicted
-    return status
+    if isinstance(status, int):
+        return End(status, process.last_lines())
+    why = status.reason if status else f"stopped after {timeout_s:g} s without a result"
+    return End(UNUSABLE, why)
 
 
 @contextmanager
@@ -128,8 +130,10 @@ def _evictions() -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _data_dir(batch: Batch) -> Path | None:
-    return None if batch.data_dir is None else Path(batch.data_dir)
+def _launcher(batch: Batch, index: int) -> Launcher:
+    """Return what trains the runs of a task: in one set of processes where there are several."""
+    alone = batch.isolate or len(batch.tasks[index]) == 1
+    return (LocalLauncher if alone else WorkerLauncher)(batch.data_dir)
 
 
 def _refuse(why: str) -> int:
