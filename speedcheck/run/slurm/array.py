@@ -136,7 +136,6 @@ class Array:
         if state.state in WAITING and state.reason.strip("()") not in _ORDINARY:
             self._tell(f"Slurm lets {self.name_of(task)} wait: {state.reason}", state.reason)
         if state.state != "RUNNING":
-            self._running_since.pop(task, None)
             return
         now = time.monotonic()
         running = now - self._running_since.setdefault(task, now)

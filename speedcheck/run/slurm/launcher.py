@@ -135,7 +135,8 @@ class SlurmLauncher:
         return None
 
     def close(self) -> None:
-        """Nothing is kept for further runs."""
+        """Ask squeue no more."""
+        self._queue.close()
 
     def submit(self) -> None:
         """Submit what has been gathered.

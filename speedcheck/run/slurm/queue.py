@@ -103,8 +103,14 @@ class Queue:
             self._question = _Question(self._names)
         elif self._question is not None and self._question.is_answered():
             self._take(self._question)
-            self._question = None
+            self.close()
         return self._newest
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._question is not None:
+            self._question.close()
+            self._question = None
 
     def _take(self, question: _Question) -> None:
         tasks = question.answer()
@@ -152,9 +158,19 @@ class _Question:
             return True
         if time.monotonic() - self.asked < ANSWER_SECONDS:
             return False
-        self._process.kill()
-        self._process.wait()
+        self._end()
         return True
+
+    def close(self) -> None:
+        """Forget the question, answered or not."""
+        self._end()
+        self._output.close()
+        self._errors.close()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def answer(self) -> dict[tuple[str, int], TaskState] | None:
         """Return the tasks; None where squeue has failed."""
