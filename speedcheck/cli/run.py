@@ -135,6 +135,16 @@ def run(  # noqa: PLR0913 - one argument an option
     from speedcheck.run.local import LocalLauncher
     from speedcheck.run.worker import WorkerLauncher
 
+    request = Request(
+        recipe=recipe,
+        seeds=seeds,
+        out=out,
+        resume=resume,
+        jobs=jobs,
+        gpus_per_run=gpus_per_run,
+        timeout_s=timeout_per_run,
+        overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
+    )
     slurm = {
         "--partition": partition,
         "--nodes": nodes,
@@ -149,20 +159,11 @@ def run(  # noqa: PLR0913 - one argument an option
             "--gpus-per-run": gpus_per_run,
             "--timeout-per-run": timeout_per_run,
         },
+        folder=request.folder,
         data_dir=data_dir,
         isolate=isolate,
     )
     starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
-    request = Request(
-        recipe=recipe,
-        seeds=seeds,
-        out=out,
-        resume=resume,
-        jobs=jobs,
-        gpus_per_run=gpus_per_run,
-        timeout_s=timeout_per_run,
-        overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
-    )
     console = make_console()
     try:
         certificate = run_record(request, starter, console)

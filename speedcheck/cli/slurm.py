@@ -67,6 +67,7 @@ def slurm_launcher(
     options: dict[str, str | int | None],
     *,
     local: dict[str, int | None],
+    folder: Path,
     data_dir: Path | None,
     isolate: bool,
 ) -> SlurmLauncher | None:
@@ -76,12 +77,15 @@ def slurm_launcher(
         name: what `--launcher` was given.
         options: the options of Slurm by their names, None where they were not typed.
         local: the options of runs on this machine alone, likewise.
+        folder: the record folder.
         data_dir: the training data.
         isolate: whether each seed of a task gets a fresh process.
 
     Raises:
         UsageError: there is no such launcher, or an option does not go with it.
+        RecordError: this machine is to train what Slurm may still train.
     """
+    from speedcheck.run.slurm.files import refuse_unsettled
     from speedcheck.run.slurm.launcher import SlurmLauncher, SlurmOptions
 
     if name not in {LOCAL, SLURM}:
@@ -92,6 +96,7 @@ def slurm_launcher(
             remedy = "leave it out" if name == SLURM else f"add --launcher {SLURM}"
             raise UsageError(f"{option} does not go with --launcher {name}", remedy=remedy)
     if name == LOCAL:
+        refuse_unsettled(folder)
         return None
     asked = SlurmOptions(
         partition=str(options["--partition"] or ""),

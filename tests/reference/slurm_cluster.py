@@ -53,6 +53,7 @@ PreemptMode=REQUEUE
 ReturnToService=2
 SlurmdTimeout=6
 KillWait=2
+MessageTimeout=4
 MinJobAge=300
 SlurmdParameters=config_overrides
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=4000 State=UNKNOWN
@@ -118,7 +119,6 @@ class Cluster:
             "SLURM_CONF": str(folder / "slurm.conf"),
         }
         (folder / "state").mkdir(parents=True)
-        (folder / "spool").mkdir()
         (folder / "slurm.conf").write_text(
             CONFIGURATION.format(
                 host=socket.gethostname(),
@@ -141,9 +141,13 @@ class Cluster:
         self.wait_for_node("idle")
 
     def start_controller(self) -> None:
+        """Start the controller, which goes on from the state that it has kept."""
         self._start("slurmctld", "-D")
 
     def start_node(self) -> None:
+        """Start the node's daemon, on a spool folder as empty as after a reboot."""
+        shutil.rmtree(self.folder / "spool", ignore_errors=True)
+        (self.folder / "spool").mkdir()
         stepd = self._programs / "slurmstepd-wlm"
         self._start("slurmd", "-D", "-N", NODE, "-d", str(stepd))
 
@@ -153,16 +157,21 @@ class Cluster:
         process.kill()
         process.wait()
 
+    def stop_daemon(self, daemon: str) -> None:
+        """End a daemon as an administrator would; the controller keeps its state."""
+        process = self._daemons.pop(daemon)
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+
     def stop(self) -> None:
         """End every job and both daemons."""
         with contextlib.suppress(subprocess.SubprocessError):
             self.call("scancel", f"--user={getpass.getuser()}")
-        for _, process in reversed(self._daemons.items()):
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            process.kill()
-            process.wait()
+        for daemon in tuple(self._daemons):
+            self.stop_daemon(daemon)
         for pid in self.step_daemons():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
@@ -196,9 +205,12 @@ class Cluster:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             with contextlib.suppress(subprocess.SubprocessError):
-                if self.call("sinfo", "--noheader", "--format=%T", f"--nodes={NODE}").strip().split(
-                    "\n"
-                )[0].startswith(state):
+                if (
+                    self.call("sinfo", "--noheader", "--format=%T", f"--nodes={NODE}")
+                    .strip()
+                    .split("\n")[0]
+                    .startswith(state)
+                ):
                     return
             time.sleep(0.2)
         logs = "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))

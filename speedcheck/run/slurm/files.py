@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from speedcheck.errors import RecordError
+from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.overrides import RecipeOverrides
 from speedcheck.run.launcher import Job
 from speedcheck.run.names import next_log
@@ -107,6 +108,25 @@ def read_batches(folder: Path) -> Iterator[Batch]:
         yield read_batch(path)
 
 
+def refuse_unsettled(folder: Path) -> None:
+    """Refuse to train a record on this machine whose ledger left runs in Slurm's hands.
+
+    Raises:
+        RecordError: a run was handed to Slurm, and the ledger does not know how it ended.
+    """
+    planned = {job.log for batch in read_batches(folder) for task in batch.tasks for job in task}
+    if not planned:
+        return
+    for seed, entry in _ledger(folder).latest().items():
+        log = folder.absolute() / "logs" / (entry.log or "")
+        if entry.event == "started" and (log in planned or marker(log, STARTED).exists()):
+            raise RecordError(
+                f"seed {seed} was handed to Slurm and may still train there",
+                where=str(folder),
+                remedy="add --launcher slurm, which takes it over or starts it again",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How a run's trainer ended: its exit status and the last lines that it printed."""
@@ -162,6 +182,13 @@ def write_whole(path: Path, text: str) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _ledger(folder: Path) -> Ledger:
+    try:
+        return parse_ledger((folder / LEDGER_NAME).read_bytes())
+    except OSError:  # which the launcher is going to complain of
+        return Ledger((), ())
 
 
 def _raw(job: Job) -> dict[str, Any]:
