@@ -221,8 +221,7 @@ class Campaign:
     def _watch(self) -> None:
         for active in tuple(self._active):
             status = active.process.poll()
-            line = active.follower.newest()
-            if line is not None:
+            for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
             if isinstance(status, Ended) and status.again:
                 self._put_back(active, status.reason)
@@ -311,6 +310,12 @@ def _remark(run: Run) -> str:
 def _exit_reason(status: int | Ended, last_lines: str) -> str:
     if isinstance(status, Ended):
         return status.reason
-    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    end = _signal_name(-status) if status < 0 else f"exit status {status}"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"
+
+
+def _signal_name(number: int) -> str:
+    name = signal.Signals(number).name
+    # The trainer never sends it to itself; the kernel does to make room.
+    return f"signal {name}" + (" (often: out of memory)" if number == signal.SIGKILL else "")

@@ -18,10 +18,12 @@ from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.report.text import printable
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
+from speedcheck.run.processes import end_processes, mark_of
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
 
@@ -92,8 +94,9 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         remedy = "add --resume or another --out" if is_folder else "choose another --out"
         raise RecordError(what, where=str(folder), remedy=remedy)
     setup = _prepare(existing, request, launcher)
+    at_once = _at_once(request, setup)
     plan = existing or _create(folder, request)
-    _train(folder, plan, launcher, setup, console, at_once=_at_once(request, setup))
+    _train(folder, plan, launcher, setup, console, at_once=at_once)
     return _judge(folder, plan)
 
 
@@ -139,6 +142,8 @@ def _train(
         LedgerWriter(folder / LEDGER_NAME) as ledger,
         open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,
     ):
+        if not setup.queue:  # whose runs are not orphans
+            _end_orphans(folder, console)
         ledger.append_planned(seeds)
         campaign = Campaign(
             folder,
@@ -149,6 +154,13 @@ def _train(
             slots=at_once,
         )
         campaign.run(seeds)
+
+
+def _end_orphans(folder: Path, console: Console) -> None:
+    """End what a launcher that was killed has left behind: the ledger's lock says it is gone."""
+    for process in end_processes(mark_of(folder)):
+        text = f"ended process {process.pid}, left by an earlier launcher: {process.command}"
+        console.print(Text(printable(text)), soft_wrap=True)
 
 
 def _judge(folder: Path, plan: Plan) -> Certificate:

@@ -10,6 +10,7 @@ A task is a process of this machine. The folder $FAKE_SLURM holds what the tests
 - `calls`: every call, one a line.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -76,10 +77,8 @@ def scancel(options: list[str]) -> int:
     for path in HOME.glob("pid-*"):
         task = path.name.partition("-")[2]
         if f"{ARRAY}_{task}" in options or any("--name=" in option for option in options):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(path.read_text()), signal.SIGTERM)
-            except ProcessLookupError:
-                pass
     return 0
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import slurm_cluster
 from slurm_cluster import Cluster, Unavailable
 
 from speedcheck.run.slurm import queue
