@@ -104,7 +104,7 @@ class PlainDisplay:
 
     def interrupted(self, seed: int, reason: str) -> None:
         """Say why the run starts again."""
-        self._pace.end(seed, finished=False)
+        self._pace.put_back(seed)
         self._say(f"seed {seed}: interrupted, {reason}")
 
     def _move(self, seed: int, line: StepLine) -> None:

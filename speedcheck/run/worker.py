@@ -37,7 +37,7 @@ class WorkerLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
 
     def start(self, job: Job) -> Process:
         """Give the run to the slot's worker, or to a new one where it has none."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from speedcheck.errors import LaunchError, UsageError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.launcher import Job, Process, Setup
-from speedcheck.run.local import LocalLauncher
+from speedcheck.run.local import ask_trainer, data_options
 from speedcheck.run.names import next_log
 from speedcheck.run.slurm.array import Array
 from speedcheck.run.slurm.commands import cancel_name, check_options, submit
@@ -105,7 +105,8 @@ class SlurmLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Ask the trainer about the recipe, and sbatch whether it would take the job."""
-        setup = LocalLauncher(self._data_dir).prepare(recipe, overrides, gpus_per_run)
+        data = data_options(self._data_dir)
+        setup = ask_trainer(recipe, overrides, data, gpus_per_run, elsewhere=True)
         check_options(_script(Path("batch")), self._options.words(setup, tasks=1))
         where = f"partition {self._options.partition}" if self._options.partition else "Slurm"
         # A run may wait for days; the tasks themselves watch for one that hangs.
