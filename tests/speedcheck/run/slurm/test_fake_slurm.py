@@ -116,6 +116,7 @@ def test_an_interval_that_is_not_a_number_is_one_line(run, slurm, monkeypatch):
     assert "SPEEDCHECK_SQUEUE_SECONDS: 'often' is not a number of seconds" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
@@ -138,6 +139,7 @@ def kill(slurm: Path, task: int) -> None:
     os.killpg(int((slurm / f"pid-{task}").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sacct", "reason"),
     [("77_0|CANCELLED by 0", "somebody cancelled it"), ("", "Slurm does not know it any more")],
@@ -169,6 +171,7 @@ def test_a_failing_squeue_costs_nothing_and_is_said(run, slurm, fates, record, h
     assert "squeue answers again" in result.err
 
 
+@pytest.mark.slow
 def test_a_node_that_does_not_see_the_folder_is_named(run, slurm, fates, record, monkeypatch):
     monkeypatch.setattr(array, "HERE_SECONDS", 0.5)
     fates({0: "hang"})
@@ -184,6 +187,7 @@ def test_a_node_that_does_not_see_the_folder_is_named(run, slurm, fates, record,
     assert result.code == 130
 
 
+@pytest.mark.slow
 def test_a_task_that_slurm_holds_is_named(run, slurm, fates, record):
     fates({0: "hang"})
     show(slurm, {"0": "PENDING JobHeldAdmin"})
@@ -197,6 +201,7 @@ def test_a_task_that_slurm_holds_is_named(run, slurm, fates, record):
     assert "Slurm lets task 77_0 wait: JobHeldAdmin" in result.err
 
 
+@pytest.mark.slow
 def test_a_log_that_never_appears_is_said(run, slurm, fates, record, monkeypatch):
     monkeypatch.setattr(process, "LOG_SECONDS", 0.3)
     fates({0: "silent"})
@@ -211,6 +216,7 @@ def test_a_log_that_never_appears_is_said(run, slurm, fates, record, monkeypatch
     assert result.events(0) == ["started", "abandoned"]
 
 
+@pytest.mark.slow
 def test_a_record_of_slurm_is_not_resumed_on_this_machine_while_tasks_may_train(run, slurm, record):
     from speedcheck.records.ledger import LedgerWriter
 
@@ -224,6 +230,7 @@ def test_a_record_of_slurm_is_not_resumed_on_this_machine_while_tasks_may_train(
     assert (record / "ledger.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_second_launcher_on_the_folder_is_refused(run, slurm, record):
     from speedcheck.records.ledger import LedgerWriter
 
@@ -234,6 +241,7 @@ def test_a_second_launcher_on_the_folder_is_refused(run, slurm, record):
     assert "another process is running this record" in result.err
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(run, slurm, fates, record, home, monkeypatch):
     fates({0: "wait"})
     times = iter(range(10**9, 0, -(10**7)))
