@@ -76,6 +76,7 @@ class _Active:
     job: Job
     follower: LogFollower
     since: float
+    is_announced: bool = False
 
 
 class Campaign:
@@ -198,8 +199,15 @@ class Campaign:
         self._follow(process, job)
 
     def _follow(self, process: Process, job: Job) -> None:
-        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
-        self._observer.started(job.seed, job.log)
+        active = _Active(process, job, LogFollower(job.log), time.monotonic())
+        self._active.append(active)
+        if not self._setup.queue:
+            self._announce(active)
+
+    def _announce(self, active: _Active) -> None:
+        if not active.is_announced:
+            active.is_announced = True
+            self._observer.started(active.job.seed, active.job.log)
 
     def _job(self, seed: int, log: Path) -> Job:
         """Return the seed's run in the first free slot, on the GPUs of that slot."""
@@ -221,6 +229,9 @@ class Campaign:
     def _watch(self) -> None:
         for active in tuple(self._active):
             status = active.process.poll()
+            # A queue starts runs when it likes.
+            if status is not None or active.job.log.exists():
+                self._announce(active)
             for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
             if isinstance(status, Ended) and status.again:

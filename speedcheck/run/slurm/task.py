@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     except (IndexError, KeyError):
         return _refuse(f"needs the file of a batch, and {TASK_VARIABLE} from Slurm")
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}")
+        return _refuse(f"{error.filename or arguments[0]}: {error.strerror}")
     except SpeedcheckError as error:
         return _refuse(str(error))
 
