@@ -148,8 +148,7 @@ class Cluster:
         """Start the node's daemon, on a spool folder as empty as after a reboot."""
         shutil.rmtree(self.folder / "spool", ignore_errors=True)
         (self.folder / "spool").mkdir()
-        stepd = self._programs / "slurmstepd-wlm"
-        self._start("slurmd", "-D", "-N", NODE, "-d", str(stepd))
+        self._start("slurmd", "-D", "-N", NODE, "-d", str(self._program("slurmstepd")))
 
     def kill(self, daemon: str) -> None:
         """Kill a daemon as a crash would."""
@@ -216,10 +215,17 @@ class Cluster:
         logs = "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))
         raise Unavailable(f"the node of Slurm is not {state} after {START_SECONDS:.0f} s: {logs}")
 
+    def _program(self, daemon: str) -> Path:
+        names = (self._programs / f"{daemon}-wlm", self._programs / daemon)
+        found = next((path for path in names if path.is_file()), None)
+        if found is None:
+            raise Unavailable(f"{self._programs} holds no {daemon}")
+        return found
+
     def _start(self, daemon: str, *options: str) -> None:
         with (self.folder / f"{daemon}.log").open("ab") as log:
             self._daemons[daemon] = subprocess.Popen(
-                (self._programs / f"{daemon}-wlm", "-f", self.variables["SLURM_CONF"], *options),
+                (self._program(daemon), "-f", self.variables["SLURM_CONF"], *options),
                 env=os.environ | self.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
