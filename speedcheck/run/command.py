@@ -140,7 +140,13 @@ def _train(
         console.print(Text(note), soft_wrap=True)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
-        open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,
+        open_display(
+            console,
+            runs=len(seeds),
+            steps=setup.steps,
+            target=_target(plan),
+            logs=folder / LOGS_NAME,
+        ) as display,
     ):
         if not setup.queue:  # whose runs are not orphans
             _end_orphans(folder, console)
