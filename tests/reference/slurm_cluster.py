@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -231,7 +230,13 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # By hand the script blocks signals, which its children would inherit.
+                preexec_fn=_let_signals_through,
             )
+
+
+def _let_signals_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _free_port() -> int:
@@ -241,12 +246,11 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))
     cluster.start()
     for name, value in cluster.variables.items():
-        print(f"export {name}={value}")
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        cluster.stop()
-        sys.exit()
+        print(f"export {name}={value}", flush=True)
+    signal.sigwait(ends)
+    cluster.stop()
