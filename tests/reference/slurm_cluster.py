@@ -230,13 +230,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # By hand the script blocks signals, which its children would inherit.
-                preexec_fn=_let_signals_through,
             )
-
-
-def _let_signals_through() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _free_port() -> int:
@@ -246,11 +240,12 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))
-    cluster.start()
-    for name, value in cluster.variables.items():
-        print(f"export {name}={value}", flush=True)
-    signal.sigwait(ends)
-    cluster.stop()
+    try:
+        cluster.start()
+        for name, value in cluster.variables.items():
+            print(f"export {name}={value}", flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        cluster.stop()
