@@ -11,7 +11,7 @@ from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
-from speedcheck.judge import judge
+from speedcheck.judge import Judgement, judge
 from speedcheck.records.folder import read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
@@ -89,6 +89,17 @@ def verify_folder(
     *,
     with_documents: bool = True,
 ) -> Certificate:
+    """Return the certificate of the record in `folder`; see `judge_folder`."""
+    return judge_folder(folder, overrides, selection, with_documents=with_documents).certificate
+
+
+def judge_folder(
+    folder: Path,
+    overrides: Overrides,
+    selection: Selection | None = None,
+    *,
+    with_documents: bool = True,
+) -> Judgement:
     """Judge the record in `folder`, which is one of `find_records`; for the rest see `judge`."""
     record = read_record(folder, overrides.parser_for)
     rule = rule_for(record, overrides, load_config(folder, overrides.config))
