@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from speedcheck import __version__
-from speedcheck.cli import compare, data, gate, helpers, plan, run, verify
+from speedcheck.cli import compare, data, gate, helpers, plan, report, run, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.errors import SpeedcheckError
 
@@ -40,6 +40,7 @@ for command in (
     run.run,
     verify.verify,
     verify.table,
+    report.report,
     compare.compare,
     plan.plan,
     gate.gate,

@@ -67,7 +67,7 @@ def _posterior(certificate: Certificate, found: Densities) -> Posterior | None:
         std_interval=loss.bayes_std,
         target=certificate.target,
         direction=certificate.direction,
-        p_value=loss.p_value,
+        p_value=None if loss.t is None else loss.p_value,
     )
 
 

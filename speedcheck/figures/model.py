@@ -48,7 +48,8 @@ class Posterior:
         std_interval: that of the standard deviation.
         target: the loss that the mean must be below, or above.
         direction: the better side.
-        p_value: one-sided p of the record's test.
+        p_value: one-sided p of the t-test, the area of the mean's density beyond the target; None
+            where the record's test is another one.
     """
 
     mean: Density

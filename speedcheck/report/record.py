@@ -1,0 +1,63 @@
+"""Write a record as a page and as pictures: what `speedcheck report` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.api import judge_folder
+from speedcheck.baseline import one_record
+from speedcheck.errors import UsageError
+from speedcheck.figures import figures_of
+from speedcheck.report.html import record_page, require_jinja
+from speedcheck.report.outputs import check_writable, write_file
+from speedcheck.report.plots import draw_pictures, require_matplotlib, write_pngs
+from speedcheck.report.text import headline
+from speedcheck.rules.rule import Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to write.
+
+    Attributes:
+        html: file of the page; None for none, if there are to be pictures.
+        png: folder of the pictures; None for none.
+    """
+
+    html: Path | None = None
+    png: Path | None = None
+
+
+def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> Iterator[str]:
+    """Judge the one record in a folder, write what is wanted, and yield what was written.
+
+    Raises:
+        UsageError: a package is missing, a number is out of its range, or a file cannot be written.
+        InputError: no record is there, more than one is, or it cannot be read.
+    """
+    require_matplotlib()
+    page = _page(folder, wanted)
+    judgement = judge_folder(one_record(folder, overrides.parser_for), overrides)
+    pictures = draw_pictures(figures_of(judgement))
+    yield headline(judgement.certificate)
+    if page is not None:
+        data = record_page(judgement.certificate, pictures).encode()
+        write_file(page, data)
+        yield f"wrote {page} ({len(data) // 1000} kB)"
+    if wanted.png is not None:
+        for file in write_pngs(pictures, wanted.png):
+            yield f"wrote {file}"
+
+
+def _page(folder: Path, wanted: Wanted) -> Path | None:
+    """Return where the page goes, and refuse what cannot be written before anything is judged."""
+    if wanted.png is not None and wanted.png.exists() and not wanted.png.is_dir():
+        raise UsageError("is a file", where=str(wanted.png), remedy="name a folder")
+    if wanted.html is None and wanted.png is not None:
+        return None
+    require_jinja()
+    page = wanted.html or Path(f"{folder.resolve().name}.html")
+    check_writable(page)
+    return page
