@@ -9,6 +9,8 @@ from speedcheck.certificate import Certificate, Claim, Finding, GroupSummary, Ju
 from speedcheck.report.text import (
     ABSENT,
     collapsed,
+    confirmed,
+    decimals,
     headline,
     next_step,
     number,
@@ -73,7 +75,8 @@ class Content:
         next_step: what to do next; "" for nothing.
         statistics: names and values of the main figures.
         verdicts: the four verdicts.
-        tables: the runs, the groups and the claims, where there are any.
+        confirmed: how many figures of the documents the logs give; "" for none.
+        tables: the runs, the groups and the claims that differ, where there are any.
         version: of speedcheck.
     """
 
@@ -85,6 +88,7 @@ class Content:
     next_step: str
     statistics: tuple[tuple[str, str], ...]
     verdicts: tuple[Judged, ...]
+    confirmed: str
     tables: tuple[Table, ...]
     version: str = __version__
 
@@ -106,6 +110,7 @@ def content_of(certificate: Certificate) -> Content:
             Judged(question, verdict.status, tuple(map(_shown, collapsed(verdict.findings))))
             for question, verdict in certificate.verdicts.by_question().items()
         ),
+        confirmed=confirmed(certificate),
         tables=tuple(table for table in tables if table.rows),
     )
 
@@ -125,13 +130,15 @@ def _runs(certificate: Certificate) -> Table:
         Cell("step", is_number=True),
         Cell("counted"),
     )
-    return Table("Runs", heads, tuple(_run(run) for run in certificate.runs))
+    digits = decimals(run.val_loss for run in certificate.runs)
+    return Table("Runs", heads, tuple(_run(run, digits) for run in certificate.runs))
 
 
-def _run(run: JudgedRun) -> Row:
+def _run(run: JudgedRun, digits: int) -> Row:
     seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
     name = ABSENT if run.log is None else run.log + (f" #{run.run}" if run.run else "")
-    loss = "not finite" if run.val_loss is None and run.counted else _exact(run.val_loss)
+    is_finite = run.val_loss is not None or not run.counted
+    loss = number(run.val_loss, f".{digits}f") if is_finite else "not finite"
     why = f": {run.reason}" if run.reason else ""
     return (
         Cell(printable(name)),
@@ -169,18 +176,13 @@ def _group(group: GroupSummary) -> Row:
 
 
 def _claims(certificate: Certificate) -> Table:
-    heads = (Cell("what"), Cell("stated"), Cell("logs give"), Cell("status"), Cell("where"))
-    return Table("Figures that the documents state", heads, tuple(map(_claim, certificate.claims)))
+    heads = (Cell("where"), Cell("what"), Cell("stated"), Cell("logs give"))
+    different = [claim for claim in certificate.claims if claim.status == "not_confirmed"]
+    return Table("Figures of the documents that differ", heads, tuple(map(_claim, different)))
 
 
 def _claim(claim: Claim) -> Row:
-    cells = (
-        claim.what,
-        claim.claimed,
-        claim.recomputed or ABSENT,
-        claim.status.replace("_", " "),
-        claim.where,
-    )
+    cells = (claim.where, claim.what, claim.claimed, claim.recomputed or ABSENT)
     return tuple(Cell(printable(text)) for text in cells)
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
 from speedcheck.report.html.content import content_of
 from speedcheck.report.plots import Picture
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_WITH_EXPONENT = re.compile(r"(\d+(?:\.\d+)?e-\d+)")
 
 
 def require_jinja() -> None:
@@ -52,6 +59,7 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["unbroken"] = _unbroken
     return environment.get_template("page.html.jinja").render(
         content=content_of(certificate),
         drawings=drawings,
@@ -59,6 +67,16 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
         script=Markup(script),  # noqa: S704 - the same
         policy=_policy(style, script),
     )
+
+
+def _unbroken(text: str) -> Markup:
+    """Escape a text, and keep a browser from breaking a number behind the sign of its exponent."""
+    from markupsafe import Markup  # noqa: PLC0415 - what only pages need
+
+    number = Markup('<span class="unbroken">{}</span>')
+    pieces = _WITH_EXPONENT.split(text)
+    shown = (number.format(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+    return Markup("").join(shown)
 
 
 def _text(name: str) -> str:

@@ -5,7 +5,7 @@ for (const table of document.querySelectorAll("table")) {
   const key = (row, column) => row.cells[column].dataset.order ?? row.cells[column].textContent;
   const compare = (a, b) => {
     const [x, y] = [Number(a), Number(b)];
-    if (Number.isNaN(x) && Number.isNaN(y)) return a.localeCompare(b);
+    if (Number.isNaN(x) && Number.isNaN(y)) return a.localeCompare(b, "en", { numeric: true });
     // What is absent comes last.
     if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
     return x - y;

@@ -41,8 +41,8 @@ def posterior(shown: Posterior) -> str:
     parts = [f"The standard deviation of a run is {low} to {high} ({level} interval)"]
     if shown.p_value is not None:
         wrong = "above" if shown.direction == "less" else "below"
-        p = small_p(shown.p_value).removeprefix("= ")
-        parts.append(f"Of the upper curve, {p} lies {wrong} {shown.target:g}: that is the p-value")
+        p = f"p {small_p(shown.p_value)}"
+        parts.append(f"{p} is the share of the upper curve {wrong} {shown.target:g}")
     return _sentences(parts)
 
 
@@ -61,7 +61,7 @@ def runtimes(shown: Runtimes) -> str:
     parts = [f"{runs}, mean {rounded(shown.mean)} s"]
     if shown.trend is not None:
         trend = shown.trend
-        interval = f"{trend.level:.0%} interval {trend.low:+.2g} to {trend.high:+.2g} s"
+        interval = f"{trend.level:.0%} interval {trend.low:+#.2g} to {trend.high:+#.2g} s"
         drift = f"{trend.slope:+.2g} s from run to run ({interval})"
         parts.append(f"They drift by {drift}" if trend.shown else f"No drift is shown: {drift}")
     return _sentences(parts)

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # In inches of 72 points. At 360 pixels the letters of the page's pictures are 10 pixels high.
-WIDTH: Final = 4.6
+WIDTH: Final = 4.3
 HEIGHT: Final = 3.1
 TALL: Final = 4.6
-TEXT: Final = 10
+TEXT: Final = 10.5
 
 # On a light ground. A page replaces each by the variable of its name, so that a dark one can
 # have its own; no other colours are drawn.
