@@ -72,7 +72,7 @@ def _posterior(certificate: Certificate, found: Densities) -> Posterior | None:
 
 
 def _runtimes(certificate: Certificate, sample: Sample) -> Runtimes | None:
-    if certificate.runtime is None:
+    if certificate.runtime is None or certificate.runtime.n < 2:
         return None
     runs, is_by_start = in_order_of_start(sample)
     seconds = [run.train_time_ms / 1000 for run in runs if run.train_time_ms is not None]

@@ -97,7 +97,7 @@ class Runtimes:
     """Training times in the order of the runs.
 
     Attributes:
-        seconds: of each counted run that has a time.
+        seconds: of each counted run that has a time; two at least.
         mean: their mean, in seconds.
         order: what the order is.
         trend: the line through them; None for too few.

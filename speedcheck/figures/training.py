@@ -14,7 +14,7 @@ from speedcheck.logs import Run
 from speedcheck.sample import Sample
 from speedcheck.sample.step_times import read_step_times
 
-# Stretches of training whose time a step is averaged, and points of a curve: more cannot be told
+# Stretches of training whose time a step is averaged, and points of a curve: no reader can tell more
 # apart in a picture.
 MOST_STRETCHES = 60
 MOST_POINTS = 150

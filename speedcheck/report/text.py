@@ -97,7 +97,7 @@ def decimals(values: Iterable[float | None]) -> int:
 
 
 def confirmed(certificate: Certificate) -> str:
-    """Return how many figures of which documents the logs give; "" for none."""
+    """Return how many figures the logs confirm, by document; "" for none."""
     files = Counter(
         claim.where.split(" [", maxsplit=1)[0].partition(":")[0]
         for claim in certificate.claims

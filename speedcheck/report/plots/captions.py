@@ -12,6 +12,7 @@ from speedcheck.figures.model import (
     StepTimes,
 )
 from speedcheck.report.text import printable, rounded, small_p, two_digits
+from speedcheck.stats import Difference
 from speedcheck.words import count
 
 _ORDERS = {"start": "order of their starts", "log": "order of their logs' names"}
@@ -87,9 +88,22 @@ def evidence(shown: Evidence) -> str:
 def comparison(shown: Comparison) -> str:
     """Say which baseline it is."""
     parts = [f"The baseline is {printable(shown.name)}", "Bars are means"]
+    for name, unit, side in (("loss", "", shown.losses), ("time", " s", shown.times)):
+        if side is not None:
+            parts += _difference(name, unit, side.difference)
     if shown.times is None:
         parts.append("The times of the two cannot be compared")
     return _sentences(parts)
+
+
+def _difference(name: str, unit: str, found: Difference) -> list[str]:
+    if found.difference is None:
+        return []
+    text = f"Difference of the {name}, record minus baseline: {found.difference:+.4g}{unit}"
+    if found.low is None or found.high is None:
+        return [text]
+    interval = f"{found.level:.0%} interval {found.low:+.4g} to {found.high:+.4g}{unit}"
+    return [f"{text} ({interval})"]
 
 
 def _sentences(parts: list[str]) -> str:

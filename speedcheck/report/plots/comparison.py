@@ -49,7 +49,4 @@ def _words(part: SideBySide, unit: str) -> str:
     found = part.difference
     if found.difference is None:
         return "no difference: a side has no mean"
-    shown = f"difference of the means {found.difference:+.4g}{unit}"
-    if found.low is None or found.high is None:
-        return shown
-    return f"{shown} ({found.level:.0%}: {found.low:+.4g} to {found.high:+.4g})"
+    return f"difference of the means {found.difference:+.4g}{unit}"

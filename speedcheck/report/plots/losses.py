@@ -60,6 +60,8 @@ def losses_figure(losses: Losses) -> Figure:
                 label=name,
             )
     axes.axvline(losses.target, color=RED, linestyle="--", label=f"target {losses.target:g}")
+    axes.update_datalim([(losses.target, 0)])
+    axes.autoscale_view(scaley=False)
     legend(axes)
     return figure
 

@@ -25,6 +25,7 @@ def runtimes_figure(runtimes: Runtimes) -> Figure:
         line = [runtimes.trend.first, runtimes.trend.last]
         axes.plot(ends, line, color=ORANGE, label=f"trend {runtimes.trend.slope:+.2g} s a run")
     axes.margins(y=0.12)
+    axes.locator_params(axis="x", integer=True)
     legend(axes)
     return figure
 
@@ -35,6 +36,7 @@ def evidence_figure(evidence: Evidence) -> Figure:
     places = range(1, len(evidence.log10_e) + 1)
     axes.plot(places, evidence.log10_e, color=BLUE, marker="o", markersize=4, label="e-value")
     axes.axhline(evidence.needed, color=RED, linestyle="--", label="certifies")
+    axes.locator_params(axis="x", integer=True)
     if evidence.certified_at is not None:
         name = f"reached after {evidence.certified_at} runs"
         axes.axvline(evidence.certified_at, color=ORANGE, label=name, linewidth=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from matplotlib import rc_context
@@ -29,7 +30,7 @@ COLOURS: Final = {
     "shade": SHADE,
 }
 
-_SETTINGS: Final[dict[str, Any]] = {
+_SETTINGS: Final[Any] = {  # of any version of matplotlib
     "font.family": "DejaVu Sans",
     "font.size": TEXT,
     "axes.titlesize": TEXT + 1,
@@ -68,7 +69,7 @@ _SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def styled() -> rc_context:
+def styled() -> AbstractContextManager[None]:
     """Return the context in which pictures are drawn and saved."""
     return rc_context(_SETTINGS)
 

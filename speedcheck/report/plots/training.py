@@ -53,6 +53,10 @@ def step_times_figure(times: StepTimes) -> Figure:
         )
     name = "median of the runs" if times.runs > 1 else "run"
     axes.plot(times.steps, times.median, color=ORANGE, label=name, marker=_marker(times.steps))
+    # From 0 on, so that a change looks as large as it is.
+    axes.update_datalim([(times.steps[0], 0)])
+    axes.margins(y=0.1)
+    axes.autoscale_view()
     axes.set_ylim(0)
     legend(axes)
     return figure
