@@ -14,8 +14,7 @@ from speedcheck.logs import Run
 from speedcheck.sample import Sample
 from speedcheck.sample.step_times import read_step_times
 
-# Stretches of training whose time a step is averaged, and points of a curve: no reader can tell more
-# apart in a picture.
+# Stretches of training, each with one time a step, and points of a curve: a picture shows no more.
 MOST_STRETCHES = 60
 MOST_POINTS = 150
 

@@ -10,11 +10,16 @@ from speedcheck.api import judge_folder
 from speedcheck.baseline import one_record
 from speedcheck.errors import UsageError
 from speedcheck.figures import figures_of
+from speedcheck.judge import Judgement
 from speedcheck.report.html import record_page, require_jinja
 from speedcheck.report.outputs import check_writable, write_file
-from speedcheck.report.plots import draw_pictures, require_matplotlib, write_pngs
+from speedcheck.report.plots import can_draw, draw_pictures, require_matplotlib, write_pngs
 from speedcheck.report.text import headline
 from speedcheck.rules.rule import Overrides
+
+# What a record keeps beside its README, and where.
+_PICTURES = "images"
+_KEPT = ("losses", "curves", "runtimes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,24 @@ def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> Iterator
     if wanted.png is not None:
         for file in write_pngs(pictures, wanted.png):
             yield f"wrote {file}"
+
+
+def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
+    """Write the pictures that a record keeps into its folder, if matplotlib is installed.
+
+    Returns:
+        Title and file of each, for its README; none without matplotlib.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    if not can_draw():
+        return []
+    pictures = [one for one in draw_pictures(figures_of(judgement)) if one.name in _KEPT]
+    files = write_pngs(pictures, folder / _PICTURES)
+    return [
+        (one.title, f"{_PICTURES}/{file.name}") for one, file in zip(pictures, files, strict=True)
+    ]
 
 
 def _page(folder: Path, wanted: Wanted) -> Path | None:

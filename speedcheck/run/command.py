@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from speedcheck.api import verify_folder
+from speedcheck.api import judge_folder, verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError, UsageError
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
@@ -17,6 +17,7 @@ from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.report.record import keep_pictures
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
@@ -127,9 +128,11 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     """
     command = f"speedcheck run --recipe {plan.recipe} --seeds {plan.runs}"
     record = read_record(folder)
-    text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
+    judgement = judge_folder(folder, Overrides(), with_documents=False)
+    pictures = keep_pictures(judgement, folder)
+    text, certificate = "", judgement.certificate
     for _ in range(_MOST_JUDGEMENTS):
-        new = readme(certificate, record, command)
+        new = readme(certificate, record, command, pictures)
         if new == text:
             break
         text = new
