@@ -29,7 +29,7 @@ def require_jinja() -> None:
     """
     if find_spec("jinja2") is None:
         raise UsageError(
-            "pages need Jinja2, which is not installed",
+            "pages need jinja2, which is not installed",
             remedy="install it: pip install 'speedcheck[report]'",
         )
 

@@ -12,6 +12,7 @@ import pytest
 
 from speedcheck import cli
 from speedcheck.errors import LaunchError
+from speedcheck.report import record
 from speedcheck.run import campaign
 from speedcheck.run.launcher import Job, Setup
 
@@ -143,6 +144,12 @@ class FakeLauncher:
     @property
     def seeds(self) -> list[int]:
         return [job.seed for job in self.jobs]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not draw in every test, and run them the same with and without matplotlib."""
+    monkeypatch.setattr(record, "can_draw", lambda: False)
 
 
 @pytest.fixture(autouse=True)

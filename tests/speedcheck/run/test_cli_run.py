@@ -30,8 +30,7 @@ def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_
     assert result.code == 0
     assert "CERTIFIED" in result.out
     record = tmp_path / "record"
-    # Pictures need matplotlib.
-    assert sorted(p.name for p in record.iterdir() if p.name != "images") == [
+    assert sorted(p.name for p in record.iterdir()) == [
         "README.md",
         "certificate.json",
         "ledger.jsonl",
