@@ -1,4 +1,4 @@
-"""What a page says, as text: the template lays it out, and escapes all of it."""
+"""What a page says, as text: the template lays it out, makes it visible and escapes all of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from speedcheck.report.text import (
     headline,
     next_step,
     number,
-    printable,
     rule,
     statistics,
     steps,
@@ -94,30 +93,23 @@ class Content:
 
 
 def content_of(certificate: Certificate) -> Content:
-    """Return what the page of a record says; no character of it can steer anything."""
-    name = printable(certificate.record)
+    """Return what the page of a record says."""
     judgement, _, why = headline(certificate).partition(": ")
     tables = (_runs(certificate), _groups(certificate), _claims(certificate))
     return Content(
-        record=name,
+        record=certificate.record,
         judgement=judgement,
         why=why,
         certified=certificate.certified,
-        rule=f"track {printable(certificate.track)}: {rule(certificate)}",
-        next_step=next_step(certificate, name),
+        rule=f"track {certificate.track}: {rule(certificate)}",
+        next_step=next_step(certificate, certificate.record),
         statistics=tuple(statistics(certificate)),
         verdicts=tuple(
-            Judged(question, verdict.status, tuple(map(_shown, collapsed(verdict.findings))))
+            Judged(question, verdict.status, tuple(collapsed(verdict.findings)))
             for question, verdict in certificate.verdicts.by_question().items()
         ),
         confirmed=confirmed(certificate),
         tables=tuple(table for table in tables if table.rows),
-    )
-
-
-def _shown(finding: Finding) -> Finding:
-    return Finding(
-        finding.code, finding.severity, printable(finding.message), printable(finding.where)
     )
 
 
@@ -141,12 +133,12 @@ def _run(run: JudgedRun, digits: int) -> Row:
     loss = number(run.val_loss, f".{digits}f") if is_finite else "not finite"
     why = f": {run.reason}" if run.reason else ""
     return (
-        Cell(printable(name)),
+        Cell(name),
         Cell(_exact(run.seed), _exact(run.seed), is_number=True),
         Cell(loss, _exact(run.val_loss), is_number=True),
         Cell(number(seconds, ".3f"), _exact(seconds), is_number=True),
         Cell(steps(run), _exact(run.final_step), is_number=True),
-        Cell(printable(f"{'yes' if run.counted else 'no'}{why}")),
+        Cell(f"{'yes' if run.counted else 'no'}{why}"),
     )
 
 
@@ -171,7 +163,7 @@ def _group(group: GroupSummary) -> Row:
         Cell(number(group.mean, ".5g"), _exact(group.mean), is_number=True),
         Cell(number(group.std, ".2g"), _exact(group.std), is_number=True),
         Cell(number(group.p_value, ".2g"), _exact(group.p_value), is_number=True),
-        Cell(printable(group.label)),
+        Cell(group.label),
     )
 
 
@@ -183,7 +175,7 @@ def _claims(certificate: Certificate) -> Table:
 
 def _claim(claim: Claim) -> Row:
     cells = (claim.where, claim.what, claim.claimed, claim.recomputed or ABSENT)
-    return tuple(Cell(printable(text)) for text in cells)
+    return tuple(map(Cell, cells))
 
 
 def _exact(value: float | None) -> str:

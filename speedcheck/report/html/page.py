@@ -14,6 +14,7 @@ from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
 from speedcheck.report.html.content import content_of
 from speedcheck.report.plots import Picture
+from speedcheck.report.text import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -58,6 +59,7 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     environment.filters["unbroken"] = _unbroken
     return environment.get_template("page.html.jinja").render(
@@ -69,12 +71,19 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
     )
 
 
+def _visible(value: object) -> object:
+    """Make every character of a text visible; autoescaping then takes its meaning."""
+    from markupsafe import Markup  # noqa: PLC0415 - what only pages need
+
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _unbroken(text: str) -> Markup:
     """Escape a text, and keep a browser from breaking a number behind the sign of its exponent."""
     from markupsafe import Markup  # noqa: PLC0415 - what only pages need
 
     number = Markup('<span class="unbroken">{}</span>')
-    pieces = _WITH_EXPONENT.split(text)
+    pieces = _WITH_EXPONENT.split(printable(text))
     shown = (number.format(piece) if place % 2 else piece for place, piece in enumerate(pieces))
     return Markup("").join(shown)
 
