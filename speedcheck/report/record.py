@@ -9,8 +9,8 @@ from pathlib import Path
 from speedcheck.api import judge_folder
 from speedcheck.baseline import one_record
 from speedcheck.errors import UsageError
-from speedcheck.figures import figures_of
 from speedcheck.judge import Judgement
+from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page, require_jinja
 from speedcheck.report.outputs import check_writable, write_file
 from speedcheck.report.plots import can_draw, draw_pictures, require_matplotlib, write_pngs
@@ -45,7 +45,7 @@ def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> Iterator
     require_matplotlib()
     page = _page(folder, wanted)
     judgement = judge_folder(one_record(folder, overrides.parser_for), overrides)
-    pictures = draw_pictures(figures_of(judgement))
+    pictures = draw_pictures(plot_data_of(judgement))
     yield headline(judgement.certificate)
     if page is not None:
         data = record_page(judgement.certificate, pictures).encode()
@@ -67,7 +67,7 @@ def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
     """
     if not can_draw():
         return []
-    pictures = [one for one in draw_pictures(figures_of(judgement)) if one.name in _KEPT]
+    pictures = [one for one in draw_pictures(plot_data_of(judgement)) if one.name in _KEPT]
     files = write_pngs(pictures, folder / _PICTURES)
     return [
         (one.title, f"{_PICTURES}/{file.name}") for one, file in zip(pictures, files, strict=True)

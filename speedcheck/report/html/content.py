@@ -114,19 +114,15 @@ def content_of(certificate: Certificate) -> Content:
 
 
 def _runs(certificate: Certificate) -> Table:
-    heads = (
-        Cell("log"),
-        Cell("seed", is_number=True),
-        Cell("val_loss", is_number=True),
-        Cell("time [s]", is_number=True),
-        Cell("step", is_number=True),
-        Cell("counted"),
-    )
+    # Published logs tell no seeds, and a narrow screen has no room for an empty column.
+    seeds = any(run.seed is not None for run in certificate.runs)
+    numbers = (*(["seed"] if seeds else []), "val_loss", "time [s]", "step")
+    heads = (Cell("log"), *(Cell(name, is_number=True) for name in numbers), Cell("counted"))
     digits = decimals(run.val_loss for run in certificate.runs)
-    return Table("Runs", heads, tuple(_run(run, digits) for run in certificate.runs))
+    return Table("Runs", heads, tuple(_run(run, digits, seeds=seeds) for run in certificate.runs))
 
 
-def _run(run: JudgedRun, digits: int) -> Row:
+def _run(run: JudgedRun, digits: int, *, seeds: bool) -> Row:
     seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
     name = ABSENT if run.log is None else run.log + (f" #{run.run}" if run.run else "")
     is_finite = run.val_loss is not None or not run.counted
@@ -134,7 +130,7 @@ def _run(run: JudgedRun, digits: int) -> Row:
     why = f": {run.reason}" if run.reason else ""
     return (
         Cell(name),
-        Cell(_exact(run.seed), _exact(run.seed), is_number=True),
+        *([Cell(_exact(run.seed), _exact(run.seed), is_number=True)] if seeds else []),
         Cell(loss, _exact(run.val_loss), is_number=True),
         Cell(number(seconds, ".3f"), _exact(seconds), is_number=True),
         Cell(steps(run), _exact(run.final_step), is_number=True),

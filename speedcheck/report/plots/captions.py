@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.figures.model import (
+from speedcheck.plot_data.model import (
     Comparison,
     Curves,
     Evidence,

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from speedcheck.errors import UsageError
-from speedcheck.figures import RecordFigures
+from speedcheck.plot_data import PlotData
 from speedcheck.report.plots import captions
 
 if TYPE_CHECKING:
@@ -52,28 +52,26 @@ def require_matplotlib() -> None:
         )
 
 
-def draw_pictures(figures: RecordFigures) -> tuple[Picture, ...]:
+def draw_pictures(data: PlotData) -> tuple[Picture, ...]:
     """Draw every picture that the evidence gives."""
     # Half a second that other reports need not wait.
     from speedcheck.report.plots import style  # noqa: PLC0415
 
     with style.styled():
-        return tuple(_pictures(figures))
+        return tuple(_pictures(data))
 
 
-def _pictures(figures: RecordFigures) -> Iterator[Picture]:
+def _pictures(data: PlotData) -> Iterator[Picture]:
     from speedcheck.report.plots import comparison, losses, runs, training  # noqa: PLC0415
 
-    yield from _draw("losses", figures.losses, losses.losses_figure, captions.losses)
-    yield from _draw("posterior", figures.posterior, losses.posterior_figure, captions.posterior)
-    yield from _draw("curves", figures.curves, training.curves_figure, captions.curves)
-    yield from _draw("runtimes", figures.runtimes, runs.runtimes_figure, captions.runtimes)
+    yield from _draw("losses", data.losses, losses.losses_figure, captions.losses)
+    yield from _draw("posterior", data.posterior, losses.posterior_figure, captions.posterior)
+    yield from _draw("curves", data.curves, training.curves_figure, captions.curves)
+    yield from _draw("runtimes", data.runtimes, runs.runtimes_figure, captions.runtimes)
+    yield from _draw("step-times", data.step_times, training.step_times_figure, captions.step_times)
+    yield from _draw("evidence", data.evidence, runs.evidence_figure, captions.evidence)
     yield from _draw(
-        "step-times", figures.step_times, training.step_times_figure, captions.step_times
-    )
-    yield from _draw("evidence", figures.evidence, runs.evidence_figure, captions.evidence)
-    yield from _draw(
-        "comparison", figures.comparison, comparison.comparison_figure, captions.comparison
+        "comparison", data.comparison, comparison.comparison_figure, captions.comparison
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speedcheck.figures.model import Losses, Posterior
+from speedcheck.plot_data.model import Losses, Posterior
 from speedcheck.report.plots.style import (
     BLUE,
     INK,

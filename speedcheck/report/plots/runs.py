@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from speedcheck.figures.model import Evidence, Runtimes
+from speedcheck.plot_data.model import Evidence, Runtimes
 from speedcheck.report.plots.style import BLUE, FAINT, ORANGE, RED, legend, new_axes
 
 _ORDERS = {"start": "run, in order of start", "log": "run, in order of the logs"}
@@ -20,7 +20,7 @@ def runtimes_figure(runtimes: Runtimes) -> Figure:
     axes.axhline(
         runtimes.mean, color=FAINT, linestyle="--", label=f"mean {runtimes.mean:.5g} s", zorder=1
     )
-    if runtimes.trend is not None:
+    if runtimes.trend is not None and runtimes.trend.shown:
         ends = [places[0], places[-1]]
         line = [runtimes.trend.first, runtimes.trend.last]
         axes.plot(ends, line, color=ORANGE, label=f"trend {runtimes.trend.slope:+.2g} s a run")

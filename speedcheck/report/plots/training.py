@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from speedcheck.figures.model import Curves, StepTimes
+from speedcheck.plot_data.model import Curves, StepTimes
 from speedcheck.report.plots.style import (
     BLUE,
     FAINT,

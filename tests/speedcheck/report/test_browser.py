@@ -19,7 +19,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from hostile import TEXTS, with_text
 
 from speedcheck.api import judge_folder
-from speedcheck.figures import figures_of
+from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page
 from speedcheck.report.plots import draw_pictures
 from speedcheck.report.text import printable
@@ -87,7 +87,7 @@ def records(tmp_path_factory, builder_at):
     good = judge_folder(build.record(), Overrides(baseline=baseline))
     bad = judge_folder(build.published(losses=(3.29, 3.2801, 3.2712)), Overrides())
     return {
-        name: (judgement.certificate, draw_pictures(figures_of(judgement)))
+        name: (judgement.certificate, draw_pictures(plot_data_of(judgement)))
         for name, judgement in (("certified", good), ("refused", bad))
     }
 

@@ -15,7 +15,7 @@ pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 from hostile import TEXTS, with_text
 
 from speedcheck.api import judge_folder
-from speedcheck.figures import figures_of
+from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page
 from speedcheck.report.plots import draw_pictures
 from speedcheck.report.text import headline, printable
@@ -99,7 +99,7 @@ class Page(HTMLParser):
 
 def drawn(folder, **overrides):
     judgement = judge_folder(folder, Overrides(**overrides))
-    return judgement.certificate, draw_pictures(figures_of(judgement))
+    return judgement.certificate, draw_pictures(plot_data_of(judgement))
 
 
 @pytest.fixture(scope="module")

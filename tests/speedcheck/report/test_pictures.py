@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from speedcheck.api import judge_folder
 from speedcheck.errors import UsageError
-from speedcheck.figures import figures_of
-from speedcheck.figures.model import Evidence, RecordFigures
+from speedcheck.plot_data import plot_data_of
+from speedcheck.plot_data.model import Evidence, PlotData
 from speedcheck.report.plots import draw_pictures, write_pngs
 from speedcheck.report.plots.style import COLOURS
 from speedcheck.rules.rule import Overrides
@@ -24,9 +24,9 @@ EVIDENCE = Evidence(log10_e=(0.0, 0.3, 1.1, 2.2), needed=2.0, certified_at=4)
 def figures(tmp_path_factory, builder_at):
     build = builder_at(tmp_path_factory.mktemp("pictures"))
     baseline = build.record(name="baseline", losses=(1.25, 1.26, 1.24))
-    found = figures_of(judge_folder(build.record(), Overrides(baseline=baseline)))
-    values = {name: getattr(found, name) for name in RecordFigures.__slots__}
-    return RecordFigures(**values | {"evidence": EVIDENCE})
+    found = plot_data_of(judge_folder(build.record(), Overrides(baseline=baseline)))
+    values = {name: getattr(found, name) for name in PlotData.__slots__}
+    return PlotData(**values | {"evidence": EVIDENCE})
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,16 @@ from speedcheck.checks.comparison import (
     times_of,
     why_not_comparable,
 )
-from speedcheck.figures.model import (
+from speedcheck.judge import Judgement
+from speedcheck.plot_data.model import (
     Comparison,
     Losses,
+    PlotData,
     Posterior,
-    RecordFigures,
     Runtimes,
     SideBySide,
 )
-from speedcheck.figures.training import loss_curves, step_times
-from speedcheck.judge import Judgement
+from speedcheck.plot_data.training import loss_curves, step_times
 from speedcheck.sample import Sample
 from speedcheck.sample.order import in_order_of_start
 from speedcheck.stats import welch
@@ -27,13 +27,13 @@ from speedcheck.stats.densities import Densities, densities
 from speedcheck.stats.trend import trend
 
 
-def figures_of(judgement: Judgement) -> RecordFigures:
+def plot_data_of(judgement: Judgement) -> PlotData:
     """Compute what the pictures of a record show; reads the step times of its logs."""
     certificate, sample = judgement.certificate, judgement.sample
     values = [run.val_loss for run in certificate.counted if run.val_loss is not None]
     is_whole = len(values) == len(certificate.counted)
     found = densities(values) if is_whole else None
-    return RecordFigures(
+    return PlotData(
         losses=_losses(certificate, values, found) if values else None,
         posterior=_posterior(certificate, found) if found else None,
         curves=loss_curves(sample, certificate.target),

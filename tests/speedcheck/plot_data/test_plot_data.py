@@ -7,12 +7,12 @@ import statistics
 import pytest
 
 from speedcheck.api import judge_folder
-from speedcheck.figures import figures_of
+from speedcheck.plot_data import plot_data_of
 from speedcheck.rules.rule import Overrides
 
 
 def figures(folder, **overrides):
-    return figures_of(judge_folder(folder, Overrides(**overrides)))
+    return plot_data_of(judge_folder(folder, Overrides(**overrides)))
 
 
 def started(text, minute):
@@ -50,7 +50,7 @@ def test_a_diverged_run_is_said_and_leaves_no_density(build, log_text):
 def test_the_p_value_belongs_to_the_posterior_of_a_t_test_alone(build):
     folder = build.published()
     judged = judge_folder(folder, Overrides())
-    assert figures_of(judged).posterior.p_value == judged.certificate.loss.p_value
+    assert plot_data_of(judged).posterior.p_value == judged.certificate.loss.p_value
     known_sigma = figures(folder, track="gpt2-small-steps")
     assert known_sigma.posterior.p_value is None
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from speedcheck.figures.model import Curve, Curves, StepTimes
 from speedcheck.logs import Run
+from speedcheck.plot_data.model import Curve, Curves, StepTimes
 from speedcheck.sample import Sample
 from speedcheck.sample.step_times import read_step_times
 

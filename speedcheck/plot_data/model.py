@@ -175,7 +175,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordFigures:
+class PlotData:
     """All pictures of a record."""
 
     losses: Losses | None
