@@ -48,9 +48,8 @@ def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> Iterator
     pictures = draw_pictures(plot_data_of(judgement))
     yield headline(judgement.certificate)
     if page is not None:
-        data = record_page(judgement.certificate, pictures).encode()
-        write_file(page, data)
-        yield f"wrote {page} ({len(data) // 1000} kB)"
+        write_file(page, record_page(judgement.certificate, pictures).encode())
+        yield f"wrote {page}"
     if wanted.png is not None:
         for file in write_pngs(pictures, wanted.png):
             yield f"wrote {file}"
