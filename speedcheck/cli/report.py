@@ -14,7 +14,7 @@ from speedcheck.cli.common import (
     TargetOption,
     TrackOption,
 )
-from speedcheck.report.text import inert, printable
+from speedcheck.report.text import printable, without_commands
 
 
 def report(  # noqa: PLR0913 - one argument an option
@@ -52,4 +52,4 @@ def report(  # noqa: PLR0913 - one argument an option
 
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     for line in write_report(folder, overrides, Wanted(html=html, png=png)):
-        typer.echo(inert(printable(line)))
+        typer.echo(without_commands(printable(line)))

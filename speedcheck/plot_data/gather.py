@@ -13,6 +13,7 @@ from speedcheck.checks.comparison import (
 from speedcheck.judge import Judgement
 from speedcheck.plot_data.model import (
     Comparison,
+    Line,
     Losses,
     PlotData,
     Posterior,
@@ -80,8 +81,17 @@ def _runtimes(certificate: Certificate, sample: Sample) -> Runtimes | None:
         seconds=tuple(seconds),
         mean=certificate.runtime.mean_s,
         order="start" if is_by_start else "log",
-        trend=trend(seconds),
+        line=_line(seconds, certificate.runtime.mean_s),
     )
+
+
+def _line(seconds: list[float], mean: float) -> Line | None:
+    """Return the least-squares line, which goes through the mean at the middle of the order."""
+    found = trend(range(len(seconds)), seconds, [""] * len(seconds))
+    if found is None:
+        return None
+    reach = found.slope * (len(seconds) - 1) / 2
+    return Line(mean - reach, mean + reach, found)
 
 
 def _comparison(sample: Sample, baseline: Baseline) -> Comparison | None:

@@ -93,6 +93,21 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The straight line through values in their order.
+
+    Attributes:
+        first: its height at the first value.
+        last: at the last one.
+        trend: its slope with a 95 % interval.
+    """
+
+    first: float
+    last: float
+    trend: Trend
+
+
+@dataclass(frozen=True, slots=True)
 class Runtimes:
     """Training times in the order of the runs.
 
@@ -100,13 +115,13 @@ class Runtimes:
         seconds: of each counted run that has a time; two at least.
         mean: their mean, in seconds.
         order: what the order is.
-        trend: the line through them; None for too few.
+        line: the line through them; None for too few.
     """
 
     seconds: tuple[float, ...]
     mean: float
     order: Order
-    trend: Trend | None
+    line: Line | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 A line is a JSON object whose `prev` is the SHA-256 of the line before it (64 zeros on the first).
 Lines are only ever appended, so a run that went badly cannot be forgotten without a trace.
+An entry may carry `details`, an object about that event, which the chain covers like the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,8 @@ class Entry:
         log_sha256: SHA-256 of the log at that moment; None while there is none.
         reason: why the run failed or was abandoned, or a remark; "" where nothing is to be said.
         prev: SHA-256 of the line before.
+        details: what else is known of the event, as JSON values by their names; a line without it
+            has none.
     """
 
     event: Event
@@ -49,6 +52,7 @@ class Entry:
     log_sha256: str | None
     reason: str
     prev: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,9 @@ def _entry(raw: Any) -> Entry:
     wrong = [key for key, value in texts.items() if not isinstance(value, str | None)]
     if wrong:
         raise ValueError(f"{wrong[0]} is not text")
+    details = raw.get("details", {})
+    if not isinstance(details, Mapping):
+        raise ValueError("details is not an object")
     return Entry(
         event=raw["event"],
         utc=texts["utc"] or "",
@@ -137,7 +144,15 @@ def _entry(raw: Any) -> Entry:
         log_sha256=texts["log_sha256"],
         reason=texts["reason"] or "",
         prev=texts["prev"] or "",
+        details=details,
     )
+
+
+def _line(entry: Entry) -> bytes:
+    fields = asdict(entry)
+    if not entry.details:
+        del fields["details"]
+    return json.dumps(fields, sort_keys=True).encode()
 
 
 def utc_now() -> str:
@@ -148,15 +163,19 @@ def utc_now() -> str:
 class LedgerWriter:
     """The one writer of a ledger: holds its lock, appends, and makes each line durable.
 
-    The lock is advisory and inherited by child processes that are given `fileno()`, so a second
-    `speedcheck run` on the folder is refused while a run of the first may still be writing.
+    The lock is advisory; the system lifts it when the process ends, however it ends.
+
+    Args:
+        path: the ledger.
+        logs: the folder that the names of logs start from; `logs/` beside the ledger unless given.
 
     Raises:
         RecordError: the file cannot be opened or written, or another process holds the lock.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, logs: Path | None = None) -> None:
         self._path = path
+        self._logs = logs or path.parent / "logs"
         try:
             self._file = path.open("a+b", buffering=0)
         except OSError as error:
@@ -189,10 +208,6 @@ class LedgerWriter:
     ) -> None:
         self._file.close()
 
-    def fileno(self) -> int:
-        """Return the file descriptor that carries the lock."""
-        return self._file.fileno()
-
     def append(
         self,
         event: Event,
@@ -200,8 +215,16 @@ class LedgerWriter:
         *,
         log: Path | None = None,
         reason: str = "",
+        details: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """Append one line; `log` is hashed as it stands now.
+        """Append one line; `log` is hashed as it is now.
+
+        Args:
+            event: what happened.
+            seed: the run's seed.
+            log: its log; it need not exist yet.
+            reason: why it failed or was abandoned, or a remark.
+            details: what else is known of the event, as JSON values.
 
         Raises:
             RecordError: the line cannot be written (a full disk, for one) or the log not read.
@@ -210,12 +233,13 @@ class LedgerWriter:
             event=event,
             utc=utc_now(),
             seed=seed,
-            log=log.name if log else None,
+            log=self._name_of(log) if log else None,
             log_sha256=_file_hash(log) if log and log.exists() else None,
             reason=reason,
             prev=self._previous,
+            details=dict(details or {}),
         )
-        line = json.dumps(asdict(entry), sort_keys=True).encode()
+        line = _line(entry)
         self._write(line + b"\n")
         self._previous = line_hash(line)
         self.ledger = Ledger((*self.ledger.entries, entry), self.ledger.problems)
@@ -227,6 +251,10 @@ class LedgerWriter:
         for seed in seeds:
             if seed not in known:
                 self.append("planned", seed)
+
+    def _name_of(self, log: Path) -> str:
+        inside = log.is_relative_to(self._logs)
+        return log.relative_to(self._logs).as_posix() if inside else log.name
 
     def _write(self, data: bytes) -> None:
         size = os.fstat(self._file.fileno()).st_size

@@ -1,4 +1,4 @@
-"""A slow change over the order of the runs, such as a machine that gets warmer."""
+"""Does a quantity change with the order in which it was measured?"""
 
 from __future__ import annotations
 
@@ -9,34 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from speedcheck.stats.moments import moments
-
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from collections.abc import Hashable, Sequence
 
-# The interval of the slope.
-LEVEL = 0.95
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The straight line through values in their order, by least squares.
+    """A straight line through n values, one level for each series and one slope for all.
 
     Attributes:
-        first: the line at the first value, in the unit of the values.
-        last: the line at the last one.
-        slope: change from one value to the next.
-        low: lower end of the interval of the slope (Student's t, n - 2 degrees of freedom).
-        high: its upper end.
-        level: level of the interval.
+        n: number of values.
+        slope: change of the value per place in the order, in the value's unit.
+        low: lower end of its two-sided 95 % interval.
+        high: upper end.
     """
 
-    first: float
-    last: float
+    n: int
     slope: float
     low: float
     high: float
-    level: float = LEVEL
 
     @property
     def shown(self) -> bool:
@@ -44,25 +37,39 @@ class Trend:
         return self.low > 0 or self.high < 0
 
 
-def trend(values: ArrayLike) -> Trend | None:
-    """Fit a line to values in their order.
+def trend(order: ArrayLike, values: ArrayLike, series: Sequence[Hashable]) -> Trend | None:
+    """Fit the slope of values against their order within each series, by least squares.
+
+    The interval is Student's, with n - (number of series) - 1 degrees of freedom; it assumes
+    independent and nearly normal deviations from the line.
 
     Args:
-        values: shape (n,), any unit.
+        order: shape (n,), places within the series.
+        values: shape (n,).
+        series: which series each value belongs to, n entries.
 
     Returns:
-        The line; None for fewer than 4 values, values that are equal up to rounding, and where
-        one is not finite.
+        The line; None where the values do not determine an interval: too few of them, one place
+        only, or a value that is not finite.
     """
-    y = np.ravel(np.asarray(values, dtype=np.float64))
-    sample = moments(y)
-    if y.size < 4 or sample.mean is None or not sample.std:
+    x, y = (np.ravel(np.asarray(a, dtype=np.float64)) for a in (order, values))
+    if not np.isfinite(y).all():
         return None
-    place = np.arange(y.size) - (y.size - 1) / 2
-    squares = float(place @ place)
-    slope = float(place @ y) / squares
-    residuals = y - sample.mean - slope * place
-    error = math.sqrt(float(residuals @ residuals) / (y.size - 2) / squares)
-    reach = float(stdtrit(y.size - 2, (1 + LEVEL) / 2)) * error
-    first, last = (sample.mean + slope * float(end) for end in (place[0], place[-1]))
-    return Trend(first, last, slope, slope - reach, slope + reach)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(series))}
+    groups = np.array([numbers[name] for name in series], dtype=np.intp)
+    dx, dy = _from_means(x, groups), _from_means(y, groups)
+    spread, df = float(dx @ dx), len(x) - len(numbers) - 1
+    if df < 1 or not spread:
+        return None
+    slope = float(dx @ dy) / spread
+    rest = dy - slope * dx
+    error = math.sqrt(float(rest @ rest) / df / spread)
+    half = float(stdtrit(df, 0.975)) * error
+    return Trend(len(x), slope, slope - half, slope + half)
+
+
+def _from_means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Subtract from each value the mean of its group."""
+    sums = np.bincount(groups, weights=values)
+    means: NDArray[np.float64] = sums / np.bincount(groups)
+    return values - means[groups]

@@ -60,9 +60,9 @@ def runtimes(shown: Runtimes) -> str:
     """Say whether the times drift."""
     runs = f"{count(len(shown.seconds), 'run')} in the {_ORDERS[shown.order]}"
     parts = [f"{runs}, mean {rounded(shown.mean)} s"]
-    if shown.trend is not None:
-        trend = shown.trend
-        interval = f"{trend.level:.0%} interval {trend.low:+#.2g} to {trend.high:+#.2g} s"
+    if shown.line is not None:
+        trend = shown.line.trend
+        interval = f"95% interval {trend.low:+#.2g} to {trend.high:+#.2g} s"
         drift = f"{trend.slope:+.2g} s from run to run ({interval})"
         parts.append(f"They drift by {drift}" if trend.shown else f"No drift is shown: {drift}")
     return _sentences(parts)

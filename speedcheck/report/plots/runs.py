@@ -20,10 +20,10 @@ def runtimes_figure(runtimes: Runtimes) -> Figure:
     axes.axhline(
         runtimes.mean, color=FAINT, linestyle="--", label=f"mean {runtimes.mean:.5g} s", zorder=1
     )
-    if runtimes.trend is not None and runtimes.trend.shown:
+    if runtimes.line is not None and runtimes.line.trend.shown:
         ends = [places[0], places[-1]]
-        line = [runtimes.trend.first, runtimes.trend.last]
-        axes.plot(ends, line, color=ORANGE, label=f"trend {runtimes.trend.slope:+.2g} s a run")
+        line = [runtimes.line.first, runtimes.line.last]
+        axes.plot(ends, line, color=ORANGE, label=f"trend {runtimes.line.trend.slope:+.2g} s a run")
     axes.margins(y=0.12)
     axes.locator_params(axis="x", integer=True)
     legend(axes)

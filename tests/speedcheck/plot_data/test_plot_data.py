@@ -85,7 +85,9 @@ def test_times_are_in_the_order_of_the_starts(build, log_text, losses):
     found = figures(build.record(logs=logs)).runtimes
     assert found.order == "start"
     assert found.seconds == tuple((9000 + seed) / 1000 for seed in reversed(range(8)))
-    assert found.trend.slope == pytest.approx(-0.001)
+    assert found.line.trend.slope == pytest.approx(-0.001)
+    assert found.line.trend.shown
+    assert (found.line.first, found.line.last) == pytest.approx((9.007, 9.0))
 
 
 def test_times_are_in_the_order_of_the_logs_where_these_do_not_say_when_they_started(build):

@@ -62,6 +62,31 @@ def test_what_a_writer_appends_is_what_a_reader_reads(tmp_path):
     assert read.attempts(3) == 1
 
 
+def test_details_of_an_event_are_read_back_and_covered_by_the_chain(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    details = {"argv": ["python", "train.py"], "seconds": 1.5, "host": {"id": "ab"}, "side": None}
+    with LedgerWriter(path) as writer:
+        writer.append("started", 0, details=details)
+        writer.append("finished", 0)
+    data = path.read_bytes()
+    entries = parse_ledger(data).entries
+    assert [entry.details for entry in entries] == [details, {}]
+    assert b"details" not in data.splitlines()[1]
+    assert parse_ledger(data.replace(b"1.5", b"1.4")).problems
+
+
+def test_details_that_are_not_an_object_are_a_problem(ledger_bytes):
+    data = ledger_bytes([{"event": "started", "seed": 0, "details": [1]}])
+    (problem,) = parse_ledger(data).problems
+    assert "details is not an object" in problem.message
+
+
+def test_logs_are_named_from_the_folder_that_the_writer_is_given(tmp_path):
+    log = tmp_path / "a" / "logs" / "seed-000.txt"
+    with LedgerWriter(tmp_path / "ledger.jsonl", logs=tmp_path) as writer:
+        assert writer.append("started", 0, log=log).log == "a/logs/seed-000.txt"
+
+
 def test_a_second_session_goes_on_with_the_chain_and_plans_no_seed_twice(tmp_path):
     path = tmp_path / "ledger.jsonl"
     for seeds in ((0, 1), (0, 1, 2)):
@@ -175,17 +200,19 @@ def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
         assert list(second.ledger.latest()) == [0]
 
 
-def test_a_child_that_inherited_the_lock_keeps_the_ledger_closed_to_others(tmp_path):
+def test_the_lock_goes_with_the_process_that_held_it_however_it_ends(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    with LedgerWriter(path) as writer:
-        child = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(writer.fileno(),)
-        )
-    try:
+    hold = (
+        "import pathlib, sys; from speedcheck.records.ledger import LedgerWriter; "
+        "writer = LedgerWriter(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
         with pytest.raises(RecordError, match="another process"):
             LedgerWriter(path)
-    finally:
-        child.communicate(b"\n")
+        holder.kill()
     LedgerWriter(path).__exit__(None, None, None)
 
 

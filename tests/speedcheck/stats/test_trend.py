@@ -1,35 +1,52 @@
-"""The trend over the runs against scipy's linear regression."""
+"""The slope of times against their order."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.stats
-from hypothesis import given
-from hypothesis import strategies as st
+import statsmodels.api as sm
+from scipy import stats
 
 from speedcheck.stats.trend import trend
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(4, 60), st.floats(-2, 2))
-def test_the_line_and_its_interval_are_those_of_least_squares(seed, n, slope):
-    place = np.arange(n)
-    values = 180 + slope * place + np.random.default_rng(seed).normal(size=n)
-    found, expected = trend(values), scipy.stats.linregress(place, values)
-    reach = scipy.stats.t(n - 2).ppf(0.975) * expected.stderr
-    assert found.slope == pytest.approx(expected.slope, rel=1e-7, abs=1e-9)
-    assert found.high - found.slope == pytest.approx(reach, rel=1e-6)
-    assert found.slope - found.low == pytest.approx(reach, rel=1e-6)
-    assert found.first == pytest.approx(expected.intercept)
-    assert found.last == pytest.approx(expected.intercept + expected.slope * (n - 1))
+def test_one_series_is_scipys_regression():
+    rng = np.random.default_rng(0)
+    order, values = np.arange(1, 9), 180 + 0.02 * np.arange(8) + rng.normal(0, 0.1, 8)
+    found = trend(order, values, ["w"] * 8)
+    expected = stats.linregress(order, values)
+    half = stats.t.ppf(0.975, 6) * expected.stderr
+    assert found.slope == pytest.approx(expected.slope)
+    assert (found.low, found.high) == (
+        pytest.approx(expected.slope - half),
+        pytest.approx(expected.slope + half),
+    )
 
 
-def test_a_drift_is_shown_and_noise_is_not():
-    noise = np.random.default_rng(7).normal(size=32)
-    assert trend(180 + 0.5 * np.arange(32) + noise).shown
-    assert not trend(180 + noise).shown
+def test_several_series_have_a_level_each_as_in_a_regression_with_dummies():
+    rng = np.random.default_rng(1)
+    series = ["a"] * 5 + ["b"] * 3 + ["c"] * 4
+    order = np.array([1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 3, 4])
+    level = np.array([{"a": 10.0, "b": 50.0, "c": 30.0}[name] for name in series])
+    values = level + 0.3 * order + rng.normal(0, 0.2, len(order))
+    dummies = np.column_stack([[name == which for name in series] for which in "abc"])
+    fit = sm.OLS(values, np.column_stack([order, dummies]).astype(float)).fit()
+    found = trend(order, values, series)
+    assert found.n == 12
+    assert found.slope == pytest.approx(fit.params[0])
+    assert [found.low, found.high] == pytest.approx(list(fit.conf_int(0.05)[0]))
 
 
-@pytest.mark.parametrize("values", [[], [1, 2, 3], [5.0] * 9, [1, 2, np.nan, 4], [1, 2, 3, np.inf]])
-def test_there_is_no_trend_without_enough_different_values(values):
-    assert trend(values) is None
+@pytest.mark.parametrize(
+    ("order", "values", "series"),
+    [
+        ([], [], []),
+        ([1, 2], [5.0, 6.0], "ww"),
+        ([1, 1, 1], [5.0, 6.0, 7.0], "www"),
+        ([1, 1, 1, 1], [5.0, 6.0, 7.0, 8.0], "abcd"),
+        ([1, 2, 3], [5.0, 6.0, np.nan], "www"),
+        ([1, 2, 3], [5.0, 6.0, np.inf], "www"),
+    ],
+)
+def test_what_determines_no_interval_has_no_trend(order, values, series):
+    assert trend(order, values, list(series)) is None
