@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,24 +34,28 @@ class Wanted:
     png: Path | None = None
 
 
-def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> Iterator[str]:
-    """Judge the one record in a folder, write what is wanted, and yield what was written.
+def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str]:
+    """Judge the one record in a folder, write what is wanted, and say what it is.
+
+    Returns:
+        The verdict, and a line for each file that was written.
 
     Raises:
         UsageError: a package is missing, a number is out of its range, or a file cannot be written.
         InputError: no record is there, more than one is, or it cannot be read.
     """
     require_matplotlib()
-    page = _page(folder, wanted)
-    judgement = judge_folder(one_record(folder, overrides.parser_for), overrides)
+    record = one_record(folder, overrides.parser_for)
+    page = _page(record, wanted)
+    judgement = judge_folder(record, overrides)
     pictures = draw_pictures(plot_data_of(judgement))
-    yield headline(judgement.certificate)
+    lines = [headline(judgement.certificate)]
     if page is not None:
         write_file(page, record_page(judgement.certificate, pictures).encode())
-        yield f"wrote {page}"
+        lines.append(f"wrote {page}")
     if wanted.png is not None:
-        for file in write_pngs(pictures, wanted.png):
-            yield f"wrote {file}"
+        lines += [f"wrote {file}" for file in write_pngs(pictures, wanted.png)]
+    return lines
 
 
 def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
@@ -73,13 +76,13 @@ def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _page(folder: Path, wanted: Wanted) -> Path | None:
+def _page(record: Path, wanted: Wanted) -> Path | None:
     """Return where the page goes, and refuse what cannot be written before anything is judged."""
     if wanted.png is not None and wanted.png.exists() and not wanted.png.is_dir():
         raise UsageError("is a file", where=str(wanted.png), remedy="name a folder")
     if wanted.html is None and wanted.png is not None:
         return None
     require_jinja()
-    page = wanted.html or Path(f"{folder.resolve().name}.html")
+    page = wanted.html or Path(f"{record.resolve().name}.html")
     check_writable(page)
     return page

@@ -51,7 +51,9 @@ def curves(shown: Curves) -> str:
     """Say which runs are drawn."""
     counted = sum(curve.counted for curve in shown.losses)
     others = len(shown.losses) - counted
-    drawn = f"{count(counted, 'counted run')}" + (f", {others} that do not count" if others else "")
+    drawn = f"{count(counted, 'counted run')}" + (
+        f", {count(others, 'run')} not counted" if others else ""
+    )
     below = "Below, how far each counted run is from their mean" if shown.apart else ""
     return _sentences([drawn, below])
 

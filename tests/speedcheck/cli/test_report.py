@@ -43,6 +43,14 @@ def test_without_a_name_the_page_has_the_name_of_the_folder(installed, build, cl
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["my-record.html"]
 
 
+def test_the_page_of_the_only_record_below_a_folder_has_the_name_of_the_record(
+    installed, build, cli, tmp_path
+):
+    build.record(name="records/only")
+    assert cli("report", tmp_path / "records").code == 0
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["only.html"]
+
+
 def test_pictures_alone_write_no_page(installed, build, cli, tmp_path):
     result = cli("report", build.record(), "--png", tmp_path / "new" / "pictures")
     assert result.code == 0
