@@ -91,7 +91,11 @@ def _times(sample: Sample) -> list[Mapping[int, float]]:
     read = read_step_times(sample.record.path, sample.runs, counted)
     return [
         read.get(index)
-        or {v.step: v.train_time_ms for v in sample.runs[index].validations if v.train_time_ms}
+        or {
+            validation.step: validation.train_time_ms
+            for validation in sample.runs[index].validations
+            if validation.train_time_ms is not None
+        }
         for index in counted
     ]
 
