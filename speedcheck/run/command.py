@@ -133,10 +133,8 @@ def _train(
     at_once: int,
 ) -> None:
     seeds = plan.seeds or ()
-    announcement = (
-        f"{folder}: {len(seeds)} runs of {setup.steps} steps, {at_once} at a time, "
-        f"on {setup.device}"
-    )
+    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
+    announcement = f"{folder}: {len(seeds)} runs of {setup.steps} steps, {order}, on {setup.device}"
     console.print(Text(announcement), soft_wrap=True)
     if len(seeds) == 1:
         note = "note: one run never certifies: its losses have no standard deviation"
@@ -151,7 +149,8 @@ def _train(
             logs=folder / LOGS_NAME,
         ) as display,
     ):
-        _end_orphans(folder, console)
+        if not setup.queue:  # whose runs are not orphans
+            _end_orphans(folder, console)
         ledger.append_planned(seeds)
         campaign = Campaign(
             folder,
