@@ -10,8 +10,9 @@ import typer
 from speedcheck.cli.common import complain, exit_code, whole_number
 
 
-def run(
+def run(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
+    *,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -40,6 +41,26 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an existing record folder.")
     ] = False,
+    until_certified: Annotated[
+        bool,
+        typer.Option(
+            "--until-certified",
+            help="Start runs until a test that allows looks certifies the record.",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Most runs until certified.  [default: 64]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
+    stop_if_futile: Annotated[
+        bool,
+        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+    ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -65,7 +86,16 @@ def run(
     from speedcheck.run.local import LocalLauncher
 
     launcher = context.obj or LocalLauncher(data_dir)
-    request = Request(recipe=recipe, seeds=seeds, out=out, resume=resume, jobs=jobs)
+    request = Request(
+        recipe=recipe,
+        seeds=seeds,
+        out=out,
+        resume=resume,
+        jobs=jobs,
+        until_certified=until_certified,
+        max_seeds=max_seeds,
+        stop_if_futile=stop_if_futile,
+    )
     console = make_console()
     try:
         certificate = run_record(request, launcher, console)

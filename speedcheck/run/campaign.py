@@ -17,6 +17,7 @@ from speedcheck.logs import Run, StepLine, read_log
 from speedcheck.records.ledger import LedgerWriter
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.stopping import FixedNumber, Stopping
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -81,6 +82,7 @@ class Campaign:
         launcher: starts the runs.
         observer: hears of everything.
         slots: how many runs train side by side.
+        stopping: says when no further seed is started; never unless given.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class Campaign:
         launcher: Launcher,
         observer: Observer,
         slots: int,
+        stopping: Stopping | None = None,
     ) -> None:
+        self._stopping = stopping or FixedNumber()
         self._logs = folder / "logs"
         self._ledger = ledger
         self._setup = setup
@@ -112,12 +116,17 @@ class Campaign:
         """
         self._settle_left_open(seeds)
         finished = self._finished_before(seeds)
+        for seed, run in finished.items():
+            self._stopping.finished(seed, run)
         if finished:
             self._observer.kept(finished)
         waiting = deque(seed for seed in seeds if seed not in finished)
         with _signals_noted() as noted:
             try:
                 while (waiting or self._active) and not noted:
+                    if self._stopping.is_met:
+                        # What was begun is brought to its end, even in a later session.
+                        waiting = deque(filter(self._ledger.ledger.attempts, waiting))
                     while waiting and len(self._active) < self._slots:
                         self._start(waiting.popleft())
                     self._watch()
@@ -195,6 +204,7 @@ class Campaign:
         last_lines = active.process.last_lines()
         reason = _exit_reason(status, last_lines)
         self._ledger.append("failed", seed, log=log, reason=reason)
+        self._stopping.failed(seed)
         self._observer.failed(seed, reason, last_lines)
 
     def _abandon_active(self) -> None:
@@ -216,6 +226,7 @@ class Campaign:
         if run is None:
             return False
         self._ledger.append("finished", seed, log=log, reason=_remark(run))
+        self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
 

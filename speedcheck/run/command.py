@@ -15,14 +15,23 @@ from speedcheck.errors import RecordError, UsageError
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
 from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
-from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
+from speedcheck.records.plan import (
+    PLAN_NAME,
+    Plan,
+    SampleDeclaration,
+    read_plan,
+    write_plan,
+)
 from speedcheck.report.evidence import readme
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
+from speedcheck.run.plans import enter_plan, extended_plan, planned_target
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
+from speedcheck.run.stopping import UntilCertified, check_sequential_track, stopping_rule
+from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, check_maximum
 
 DEFAULT_RECIPE = "sub3"
 # What the record of January 2025 showed.
@@ -41,9 +50,13 @@ class Request:
         out: record folder; None for records/DATE_RECIPE.
         resume: continue an existing folder.
         jobs: runs at one time; None for what the machine has room for.
+        until_certified: start runs until the anytime-valid test certifies the record.
+        max_seeds: largest number of such runs; None for the default, or on resuming for the
+            planned one.
+        stop_if_futile: stop such a campaign when certification is out of reach.
 
     Raises:
-        UsageError: a number is below 1.
+        UsageError: a number is below 1, or two options contradict each other.
     """
 
     recipe: str | None = None
@@ -51,11 +64,29 @@ class Request:
     out: Path | None = None
     resume: bool = False
     jobs: int | None = None
+    until_certified: bool = False
+    max_seeds: int | None = None
+    stop_if_futile: bool = False
 
     def __post_init__(self) -> None:
         for option, value in (("--seeds", self.seeds), ("--jobs", self.jobs)):
             if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}", remedy="give a whole number from 1")
+        if self.max_seeds is not None:
+            check_maximum(self.max_seeds, name="--max-seeds")
+        if self.is_sequential and self.seeds is not None and not self.resume:
+            what = "--seeds fixes the number of runs, and --until-certified leaves it open"
+            raise UsageError(what, remedy="give --max-seeds instead of --seeds")
+        if self.is_sequential and not (self.until_certified or self.resume):
+            raise UsageError(
+                "--max-seeds and --stop-if-futile belong to a sequential campaign",
+                remedy="add --until-certified",
+            )
+
+    @property
+    def is_sequential(self) -> bool:
+        """Return whether an option asks for a sequential campaign."""
+        return self.until_certified or self.max_seeds is not None or self.stop_if_futile
 
     @property
     def folder(self) -> Path:
@@ -80,7 +111,15 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     planned_recipe = existing.recipe if existing else request.recipe
     setup = launcher.prepare(planned_recipe or DEFAULT_RECIPE)
     plan = existing or _create(folder, request)
-    _train(folder, plan, launcher, setup, console, at_once=request.jobs or slots(setup))
+    _train(
+        folder,
+        plan,
+        launcher,
+        setup,
+        console,
+        at_once=request.jobs or slots(setup),
+        stopping=stopping_rule(plan, stop_if_futile=request.stop_if_futile),
+    )
     return _judge(folder, plan)
 
 
@@ -92,21 +131,28 @@ def _train(
     console: Console,
     *,
     at_once: int,
+    stopping: UntilCertified | None,
 ) -> None:
     seeds = plan.seeds or ()
-    announcement = (
-        f"{folder}: {len(seeds)} runs of {setup.steps} steps, {at_once} at a time, "
-        f"on {setup.device}"
+    runs = f"at most {len(seeds)} runs" if stopping else f"{len(seeds)} runs"
+    _say(
+        console, f"{folder}: {runs} of {setup.steps} steps, {at_once} at a time, on {setup.device}"
     )
-    console.print(Text(announcement), soft_wrap=True)
     if len(seeds) == 1:
-        note = "note: one run never certifies: its losses have no standard deviation"
-        console.print(Text(note), soft_wrap=True)
+        _say(console, "note: one run never certifies: its losses have no standard deviation")
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
-        open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,
+        open_display(
+            console,
+            runs=len(seeds),
+            steps=setup.steps,
+            target=planned_target(plan),
+            evidence=stopping.line if stopping else None,
+        ) as display,
     ):
-        ledger.append_planned(seeds)
+        enter_plan(folder, plan, ledger)
+        if ledger.ledger.looks() and not stopping:
+            _say(console, "note: runs are added after one had finished: the gate rejects that")
         campaign = Campaign(
             folder,
             ledger=ledger,
@@ -114,8 +160,15 @@ def _train(
             launcher=launcher,
             observer=display,
             slots=at_once,
+            stopping=stopping,
         )
         campaign.run(seeds)
+    if stopping:
+        _say(console, f"stopped: {stopping.reason or f'all {len(seeds)} runs are made'}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(text), soft_wrap=True)
 
 
 def _judge(folder: Path, plan: Plan) -> Certificate:
@@ -125,7 +178,8 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
-    command = f"speedcheck run --recipe {plan.recipe} --seeds {plan.runs}"
+    runs = "--until-certified --max-seeds" if plan.is_sequential else "--seeds"
+    command = f"speedcheck run --recipe {plan.recipe} {runs} {plan.runs}"
     record = read_record(folder)
     text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
     for _ in range(_MOST_JUDGEMENTS):
@@ -140,7 +194,7 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
 
 
 def _existing_plan(folder: Path, request: Request) -> Plan:
-    """Return the plan to continue; a plan does not change once runs have started."""
+    """Return the plan to continue, with more seeds where they are asked for."""
     path = folder / PLAN_NAME
     if not path.is_file():
         raise RecordError(
@@ -159,20 +213,30 @@ def _existing_plan(folder: Path, request: Request) -> Plan:
             where=str(path),
             remedy="leave --recipe out, or start another record",
         )
-    if request.seeds is not None and request.seeds != len(plan.seeds):
+    if request.is_sequential and not plan.is_sequential:
         raise RecordError(
-            f"{len(plan.seeds)} runs were planned, not {request.seeds}",
+            f"{len(plan.seeds)} runs were planned, whatever their losses are",
             where=str(path),
-            remedy="leave --seeds out, or start another record",
+            remedy="leave the options of --until-certified out, or start another record",
         )
-    return plan
+    if plan.is_sequential and request.seeds is not None:
+        raise RecordError(
+            f"at most {len(plan.seeds)} runs were planned, until the record is certified",
+            where=str(path),
+            remedy="give --max-seeds instead of --seeds",
+        )
+    return extended_plan(path, plan, request.max_seeds or request.seeds)
 
 
 def _create(folder: Path, request: Request) -> Plan:
     """Make the record folder and write the plan into it, before anything is run."""
     recipe = request.recipe or DEFAULT_RECIPE
     track = get_track(TRACK_OF_RECIPE.get(recipe, DEFAULT_TRACK))
-    runs = request.seeds or DEFAULT_SEEDS
+    if request.until_certified:
+        check_sequential_track(track)
+    runs = request.max_seeds or SEQUENTIAL_MAXIMUM
+    if not request.until_certified:
+        runs = request.seeds or DEFAULT_SEEDS
     plan = Plan(
         name=folder.resolve().name,
         date=_today(),
@@ -182,6 +246,7 @@ def _create(folder: Path, request: Request) -> Plan:
         runs=runs,
         seeds=tuple(range(runs)),
         recipe=recipe,
+        stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
     try:
@@ -197,10 +262,6 @@ def _create(folder: Path, request: Request) -> Plan:
 def _is_taken(folder: Path) -> bool:
     """Return whether something is there; an empty folder is not a record."""
     return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-
-
-def _target(plan: Plan) -> float:
-    return plan.target if plan.target is not None else get_track(plan.track or DEFAULT_TRACK).target
 
 
 def _today() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,11 +28,13 @@ class Tally:
     Args:
         runs: the planned number of runs.
         target: loss that the mean must be below, nats per token.
+        evidence: gives the evidence so far where a sequential campaign allows a look at it.
     """
 
-    def __init__(self, runs: int, target: float) -> None:
+    def __init__(self, runs: int, target: float, evidence: Callable[[], str] | None = None) -> None:
         self._runs = runs
         self._target = target
+        self._evidence = evidence
         self._losses: list[float] = []
 
     def add(self, run: Run) -> None:
@@ -43,13 +45,15 @@ class Tally:
     def line(self) -> str:
         """Return number, mean and sd of the runs that have finished.
 
-        No p-value: the test is run once, on all planned runs, and a look at it invites stopping.
+        No p-value where their number is fixed: the test is run once, on all planned runs, and a
+        look at it invites stopping.
         """
         test = one_sample_t(self._losses, self._target)
-        return (
+        line = (
             f"{test.n}/{self._runs} runs: mean {number(test.mean, '.4f')}, "
             f"sd {number(test.std, '.4f')} (target {self._target:g})"
         )
+        return line if self._evidence is None else f"{line}; {self._evidence()}"
 
 
 class PlainDisplay:
@@ -192,10 +196,15 @@ class LiveDisplay(PlainDisplay):
 
 @contextmanager
 def open_display(
-    console: Console, *, runs: int, steps: int, target: float
+    console: Console,
+    *,
+    runs: int,
+    steps: int,
+    target: float,
+    evidence: Callable[[], str] | None = None,
 ) -> Iterator[PlainDisplay]:
     """Show the campaign on `console` for as long as the context lasts."""
-    tally = Tally(runs, target)
+    tally = Tally(runs, target, evidence)
     if not console.is_terminal:
         yield PlainDisplay(console, tally)
         return
