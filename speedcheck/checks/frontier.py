@@ -61,9 +61,9 @@ def check_frontier(loss: LossStatistics, rule: Rule) -> Iterator[Finding]:
 
 def describe(figures: FrontierFigures) -> str:
     """Return the frontier and the difference to it in words."""
-    own = "" if figures.low is None else f", 95 % interval {figures.low:.5g} to {figures.high:.5g}"
+    own = "" if figures.low is None else f", 95% interval {figures.low:.5g} to {figures.high:.5g}"
     mean = "no mean" if figures.mean is None else f"mean {figures.mean:.6g}"
-    parts = [f"frontier: {mean} (n = {figures.n}{own})"]
+    parts = [f"the frontier has {mean} (n = {figures.n}{own})"]
     if figures.difference is not None:
         parts.append(f"difference {figures.difference:+.5f}")
     if figures.p_value is not None:

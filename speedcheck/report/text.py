@@ -139,11 +139,11 @@ def _evidence(figures: SequentialFigures, alpha: float) -> str:
 
 
 def _frontier(figures: FrontierFigures) -> list[tuple[str, str]]:
-    own = "" if figures.low is None else f", 95 % interval {_span(figures.low, figures.high)}"
+    own = "" if figures.low is None else f", 95% interval {_span(figures.low, figures.high)}"
     rows = [("frontier", f"n = {figures.n}, mean {rounded(figures.mean)}{own}: {figures.name}")]
     if figures.difference is not None:
         ends = _span(figures.difference_low, figures.difference_high, "+.5f")
-        interval = "" if figures.difference_low is None else f" (95 % interval {ends})"
+        interval = "" if figures.difference_low is None else f" (95% interval {ends})"
         more = f" by more than {figures.improvement:g}" if figures.improvement else ""
         p = f"one-sided Welch p = {p_value(figures.p_value)} (better{more})"
         rows.append(("difference", f"{figures.difference:+.5f}{interval}, {p}"))
@@ -230,13 +230,15 @@ def headline(certificate: Certificate) -> str:
     if any(f.code == codes.LOSS_EXCUSED for f in certificate.verdicts.loss.findings):
         return f"{judgement}: faster than the baseline, and its loss is not worse ({runs})"
     loss = certificate.loss
-    kind = "one-sided" if loss.sequential is None else "anytime-valid"
     shown = f"mean loss {rounded(loss.mean)} is {beyond(certificate)} {certificate.target:g}"
     if loss.frontier is not None:
         more = f" by more than {loss.frontier.improvement:g}" if loss.frontier.improvement else ""
         shown = f"mean loss {rounded(loss.mean)} beats the frontier's "
         shown += f"{rounded(loss.frontier.mean)}{more}"
-    return f"{judgement}: {shown} ({kind} p = {p_value(loss.p_value)}, {runs})"
+    if loss.sequential is not None:
+        reached = f"E >= {1 / certificate.alpha:g} at run {loss.sequential.certified_at}"
+        return f"{judgement}: {shown} ({reached}, {runs})"
+    return f"{judgement}: {shown} (one-sided p = {p_value(loss.p_value)}, {runs})"
 
 
 def _unknown(certificate: Certificate) -> str:
