@@ -38,8 +38,8 @@ class SoFar:
     Attributes:
         folder: the folder as the caller names it.
         runs: number of counted runs.
-        e_value: evidence of the sequential test in the order of the seeds, of which 1 / alpha
-            certifies; None where the track takes the standard deviation as known.
+        e_value: evidence of the sequential test in the order of the seeds; 1 / alpha certifies.
+            None where the track takes the standard deviation as known.
         more_runs: further runs up to the fixed number that is planned; None where no number will
             do.
         at_these_figures: number of runs at which exactly this mean and standard deviation pass;
