@@ -70,6 +70,59 @@ def run(  # noqa: PLR0913 - one argument an option
             metavar="N",
         ),
     ] = None,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Start a fresh process for each seed.  [default: one after another in workers]",
+        ),
+    ] = False,
+    gpus_per_run: Annotated[
+        int | None,
+        typer.Option(
+            help="GPUs of each run; several then train side by side, and their times do not "
+            "count.  [default: one run on all]",
+            show_default=False,
+            parser=whole_number,
+            metavar="K",
+        ),
+    ] = None,
+    timeout_per_run: Annotated[
+        int | None,
+        typer.Option(
+            help="Seconds after which a run is stopped as hung.  [default: the recipe's]",
+            show_default=False,
+            parser=whole_number,
+            metavar="S",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps of a run.  [default: the recipe's]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
+    sequences_per_step: Annotated[
+        int | None,
+        typer.Option(
+            help="Sequences in a step.  [default: the recipe's]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
+    sequence_length: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of a sequence; a step keeps its tokens.  [default: the recipe's]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -80,12 +133,14 @@ def run(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
+    from speedcheck.records.overrides import RecipeOverrides
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.run.campaign import Interrupted
     from speedcheck.run.command import Request, run_record
     from speedcheck.run.local import LocalLauncher
+    from speedcheck.run.worker import WorkerLauncher
 
-    launcher = context.obj or LocalLauncher(data_dir)
+    launcher = context.obj or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
     request = Request(
         recipe=recipe,
         seeds=seeds,
@@ -95,6 +150,9 @@ def run(  # noqa: PLR0913 - one argument an option
         until_certified=until_certified,
         max_seeds=max_seeds,
         stop_if_futile=stop_if_futile,
+        gpus_per_run=gpus_per_run,
+        timeout_s=timeout_per_run,
+        overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
     )
     console = make_console()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,19 +15,16 @@ from speedcheck.errors import RecordError, UsageError
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
 from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
-from speedcheck.records.plan import (
-    PLAN_NAME,
-    Plan,
-    SampleDeclaration,
-    read_plan,
-    write_plan,
-)
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
+from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.report.text import printable
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
 from speedcheck.run.plans import enter_plan, extended_plan, planned_target
+from speedcheck.run.processes import end_processes, mark_of
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
 from speedcheck.run.stopping import UntilCertified, check_sequential_track, stopping_rule
@@ -54,6 +51,9 @@ class Request:
         max_seeds: largest number of such runs; None for the default, or on resuming for the
             planned one.
         stop_if_futile: stop such a campaign when certification is out of reach.
+        gpus_per_run: GPUs of each of several runs side by side; None for one run on all.
+        timeout_s: time after which a run is stopped, in seconds; None for the recipe's.
+        overrides: what is changed in the recipe.
 
     Raises:
         UsageError: a number is below 1, or two options contradict each other.
@@ -67,9 +67,19 @@ class Request:
     until_certified: bool = False
     max_seeds: int | None = None
     stop_if_futile: bool = False
+    gpus_per_run: int | None = None
+    timeout_s: int | None = None
+    overrides: RecipeOverrides = NO_OVERRIDES
 
     def __post_init__(self) -> None:
-        for option, value in (("--seeds", self.seeds), ("--jobs", self.jobs)):
+        options = {
+            "--seeds": self.seeds,
+            "--jobs": self.jobs,
+            "--gpus-per-run": self.gpus_per_run,
+            "--timeout-per-run": self.timeout_s,
+            **self.overrides.by_option(),
+        }
+        for option, value in options.items():
             if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}", remedy="give a whole number from 1")
         if self.max_seeds is not None:
@@ -108,8 +118,8 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         what = "the record folder exists" if is_folder else "is a file"
         remedy = "add --resume or another --out" if is_folder else "choose another --out"
         raise RecordError(what, where=str(folder), remedy=remedy)
-    planned_recipe = existing.recipe if existing else request.recipe
-    setup = launcher.prepare(planned_recipe or DEFAULT_RECIPE)
+    setup = _prepare(existing, request, launcher)
+    at_once = _at_once(request, setup)
     plan = existing or _create(folder, request)
     _train(
         folder,
@@ -117,10 +127,32 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         launcher,
         setup,
         console,
-        at_once=request.jobs or slots(setup),
+        at_once=at_once,
         stopping=stopping_rule(plan, stop_if_futile=request.stop_if_futile),
     )
     return _judge(folder, plan)
+
+
+def _prepare(existing: Plan | None, request: Request, launcher: Launcher) -> Setup:
+    """Let the launcher make ready for what is planned, be it now or by an existing folder."""
+    recipe = existing.recipe if existing else request.recipe
+    overrides = existing.overrides if existing else request.overrides
+    gpus_per_run = existing.gpus_per_run if existing else request.gpus_per_run
+    setup = launcher.prepare(recipe or DEFAULT_RECIPE, overrides, gpus_per_run)
+    return setup if request.timeout_s is None else replace(setup, timeout_s=request.timeout_s)
+
+
+def _at_once(request: Request, setup: Setup) -> int:
+    """Return how many runs train side by side; those on GPUs never share one."""
+    room = slots(setup)
+    if request.jobs is None or setup.device == "cpu":
+        return request.jobs or room
+    if request.jobs > room:
+        raise UsageError(
+            f"--jobs is {request.jobs}, and the GPUs have room for {room} at a time",
+            remedy="choose fewer, or give each run fewer GPUs with --gpus-per-run",
+        )
+    return request.jobs
 
 
 def _train(
@@ -150,6 +182,7 @@ def _train(
             evidence=stopping.line if stopping else None,
         ) as display,
     ):
+        _end_orphans(folder, console)
         enter_plan(folder, plan, ledger)
         if ledger.ledger.looks() and not stopping:
             _say(console, "note: runs are added after one had finished: the gate rejects that")
@@ -171,6 +204,13 @@ def _say(console: Console, text: str) -> None:
     console.print(Text(text), soft_wrap=True)
 
 
+def _end_orphans(folder: Path, console: Console) -> None:
+    """End what a launcher that was killed has left behind: the ledger's lock says it is gone."""
+    for process in end_processes(mark_of(folder)):
+        text = f"ended process {process.pid}, left by an earlier launcher: {process.command}"
+        console.print(Text(printable(text)), soft_wrap=True)
+
+
 def _judge(folder: Path, plan: Plan) -> Certificate:
     """Judge the record and write its README and certificate.
 
@@ -178,8 +218,7 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
-    runs = "--until-certified --max-seeds" if plan.is_sequential else "--seeds"
-    command = f"speedcheck run --recipe {plan.recipe} {runs} {plan.runs}"
+    command = _command(plan)
     record = read_record(folder)
     text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
     for _ in range(_MOST_JUDGEMENTS):
@@ -213,6 +252,18 @@ def _existing_plan(folder: Path, request: Request) -> Plan:
             where=str(path),
             remedy="leave --recipe out, or start another record",
         )
+    if request.overrides not in (NO_OVERRIDES, plan.overrides):
+        raise RecordError(
+            f"the plan has {_shown(plan.overrides)}, not {_shown(request.overrides)}",
+            where=str(path),
+            remedy="leave the recipe's options out, or start another record",
+        )
+    if request.gpus_per_run not in (None, plan.gpus_per_run):
+        raise RecordError(
+            f"{plan.gpus_per_run or 'all'} GPUs a run were planned, not {request.gpus_per_run}",
+            where=str(path),
+            remedy="leave --gpus-per-run out, or start another record",
+        )
     if request.is_sequential and not plan.is_sequential:
         raise RecordError(
             f"{len(plan.seeds)} runs were planned, whatever their losses are",
@@ -234,18 +285,22 @@ def _create(folder: Path, request: Request) -> Plan:
     track = get_track(TRACK_OF_RECIPE.get(recipe, DEFAULT_TRACK))
     if request.until_certified:
         check_sequential_track(track)
-    runs = request.max_seeds or SEQUENTIAL_MAXIMUM
-    if not request.until_certified:
+        runs = request.max_seeds or SEQUENTIAL_MAXIMUM
+    else:
         runs = request.seeds or DEFAULT_SEEDS
+    # A changed recipe enters no track, unless somebody writes one into the plan.
+    is_changed = request.overrides != NO_OVERRIDES
     plan = Plan(
         name=folder.resolve().name,
         date=_today(),
-        track=track.name,
+        track=None if is_changed else track.name,
         target=track.target,
         alpha=track.alpha,
         runs=runs,
         seeds=tuple(range(runs)),
         recipe=recipe,
+        overrides=request.overrides,
+        gpus_per_run=request.gpus_per_run,
         stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
@@ -257,6 +312,18 @@ def _create(folder: Path, request: Request) -> Plan:
         ) from error
     write_plan(folder / PLAN_NAME, plan)
     return plan
+
+
+def _command(plan: Plan) -> str:
+    """Return the command line that makes the same record."""
+    gpus = () if plan.gpus_per_run is None else ("--gpus-per-run", str(plan.gpus_per_run))
+    runs = ("--until-certified", "--max-seeds") if plan.is_sequential else ("--seeds",)
+    words = ("--recipe", str(plan.recipe), *runs, str(plan.runs))
+    return " ".join(("speedcheck run", *words, *plan.overrides.options(), *gpus))
+
+
+def _shown(overrides: RecipeOverrides) -> str:
+    return " ".join(overrides.options()) or "no change"
 
 
 def _is_taken(folder: Path) -> bool:
