@@ -23,7 +23,7 @@ from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
-from speedcheck.run.plans import enter_plan, extended_plan, planned_target
+from speedcheck.run.plans import enter_plan, extended_plan, planned_track
 from speedcheck.run.processes import end_processes, mark_of
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
@@ -128,7 +128,7 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         setup,
         console,
         at_once=at_once,
-        stopping=stopping_rule(plan, stop_if_futile=request.stop_if_futile),
+        stopping=stopping_rule(plan, planned_track(plan), stop_if_futile=request.stop_if_futile),
     )
     return _judge(folder, plan)
 
@@ -178,7 +178,7 @@ def _train(
             console,
             runs=len(seeds),
             steps=setup.steps,
-            target=planned_target(plan),
+            target=planned_track(plan).target if plan.target is None else plan.target,
             evidence=stopping.line if stopping else None,
         ) as display,
     ):

@@ -8,12 +8,12 @@ from pathlib import Path
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import STOPPING_RULE, LedgerWriter
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan, replace_plan
-from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
+from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 
 
-def planned_target(plan: Plan) -> float:
-    """Return the loss that the mean must be below, or above."""
-    return plan.target if plan.target is not None else get_track(plan.track or DEFAULT_TRACK).target
+def planned_track(plan: Plan) -> Track:
+    """Return the track that a plan names, or the default one."""
+    return get_track(plan.track or DEFAULT_TRACK)
 
 
 def extended_plan(path: Path, plan: Plan, runs: int | None) -> Plan:

@@ -9,8 +9,7 @@ from typing import Protocol
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
 from speedcheck.records.plan import Plan
-from speedcheck.rules.tracks import DEFAULT_TRACK, Direction, Track, get_track
-from speedcheck.run.plans import planned_target
+from speedcheck.rules.tracks import Direction, Track
 from speedcheck.stats.sequential import Futility, SequentialTest, futility, sequential_t
 
 
@@ -28,15 +27,22 @@ def check_sequential_track(track: Track) -> None:
         )
 
 
-def stopping_rule(plan: Plan, *, stop_if_futile: bool = False) -> UntilCertified | None:
-    """Return the rule of a sequential campaign; None where the number of runs is fixed."""
+def stopping_rule(
+    plan: Plan, track: Track, *, stop_if_futile: bool = False
+) -> UntilCertified | None:
+    """Return the rule of a sequential campaign; None where the number of runs is fixed.
+
+    Args:
+        plan: the plan of the campaign.
+        track: its track.
+        stop_if_futile: whether to stop when certification is out of reach.
+    """
     if not plan.is_sequential:
         return None
-    track = get_track(plan.track or DEFAULT_TRACK)
     return UntilCertified(
         Goal(
             plan.seeds or (),
-            planned_target(plan),
+            track.target if plan.target is None else plan.target,
             track.alpha if plan.alpha is None else plan.alpha,
             track.direction,
             stop_if_futile,

@@ -15,7 +15,6 @@ from speedcheck.records.ledger import LedgerWriter
 from speedcheck.run.status import read_status
 
 PLAN = 'recipe = "tiny"\ntrack = "tiny"\nruns = 4\nseeds = [0, 1, 2, 3]\n'
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def campaign(tmp_path, make_log_text, monkeypatch):
 
 
 def utc(seconds_ago: float) -> str:
-    return (NOW - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_the_counts_are_those_of_the_ledger(campaign):

@@ -13,7 +13,7 @@ from speedcheck.checks import codes
 from speedcheck.errors import UsageError
 from speedcheck.records.ledger import parse_ledger
 from speedcheck.records.plan import Plan
-from speedcheck.rules.tracks import GPT2_SMALL_STEPS
+from speedcheck.rules.tracks import GPT2_SMALL_STEPS, TINY
 from speedcheck.run.stopping import Goal, UntilCertified, check_sequential_track, stopping_rule
 from speedcheck.stats.sequential import sequential_t
 
@@ -277,6 +277,16 @@ def test_a_record_keeps_its_stopping_rule_on_resume(run_tiny, with_losses, tmp_p
     assert (fewer.code, "12 runs were planned, not 5" in fewer.err) == (2, True)
 
 
+def test_status_knows_that_a_certified_campaign_has_ended(until, with_losses, tmp_path, capsys):
+    with_losses(GOOD)
+    until("--max-seeds", "12", "--jobs", "1")
+    at, record = first_certified(GOOD), str(tmp_path / "record")
+    assert cli.main(["status", record]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{record}: ended\n{at} of at most 12 runs finished, 0 under way, 0 to")
+    assert f"certified at run {at}: E = " in out
+
+
 def test_a_track_without_a_t_test_refuses_a_sequential_campaign():
     with pytest.raises(UsageError, match="known-sigma") as error:
         check_sequential_track(GPT2_SMALL_STEPS)
@@ -284,4 +294,4 @@ def test_a_track_without_a_t_test_refuses_a_sequential_campaign():
 
 
 def test_a_fixed_plan_has_no_stopping_rule():
-    assert stopping_rule(Plan("a", seeds=(0, 1))) is None
+    assert stopping_rule(Plan("a", seeds=(0, 1)), TINY) is None
