@@ -292,6 +292,8 @@ def _remark(run: Run) -> str:
 
 def _exit_reason(status: int, last_lines: str) -> str:
     end = _signal_name(-status) if status < 0 else f"exit status {status}"
+    if status == 0:
+        return f"{end}, and its log holds no result"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"
 

@@ -179,6 +179,7 @@ def _train(
             runs=len(seeds),
             steps=setup.steps,
             target=planned_track(plan).target if plan.target is None else plan.target,
+            logs=folder / LOGS_NAME,
             evidence=stopping.line if stopping else None,
         ) as display,
     ):
