@@ -119,6 +119,11 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         remedy = "add --resume or another --out" if is_folder else "choose another --out"
         raise RecordError(what, where=str(folder), remedy=remedy)
     setup = _prepare(existing, request, launcher)
+    if setup.queue and (existing.is_sequential if existing else request.until_certified):
+        raise UsageError(
+            f"{setup.queue} takes all runs at once, and --until-certified starts one after another",
+            remedy="fix the number of runs with --seeds, or run on one node",
+        )
     at_once = _at_once(request, setup)
     plan = existing or _create(folder, request)
     _train(
@@ -167,9 +172,8 @@ def _train(
 ) -> None:
     seeds = plan.seeds or ()
     runs = f"at most {len(seeds)} runs" if stopping else f"{len(seeds)} runs"
-    _say(
-        console, f"{folder}: {runs} of {setup.steps} steps, {at_once} at a time, on {setup.device}"
-    )
+    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
+    _say(console, f"{folder}: {runs} of {setup.steps} steps, {order}, on {setup.device}")
     if len(seeds) == 1:
         _say(console, "note: one run never certifies: its losses have no standard deviation")
     with (
@@ -183,7 +187,8 @@ def _train(
             evidence=stopping.line if stopping else None,
         ) as display,
     ):
-        _end_orphans(folder, console)
+        if not setup.queue:  # whose runs are not orphans
+            _end_orphans(folder, console)
         enter_plan(folder, plan, ledger)
         if ledger.ledger.looks() and not stopping:
             _say(console, "note: runs are added after one had finished: the gate rejects that")

@@ -112,18 +112,19 @@ class UntilCertified:
     def __init__(self, goal: Goal) -> None:
         self._goal = goal
         self._losses: dict[int, float] = {}
-        self._failed: list[int] = []
+        self._failed: set[int] = set()
         self._look()
 
     def finished(self, seed: int, run: Run) -> None:
         """Take in a loss, and look at the test again."""
         loss = math.nan if run.diverged or run.val_loss is None else run.val_loss
         self._losses[seed] = loss
+        self._failed.discard(seed)
         self._look()
 
     def failed(self, seed: int) -> None:
         """Remember that the prefix ends before this seed."""
-        self._failed.append(seed)
+        self._failed.add(seed)
 
     @property
     def is_met(self) -> bool:
@@ -139,7 +140,7 @@ class UntilCertified:
         if self._test.certified_at is not None:
             return f"certified at run {self._test.certified_at}"
         if self._failed:
-            return f"seed {self._failed[0]} failed: --resume repeats it"
+            return f"seed {min(self._failed)} failed: --resume repeats it"
         if self._goal.stop_if_futile and self._futility and self._futility.futile:
             return "futile: certification is out of reach"
         return ""

@@ -140,6 +140,9 @@ class FakeLauncher:
         assert recipe == self.setup.recipe
         return replace(self.setup, overrides=overrides, gpus_per_run=gpus_per_run)
 
+    def take_over(self, job: Job) -> None:
+        return None
+
     def close(self) -> None:
         self.closed += 1
 

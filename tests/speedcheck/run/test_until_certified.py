@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,18 +140,20 @@ def test_a_run_that_comes_late_is_not_left_out():
     """E waits for the longest completed prefix of the plan, whatever comes first."""
     rule = UntilCertified(Goal(tuple(range(12)), TARGET, 0.01, "less"))
 
-    class Run:
-        diverged = False
-
-        def __init__(self, loss):
-            self.val_loss = loss
-
     for seed in range(1, 11):
-        rule.finished(seed, Run(GOOD[seed]))
+        rule.finished(seed, SimpleNamespace(diverged=False, val_loss=GOOD[seed]))
     assert not rule.is_met
     assert "after 0 in order" in rule.line()
-    rule.finished(0, Run(1.5))
+    rule.finished(0, SimpleNamespace(diverged=False, val_loss=1.5))
     assert "after 11 in order" in rule.line()
+    assert not rule.is_met
+
+
+def test_a_failed_run_that_is_repeated_lets_the_campaign_go_on():
+    rule = UntilCertified(Goal(tuple(range(12)), TARGET, 0.01, "less"))
+    rule.failed(3)
+    assert rule.is_met
+    rule.finished(3, SimpleNamespace(diverged=False, val_loss=1.3))
     assert not rule.is_met
 
 
@@ -285,6 +289,14 @@ def test_status_knows_that_a_certified_campaign_has_ended(until, with_losses, tm
     out = capsys.readouterr().out
     assert out.startswith(f"{record}: ended\n{at} of at most 12 runs finished, 0 under way, 0 to")
     assert f"certified at run {at}: E = " in out
+
+
+def test_a_queue_that_takes_all_runs_at_once_is_refused(until, fake, tmp_path):
+    fake.setup = replace(fake.setup, queue="Slurm")
+    result = until("--max-seeds", "12")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "Slurm takes all runs at once" in result.err
+    assert not (tmp_path / "record").exists()
 
 
 def test_a_track_without_a_t_test_refuses_a_sequential_campaign():
