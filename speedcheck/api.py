@@ -153,7 +153,7 @@ def certify(
         by_caller=True,
     )
     numbers = _numbers(losses)
-    loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule.target)
+    loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule)
     verdict = Verdict.of(judge_losses(loss, rule))
     return LossCertificate(rule.target, rule.alpha, verdict.status == "pass", loss, verdict)
 

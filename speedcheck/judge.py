@@ -66,7 +66,7 @@ def judge(
     sources = Sources(record.path, record.logs)
     sample = take_sample(record, selection, sources, budget_ms=rule.track.budget_train_ms)
     counted = tuple(run for run in sample.judged if run.counted)
-    loss = sample_statistics(sample, rule)
+    loss = sample_statistics(sample, rule, baseline)
     runtime = runtime_statistics(counted)
     documents = _documents(sample, rule) if with_documents else DocumentClaims()
     published = published_claims(record.plan, sample.judged, loss, runtime)
@@ -82,7 +82,7 @@ def judge(
         rules=Verdict.of(check_rules(sample, rule.track, sources, baseline)),
         provenance=Verdict.of(
             (
-                *check_provenance(sample, rule, sources),
+                *check_provenance(sample, rule, sources, baseline),
                 *check_documents(documents, published),
             )
         ),
@@ -98,7 +98,7 @@ def judge(
         runtime=runtime,
         claims=(*published, *documents.claims),
         verdicts=verdicts,
-        groups=tuple(_summary(group, sample, rule) for group in sample.groups),
+        groups=tuple(_summary(group, sample, rule, baseline) for group in sample.groups),
         selection=_selection(sample),
         direction=rule.track.direction,
     )
@@ -114,13 +114,9 @@ def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
     return document_claims(sample.record, runs, question)
 
 
-def _summary(group: Group, sample: Sample, rule: Rule) -> GroupSummary:
-    track = rule.track
+def _summary(group: Group, sample: Sample, rule: Rule, baseline: Baseline | None) -> GroupSummary:
     loss = loss_statistics(
-        [sample.judged[index].val_loss for index in group.usable],
-        rule.target,
-        direction=track.direction,
-        sigma=track.sigma,
+        [sample.judged[index].val_loss for index in group.usable], rule, baseline
     )
     return GroupSummary(
         name=group.name,
@@ -130,7 +126,8 @@ def _summary(group: Group, sample: Sample, rule: Rule) -> GroupSummary:
         n=loss.n,
         mean=loss.mean,
         std=loss.std,
-        p_value=loss.p_value,
+        # The order of the seeds, which a sequential test needs, is the whole record's.
+        p_value=None if sample.record.is_sequential else loss.p_value,
     )
 
 

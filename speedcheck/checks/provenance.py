@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
+from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.files import check_files
 from speedcheck.checks.ledger import check_ledger
 from speedcheck.checks.mixtures import check_mixtures
@@ -15,12 +16,14 @@ from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 
 
-def check_provenance(sample: Sample, rule: Rule, sources: Sources) -> tuple[Finding, ...]:
+def check_provenance(
+    sample: Sample, rule: Rule, sources: Sources, baseline: Baseline | None = None
+) -> tuple[Finding, ...]:
     """Judge whether the runs are all there, are what they claim to be, and are of one program."""
     return (
         *check_files(sample),
         *check_ledger(sample),
-        *check_sample(sample, rule, sources),
+        *check_sample(sample, rule, sources, baseline),
         *check_times(sample),
         *_sources(sample),
         *check_mixtures(sample, sources),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+
 from speedcheck.certificate import Certificate
 from speedcheck.checks.comparison import (
     Baseline,
@@ -13,6 +16,7 @@ from speedcheck.checks.comparison import (
 from speedcheck.judge import Judgement
 from speedcheck.plot_data.model import (
     Comparison,
+    Evidence,
     Line,
     Losses,
     PlotData,
@@ -40,7 +44,7 @@ def plot_data_of(judgement: Judgement) -> PlotData:
         curves=loss_curves(sample, certificate.target),
         runtimes=_runtimes(certificate, sample),
         step_times=step_times(sample),
-        evidence=None,
+        evidence=_evidence(certificate),
         comparison=_comparison(sample, judgement.baseline) if judgement.baseline else None,
     )
 
@@ -82,6 +86,18 @@ def _runtimes(certificate: Certificate, sample: Sample) -> Runtimes | None:
         mean=certificate.runtime.mean_s,
         order="start" if is_by_start else "log",
         line=_line(seconds, certificate.runtime.mean_s),
+    )
+
+
+def _evidence(certificate: Certificate) -> Evidence | None:
+    sequential = certificate.loss.sequential
+    if sequential is None or not sequential.e_values:
+        return None
+    return Evidence(
+        # An e-value of 0 is one that is too small for a float.
+        log10_e=tuple(math.log10(max(e, sys.float_info.min)) for e in sequential.e_values),
+        needed=-math.log10(certificate.alpha),
+        certified_at=sequential.certified_at,
     )
 
 

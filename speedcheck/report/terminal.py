@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from speedcheck.certificate import Certificate, Claim, JudgedRun, Status
+from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.text import (
     ABSENT,
     against,
@@ -63,6 +64,7 @@ def print_certificate(
         _statistics(certificate),
         _groups(certificate),
         _runs(certificate, every=runs),
+        _scan(certificate),
         _against(certificate),
         _claims(certificate),
         _verdicts(certificate),
@@ -179,6 +181,17 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
         return table
     more = f"the {2 * _EXTREMES} extreme losses; {left_out} more runs: --runs lists all"
     return Group(table, Text(more, style="dim"))
+
+
+def _scan(certificate: Certificate) -> RenderableType | None:
+    """Show the test at every validation step, where the track counts steps."""
+    scan = certificate.loss.scan
+    if scan is None:
+        return None
+    table = _table(*(f">{name}" for name in SCAN_HEADER[:-1]), SCAN_HEADER[-1])
+    for row in scan_rows(scan):
+        table.add_row(*row)
+    return Group(table, Text(scan_summary(scan), style="dim"))
 
 
 def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:

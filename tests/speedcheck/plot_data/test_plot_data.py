@@ -136,6 +136,19 @@ def test_step_times_fall_back_on_the_validations(build):
     assert found.median[-1] == pytest.approx(179_802.5 / 1393, rel=1e-4)
 
 
+def test_a_sequential_record_shows_its_evidence_run_by_run(build):
+    judged = judge_folder(build.sequential(), Overrides())
+    test, found = judged.certificate.loss.sequential, plot_data_of(judged).evidence
+    assert [10**e for e in found.log10_e] == pytest.approx(list(test.e_values))
+    assert 10**found.needed == pytest.approx(1 / judged.certificate.alpha)
+    assert found.certified_at == test.certified_at is not None
+    assert max(found.log10_e) >= found.needed
+
+
+def test_a_fixed_number_of_runs_has_no_evidence_run_by_run(build):
+    assert figures(build.record()).evidence is None
+
+
 def test_a_comparison_holds_both_sides_and_record_minus_baseline(build):
     ours = build.published(name="ours", losses=(3.2771, 3.2772, 3.2773))
     theirs = build.published(name="theirs", losses=(3.2781, 3.2783, 3.2782, 3.2788))
