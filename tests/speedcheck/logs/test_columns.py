@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.logs.columns import Columns
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs import Columns, ForeignFormat, ForeignParser, LogPattern
 
 NAMES = {
     "val_loss": "val/loss",

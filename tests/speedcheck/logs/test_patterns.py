@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import Expression, LogPattern
+from speedcheck.logs import Expression, ForeignFormat, ForeignParser, LogPattern
 from speedcheck.rules.config import Tracks, read_config
 
 PAGE = Path(__file__).parents[3] / "docs" / "tracks.md"
