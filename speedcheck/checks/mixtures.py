@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.program import KINDS, Difference, Kind, differences
-from speedcheck.program.sources import Source, Sources
+from speedcheck.program import KINDS, Difference, Kind, Source, Sources
 from speedcheck.sample import Sample
 from speedcheck.words import join_some
 
@@ -77,8 +76,8 @@ def _gravest(
     run_of = {_program(run): run for run, _ in sample.counted()}
     first, *others = sorted(groups, key=lambda key: len(groups[key]), reverse=True)
     main = sources.of(run_of[first])
-    programs = [source.program for key in others if (source := sources.of(run_of[key]))]
-    found = list(differences(main.program, programs)) if main else []
+    programs = [source for key in others if (source := sources.of(run_of[key]))]
+    found = sources.differences(main, programs) if main else []
     known = [difference for difference in found if difference]
     gravest = max(
         known,

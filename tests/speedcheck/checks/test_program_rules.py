@@ -6,7 +6,7 @@ import pytest
 
 from speedcheck.api import verify
 from speedcheck.program import sources
-from speedcheck.program.sources import MAX_PROGRAMS, Sources
+from speedcheck.program import Sources
 from speedcheck.records.folder import read_record
 
 H100 = "NVIDIA H100 80GB HBM3"
