@@ -19,6 +19,8 @@ _IN_WORDS: dict[Kind, str] = {
     "text": "comments, layout or seeds",
     "names": "the names of variables",
 }
+# So many sizes of groups are shown.
+_SIZES = 8
 _ORDER: tuple[Severity, ...] = ("info", "warn", "fail")
 
 
@@ -107,4 +109,6 @@ def _sizes(groups: dict[Hashable, list[str]]) -> str:
     """Say how large each group is, and name the logs of all but the largest."""
     ordered = sorted(groups.values(), key=len, reverse=True)
     others = [PurePosixPath(log).name for logs in ordered[1:] for log in logs]
-    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {join_some(others)}"
+    sizes = " + ".join(str(len(logs)) for logs in ordered[:_SIZES])
+    more = " + ..." if len(ordered) > _SIZES else ""
+    return f"{sizes}{more} runs; others: {join_some(others)}"

@@ -8,6 +8,7 @@ repeats it, or the line is a probe: an evaluation beside the run under parameter
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,8 +20,9 @@ from speedcheck.logs.text import MAX_SHOWN, Problems, fold, quoted, step_and_los
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step. A
 # line with other characters than ASCII may hold the words in other letters.
-_WORDS = re.compile(rb"(?:al|ation)[_ ]loss|[\x80-\xff]")
-_WORDS_OF_LLMC = re.compile(rb"(?:al|ation)[_ ]loss|tel:|[\x80-\xff]")
+_WORDS = (b"al_loss", b"al loss", b"ation_loss", b"ation loss")
+_WORD_OF_LLMC = b"tel:"
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.
 _MOST_LINES = 100_000
 _MOST_CHARACTERS = 4000
@@ -145,7 +147,7 @@ def _candidates(
     data: bytes, section: Section, log_format: LogFormat | None, problems: Problems
 ) -> Iterator[_Line]:
     """Lines that tell a step and a loss, but those that were read or are a problem already."""
-    words = _WORDS if log_format == "modded" else _WORDS_OF_LLMC
+    words = _WORDS if log_format == "modded" else (*_WORDS, _WORD_OF_LLMC)
     looked_at = 0
     for start in _starts(data, section, words):
         end = data.find(b"\n", start)
@@ -161,12 +163,23 @@ def _candidates(
             yield _Line(start, text, *found)
 
 
-def _starts(data: bytes, section: Section, word: re.Pattern[bytes]) -> Iterator[int]:
-    """First position of each line of a section that holds a word."""
-    line_end = section.start
-    while hit := word.search(data, line_end, section.end):
-        yield data.rfind(b"\n", line_end, hit.start()) + 1
-        line_end = data.find(b"\n", hit.end())
+def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
+    """First position of each line of a section that holds a word, or is not ASCII."""
+    start, end = section.start, section.end
+    hits = [_positions(data, word, start, end) for word in words]
+    if not data[start:end].isascii():
+        hits.append(match.start() for match in _NOT_ASCII.finditer(data, start, end))
+    line_end = start
+    for hit in heapq.merge(*hits):
+        if hit >= line_end:
+            yield data.rfind(b"\n", line_end, hit) + 1
+            line_end = data.find(b"\n", hit)
+
+
+def _positions(data: bytes, word: bytes, start: int, end: int) -> Iterator[int]:
+    while (start := data.find(word, start, end)) >= 0:
+        yield start
+        start += len(word)
 
 
 def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from speedcheck.program.diff import KINDS, Difference, Kind, compare, differences
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
-from speedcheck.program.normal import code_digest
+from speedcheck.program.normal import code_digest, digests
 from speedcheck.program.parse import Program, Setting, TokenCount, UnreadableProgramError
 from speedcheck.program.sources import Source, Sources, read_program
 
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "data_loader_fingerprint",
     "differences",
+    "digests",
     "loader_definitions",
     "read_program",
 ]
