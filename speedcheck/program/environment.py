@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from speedcheck.program.parse import Setting
+from speedcheck.program.parse import Setting, is_literal
 from speedcheck.program.uses import Use, Uses
 
 _PATHS = ("os.environ", "os.getenv", "os.putenv", "os.unsetenv", "posix.")
@@ -96,7 +96,7 @@ class EnvironmentReader:
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             self.read.add(key)
             if is_variable(key.value):
-                certain = use.is_sure and self._uses.is_literal(value)
+                certain = use.is_sure and is_literal(value, self._uses.names)
                 yield Setting(key.value, shown, use.line, certain)
         else:
             yield use.unclear(f"os.environ[{self._uses.shown(key)}]", shown)

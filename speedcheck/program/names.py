@@ -39,8 +39,6 @@ _FIELDS = {
     for kind in vars(ast).values()
     if isinstance(kind, type) and issubclass(kind, ast.AST)
 }
-# Of a sum, or names that are bound to names, when they are read as a literal.
-_MAX_DEPTH = 20
 
 Value = ast.expr | str | None
 """What is bound to a name: an expression, the dotted path of an import, or None: anything else."""
@@ -273,32 +271,6 @@ def imported_path(node: ast.AST, alias: ast.alias) -> str | None:
     if not isinstance(node, ast.ImportFrom):
         return alias.name
     return f"{node.module}.{alias.name}" if node.module and not node.level else None
-
-
-def is_literal(node: object, names: Names, depth: int = 0) -> bool:
-    """Return whether the value of `node` is written in the program.
-
-    That is a constant, a collection or a sum of such, or a name that is bound to one of them.
-    """
-    if depth > _MAX_DEPTH:
-        return False
-    items: Sequence[object]
-    match node:
-        case ast.Constant() | ast.UnaryOp(operand=ast.Constant()):
-            return True
-        case ast.BinOp(left=left, right=right):
-            items = [left, right]
-        case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
-            pass
-        case ast.Dict(keys=keys, values=values):
-            items = [*keys, *values]
-        case ast.Name(id=name):
-            owner = names.scope_of[node].owner(name)
-            items = owner.bindings[name] if owner else []
-            return len(items) == 1 and is_literal(items[0], names, depth + 1)
-        case _:
-            return False
-    return all(is_literal(item, names, depth + 1) for item in items)
 
 
 def _inside(node: ast.AST) -> list[ast.AST]:

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -61,8 +62,6 @@ class Program:
         settings: changes of torch._inductor.config, torch._dynamo.config and TORCHINDUCTOR_*.
         compile_options: arguments of torch.compile beyond the model, dynamic=False and fullgraph.
         val_tokens: where the number of validation tokens is set; empty where it is not.
-        n_names: number of places at which a name stands or is bound. Programs of the same code have
-            the same number.
         problem: why nothing could be read; "" where it could.
     """
 
@@ -70,7 +69,6 @@ class Program:
     settings: tuple[Setting, ...] = ()
     compile_options: tuple[Setting, ...] = ()
     val_tokens: tuple[TokenCount, ...] = ()
-    n_names: int = 0
     problem: str = ""
 
 
@@ -82,6 +80,10 @@ up to 600 bytes and 7 microseconds (measured: 746 MB and 5 s for 1.2 million), s
 MAX_BRACES = 5_000
 """Training programs have up to 200. Python 3.11 takes time quadratic in an f-string's fields: 1.7 s
 for this many in a mebibyte, but 56 s for 300,000 (measured). All other text takes linear time."""
+
+MAX_SHOWN = 60
+# Of a sum, or of names that are bound to names, when they are read as a literal.
+_MAX_DEPTH = 20
 
 _TOKEN = re.compile(r"\w++|[^\w\s]")
 
@@ -123,6 +125,32 @@ def is_text_alone(node: ast.AST) -> bool:
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
         return False
     return isinstance(node.value.value, str)
+
+
+def is_literal(node: object, names: Names, depth: int = 0) -> bool:
+    """Return whether the value of `node` is written in the program.
+
+    That is a constant, a collection or a sum of such, or a name that is bound to one of them.
+    """
+    if depth > _MAX_DEPTH:
+        return False
+    items: Sequence[object]
+    match node:
+        case ast.Constant() | ast.UnaryOp(operand=ast.Constant()):
+            return True
+        case ast.BinOp(left=left, right=right):
+            items = [left, right]
+        case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
+            pass
+        case ast.Dict(keys=keys, values=values):
+            items = [*keys, *values]
+        case ast.Name(id=name):
+            owner = names.scope_of[node].owner(name)
+            items = owner.bindings[name] if owner else []
+            return len(items) == 1 and is_literal(items[0], names, depth + 1)
+        case _:
+            return False
+    return all(is_literal(item, names, depth + 1) for item in items)
 
 
 def _refuse_costly(text: str) -> None:
@@ -170,9 +198,6 @@ def _tree_of_files(text: str, error: SyntaxError) -> ast.Module:
     # What follows is advice on how to call Python.
     problem = error.msg.partition("; use sys.")[0]
     raise UnreadableProgramError(f"not Python {version} ({place}{problem})") from None
-
-
-MAX_SHOWN = 60
 
 
 def shortened(text: str) -> str:

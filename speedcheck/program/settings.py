@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from speedcheck.program.environment import EnvironmentReader, is_environment, is_variable
-from speedcheck.program.parse import Setting
+from speedcheck.program.parse import Setting, is_literal
 from speedcheck.program.uses import (
     COMPILE,
     IMPORTERS,
@@ -75,7 +75,10 @@ _TELLING = frozenset({"backend", "mode", "options", None})
 
 def find_settings(uses: Uses) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
-    groups = _SettingFinder(uses).find()
+    return _first(_SettingFinder(uses).find())
+
+
+def _first(groups: Iterable[Iterator[Setting]]) -> tuple[Setting, ...]:
     found = [setting for group in groups for setting in islice(group, MAX_SETTINGS)]
     return tuple(sorted(found, key=lambda setting: setting.line)[:MAX_SETTINGS])
 
@@ -115,7 +118,7 @@ class _SettingFinder:
         """A target of any kind; only an assignment of a literal says what is set."""
         value = self._uses.names.given.get(target)
         is_set = is_configuration(use.path) and "._" not in use.path.partition(".config")[2]
-        certain = use.is_sure and is_set and self._uses.is_literal(value)
+        certain = use.is_sure and is_set and is_literal(value, self._uses.names)
         if is_set or is_watched(use.path):
             yield Setting(use.path, self._uses.shown(value), use.line, certain)
 
@@ -160,7 +163,7 @@ class _SettingFinder:
         module, _, function = use.path.rpartition(".")
         if function == "patch" and module.endswith(".config"):
             for name, value in _patched(call):
-                certain = use.is_sure and name != "<...>" and self._uses.is_literal(value)
+                certain = use.is_sure and name != "<...>" and is_literal(value, self._uses.names)
                 shown = self._uses.shown(value)
                 yield Setting(f"{module}.{name}", shown, use.line, certain)
         elif function not in _READERS:
@@ -260,12 +263,12 @@ def _patched(node: ast.Call) -> Iterator[tuple[str, ast.expr | None]]:
 def find_compile_options(uses: Uses) -> tuple[Setting, ...]:
     """Return the options in the order of the source, the first `MAX_SETTINGS` of them."""
     methods = uses.names.places.get("compile", ())
-    groups = (
-        (option for use in uses.all for option in _of_use(use, uses)),
-        (option for node in methods for option in _of_method(node, uses)),
+    return _first(
+        [
+            (option for use in uses.all for option in _of_use(use, uses)),
+            (option for node in methods for option in _of_method(node, uses)),
+        ]
     )
-    found = [option for group in groups for option in islice(group, MAX_SETTINGS)]
-    return tuple(sorted(found, key=lambda option: option.line)[:MAX_SETTINGS])
 
 
 def _of_use(use: Use, uses: Uses) -> Iterator[Setting]:
@@ -292,7 +295,7 @@ def _options(call: ast.Call, uses: Uses, *, certain: bool) -> Iterator[Setting]:
         if keyword.arg is None:
             yield Setting("**" + uses.shown(keyword.value), "", call.lineno, certain=False)
         elif not _is_free(keyword.arg, keyword.value):
-            is_said = certain and uses.is_literal(keyword.value)
+            is_said = certain and is_literal(keyword.value, uses.names)
             line = keyword.value.lineno
             yield Setting(keyword.arg, uses.shown(keyword.value), line, is_said)
 

@@ -41,7 +41,6 @@ def read_program(text: str) -> Program:
         settings=find_settings(uses),
         compile_options=find_compile_options(uses),
         val_tokens=find_val_tokens(names),
-        n_names=len(names.scope_of),
     )
 
 
@@ -95,31 +94,29 @@ class Sources:
         """Return a code for each run: equal where only names and constants differ.
 
         None where its log holds no program, or one that cannot be read. It tells apart the runs of
-        one call: a digest costs as much as reading, so a program that no other one can be equal to
-        is known by its number of names.
+        one call: where there is a single program, whose digest costs as much as reading it, the
+        code is "".
         """
-        first_of: dict[int, Program] = {}
         programs: list[Program | None] = []
+        first: Program | None = None
         for run in runs:
             source = self.of(run)
             program = source.program if source and not source.program.problem else None
             programs.append(program)
-            first = first_of.setdefault(program.n_names, program) if program else None
+            first = first or program
             if program and first and program != first:
-                # The newest one comes first, as its syntax tree is still there.
+                # Digested while its syntax tree is there.
                 self._digest(program)
                 self._digest(first)
-        return [None if p is None else self._code(p) for p in programs]
+        return [self._code(program) if program else None for program in programs]
 
     def _digest(self, program: Program) -> None:
         if program not in self._digests:
             self._digests[program] = digests(program)
 
-    def _code(self, program: Program) -> str | None:
-        if program not in self._digests:
-            return str(program.n_names)
-        found = self._digests[program]
-        return found.code if found else None
+    def _code(self, program: Program) -> str:
+        found = self._digests.get(program)
+        return found.code if found else ""
 
     def differences(self, source: Source, others: Sequence[Source]) -> list[Difference | None]:
         """Say of each of several programs how it differs from one, which is parsed once.

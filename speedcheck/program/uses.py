@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from speedcheck.program.names import Names, Scope, Value, imported_path, is_literal
+from speedcheck.program.names import Names, Scope, Value, imported_path
 from speedcheck.program.parse import MAX_SHOWN, Setting, shortened
 
 COMPILE = frozenset({"torch.compile", "torch.compiler.compile"})
@@ -178,10 +178,6 @@ class Uses:
         found = {(use.node, use.path): use for use in self._all()}
         return sorted(found.values(), key=lambda use: (use.line, use.node.col_offset))
 
-    def is_literal(self, node: object) -> bool:
-        """Return whether the value of `node` is written in the program."""
-        return is_literal(node, self.names)
-
     def shown(self, node: ast.expr | None) -> str:
         """Return the text of `node`, short; its first line where it has several."""
         if node is None or getattr(node, "end_lineno", None) is None:
@@ -195,9 +191,8 @@ class Uses:
 
     def hidden_imports(self) -> Iterator[tuple[str, int]]:
         """Yield imports that bind what is watched where it cannot be followed, and their lines."""
-        for alias in self.names.imports:
-            if path := self._hidden(alias):
-                yield path, alias.lineno
+        found = ((self._hidden(alias), alias.lineno) for alias in self.names.imports)
+        yield from (place for place in found if place[0])
 
     def is_alias(self, use: Use) -> bool:
         """Return whether the place only gives the thing another name, which is followed."""

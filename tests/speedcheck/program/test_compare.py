@@ -380,7 +380,6 @@ def test_programs_have_one_code_digest_exactly_when_they_do_not_differ_in_code(o
     found = compare(a, b)
     assert found is not None
     assert (code_digest(a) == code_digest(b)) == (found.kind != "code")
-    assert found.kind == "code" or a.n_names == b.n_names
 
 
 @pytest.mark.parametrize(
@@ -399,7 +398,7 @@ def test_programs_have_one_code_digest_exactly_when_they_do_not_differ_in_code(o
 def test_programs_with_equal_digests_differ_in_text_alone(old, new):
     a, b = read_program(PROGRAM), read_program(PROGRAM.replace(old, new))
     found, (first, second) = compare(a, b), (digests(a), digests(b))
-    assert found is not None and first is not None and second is not None
+    assert None not in (found, first, second)
     assert (first.all_but_text == second.all_but_text) == (found.kind == "text")
 
 
