@@ -24,6 +24,8 @@ SLOWER = "S004 slower-than-baseline"
 NOT_FASTER = "S005 not-shown-faster"
 NOT_COMPARABLE = "S006 not-comparable"
 WEAK_BASELINE = "S007 weak-baseline"
+WORKER_TIMES = "S008 times-by-worker"
+SIDE_BY_SIDE = "S009 runs-side-by-side"
 
 WRONG_HARDWARE = "R001 wrong-hardware"
 WRONG_VALIDATION = "R002 wrong-validation"

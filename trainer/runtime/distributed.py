@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +22,8 @@ from torch import Tensor
 from trainer.config import RANKS, Recipe
 from trainer.errors import TrainerError
 from trainer.runtime.watchdog import Watchdog
+
+T = TypeVar("T")
 
 TORCHRUN = "start several ranks with torchrun"
 
@@ -89,6 +92,27 @@ class World:
         work = dist.all_gather_into_tensor(whole, share.contiguous(), async_op=True)
         return Pending(whole, work)
 
+    def share_of(self, whole: Tensor) -> Tensor:
+        """This rank's part of a tensor (n,), n a multiple of the ranks: a view."""
+        return whole.view(self.size, -1)[self.rank]
+
+    def start_scattered_sum(self, whole: Tensor) -> Pending:
+        """Start replacing this rank's share of a tensor (n,) by its sum over the ranks.
+
+        The shares of the others are of no use afterwards.
+        """
+        share = self.share_of(whole)
+        if self.size == 1:
+            return Pending(share)
+        return Pending(share, dist.reduce_scatter_tensor(share, whole, async_op=True))
+
+    def start_sharing(self, whole: Tensor) -> Pending:
+        """Start replacing each rank's share of a tensor (n,) by what that rank has there."""
+        if self.size == 1:
+            return Pending(whole)
+        work = dist.all_gather_into_tensor(whole, self.share_of(whole), async_op=True)
+        return Pending(whole, work)
+
     def copy_from_main_(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors by those of rank 0."""
         if self.size > 1:
@@ -127,10 +151,20 @@ class World:
             watchdog.hear()
 
     def end_training(self) -> None:
-        """Wait for all ranks to have ended; nobody is watched any more."""
-        dist.barrier()
-        for watchdog in self._watchdogs:
-            watchdog.release()
+        """Wait for all ranks to have ended; nobody is watched until the next run starts."""
+        if self.size > 1:
+            dist.barrier()
+            dist.distributed_c10d._set_pg_timeout(START_TIMEOUT)
+        while self._watchdogs:
+            self._watchdogs.pop().release()
+
+    def from_main(self, value: T | None) -> T | None:
+        """Return what rank 0 was called with, on all ranks."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=self.device)
+        return box[0]
 
 
 def _sum_of_bits(tensor: Tensor) -> Tensor:
