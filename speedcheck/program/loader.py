@@ -1,4 +1,4 @@
-"""The data loader of a program: what reads the shards, told by its name, and what that uses."""
+"""The data loader of a program: what reads the shards, found by its name, and what that uses."""
 
 from __future__ import annotations
 
