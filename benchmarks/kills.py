@@ -247,7 +247,8 @@ def main() -> None:
             limit = min(options.kills, account.killed.total() + KILLS_OF_ONE)
             torment(campaign, account, limit, dice)
             account.check(campaign)
-            print(f"{account.killed.total()} kills, {account.campaigns} campaigns", flush=True)
+            kills, wrong = account.killed.total(), len(account.wrong)
+            print(f"{kills} kills, {account.campaigns} campaigns, {wrong} wrong", flush=True)
     print(
         f"{account.killed.total()} kills ({dict(account.killed)}) in {account.sessions} sessions "
         f"of {account.campaigns} campaigns of {SEEDS} runs"

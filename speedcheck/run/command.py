@@ -142,7 +142,13 @@ def _train(
         console.print(Text(note), soft_wrap=True)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
-        open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,
+        open_display(
+            console,
+            runs=len(seeds),
+            steps=setup.steps,
+            target=_target(plan),
+            logs=folder / LOGS_NAME,
+        ) as display,
     ):
         _end_orphans(folder, console)
         ledger.append_planned(seeds)
