@@ -18,7 +18,7 @@ from speedcheck.program.uses import Uses
 
 MAX_CHARACTERS = 32 << 20
 """Of a record's programs. A record has one of 20 to 100 KB; a folder whose seeds are written into
-the programs has one a run, and 300 of the longest fit. A MiB takes about 2 s."""
+the programs has one a run, and 300 of the longest fit. A MiB takes 2 to 3 s."""
 
 # A record and its baseline, or the records of one author, often have the same.
 _MOST_KEPT = 64
