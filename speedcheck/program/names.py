@@ -9,7 +9,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 # Further nodes that bind a name, and the field that holds it.
@@ -34,6 +34,8 @@ _NO_NODES = frozenset({
     "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level",
     "module", "op", "ops", "rest", "simple", "tag", "type_comment", "type_ignores",
 })  # fmt: skip
+# Their lists hold names, or places that are empty.
+_WITH_OTHERS = frozenset({ast.Dict, ast.arguments, ast.Global, ast.Nonlocal})
 _FIELDS = {
     kind: tuple(name for name in kind._fields if name not in _NO_NODES)
     for kind in vars(ast).values()
@@ -180,26 +182,21 @@ class Names:
                 self._bind(name, None, scope)
 
     def _give(self, node: ast.AST, scope: Scope) -> None:
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                self.scope_of[node] = scope
-                self._assign(targets, value, scope)
-            case ast.AnnAssign(target=target, value=value):
-                # A bare annotation binds nothing, but says that something will be.
-                self.scope_of[node] = scope
-                self._assign([target], value, scope)
-            case ast.NamedExpr(target=target, value=value):
-                self.scope_of[node] = scope
+        if isinstance(node, ast.keyword):
+            self.given[node] = node.value
+            if node.arg:
+                self.places[node.arg].append(node)
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            self.given.update((k, v) for k, v in pairs if isinstance(k, ast.Constant))
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+            self.scope_of[node] = scope
+            if isinstance(node, ast.NamedExpr):
                 while scope.kind == "comprehension" and scope.parent is not None:
                     scope = scope.parent
-                self._assign([target], value, scope)
-            case ast.keyword(arg=name, value=value):
-                self.given[node] = value
-                if name:
-                    self.places[name].append(node)
-            case ast.Dict(keys=keys, values=values):
-                pairs = zip(keys, values, strict=True)
-                self.given.update((k, v) for k, v in pairs if isinstance(k, ast.Constant))
+            # A bare annotation binds nothing, but says that something will be.
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            self._assign(targets, node.value, scope)
 
     def _assign(self, targets: Sequence[ast.expr], value: ast.expr | None, scope: Scope) -> None:
         for target in targets:
@@ -275,11 +272,13 @@ def imported_path(node: ast.AST, alias: ast.alias) -> str | None:
 
 def _inside(node: ast.AST) -> list[ast.AST]:
     """Return the nodes in all fields, in their order."""
-    found: list[ast.AST] = []
+    found: list[Any] = []
     for name in _FIELDS[type(node)]:
         field = getattr(node, name, None)
-        if isinstance(field, list):
-            found += [item for item in field if isinstance(item, ast.AST)]
+        if type(field) is list:
+            found += field
         elif isinstance(field, ast.AST):
             found.append(field)
+    if type(node) in _WITH_OTHERS:
+        return [item for item in found if isinstance(item, ast.AST)]
     return found
