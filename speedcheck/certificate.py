@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats import Estimate, Runtime
 
@@ -245,7 +246,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(ShownInNotebooks):
     """The judgement of one record.
 
     Attributes:

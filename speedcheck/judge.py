@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from speedcheck.certificate import (
     Certificate,
     Exclusion,
@@ -24,6 +26,23 @@ from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample, Selection, take_sample
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A certificate with what it was made from.
+
+    Attributes:
+        certificate: the judgement.
+        sample: the runs of the record.
+        rule: the rule that it was judged by.
+        baseline: the record that it was compared with.
+    """
+
+    certificate: Certificate
+    sample: Sample
+    rule: Rule
+    baseline: Baseline | None
+
+
 def judge(
     record: Record,
     rule: Rule,
@@ -31,7 +50,7 @@ def judge(
     selection: Selection | None = None,
     *,
     with_documents: bool = True,
-) -> Certificate:
+) -> Judgement:
     """Judge `record` by `rule`, and against `baseline` if there is one.
 
     Args:
@@ -68,7 +87,7 @@ def judge(
             )
         ),
     )
-    return Certificate(
+    certificate = Certificate(
         record=record.name,
         track=rule.track.name,
         target=rule.target,
@@ -83,6 +102,7 @@ def judge(
         selection=_selection(sample),
         direction=rule.track.direction,
     )
+    return Judgement(certificate, sample, rule, baseline)
 
 
 def _documents(sample: Sample, rule: Rule) -> DocumentClaims:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
-from speedcheck.logs import Run
 from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.sample import Sample
+from speedcheck.sample.order import started
 from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.
@@ -151,7 +151,7 @@ def _start_times(sample: Sample) -> list[Finding]:
     apart = [
         run.log
         for run, _ in sample.counted()
-        if run.log in noted and _is_apart(_started(run), _time(noted[run.log]))
+        if run.log in noted and _is_apart(started(run), _time(noted[run.log]))
     ]
     if not apart:
         return []
@@ -164,10 +164,6 @@ def _start_times(sample: Sample) -> list[Finding]:
 
 def _is_apart(log: datetime | None, ledger: datetime | None) -> bool:
     return log is not None and ledger is not None and abs(log - ledger) > _TOLERANCE
-
-
-def _started(run: Run) -> datetime | None:
-    return _time(run.header.started) if run.header and run.header.started else None
 
 
 def _time(text: str) -> datetime | None:

@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import complain, exit_code, whole_number
+from speedcheck.cli.slurm import (
+    LOCAL,
+    LauncherOption,
+    NodesOption,
+    PartitionOption,
+    SeedsPerTaskOption,
+    TimeOption,
+    slurm_launcher,
+    typed,
+)
 
 
 def run(  # noqa: PLR0913 - one argument an option
@@ -103,6 +113,11 @@ def run(  # noqa: PLR0913 - one argument an option
             metavar="N",
         ),
     ] = None,
+    launcher: LauncherOption = LOCAL,
+    partition: PartitionOption = None,
+    nodes: NodesOption = None,
+    seeds_per_task: SeedsPerTaskOption = None,
+    time: TimeOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -120,7 +135,6 @@ def run(  # noqa: PLR0913 - one argument an option
     from speedcheck.run.local import LocalLauncher
     from speedcheck.run.worker import WorkerLauncher
 
-    launcher = context.obj or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
     request = Request(
         recipe=recipe,
         seeds=seeds,
@@ -131,13 +145,32 @@ def run(  # noqa: PLR0913 - one argument an option
         timeout_s=timeout_per_run,
         overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
     )
+    slurm = {
+        "--partition": partition,
+        "--nodes": nodes,
+        "--seeds-per-task": seeds_per_task,
+        "--time": time,
+    }
+    cluster = slurm_launcher(
+        launcher,
+        slurm,
+        local={
+            "--jobs": jobs,
+            "--gpus-per-run": gpus_per_run,
+            "--timeout-per-run": timeout_per_run,
+        },
+        folder=request.folder,
+        data_dir=data_dir,
+        isolate=isolate,
+    )
+    starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
     console = make_console()
     try:
-        certificate = run_record(request, launcher, console)
+        certificate = run_record(request, starter, console)
     except Interrupted as interruption:
         complain(
             f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}"
+            f"speedcheck run --resume --out {request.folder}{typed(launcher, slurm)}"
         )
         raise typer.Exit(128 + interruption.signum) from None
     print_certificate(console, certificate, request.folder)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats.comparison import Comparison
 from speedcheck.stats.moments import Moments
@@ -91,7 +92,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordComparison:
+class RecordComparison(ShownInNotebooks):
     """Record A beside record B.
 
     Attributes:

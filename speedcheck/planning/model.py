@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats.plan import RacePlan, RunPlan
 
@@ -85,7 +86,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(ShownInNotebooks):
     """How many runs to make.
 
     Attributes:

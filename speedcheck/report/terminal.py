@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +17,8 @@ from speedcheck.report.text import (
     ABSENT,
     against,
     collapsed,
+    confirmed,
+    decimals,
     headline,
     next_step,
     number,
@@ -151,7 +152,7 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
     if not runs:
         return _published(certificate)
     shown, left_out = (runs, 0) if every else _selected(runs)
-    decimals = max((_decimals(run.val_loss) for run in shown), default=4)
+    digits = decimals(run.val_loss for run in shown)
     has_seeds = any(run.seed is not None for run in shown)
     excluded = ["not counted"] if any(run.exclusion for run in shown) else []
     seeds = [">seed"] if has_seeds else []
@@ -164,7 +165,7 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
         table.add_row(
             f"{name} #{run.run}" if run.run else name,
             *seed,
-            number(run.val_loss, f".{decimals}f") if is_finite else "not finite",
+            number(run.val_loss, f".{digits}f") if is_finite else "not finite",
             number(seconds, ".3f"),
             steps(run),
             *(
@@ -195,10 +196,6 @@ def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:
     return shown, len(runs) - len(shown)
 
 
-def _decimals(value: float | None) -> int:
-    return 0 if value is None else min(len(repr(value).partition(".")[2]), 6)
-
-
 def _shortened(name: str) -> str:
     """Return a name that leaves room for the figures; its first characters tell it from others."""
     return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
@@ -221,24 +218,16 @@ def _claims(certificate: Certificate) -> RenderableType | None:
     """Say how many figures are confirmed, and list only those that differ."""
     if not certificate.claims:
         return None
-    confirmed = [claim for claim in certificate.claims if claim.status == "confirmed"]
     different = [claim for claim in certificate.claims if claim.status == "not_confirmed"]
     parts: list[RenderableType] = []
-    if confirmed:
-        by_file = Counter(_file(claim.where) for claim in confirmed)
-        files = ", ".join(f"{count(n, 'figure')} of {printable(f)}" for f, n in by_file.items())
-        parts.append(Text(f"{files} confirmed"))
+    if said := confirmed(certificate):
+        parts.append(Text(said))
     if different:
         table = _table("where", "what", "README says", "logs give", "")
         for claim in different:
             table.add_row(*_difference(claim))
         parts.append(table)
     return Group(*parts) if parts else None
-
-
-def _file(where: str) -> str:
-    """Return the file of a place such as "README.md:12" or "record.toml [published] p"."""
-    return where.split(" [", maxsplit=1)[0].partition(":")[0]
 
 
 def _difference(claim: Claim) -> tuple[str, ...]:

@@ -90,6 +90,23 @@ def small_p(p: float | None) -> str:
     return f"< {_SMALLEST_P:g}" if p is not None and p < _SMALLEST_P else f"= {p_value(p)}"
 
 
+def decimals(values: Iterable[float | None]) -> int:
+    """Return the decimals that show every value as the logs print it, at most 6."""
+    shown = [repr(value).partition(".")[2] for value in values if value is not None]
+    return max((min(len(digits), 6) for digits in shown), default=4)
+
+
+def confirmed(certificate: Certificate) -> str:
+    """Return how many figures the logs confirm, by document; "" for none."""
+    files = Counter(
+        claim.where.split(" [", maxsplit=1)[0].partition(":")[0]
+        for claim in certificate.claims
+        if claim.status == "confirmed"
+    )
+    named = (f"{count(n, 'figure')} of {printable(file)}" for file, n in files.items())
+    return f"{', '.join(named)} confirmed" if files else ""
+
+
 def steps(run: JudgedRun) -> str:
     """Return how far the run came, as the log writes it."""
     if run.final_step is None:

@@ -17,7 +17,8 @@ from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import Run, StepLine, read_log
 from speedcheck.records.ledger import LedgerWriter
 from speedcheck.run.follow import LogFollower
-from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
+from speedcheck.run.names import log_name
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -52,6 +53,10 @@ class Observer(Protocol):
         """A run was stopped because the campaign was."""
         ...
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """A run was interrupted and is to start again."""
+        ...
+
 
 class Interrupted(Exception):  # noqa: N818 - what happened, not an error of anyone
     """A signal has ended the campaign; every run of it is in the ledger.
@@ -71,6 +76,7 @@ class _Active:
     job: Job
     follower: LogFollower
     since: float
+    is_announced: bool = False
 
 
 class Campaign:
@@ -102,6 +108,7 @@ class Campaign:
         self._observer = observer
         self._slots = slots
         self._active: list[_Active] = []
+        self._waiting: deque[int] = deque()
 
     def run(self, seeds: tuple[int, ...]) -> None:
         """Train every seed that has no result yet; return when all have ended.
@@ -116,12 +123,13 @@ class Campaign:
         finished = self._finished_before(seeds)
         if finished:
             self._observer.kept(finished)
-        waiting = deque(seed for seed in seeds if seed not in finished)
+        known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
+        self._waiting.extend(seed for seed in seeds if seed not in known)
         with _signals_noted() as noted:
             try:
-                while (waiting or self._active) and not noted:
-                    while waiting and len(self._active) < self._slots:
-                        self._start(waiting.popleft())
+                while (self._waiting or self._active) and not noted:
+                    while self._waiting and len(self._active) < self._slots:
+                        self._start(self._waiting.popleft())
                     self._watch()
                     if self._active:
                         time.sleep(POLL_SECONDS)
@@ -163,24 +171,45 @@ class Campaign:
                 continue
             log = self._logs / entry.log
             run = _result(log)
-            if run is None:
-                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
-            else:
+            if run is not None:
                 reason = _remark(run) or "found finished on --resume"
                 self._ledger.append("finished", seed, log=log, reason=reason)
+            elif not self._take_over(self._job(seed, log)):
+                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+        # What has ended without a result in the meantime is tried again, like what failed before.
+        self._watch()
+
+    def _take_over(self, job: Job) -> bool:
+        """Follow a run of an earlier session; return whether there is one to follow."""
+        process = self._launcher.take_over(job)
+        if process is None:
+            return False
+        self._follow(process, job)
+        return True
 
     def _start(self, seed: int) -> None:
-        job = self._job(seed)
-        self._ledger.append("started", seed, log=job.log)
+        log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
+        job = self._job(seed, log)
+        self._ledger.append("started", seed, log=log)
         try:
             process = self._launcher.start(job)
         except LaunchError as error:
             self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
-        self._observer.started(seed, job.log)
+        self._follow(process, job)
 
-    def _job(self, seed: int) -> Job:
+    def _follow(self, process: Process, job: Job) -> None:
+        active = _Active(process, job, LogFollower(job.log), time.monotonic())
+        self._active.append(active)
+        if not self._setup.queue:
+            self._announce(active)
+
+    def _announce(self, active: _Active) -> None:
+        if not active.is_announced:
+            active.is_announced = True
+            self._observer.started(active.job.seed, active.job.log)
+
+    def _job(self, seed: int, log: Path) -> Job:
         """Return the seed's run in the first free slot, on the GPUs of that slot."""
         setup, taken = self._setup, {active.job.slot for active in self._active}
         slot = next(slot for slot in range(self._slots) if slot not in taken)
@@ -188,7 +217,7 @@ class Campaign:
         return Job(
             recipe=setup.recipe,
             seed=seed,
-            log=self._logs / _log_name(seed, self._ledger.ledger.attempts(seed)),
+            log=log,
             ranks=setup.ranks,
             threads=setup.threads,
             overrides=setup.overrides,
@@ -200,9 +229,14 @@ class Campaign:
     def _watch(self) -> None:
         for active in tuple(self._active):
             status = active.process.poll()
+            # A queue starts runs when it likes.
+            if status is not None or active.job.log.exists():
+                self._announce(active)
             for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
-            if status is not None:
+            if isinstance(status, Ended) and status.again:
+                self._put_back(active, status.reason)
+            elif status is not None:
                 self._close(active, partial(_exit_reason, status))
             elif time.monotonic() - active.since > self._setup.timeout_s:
                 active.process.terminate()
@@ -219,6 +253,16 @@ class Campaign:
         why = reason(last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
         self._observer.failed(seed, why, last_lines)
+
+    def _put_back(self, active: _Active, reason: str) -> None:
+        """Let the run of an interrupted attempt start again, unless the attempt has a result."""
+        self._active.remove(active)
+        if self._is_finished(active):
+            return
+        seed = active.job.seed
+        self._ledger.append("abandoned", seed, log=active.job.log, reason=reason)
+        self._observer.interrupted(seed, reason)
+        self._waiting.append(seed)
 
     def _timeout_reason(self, _: str) -> str:
         return f"stopped after {self._setup.timeout_s:g} s without a result (--timeout-per-run)"
@@ -262,11 +306,6 @@ def _signals_noted() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _log_name(seed: int, earlier: int) -> str:
-    """Return the log's name; a later attempt never overwrites an earlier one's log."""
-    return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"
-
-
 def _result(log: Path) -> Run | None:
     """Return the run in `log` if it came to a result: its last validation, or a divergence."""
     if not log.exists():
@@ -279,7 +318,9 @@ def _remark(run: Run) -> str:
     return "diverged" if run.diverged else ""
 
 
-def _exit_reason(status: int, last_lines: str) -> str:
+def _exit_reason(status: int | Ended, last_lines: str) -> str:
+    if isinstance(status, Ended):
+        return status.reason
     end = _signal_name(-status) if status < 0 else f"exit status {status}"
     if status == 0:
         return f"{end}, and its log holds no result"

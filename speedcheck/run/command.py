@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from speedcheck.api import verify_folder
+from speedcheck.api import judge_folder, verify_folder
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError, UsageError
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
@@ -18,6 +18,7 @@ from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.report.record import keep_pictures
 from speedcheck.report.text import printable
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
@@ -132,10 +133,8 @@ def _train(
     at_once: int,
 ) -> None:
     seeds = plan.seeds or ()
-    announcement = (
-        f"{folder}: {len(seeds)} runs of {setup.steps} steps, {at_once} at a time, "
-        f"on {setup.device}"
-    )
+    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
+    announcement = f"{folder}: {len(seeds)} runs of {setup.steps} steps, {order}, on {setup.device}"
     console.print(Text(announcement), soft_wrap=True)
     if len(seeds) == 1:
         note = "note: one run never certifies: its losses have no standard deviation"
@@ -150,7 +149,8 @@ def _train(
             logs=folder / LOGS_NAME,
         ) as display,
     ):
-        _end_orphans(folder, console)
+        if not setup.queue:  # whose runs are not orphans
+            _end_orphans(folder, console)
         ledger.append_planned(seeds)
         campaign = Campaign(
             folder,
@@ -179,9 +179,11 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     """
     command = _command(plan)
     record = read_record(folder)
-    text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
+    judgement = judge_folder(folder, Overrides(), with_documents=False)
+    pictures = keep_pictures(judgement, folder)
+    text, certificate = "", judgement.certificate
     for _ in range(_MOST_JUDGEMENTS):
-        new = readme(certificate, record, command)
+        new = readme(certificate, record, command, pictures)
         if new == text:
             break
         text = new

@@ -37,7 +37,7 @@ class WorkerLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
 
     def start(self, job: Job) -> Process:
         """Give the run to the slot's worker, or to a new one where it has none."""
@@ -49,6 +49,10 @@ class WorkerLauncher:
             worker = self._workers[job.slot] = _Worker(command, job)
             worker.send(job)
         return _WorkerRun(worker, job.seed)
+
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
 
     def close(self) -> None:
         """End the workers, which have no jobs left."""

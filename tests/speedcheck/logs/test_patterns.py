@@ -37,7 +37,7 @@ def run_of(text, *patterns, **more):
     return run
 
 
-def test_figures_of_one_line_may_come_from_several_patterns():
+def test_plot_data_of_one_line_may_come_from_several_patterns():
     run = run_of("seed=7\nstep:3/9 val_bpb:1.5 time:2.5m\n", *STEPS)
     (validation,) = run.validations
     assert (run.seed, validation.step, validation.total_steps) == (7, 3, 9)
