@@ -20,7 +20,7 @@ from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.folder import Record
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample, Selection, take_sample

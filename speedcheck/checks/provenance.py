@@ -10,7 +10,7 @@ from speedcheck.checks.ledger import check_ledger
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.sample import check_sample
 from speedcheck.checks.times import check_times
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample

@@ -10,8 +10,7 @@ from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.loss import loss_statistics, passes_test
 from speedcheck.logs import Run
-from speedcheck.program import Difference, compare
-from speedcheck.program.sources import Sources
+from speedcheck.program import Difference, Sources, compare
 from speedcheck.records.plan import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample

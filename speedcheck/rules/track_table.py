@@ -7,9 +7,7 @@ from typing import get_args
 
 from speedcheck import toml
 from speedcheck.errors import InputError
-from speedcheck.logs.columns import Columns
-from speedcheck.logs.foreign import ForeignFormat
-from speedcheck.logs.pattern import TIME_UNITS, Expression, LogPattern
+from speedcheck.logs import TIME_UNITS, Columns, Expression, ForeignFormat, LogPattern
 from speedcheck.rules.tracks import (
     ALPHA,
     BUILT_IN_MEASURE,

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from speedcheck.errors import UsageError
-from speedcheck.logs import Parser, parse_log
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.model import Run
+from speedcheck.logs import ForeignFormat, ForeignParser, Parser, Run, parse_log
 
 Direction = Literal["less", "greater"]
 Test = Literal["t", "known-sigma", "welch"]

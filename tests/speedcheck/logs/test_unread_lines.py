@@ -1,4 +1,4 @@
-"""A validation that stands on no step line is said, and one that is only repeated is not."""
+"""A validation that is not on a step line is reported, and one that is only repeated is not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(*lines: str):
     return parse_log((PROGRAM + LINE + ENVIRONMENT + LINE + output).encode(), "a.txt")
 
 
-def strays(log):
+def unread(log):
     return [(p.line, p.message) for p in log.problems if "of a validation" in p.message]
 
 
@@ -35,7 +35,7 @@ def strays(log):
 def test_a_step_line_behind_something_else_is_said(prefix):
     log = read(*VALIDATIONS[:2], prefix + VALIDATIONS[2])
     assert [(run.final_step, run.complete) for run in log.runs] == [(15, False)]
-    ((line, message),) = strays(log)
+    ((line, message),) = unread(log)
     assert line == 9
     assert "1 line tells of a validation, not as a step line does" in message
 
@@ -55,7 +55,7 @@ def test_a_step_line_behind_something_else_is_said(prefix):
     ],
 )
 def test_another_spelling_of_a_validation_is_said(line):
-    ((_, message),) = strays(read(*VALIDATIONS[:2], line))
+    ((_, message),) = unread(read(*VALIDATIONS[:2], line))
     assert "1 line tells" in message
 
 
@@ -69,7 +69,7 @@ def test_a_step_that_is_written_otherwise_is_not_read_as_one_without_a_total(ste
 def test_a_log_of_such_lines_alone_is_no_run_and_the_first_of_them_is_shown():
     log = read(*(f"[rank0]: {line}" for line in VALIDATIONS))
     assert log.runs == ()
-    ((line, message),) = strays(log)
+    ((line, message),) = unread(log)
     assert (line, message.partition(" of")[0]) == (7, "3 lines tell")
     assert "'[rank0]: step:0/30 val_loss:9.1000" in message
 
@@ -78,7 +78,7 @@ def test_a_prefix_before_a_line_of_llmc_is_said():
     text = "s:0 tel:11.0092\ns:0 trl:11.0\n[1,0]<stdout>: s:128 tel:6.5000\n"
     log = parse_log(text.encode(), "a.txt")
     assert [run.final_step for run in log.runs] == [0]
-    assert [line for line, _ in strays(log)] == [3]
+    assert [line for line, _ in unread(log)] == [3]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_prefix_before_a_line_of_llmc_is_said():
         '{"step": 15, "val_loss": 4.3333}',
     ],
 )
-def test_a_validation_that_was_read_may_be_told_again_in_any_way(line):
+def test_a_validation_that_was_read_may_be_printed_again_in_any_way(line):
     assert read(*VALIDATIONS, line).problems == ()
 
 

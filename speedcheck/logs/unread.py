@@ -8,25 +8,21 @@ repeats it, or the line is a probe: an evaluation beside the run under parameter
 
 from __future__ import annotations
 
+import heapq
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from speedcheck.logs.folding import fold
-from speedcheck.logs.model import MAX_UNREAD, UnreadValidation
-from speedcheck.logs.text import MAX_SHOWN, quoted, told_validation
-from speedcheck.logs.validations import is_candidate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from speedcheck.logs.model import LogFormat, Validation
-    from speedcheck.logs.sections import Section
-    from speedcheck.logs.text import Problems
+from speedcheck.logs.model import MAX_UNREAD, LogFormat, UnreadValidation, Validation
+from speedcheck.logs.sections import Section
+from speedcheck.logs.step_lines import is_candidate
+from speedcheck.logs.text import MAX_SHOWN, Problems, fold, quoted, step_and_loss
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step. A
 # line with other characters than ASCII may hold the words in other letters.
-_WORDS = re.compile(rb"(?:al|ation)[_ ]loss|[\x80-\xff]")
-_WORDS_OF_LLMC = re.compile(rb"(?:al|ation)[_ ]loss|tel:|[\x80-\xff]")
+_WORDS = (b"al_loss", b"al loss", b"ation_loss", b"ation loss")
+_WORD_OF_LLMC = b"tel:"
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.
 _MOST_LINES = 100_000
 _MOST_CHARACTERS = 4000
@@ -55,14 +51,14 @@ _BUILT_IN = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 
-class _Stray(NamedTuple):
+class _Line(NamedTuple):
     start: int
     text: str
     step: int
     loss: str
 
 
-def note_strays(
+def note_unread(
     data: bytes,
     section: Section,
     log_format: LogFormat | None,
@@ -83,18 +79,18 @@ def note_strays(
         known.setdefault(validation.step, []).append(validation.loss)
     reach = max(known, default=-1)
     keys = _OWN_KEYS.union(*(validation.extra for validation in read))
-    strays: list[_Stray] = []
-    probes: list[_Stray] = []
-    for stray in _told(data, section, log_format, problems):
-        if _is_known(stray.step, stray.loss, known):
+    unread: list[_Line] = []
+    probes: list[_Line] = []
+    for line in _candidates(data, section, log_format, problems):
+        if _is_known(line.step, line.loss, known):
             continue
-        (probes if _is_probe(stray, reach, keys) else strays).append(stray)
-    for stray in strays[:MAX_UNREAD]:
-        problems.add_unread(stray.start, stray.text)
-    if strays:
-        lines = "1 line tells" if len(strays) == 1 else f"{len(strays)} lines tell"
+        (probes if _is_probe(line, reach, keys) else unread).append(line)
+    for line in unread[:MAX_UNREAD]:
+        problems.add_unread(line.start, line.text)
+    if unread:
+        lines = "1 line tells" if len(unread) == 1 else f"{len(unread)} lines tell"
         what = "of a validation, not as a step line does: not read"
-        problems.add("unread", strays[0].start, f"{lines} {what}: {quoted(strays[0].text)}")
+        problems.add("unread", unread[0].start, f"{lines} {what}: {quoted(unread[0].text)}")
     if probes:
         lines = "1 line gives" if len(probes) == 1 else f"{len(probes)} lines give"
         what = "losses of evaluations beside the run: not read"
@@ -147,11 +143,11 @@ def _readings(data: bytes) -> Iterator[str]:
                 continue
 
 
-def _told(
+def _candidates(
     data: bytes, section: Section, log_format: LogFormat | None, problems: Problems
-) -> Iterator[_Stray]:
+) -> Iterator[_Line]:
     """Lines that tell a step and a loss, but those that were read or are a problem already."""
-    words = _WORDS if log_format == "modded" else _WORDS_OF_LLMC
+    words = _WORDS if log_format == "modded" else (*_WORDS, _WORD_OF_LLMC)
     looked_at = 0
     for start in _starts(data, section, words):
         end = data.find(b"\n", start)
@@ -163,16 +159,27 @@ def _told(
             problems.add("flood", start, message)
             return
         text = data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")
-        if told := told_validation(text):
-            yield _Stray(start, text, *told)
+        if found := step_and_loss(text):
+            yield _Line(start, text, *found)
 
 
-def _starts(data: bytes, section: Section, word: re.Pattern[bytes]) -> Iterator[int]:
-    """First position of each line of a section that holds a word."""
-    line_end = section.start
-    while hit := word.search(data, line_end, section.end):
-        yield data.rfind(b"\n", line_end, hit.start()) + 1
-        line_end = data.find(b"\n", hit.end())
+def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
+    """First position of each line of a section that holds a word, or is not ASCII."""
+    start, end = section.start, section.end
+    hits = [_positions(data, word, start, end) for word in words]
+    if not data[start:end].isascii():
+        hits.append(match.start() for match in _NOT_ASCII.finditer(data, start, end))
+    line_end = start
+    for hit in heapq.merge(*hits):
+        if hit >= line_end:
+            yield data.rfind(b"\n", line_end, hit) + 1
+            line_end = data.find(b"\n", hit)
+
+
+def _positions(data: bytes, word: bytes, start: int, end: int) -> Iterator[int]:
+    while (start := data.find(word, start, end)) >= 0:
+        yield start
+        start += len(word)
 
 
 def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
@@ -180,9 +187,9 @@ def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
     return any(round(loss, decimals) == float(printed) for loss in known.get(step, ()))
 
 
-def _is_probe(stray: _Stray, reach: int, keys: frozenset[str]) -> bool:
+def _is_probe(line: _Line, reach: int, keys: frozenset[str]) -> bool:
     """Whether a line evaluates a run that was read, under parameters that its own lines lack."""
-    match = _PROBE.fullmatch(stray.text)
-    if match is None or stray.step > reach:
+    match = _PROBE.fullmatch(line.text)
+    if match is None or line.step > reach:
         return False
     return not keys.issuperset(_KEY.findall(match[2]))
