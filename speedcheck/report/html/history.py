@@ -55,11 +55,5 @@ def _cells(entry: Entry) -> tuple[Cell, ...]:
         "gain": None if gain is None else gain.amount,
     }
     texts = dict(zip(HEADS, row(entry, str), strict=True))
-    return tuple(
-        Cell(
-            texts[name],
-            "" if (order := orders.get(name)) is None else repr(order),
-            name in _NUMBERS,
-        )
-        for name in _HEADS
-    )
+    keys = {name: "" if order is None else repr(order) for name, order in orders.items()}
+    return tuple(Cell(texts[name], keys.get(name, ""), name in _NUMBERS) for name in _HEADS)
