@@ -8,7 +8,7 @@ from speedcheck.checks.budget import check_budget
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.data import check_data
 from speedcheck.checks.program_rules import check_programs
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
 

@@ -15,7 +15,19 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli import compare, data, doctor, gate, helpers, history, plan, run, status, verify
+from speedcheck.cli import (
+    compare,
+    data,
+    doctor,
+    gate,
+    helpers,
+    history,
+    plan,
+    report,
+    run,
+    status,
+    verify,
+)
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.errors import SpeedcheckError
@@ -41,6 +53,7 @@ for command in (
     doctor.doctor,
     verify.verify,
     verify.table,
+    report.report,
     compare.compare,
     plan.plan,
     history.history,

@@ -19,6 +19,7 @@ from speedcheck.records.ledger import LedgerWriter
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
 from speedcheck.run.names import log_name
+from speedcheck.run.stopping import FixedNumber, Stopping
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -89,6 +90,7 @@ class Campaign:
         launcher: starts the runs; closed at the end.
         observer: hears of everything.
         slots: how many runs train side by side.
+        stopping: says when no further seed is started; never unless given.
     """
 
     def __init__(
@@ -100,7 +102,9 @@ class Campaign:
         launcher: Launcher,
         observer: Observer,
         slots: int,
+        stopping: Stopping | None = None,
     ) -> None:
+        self._stopping = stopping or FixedNumber()
         self._logs = folder / "logs"
         self._ledger = ledger
         self._setup = setup
@@ -121,6 +125,8 @@ class Campaign:
         """
         self._settle_left_open(seeds)
         finished = self._finished_before(seeds)
+        for seed, run in finished.items():
+            self._stopping.finished(seed, run)
         if finished:
             self._observer.kept(finished)
         known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
@@ -128,6 +134,9 @@ class Campaign:
         with _signals_noted() as noted:
             try:
                 while (self._waiting or self._active) and not noted:
+                    if self._stopping.is_met:
+                        # What was begun is brought to its end, even in a later session.
+                        self._waiting = deque(filter(self._ledger.ledger.attempts, self._waiting))
                     while self._waiting and len(self._active) < self._slots:
                         self._start(self._waiting.popleft())
                     self._watch()
@@ -252,6 +261,7 @@ class Campaign:
         last_lines = active.process.last_lines()
         why = reason(last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
+        self._stopping.failed(seed)
         self._observer.failed(seed, why, last_lines)
 
     def _put_back(self, active: _Active, reason: str) -> None:
@@ -286,6 +296,7 @@ class Campaign:
         if run is None:
             return False
         self._ledger.append("finished", seed, log=log, reason=_remark(run))
+        self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
 
