@@ -11,6 +11,7 @@ import tomli_w
 
 from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
+from speedcheck.records.script import Script, read_script
 
 PLAN_NAME = "record.toml"
 
@@ -97,6 +98,7 @@ class Plan:
         runs: the planned number of runs.
         seeds: the planned seeds.
         recipe: the recipe that the bundled trainer ran.
+        script: the foreign trainer that ran instead.
         stopping_rule: "fixed": the number of runs is the planned one whatever the losses are.
         published: the figures of a record without logs.
         sample: the sample that is declared; None where the file does not declare one.
@@ -113,6 +115,7 @@ class Plan:
     runs: int | None = None
     seeds: tuple[int, ...] | None = None
     recipe: str | None = None
+    script: Script | None = None
     stopping_rule: StoppingRule = "fixed"
     published: Published | None = None
     sample: SampleDeclaration | None = None
@@ -147,6 +150,8 @@ def write_plan(path: Path, plan: Plan) -> None:
         "recipe": plan.recipe,
         "stopping_rule": plan.stopping_rule,
     }
+    if plan.script is not None:
+        fields["script"] = plan.script.table()
     if plan.sample is not None:
         fields["sample"] = _present(
             {"logs": list(plan.sample.logs), "at_step": plan.sample.at_step}
@@ -184,6 +189,7 @@ def _plan(table: toml.Table, *, default_name: str) -> Plan:
         runs=table.get("runs", toml.whole, "a whole number from 0"),
         seeds=seeds,
         recipe=table.get("recipe", toml.text, "the name of a recipe"),
+        script=read_script(table.table("script")),
         stopping_rule=table.get(
             "stopping_rule", toml.one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
         )
