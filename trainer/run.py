@@ -1,11 +1,15 @@
-"""One run as a process: threads, determinism, ranks, data, and the log around the loop."""
+"""Runs of a process: threads, determinism, ranks, data, and the log around the loop."""
 
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from torch.utils import deterministic
 
 from trainer.config import Recipe
 from trainer.data.fineweb import ShardPaths
-from trainer.data.shards import read_shard
+from trainer.data.shards import Manifest, read_shard
 from trainer.data.sources import describe_data
 from trainer.data.stream import TokenStream, ValidationSet
 from trainer.runtime import provenance
@@ -30,21 +34,111 @@ WARM_UP_RULE = {
 }
 
 
-def run_seed(recipe: Recipe, seed: int, shards: ShardPaths, log_path: Path) -> bool:
+@dataclass(frozen=True)
+class WorkerOrder:
+    """Which of a worker's runs this one is.
+
+    Attributes:
+        id: tells the workers of a machine apart.
+        order: 1 for the first run of the worker.
+    """
+
+    id: str
+    order: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the logs of a process say of its program and data, as they were when it read them.
+
+    Attributes:
+        program: the source files.
+        git: the state of the working tree.
+        data: the shards.
+        side_by_side: runs that share the machine's GPUs.
+    """
+
+    program: str
+    git: provenance.GitState | None
+    data: Manifest
+    side_by_side: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all runs of a process share: opened, read and hashed once.
+
+    Attributes:
+        run: everything that is fixed but the seed, which is that of no run.
+        evidence: for the logs; None where another rank writes them.
+    """
+
+    run: Run
+    evidence: Evidence | None
+
+    def train(self, seed: int, log_path: Path, worker: WorkerOrder | None = None) -> bool:
+        """Train one seed, write its log, and return whether the loss stayed finite.
+
+        Nothing of an earlier run is left: neither in the model, nor in the random state, nor in
+        the allocator. All ranks call it together.
+
+        Raises:
+            TrainerError: the log file cannot be used.
+        """
+        run = replace(self.run, seed=seed)
+        _free_memory(run.world.device)
+        if self.evidence is None:
+            finite = train_to_the_end(run, NoLog())
+        else:
+            with FileLog.create(log_path, run.recipe.schedule.steps) as log:
+                log.header(self.evidence.program, environment(run, self.evidence, worker))
+                finite = train_to_the_end(run, log)
+        run.world.end_training()
+        return finite
+
+
+@contextmanager
+def open_session(recipe: Recipe, shards: ShardPaths, side_by_side: int = 1) -> Iterator[Session]:
+    """Join the other ranks and open the data, for as many runs as are asked for.
+
+    Args:
+        recipe: of all runs.
+        shards: their data.
+        side_by_side: runs that share the machine's GPUs, for the log.
+
+    Raises:
+        TrainerError: the ranks or the data cannot be used.
+    """
+    make_deterministic(recipe)
+    with open_world(recipe) as world:
+        run = open_run(recipe, 0, shards, world)
+        if not world.is_main:
+            yield Session(run, None)
+            return
+        program, git = provenance.program_text(), provenance.git_state()
+        data = describe_data(recipe, shards)
+        yield Session(run, Evidence(program, git, data, side_by_side))
+
+
+def run_seed(
+    recipe: Recipe, seed: int, shards: ShardPaths, log_path: Path, *, side_by_side: int = 1
+) -> bool:
     """Train one seed, write its log, and return whether the loss stayed finite.
 
     Raises:
         TrainerError: the ranks, the data or the log file cannot be used.
     """
-    make_deterministic(recipe)
-    with open_world(recipe) as world:
-        run = open_run(recipe, seed, shards, world)
-        if not world.is_main:
-            return train_to_the_end(run, NoLog())
-        with FileLog.create(log_path, recipe.schedule.steps) as log:
-            program = provenance.program_text()
-            log.header(program, environment(run, shards, provenance.sha256(program)))
-            return train_to_the_end(run, log)
+    with open_session(recipe, shards, side_by_side) as session:
+        return session.train(seed, log_path)
+
+
+def _free_memory(device: torch.device) -> None:
+    """Leave nothing of an earlier run in memory, and let the peak begin anew."""
+    gc.collect()
+    if device.type == "cuda":
+        torch._C._cuda_clearCublasWorkspaces()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def train_to_the_end(run: Run, log: FileLog | NoLog) -> bool:
@@ -91,25 +185,25 @@ def open_run(recipe: Recipe, seed: int, shards: ShardPaths, world: World) -> Run
     return Run(recipe, seed, stream, validation, world)
 
 
-def environment(run: Run, shards: ShardPaths, source_sha256: str) -> list[str]:
+def environment(run: Run, evidence: Evidence, worker: WorkerOrder | None) -> list[str]:
     """The lines of the log's environment part."""
     recipe, world = run.recipe, run.world
-    data = describe_data(recipe, shards)
     compiled_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
     facts = {
         "speedcheck_log": LOG_VERSION,
         "seed": run.seed,
         "recipe": recipe.name,
         "config": dataclasses.asdict(recipe),
-        "source_sha256": source_sha256,
-        "git": provenance.git_state(),
-        "data": dataclasses.asdict(data),
+        "source_sha256": provenance.sha256(evidence.program),
+        "git": evidence.git,
+        "data": dataclasses.asdict(evidence.data),
         "timing": TIMING_RULE + WARM_UP_RULE[recipe.warm_up],
         "host": provenance.host(),
         "gpus": provenance.gpus(),
         "world": {"device": world.device.type, "ranks": world.size, "threads": recipe.threads},
         "head": _head_dtype(run),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **_shared(evidence, worker),
     }
     return [
         f"Running Python {provenance.python_version()}",
@@ -117,6 +211,16 @@ def environment(run: Run, shards: ShardPaths, source_sha256: str) -> list[str]:
         *(header_line(key, value) for key, value in facts.items()),
         *provenance.nvidia_smi().splitlines(),
     ]
+
+
+def _shared(evidence: Evidence, worker: WorkerOrder | None) -> dict[str, object]:
+    """What the run shares with others: its process, or the machine's GPUs."""
+    facts: dict[str, object] = {}
+    if worker is not None:
+        facts["worker"] = dataclasses.asdict(worker)
+    if evidence.side_by_side > 1:
+        facts["side_by_side"] = evidence.side_by_side
+    return facts
 
 
 def _head_dtype(run: Run) -> str:

@@ -33,7 +33,7 @@ def check_earlier_steps(sample: Sample, steps: Iterable[int], rule: Rule) -> tup
         losses = [_loss_at(run, step) for run in runs]
         is_earlier = all(run.final_step is not None and step < run.final_step for run in runs)
         if losses and is_earlier and None not in losses:
-            findings.append(Finding(codes.EARLIER_STEP, "info", _told(step, losses, rule)))
+            findings.append(Finding(codes.EARLIER_STEP, "info", _message(step, losses, rule)))
     return tuple(findings)
 
 
@@ -41,7 +41,7 @@ def _loss_at(run: Run, step: int) -> float | None:
     return next((v.loss for v in run.validations if v.step == step), None)
 
 
-def _told(step: int, losses: list[float | None], rule: Rule) -> str:
+def _message(step: int, losses: list[float | None], rule: Rule) -> str:
     track = rule.track
     loss = loss_statistics(losses, rule.target, direction=track.direction, sigma=track.sigma)
     findings = judge_losses(loss, rule)

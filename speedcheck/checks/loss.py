@@ -129,14 +129,14 @@ def _z_test(loss: LossStatistics, mean: float, rule: Rule, sigma: float) -> list
     margin = margin_for(sigma, rule.alpha)
     reached = sign * (rule.target - mean) * math.sqrt(loss.n)
     sides = "target - mean" if sign > 0 else "mean - target"
-    told = (
+    message = (
         f"z-test with known sigma {sigma:g}: ({sides}) * sqrt(n) = {reached:.4g}, at least "
         f"{margin:.4g} is asked for"
     )
     if loss.p_value is not None and passes(loss.p_value, rule.alpha):
-        return [Finding(codes.KNOWN_SIGMA, "info", told)]
+        return [Finding(codes.KNOWN_SIGMA, "info", message)]
     needed = runs_needed_z(sign * mean, sign * rule.target, margin)
-    return [Finding(codes.NOT_SIGNIFICANT, "fail", f"{told}{_hint(needed, loss.n, rule)}")]
+    return [Finding(codes.NOT_SIGNIFICANT, "fail", f"{message}{_hint(needed, loss.n, rule)}")]
 
 
 def _one_run(mean: float, rule: Rule) -> str:

@@ -85,8 +85,8 @@ def _gravest(
         key=lambda difference: (_ORDER.index(_severity(difference)), KINDS.index(difference.kind)),
         default=None,
     )
-    is_told = gravest is not None and (_severity(gravest) == "fail" or None not in found)
-    return main, gravest if is_told else None
+    is_reported = gravest is not None and (_severity(gravest) == "fail" or None not in found)
+    return main, gravest if is_reported else None
 
 
 def _program(run: Run) -> Hashable:

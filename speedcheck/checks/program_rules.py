@@ -130,11 +130,11 @@ def _settings(
 ) -> Iterator[Finding]:
     """Give one finding for each setting, whatever the number of programs and places."""
     known = {str(setting) for source in baseline for setting in settings_of(source.program)}
-    told: set[str] = set()
+    reported: set[str] = set()
     for source in programs:
         for setting in settings_of(source.program):
-            if str(setting) not in told:
-                told.add(str(setting))
+            if str(setting) not in reported:
+                reported.add(str(setting))
                 is_new = bool(baseline) and str(setting) not in known
                 yield _setting(code, setting, source.where(setting.line), is_new=is_new)
 

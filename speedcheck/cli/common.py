@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperCommand
 
-from speedcheck.report.text import inert, printable
+from speedcheck.report.text import printable, without_commands
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
@@ -89,4 +89,4 @@ def complain(message: str) -> None:
 
 def say(message: str) -> None:
     """Write one line for people, whatever the names in it hold."""
-    typer.echo(inert(f"speedcheck: {printable(' '.join(message.split()))}"), err=True)
+    typer.echo(without_commands(f"speedcheck: {printable(' '.join(message.split()))}"), err=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import AlphaOption, ConfigOption, TrackOption, number
-from speedcheck.report.text import inert
+from speedcheck.report.text import without_commands
 
 EXIT_CODES = {"better": 0, "worse": 1, "undecided": 3}
 
@@ -42,5 +42,7 @@ def compare(
     from speedcheck.report.comparison_json import comparison_json
 
     found = compare_folders(a, b, track=track, alpha=alpha, margin=margin, config=config)
-    typer.echo(comparison_json(found) if json else inert(comparison_text(found)), nl=False)
+    typer.echo(
+        comparison_json(found) if json else without_commands(comparison_text(found)), nl=False
+    )
     raise typer.Exit(EXIT_CODES[found.decision.outcome])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import NOT_CERTIFIED, ConfigOption, TrackOption
-from speedcheck.report.text import inert, printable
+from speedcheck.report.text import printable, without_commands
 
 
 def init(
@@ -23,10 +23,12 @@ def init(
     from speedcheck.sample.init import init_record
 
     proposal = init_record(folder, Overrides(track=track, config=config))
-    typer.echo(inert(printable(f"wrote {folder / 'record.toml'}:")))
+    typer.echo(without_commands(printable(f"wrote {folder / 'record.toml'}:")))
     for reason in proposal.reasons:
-        typer.echo(inert(printable(f"  {reason}")))
-    typer.echo(inert(printable(f"Check that it is true, then: speedcheck verify {folder}")))
+        typer.echo(without_commands(printable(f"  {reason}")))
+    typer.echo(
+        without_commands(printable(f"Check that it is true, then: speedcheck verify {folder}"))
+    )
 
 
 def parse(
@@ -42,7 +44,7 @@ def parse(
 
     lines, found = explain_log(log, track, config)
     for line in lines:
-        typer.echo(inert("\n".join(map(printable, line.split("\n")))))
+        typer.echo(without_commands("\n".join(map(printable, line.split("\n")))))
     raise typer.Exit(0 if found else NOT_CERTIFIED)
 
 

@@ -16,7 +16,7 @@ from speedcheck.cli.common import (
     number,
     whole_number,
 )
-from speedcheck.report.text import inert
+from speedcheck.report.text import without_commands
 
 
 def plan(  # noqa: PLR0913 - one argument an option
@@ -145,5 +145,5 @@ def plan(  # noqa: PLR0913 - one argument an option
         price=price,
         config=config,
     )
-    typer.echo(plan_json(made) if json else inert(plan_text(made)), nl=False)
+    typer.echo(plan_json(made) if json else without_commands(plan_text(made)), nl=False)
     raise typer.Exit(NOT_CERTIFIED if made.problems else 0)

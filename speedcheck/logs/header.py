@@ -75,6 +75,10 @@ def _is_world(value: Any) -> bool:
     )
 
 
+def _is_worker(value: Any) -> bool:
+    return _is_object(value) and _is_text(value.get("id")) and _is_integer(value.get("order"))
+
+
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "speedcheck_log": (_is_integer, "an integer"),
     "seed": (_is_integer, "an integer"),
@@ -88,6 +92,8 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "gpus": (_is_gpus, "a list of objects of strings"),
     "world": (_is_world, "an object with device, ranks and threads"),
     "started": (_is_text, "a string"),
+    "worker": (_is_worker, "an object with id and order"),
+    "side_by_side": (_is_integer, "an integer"),
 }
 """The keys of docs/log-format.md: how a value is checked, and what it should be, in words."""
 
@@ -132,6 +138,7 @@ def _finite(number: str) -> float:
 def _header(values: Mapping[str, Any]) -> Header:
     git = values.get("git") or {}
     world = values.get("world") or {}
+    worker = values.get("worker") or {}
     gpus = values.get("gpus")
     return Header(
         seed=values.get("seed"),
@@ -148,4 +155,7 @@ def _header(values: Mapping[str, Any]) -> Header:
         ranks=world.get("ranks"),
         threads=world.get("threads"),
         started=values.get("started"),
+        worker=worker.get("id"),
+        worker_order=worker.get("order"),
+        side_by_side=values.get("side_by_side", 1),
     )

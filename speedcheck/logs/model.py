@@ -150,6 +150,9 @@ class Header:
         ranks: number of training processes.
         threads: CPU threads of each.
         started: UTC time of the start, ISO 8601.
+        worker: id of the process that trained one seed after another; None for a run of its own.
+        worker_order: place of the run in that process, from 1.
+        side_by_side: how many runs shared the machine's GPUs.
     """
 
     seed: int | None = None
@@ -166,6 +169,9 @@ class Header:
     ranks: int | None = None
     threads: int | None = None
     started: str | None = None
+    worker: str | None = None
+    worker_order: int | None = None
+    side_by_side: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import tomli_w
 from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
 from speedcheck.records.script import Script, read_script
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
 
 PLAN_NAME = "record.toml"
 
@@ -99,6 +100,8 @@ class Plan:
         seeds: the planned seeds.
         recipe: the recipe that the bundled trainer ran.
         script: the foreign trainer that ran instead.
+        overrides: what was changed in the recipe.
+        gpus_per_run: GPUs of each run, where several train side by side on a machine.
         stopping_rule: "fixed": the number of runs is the planned one whatever the losses are.
         published: the figures of a record without logs.
         sample: the sample that is declared; None where the file does not declare one.
@@ -116,6 +119,8 @@ class Plan:
     seeds: tuple[int, ...] | None = None
     recipe: str | None = None
     script: Script | None = None
+    overrides: RecipeOverrides = NO_OVERRIDES
+    gpus_per_run: int | None = None
     stopping_rule: StoppingRule = "fixed"
     published: Published | None = None
     sample: SampleDeclaration | None = None
@@ -148,10 +153,13 @@ def write_plan(path: Path, plan: Plan) -> None:
         "runs": plan.runs,
         "seeds": list(plan.seeds) if plan.seeds is not None else None,
         "recipe": plan.recipe,
+        "gpus_per_run": plan.gpus_per_run,
         "stopping_rule": plan.stopping_rule,
     }
     if plan.script is not None:
         fields["script"] = plan.script.table()
+    if plan.overrides != NO_OVERRIDES:
+        fields["overrides"] = plan.overrides.given()
     if plan.sample is not None:
         fields["sample"] = _present(
             {"logs": list(plan.sample.logs), "at_step": plan.sample.at_step}
@@ -190,6 +198,8 @@ def _plan(table: toml.Table, *, default_name: str) -> Plan:
         seeds=seeds,
         recipe=table.get("recipe", toml.text, "the name of a recipe"),
         script=read_script(table.table("script")),
+        overrides=read_overrides(table.table("overrides")),
+        gpus_per_run=table.get("gpus_per_run", toml.whole, "a whole number"),
         stopping_rule=table.get(
             "stopping_rule", toml.one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
         )

@@ -11,7 +11,7 @@ from speedcheck.report.markdown import (
     code,
     table_within,
 )
-from speedcheck.report.text import inert, number, printable
+from speedcheck.report.text import number, printable, without_commands
 from speedcheck.words import count
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def gate_lines(decisions: Sequence[Decision], remarks: Sequence[str] = ()) -> st
     """
     lines = [line for decision in decisions for line in _lines(decision)]
     lines += [f"note: {printable(remark)}" for remark in remarks]
-    return inert("\n".join([*lines, summary(decisions)]) + "\n")
+    return without_commands("\n".join([*lines, summary(decisions)]) + "\n")
 
 
 def summary(decisions: Sequence[Decision]) -> str:

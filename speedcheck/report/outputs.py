@@ -13,7 +13,7 @@ from speedcheck.report.annotations import certificate_annotations, unusable_anno
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.markdown import certificates_markdown
-from speedcheck.report.text import told_apart
+from speedcheck.report.text import with_distinct_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def write_outputs(
     Raises:
         UsageError: the file for JUnit XML cannot be written; all else is.
     """
-    certificates = told_apart(judged)
+    certificates = with_distinct_names(judged)
     if outputs.json:
         several = len(judged) + len(unusable) > 1
         sys.stdout.write(certificates_json([c for _, c in judged], as_list=several))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.text import ABSENT, inert, number, printable, steps
+from speedcheck.report.text import ABSENT, number, printable, steps, without_commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def format_csv(certificates: list[Certificate]) -> str:
     """Return the whole table as CSV; what a log does not say is an empty field."""
     text = runs_table(certificates).to_csv(index=False)
     # A file name need not be text, and a strict stream would refuse it.
-    return inert(text.encode("utf-8", "backslashreplace").decode())
+    return without_commands(text.encode("utf-8", "backslashreplace").decode())
 
 
 def format_table(certificates: list[Certificate]) -> str:
@@ -69,7 +69,7 @@ def format_table(certificates: list[Certificate]) -> str:
                 "yes" if run.exclusion is None else f"no: {run.exclusion.replace('_', ' ')}",
             ]
         )
-    return inert("".join(f"{line}\n" for line in _aligned(rows)))
+    return without_commands("".join(f"{line}\n" for line in _aligned(rows)))
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -19,13 +19,13 @@ from speedcheck.report.text import (
     against,
     collapsed,
     headline,
-    inert,
     next_step,
     number,
     printable,
     rule,
     statistics,
     steps,
+    without_commands,
 )
 from speedcheck.words import count
 
@@ -108,7 +108,7 @@ def print_summary(console: Console, certificates: Sequence[Certificate], unusabl
 
 
 def _write(console: Console, text: str) -> None:
-    console.file.write(_FILLED.sub(r"\1", inert(text)))
+    console.file.write(_FILLED.sub(r"\1", without_commands(text)))
     console.file.flush()
 
 

@@ -38,7 +38,7 @@ def printable(text: str) -> str:
 _COMMAND = re.compile(r"((?:\A|(?<=[\r\n]))[^\S\r\n]*):(?=:)|#(?=#\[)")
 
 
-def inert(text: str) -> str:
+def without_commands(text: str) -> str:
     """Return `text`, one or more lines, without what a GitHub runner would take for a command.
 
     Of `::` at the start of a line and of `##[` the first character is shown as its escape, so that
@@ -175,7 +175,7 @@ def _places(where: Iterable[str]) -> str:
     return join_some(dict.fromkeys(place for place in where if place), _NAMED)
 
 
-def told_apart(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certificate]:
+def with_distinct_names(judged: Sequence[tuple[PurePath, Certificate]]) -> list[Certificate]:
     """Return the certificates with the folder behind a record's name that several have."""
     names = Counter(certificate.record for _, certificate in judged)
     return [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -69,6 +70,7 @@ class _Active:
     process: Process
     job: Job
     follower: LogFollower
+    since: float
 
 
 class Campaign:
@@ -78,7 +80,7 @@ class Campaign:
         folder: the record folder; its `logs/` exists.
         ledger: the ledger, open and locked.
         setup: what the trainer said of the recipe.
-        launcher: starts the runs.
+        launcher: starts the runs; closed at the end.
         observer: hears of everything.
         slots: how many runs train side by side.
     """
@@ -125,6 +127,7 @@ class Campaign:
                         time.sleep(POLL_SECONDS)
             finally:
                 self._abandon_active()
+                self._launcher.close()
             if noted:
                 raise Interrupted(noted[0])
 
@@ -167,16 +170,32 @@ class Campaign:
                 self._ledger.append("finished", seed, log=log, reason=reason)
 
     def _start(self, seed: int) -> None:
-        log = self._logs / _log_name(seed, self._ledger.ledger.attempts(seed))
-        job = Job(self._setup.recipe, seed, log, self._setup.ranks, self._setup.threads)
-        self._ledger.append("started", seed, log=log)
+        job = self._job(seed)
+        self._ledger.append("started", seed, log=job.log)
         try:
-            process = self._launcher.start(job, lock=self._ledger.fileno())
+            process = self._launcher.start(job)
         except LaunchError as error:
-            self._ledger.append("failed", seed, log=log, reason=str(error))
+            self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        self._active.append(_Active(process, job, LogFollower(log)))
-        self._observer.started(seed, log)
+        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
+        self._observer.started(seed, job.log)
+
+    def _job(self, seed: int) -> Job:
+        """Return the seed's run in the first free slot, on the GPUs of that slot."""
+        setup, taken = self._setup, {active.job.slot for active in self._active}
+        slot = next(slot for slot in range(self._slots) if slot not in taken)
+        share = setup.gpus_per_run or 0
+        return Job(
+            recipe=setup.recipe,
+            seed=seed,
+            log=self._logs / _log_name(seed, self._ledger.ledger.attempts(seed)),
+            ranks=setup.ranks,
+            threads=setup.threads,
+            overrides=setup.overrides,
+            slot=slot,
+            gpus=tuple(range(slot * share, (slot + 1) * share)),
+            side_by_side=self._slots if share else 1,
+        )
 
     def _watch(self) -> None:
         for active in tuple(self._active):
@@ -185,17 +204,25 @@ class Campaign:
             if line is not None:
                 self._observer.progressed(active.job.seed, line)
             if status is not None:
-                self._active.remove(active)
-                self._close(active, status)
+                self._close(active, partial(_exit_reason, status))
+            elif time.monotonic() - active.since > self._setup.timeout_s:
+                active.process.terminate()
+                self._close(active, self._timeout_reason)
 
-    def _close(self, active: _Active, status: int) -> None:
+    def _close(self, active: _Active, reason: Callable[[str], str]) -> None:
+        """Enter how a run has ended, when nothing of it can write any more."""
+        active.process.stop()
+        self._active.remove(active)
         if self._is_finished(active):
             return
         seed, log = active.job.seed, active.job.log
         last_lines = active.process.last_lines()
-        reason = _exit_reason(status, last_lines)
-        self._ledger.append("failed", seed, log=log, reason=reason)
-        self._observer.failed(seed, reason, last_lines)
+        why = reason(last_lines)
+        self._ledger.append("failed", seed, log=log, reason=why)
+        self._observer.failed(seed, why, last_lines)
+
+    def _timeout_reason(self, _: str) -> str:
+        return f"stopped after {self._setup.timeout_s:g} s without a result (--timeout-per-run)"
 
     def _abandon_active(self) -> None:
         for active in self._active:

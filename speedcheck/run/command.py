@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from speedcheck.errors import RecordError, UsageError
 from speedcheck.records.files import CERTIFICATE_NAME, LOGS_NAME, README_NAME
 from speedcheck.records.folder import read_record
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
 from speedcheck.rules.rule import Overrides
@@ -41,6 +42,9 @@ class Request:
         out: record folder; None for records/DATE_RECIPE.
         resume: continue an existing folder.
         jobs: runs at one time; None for what the machine has room for.
+        gpus_per_run: GPUs of each of several runs side by side; None for one run on all.
+        timeout_s: time after which a run is stopped, in seconds; None for the recipe's.
+        overrides: what is changed in the recipe.
 
     Raises:
         UsageError: a number is below 1.
@@ -51,9 +55,19 @@ class Request:
     out: Path | None = None
     resume: bool = False
     jobs: int | None = None
+    gpus_per_run: int | None = None
+    timeout_s: int | None = None
+    overrides: RecipeOverrides = NO_OVERRIDES
 
     def __post_init__(self) -> None:
-        for option, value in (("--seeds", self.seeds), ("--jobs", self.jobs)):
+        options = {
+            "--seeds": self.seeds,
+            "--jobs": self.jobs,
+            "--gpus-per-run": self.gpus_per_run,
+            "--timeout-per-run": self.timeout_s,
+            **self.overrides.by_option(),
+        }
+        for option, value in options.items():
             if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}", remedy="give a whole number from 1")
 
@@ -77,11 +91,32 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         what = "the record folder exists" if is_folder else "is a file"
         remedy = "add --resume or another --out" if is_folder else "choose another --out"
         raise RecordError(what, where=str(folder), remedy=remedy)
-    planned_recipe = existing.recipe if existing else request.recipe
-    setup = launcher.prepare(planned_recipe or DEFAULT_RECIPE)
+    setup = _prepare(existing, request, launcher)
     plan = existing or _create(folder, request)
-    _train(folder, plan, launcher, setup, console, at_once=request.jobs or slots(setup))
+    _train(folder, plan, launcher, setup, console, at_once=_at_once(request, setup))
     return _judge(folder, plan)
+
+
+def _prepare(existing: Plan | None, request: Request, launcher: Launcher) -> Setup:
+    """Let the launcher make ready for what is planned, be it now or by an existing folder."""
+    recipe = existing.recipe if existing else request.recipe
+    overrides = existing.overrides if existing else request.overrides
+    gpus_per_run = existing.gpus_per_run if existing else request.gpus_per_run
+    setup = launcher.prepare(recipe or DEFAULT_RECIPE, overrides, gpus_per_run)
+    return setup if request.timeout_s is None else replace(setup, timeout_s=request.timeout_s)
+
+
+def _at_once(request: Request, setup: Setup) -> int:
+    """Return how many runs train side by side; those on GPUs never share one."""
+    room = slots(setup)
+    if request.jobs is None or setup.device == "cpu":
+        return request.jobs or room
+    if request.jobs > room:
+        raise UsageError(
+            f"--jobs is {request.jobs}, and the GPUs have room for {room} at a time",
+            remedy="choose fewer, or give each run fewer GPUs with --gpus-per-run",
+        )
+    return request.jobs
 
 
 def _train(
@@ -125,7 +160,7 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
     the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
-    command = f"speedcheck run --recipe {plan.recipe} --seeds {plan.runs}"
+    command = _command(plan)
     record = read_record(folder)
     text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
     for _ in range(_MOST_JUDGEMENTS):
@@ -159,6 +194,18 @@ def _existing_plan(folder: Path, request: Request) -> Plan:
             where=str(path),
             remedy="leave --recipe out, or start another record",
         )
+    if request.overrides not in (NO_OVERRIDES, plan.overrides):
+        raise RecordError(
+            f"the plan has {_shown(plan.overrides)}, not {_shown(request.overrides)}",
+            where=str(path),
+            remedy="leave the recipe's options out, or start another record",
+        )
+    if request.gpus_per_run not in (None, plan.gpus_per_run):
+        raise RecordError(
+            f"{plan.gpus_per_run or 'all'} GPUs a run were planned, not {request.gpus_per_run}",
+            where=str(path),
+            remedy="leave --gpus-per-run out, or start another record",
+        )
     if request.seeds is not None and request.seeds != len(plan.seeds):
         raise RecordError(
             f"{len(plan.seeds)} runs were planned, not {request.seeds}",
@@ -172,16 +219,20 @@ def _create(folder: Path, request: Request) -> Plan:
     """Make the record folder and write the plan into it, before anything is run."""
     recipe = request.recipe or DEFAULT_RECIPE
     track = get_track(TRACK_OF_RECIPE.get(recipe, DEFAULT_TRACK))
+    # A changed recipe enters no track, unless somebody writes one into the plan.
+    is_changed = request.overrides != NO_OVERRIDES
     runs = request.seeds or DEFAULT_SEEDS
     plan = Plan(
         name=folder.resolve().name,
         date=_today(),
-        track=track.name,
+        track=None if is_changed else track.name,
         target=track.target,
         alpha=track.alpha,
         runs=runs,
         seeds=tuple(range(runs)),
         recipe=recipe,
+        overrides=request.overrides,
+        gpus_per_run=request.gpus_per_run,
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
     try:
@@ -192,6 +243,17 @@ def _create(folder: Path, request: Request) -> Plan:
         ) from error
     write_plan(folder / PLAN_NAME, plan)
     return plan
+
+
+def _command(plan: Plan) -> str:
+    """Return the command line that makes the same record."""
+    gpus = () if plan.gpus_per_run is None else ("--gpus-per-run", str(plan.gpus_per_run))
+    words = ("--recipe", str(plan.recipe), "--seeds", str(plan.runs))
+    return " ".join(("speedcheck run", *words, *plan.overrides.options(), *gpus))
+
+
+def _shown(overrides: RecipeOverrides) -> str:
+    return " ".join(overrides.options()) or "no change"
 
 
 def _is_taken(folder: Path) -> bool:

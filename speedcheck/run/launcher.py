@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,11 @@ class Setup:
         threads: CPU threads of each.
         steps: updates of one run.
         memory_mib: memory that one run needs, MiB.
+        gpus: GPUs of the machine.
+        timeout_s: a run that takes longer has hung, in seconds.
+        overrides: what is changed in the recipe.
+        gpus_per_run: GPUs of each run, where several share the machine; None for one run on all
+            that it can use.
     """
 
     recipe: str
@@ -26,17 +34,42 @@ class Setup:
     threads: int
     steps: int
     memory_mib: int
+    gpus: int = 0
+    timeout_s: float = math.inf
+    overrides: RecipeOverrides = NO_OVERRIDES
+    gpus_per_run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run to train: its seed and the log that it is to create."""
+    """One run to train.
+
+    Attributes:
+        recipe: the recipe's name.
+        seed: of the run.
+        log: the file that the run is to create, in the folder `logs` of the record.
+        ranks: processes that train it together.
+        threads: CPU threads of each.
+        overrides: what is changed in the recipe.
+        slot: place among the runs that train side by side, from 0.
+        gpus: numbers of the GPUs to use; empty for all that the ranks ask for.
+        side_by_side: how many runs share the machine's GPUs.
+    """
 
     recipe: str
     seed: int
     log: Path
     ranks: int
     threads: int
+    overrides: RecipeOverrides = NO_OVERRIDES
+    slot: int = 0
+    gpus: tuple[int, ...] = ()
+    side_by_side: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """Return the record folder."""
+        return self.log.parent.parent
 
 
 class Process(Protocol):
@@ -62,18 +95,32 @@ class Process(Protocol):
 class Launcher(Protocol):
     """One way to run the trainer."""
 
-    def prepare(self, recipe: str) -> Setup:
+    def prepare(
+        self,
+        recipe: str,
+        overrides: RecipeOverrides = NO_OVERRIDES,
+        gpus_per_run: int | None = None,
+    ) -> Setup:
         """Make or check everything that the runs of `recipe` share.
+
+        Args:
+            recipe: its name.
+            overrides: what is changed in it.
+            gpus_per_run: for runs side by side; None for one run on as many GPUs as it can use.
 
         Raises:
             LaunchError: the recipe cannot be trained here.
         """
         ...
 
-    def start(self, job: Job, *, lock: int) -> Process:
-        """Start one run; the process inherits the file descriptor `lock`.
+    def start(self, job: Job) -> Process:
+        """Start one run.
 
         Raises:
             LaunchError: the process cannot be started.
         """
+        ...
+
+    def close(self) -> None:
+        """End what was kept for further runs."""
         ...

@@ -1,133 +1,122 @@
-"""Runs as child processes of this one: `python -m trainer`, under torchrun for several ranks."""
+"""Runs as child processes of this one, each its own: `python -m trainer`, or under torchrun."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from speedcheck.errors import LaunchError
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.rules.tracks import TRACK_OF_RECIPE
+from speedcheck.run.child import TRAINER_SAYS, Child
 from speedcheck.run.launcher import Job, Process, Setup
 
-# The trainer ends at the next step; a process that has not gone by then will not go by itself.
-STOP_SECONDS = 10.0
-# Enough for the end of a traceback, and short enough to read.
-TAIL_LINES = 12
-TAIL_BYTES = 16_384
-# How the trainer begins the line that says why it stops.
-TRAINER_SAYS = "trainer: "
+GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 # -P: a folder that happens to be called `trainer` where the user stands is not the trainer.
 _PYTHON = (sys.executable, "-P", "-m")
 
 
 class LocalLauncher:
-    """Starts the installed trainer on this machine.
+    """Starts the installed trainer on this machine, a fresh process for each run.
 
     Args:
         data_dir: where the trainer keeps its data; None for the trainer's own choice.
     """
 
     def __init__(self, data_dir: Path | None = None) -> None:
-        self._data = () if data_dir is None else ("--data-dir", str(data_dir))
+        self._data = data_options(data_dir)
 
-    def prepare(self, recipe: str) -> Setup:
+    def prepare(
+        self,
+        recipe: str,
+        overrides: RecipeOverrides = NO_OVERRIDES,
+        gpus_per_run: int | None = None,
+    ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        if recipe not in TRACK_OF_RECIPE:
-            remedy = f"choose one of {', '.join(TRACK_OF_RECIPE)}"
-            raise LaunchError(f"there is no recipe {recipe!r}", where="--recipe", remedy=remedy)
-        if importlib.util.find_spec("torch") is None:
-            raise LaunchError(
-                "training needs PyTorch, which is not installed",
-                remedy="pip install 'speedcheck[train]'",
-            )
-        command = (*_PYTHON, "trainer", "--recipe", recipe, *self._data, "--prepare")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return _read_setup(done.stdout)
-        lines = done.stderr.strip().splitlines() or [f"the trainer ended with {done.returncode}"]
-        raise LaunchError(lines[-1].removeprefix(TRAINER_SAYS))
+        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
 
-    def start(self, job: Job, *, lock: int) -> Process:
-        """Start the run in a session of its own, so that Ctrl-C reaches it only through us."""
-        output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+    def start(self, job: Job) -> Process:
+        """Start the run as a process that ends when this one does."""
+        command = (
+            *trainer_command(job, "train", self._data),
+            *("--seed", str(job.seed)),
+            *("--log-dir", str(job.log.parent)),
+            *("--log-name", job.log.name),
+        )
+        read, write = os.pipe()
         try:
-            child = subprocess.Popen(
-                (*_command(job), *self._data),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"OMP_NUM_THREADS": str(job.threads)},
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
-        except OSError as error:
-            output.close()
-            raise LaunchError(f"cannot start the trainer ({error.strerror})") from error
-        return _LocalProcess(child, output)
+            child = Child(command, folder=job.folder, environment=environment_of(job), stdin=read)
+        except LaunchError:
+            os.close(write)
+            raise
+        finally:
+            os.close(read)
+        # Open as long as somebody follows the run: the system closes it when this process dies.
+        weakref.finalize(child, os.close, write)
+        return child
+
+    def close(self) -> None:
+        """Nothing outlives a run."""
 
 
-class _LocalProcess:
-    def __init__(self, child: subprocess.Popen[bytes], output: IO[bytes]) -> None:
-        self._child = child
-        self._output = output
-        weakref.finalize(self, output.close)
-
-    def poll(self) -> int | None:
-        return self._child.poll()
-
-    def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
-
-    def stop(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(STOP_SECONDS)
-        # The leader may be gone and a rank of it still there.
-        self._signal(signal.SIGKILL)
-        self._child.wait()
-
-    def last_lines(self) -> str:
-        size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - TAIL_BYTES))
-        text = self._output.read().decode(errors="replace")
-        return _telling_lines(text)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._child.pid, number)
+def data_options(data_dir: Path | None) -> tuple[str, ...]:
+    """Return the trainer's options for the folder of the data."""
+    return () if data_dir is None else ("--data-dir", str(data_dir))
 
 
-def _telling_lines(output: str) -> str:
-    """The trainer's own last words, each once; for want of them the end of the output.
+def ask_trainer(
+    recipe: str, overrides: RecipeOverrides, gpus_per_run: int | None, data: tuple[str, ...]
+) -> Setup:
+    """Let the trainer make or check the data of a recipe, and return what it says of it.
 
-    With several ranks torchrun ends the output with a box of its own, and every rank that fails
-    says the same.
+    Raises:
+        LaunchError: the recipe cannot be trained here.
     """
-    lines = output.strip().splitlines()
-    said = dict.fromkeys(line for line in lines if line.startswith(TRAINER_SAYS))
-    return "\n".join(said or lines[-TAIL_LINES:])
+    if recipe not in TRACK_OF_RECIPE:
+        remedy = f"choose one of {', '.join(TRACK_OF_RECIPE)}"
+        raise LaunchError(f"there is no recipe {recipe!r}", where="--recipe", remedy=remedy)
+    if importlib.util.find_spec("torch") is None:
+        raise LaunchError(
+            "training needs PyTorch, which is not installed",
+            remedy="pip install 'speedcheck[train]'",
+        )
+    gpus = () if gpus_per_run is None else ("--gpus", str(gpus_per_run))
+    options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare")
+    done = subprocess.run(
+        (*_PYTHON, "trainer", *options), capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return replace(_read_setup(done.stdout), overrides=overrides, gpus_per_run=gpus_per_run)
+    lines = done.stderr.strip().splitlines() or [f"the trainer ended with {done.returncode}"]
+    raise LaunchError(lines[-1].removeprefix(TRAINER_SAYS))
 
 
-def _command(job: Job) -> tuple[str, ...]:
+def trainer_command(job: Job, command: str, data: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that start a command of the trainer on all ranks of a job."""
     torchrun = (*_PYTHON, "torch.distributed.run", "--standalone", f"--nproc-per-node={job.ranks}")
     start = (*torchrun, "-m") if job.ranks > 1 else _PYTHON
-    return (
-        *start,
-        "trainer",
-        *("--recipe", job.recipe),
-        *("--seed", str(job.seed)),
-        *("--log-dir", str(job.log.parent)),
-        *("--log-name", job.log.name),
-    )
+    beside = ("--side-by-side", str(job.side_by_side)) if job.side_by_side > 1 else ()
+    recipe = ("--recipe", job.recipe, *job.overrides.options())
+    return (*start, "trainer", command, *recipe, *data, *beside, "--tethered")
+
+
+def environment_of(job: Job) -> dict[str, str]:
+    """Return the variables that a job's processes need: their threads, and their GPUs."""
+    threads = {"OMP_NUM_THREADS": str(job.threads)}
+    if not job.gpus:
+        return threads
+    # Of the GPUs that this process may use, which another variable may have chosen.
+    visible = [name for name in os.environ.get(GPUS_VARIABLE, "").split(",") if name]
+    names = [visible[gpu] if visible else str(gpu) for gpu in job.gpus]
+    return threads | {GPUS_VARIABLE: ",".join(names)}
 
 
 def _read_setup(output: str) -> Setup:
@@ -140,6 +129,8 @@ def _read_setup(output: str) -> Setup:
             threads=int(raw["threads"]),
             steps=int(raw["steps"]),
             memory_mib=int(raw["memory_mib"]),
+            gpus=int(raw["gpus"]),
+            timeout_s=int(raw["timeout_s"]),
         )
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise LaunchError(

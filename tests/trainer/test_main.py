@@ -208,8 +208,10 @@ def test_preparing_prints_the_plan_and_needs_no_torch(data: Path) -> None:
     plan = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
     assert plan.pop("memory_mib") > 100
+    assert plan.pop("timeout_s") > 60
     assert plan == {
         "device": "cpu",
+        "gpus": 0,
         "ranks": 1,
         "recipe": "tiny",
         "steps": RECIPES["tiny"].schedule.steps,

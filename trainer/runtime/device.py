@@ -80,10 +80,36 @@ def memory_mib(sequence_length: int) -> int:
     return FIXED_MIB + sequence_length * KIB_PER_TOKEN // 1024
 
 
-def ranks_here(recipe: Recipe) -> int:
-    """The number of ranks to start: every GPU, or as many as a step divides over."""
-    gpus = torch.cuda.device_count() if recipe.device == "cuda" else 1
-    return max(ranks for ranks in RANKS if ranks <= max(gpus, 1))
+def gpus_here() -> int:
+    """The number of GPUs that this process may use."""
+    return torch.cuda.device_count()
+
+
+def ranks_here(recipe: Recipe, asked: int | None = None) -> int:
+    """The number of ranks of one run: those asked for, else as many as a step divides over.
+
+    Raises:
+        TrainerError: this machine has fewer GPUs than are asked for, or they cannot share a step.
+    """
+    gpus = gpus_here() if recipe.device == "cuda" else 1
+    possible = [ranks for ranks in RANKS if recipe.data.sequences_per_step % ranks == 0]
+    if asked is None:
+        return max(ranks for ranks in possible if ranks <= max(gpus, 1))
+    where = "--gpus-per-run"
+    if asked not in possible:
+        choices = ", ".join(map(str, possible))
+        raise TrainerError(
+            f"{asked} GPUs cannot share a step of {recipe.name}",
+            where=where,
+            remedy=f"choose one of {choices}",
+        )
+    if asked > gpus:
+        raise TrainerError(
+            f"{asked} GPUs are asked for, {gpus} are here",
+            where=where,
+            remedy=f"choose at most {gpus}",
+        )
+    return asked
 
 
 def _shorter_lengths(recipe: Recipe) -> list[int]:

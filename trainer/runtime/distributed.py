@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +22,8 @@ from torch import Tensor
 from trainer.config import RANKS, Recipe
 from trainer.errors import TrainerError
 from trainer.runtime.watchdog import Watchdog
+
+T = TypeVar("T")
 
 TORCHRUN = "start several ranks with torchrun"
 
@@ -127,10 +130,20 @@ class World:
             watchdog.hear()
 
     def end_training(self) -> None:
-        """Wait for all ranks to have ended; nobody is watched any more."""
-        dist.barrier()
-        for watchdog in self._watchdogs:
-            watchdog.release()
+        """Wait for all ranks to have ended; nobody is watched until the next run starts."""
+        if self.size > 1:
+            dist.barrier()
+            dist.distributed_c10d._set_pg_timeout(START_TIMEOUT)
+        while self._watchdogs:
+            self._watchdogs.pop().release()
+
+    def from_main(self, value: T | None) -> T | None:
+        """Return what rank 0 was called with, on all ranks."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=self.device)
+        return box[0]
 
 
 def _sum_of_bits(tensor: Tensor) -> Tensor:

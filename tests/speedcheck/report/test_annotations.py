@@ -29,7 +29,7 @@ from speedcheck.gate.decision import Decision
 from speedcheck.gate.objection import Objection
 from speedcheck.report.annotations import certificate_annotations
 from speedcheck.report.gate import gate_lines, gate_markdown
-from speedcheck.report.text import inert
+from speedcheck.report.text import without_commands
 
 NAN = float("nan")
 COMMANDS = (
@@ -201,7 +201,7 @@ def test_csv_of_other_text_is_left_as_it_is(build, cli):
 
 @given(st.text(alphabet=":#[] \t\r\n\u3000a"))
 def test_inert_text_holds_no_command_and_other_lines_stay(text):
-    shown = inert(text)
+    shown = without_commands(text)
     assert not re.search(r"(?:\A|[\r\n])\s*::", shown)
     assert "##[" not in shown
     assert shown.replace("\\x3a", ":").replace("\\x23", "#") == text
@@ -209,13 +209,13 @@ def test_inert_text_holds_no_command_and_other_lines_stay(text):
 
 @pytest.mark.parametrize("line", ["aten::mm", "a ::b", "# heading", "## [x]", "a: b", ":-:"])
 def test_what_is_no_command_is_left_as_it_is(line):
-    assert inert(line) == line
+    assert without_commands(line) == line
 
 
 @pytest.mark.parametrize("piece", ["\n", " ", ":", "#", "##[", "::", " \n:"])
 def test_the_cost_of_a_hostile_text_is_linear(piece):
     # A quadratic search would take hours.
-    assert len(inert(piece * 500_000)) >= len(piece) * 500_000
+    assert len(without_commands(piece * 500_000)) >= len(piece) * 500_000
 
 
 def test_annotations_follow_the_report_and_stand_apart_from_json_and_markdown(build, cli):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from speedcheck import cli
 from speedcheck.errors import LaunchError
+from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run import campaign
 from speedcheck.run.launcher import Job, Setup
 
@@ -91,6 +92,7 @@ class FakeProcess:
         self._fate = fate
         self._looks = 0
         self.terminated = False
+        self.stopped = False
         self._write(fate.log[: len(fate.log) // 2])
 
     def poll(self) -> int | None:
@@ -104,7 +106,8 @@ class FakeProcess:
         self.terminated = True
 
     def stop(self) -> None:
-        assert self.terminated
+        assert self.terminated or self.poll() is not None
+        self.stopped = True
 
     def last_lines(self) -> str:
         return self._fate.output.strip()
@@ -124,14 +127,23 @@ class FakeLauncher:
     jobs: list[Job] = field(default_factory=list)
     processes: list[FakeProcess] = field(default_factory=list)
     on_start: Callable[[Job], None] | None = None
+    closed: int = 0
 
-    def prepare(self, recipe: str) -> Setup:
+    def prepare(
+        self,
+        recipe: str,
+        overrides: RecipeOverrides = NO_OVERRIDES,
+        gpus_per_run: int | None = None,
+    ) -> Setup:
         if self.refusal:
             raise LaunchError(self.refusal)
         assert recipe == self.setup.recipe
-        return self.setup
+        return replace(self.setup, overrides=overrides, gpus_per_run=gpus_per_run)
 
-    def start(self, job: Job, *, lock: int) -> FakeProcess:
+    def close(self) -> None:
+        self.closed += 1
+
+    def start(self, job: Job) -> FakeProcess:
         assert not job.log.exists(), "a log must never be overwritten"
         self.jobs.append(job)
         process = FakeProcess(job, self.fate(job.seed))

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from speedcheck.errors import LaunchError
-from speedcheck.run import local
+from speedcheck.run import child, local
 from speedcheck.run.launcher import Job, Setup
 from speedcheck.run.local import LocalLauncher
 
 SETUP_LINE = (
-    '{"device": "cpu", "memory_mib": 7, "ranks": 1, "recipe": "tiny", "steps": 9, "threads": 2}'
+    '{"device": "cpu", "gpus": 0, "memory_mib": 7, "ranks": 1, "recipe": "tiny", "steps": 9, '
+    '"threads": 2, "timeout_s": 60}'
 )
 
 
@@ -29,12 +30,6 @@ def stand_in(tmp_path, monkeypatch):
         monkeypatch.setattr(local, "_PYTHON", (sys.executable, str(script)))
 
     return install
-
-
-@pytest.fixture
-def lock(tmp_path):
-    with (tmp_path / "lock").open("w") as file:
-        yield file.fileno()
 
 
 @pytest.fixture
@@ -60,7 +55,7 @@ def is_alive(pid: int) -> bool:
 
 def test_prepare_reads_the_trainers_setup(stand_in):
     stand_in(f"print('a warning of some library')\nprint('''{SETUP_LINE}''')")
-    assert LocalLauncher().prepare("tiny") == Setup("tiny", "cpu", 1, 2, 9, 7)
+    assert LocalLauncher().prepare("tiny") == Setup("tiny", "cpu", 1, 2, 9, 7, 0, 60)
 
 
 def test_prepare_passes_on_the_trainers_own_complaint(stand_in):
@@ -81,40 +76,40 @@ def test_a_missing_torch_is_named_with_the_extra_that_brings_it(monkeypatch):
         LocalLauncher().prepare("tiny")
 
 
-def test_a_run_gets_its_seed_log_threads_and_data(stand_in, job, lock, tmp_path):
+def test_a_run_gets_its_seed_log_threads_and_data(stand_in, job, tmp_path):
     stand_in("print(' '.join(sys.argv[1:]), os.environ['OMP_NUM_THREADS'])")
-    process = LocalLauncher(Path("shards")).start(job, lock=lock)
+    process = LocalLauncher(Path("shards")).start(job)
     wait_for(lambda: process.poll() is not None)
     assert process.last_lines() == (
-        f"trainer --recipe tiny --seed 3 --log-dir {tmp_path}/logs --log-name seed-003.txt "
-        "--data-dir shards 2"
+        "trainer train --recipe tiny --data-dir shards --tethered "
+        f"--seed 3 --log-dir {tmp_path}/logs --log-name seed-003.txt 2"
     )
 
 
 def test_several_ranks_start_under_torchrun():
     job = Job("sub3", 0, Path("logs/seed-000.txt"), ranks=8, threads=1)
-    command = local._command(job)
+    command = local.trainer_command(job, "worker", ())
     assert command[3:7] == ("torch.distributed.run", "--standalone", "--nproc-per-node=8", "-m")
-    assert command[7] == "trainer"
+    assert command[7:9] == ("trainer", "worker")
 
 
-def test_the_end_of_a_failed_runs_output_is_kept(stand_in, job, lock):
+def test_the_end_of_a_failed_runs_output_is_kept(stand_in, job):
     stand_in("[print('line', i) for i in range(1000)]\nsys.exit(1)")
-    process = LocalLauncher().start(job, lock=lock)
+    process = LocalLauncher().start(job)
     wait_for(lambda: process.poll() is not None)
     assert process.poll() == 1
     assert process.last_lines().splitlines()[-1] == "line 999"
-    assert len(process.last_lines().splitlines()) == local.TAIL_LINES
+    assert len(process.last_lines().splitlines()) == child.TAIL_LINES
 
 
-def test_terminate_ends_the_run_and_its_children(stand_in, job, lock, tmp_path):
+def test_terminate_ends_the_run_and_its_children(stand_in, job, tmp_path):
     pids = tmp_path / "pids"
     stand_in(
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}\\n')\n"
         "time.sleep(600)"
     )
-    process = LocalLauncher().start(job, lock=lock)
+    process = LocalLauncher().start(job)
     wait_for(lambda: pids.exists() and pids.read_text().endswith("\n"))
     process.terminate()
     process.stop()
@@ -122,43 +117,26 @@ def test_terminate_ends_the_run_and_its_children(stand_in, job, lock, tmp_path):
         wait_for(lambda pid=pid: not is_alive(pid))
 
 
-def test_a_run_that_ignores_the_request_is_killed(stand_in, job, lock, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "STOP_SECONDS", 0.2)
+def test_a_run_that_ignores_the_request_is_killed(stand_in, job, tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "STOP_SECONDS", 0.2)
     ready = tmp_path / "ready"
     stand_in(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"open({str(ready)!r}, 'w').close()\ntime.sleep(600)"
     )
-    process = LocalLauncher().start(job, lock=lock)
+    process = LocalLauncher().start(job)
     wait_for(ready.exists)
     process.terminate()
     process.stop()
     assert process.poll() == -9
 
 
-def test_an_orphaned_run_keeps_the_records_lock(stand_in, job, tmp_path):
-    from speedcheck.errors import RecordError
-    from speedcheck.records.ledger import LedgerWriter
-
-    ledger = tmp_path / "ledger.jsonl"
-    stand_in("time.sleep(600)")
-    with LedgerWriter(ledger) as writer:
-        process = LocalLauncher().start(job, lock=writer.fileno())
-    with pytest.raises(RecordError, match="another process is running this record"):
-        LedgerWriter(ledger)
-    process.terminate()
-    process.stop()
-    LedgerWriter(ledger).__exit__(None, None, None)
-
-
-def test_of_what_several_ranks_and_torchrun_print_the_trainers_own_line_is_told(
-    stand_in, job, lock
-):
+def test_of_what_several_ranks_and_torchrun_print_the_trainers_own_line_is_told(stand_in, job):
     stand_in(
         "for rank in range(2): print('trainer: GPU 0: too little memory', file=sys.stderr)\n"
         "print('=' * 60 + '\\n host : someone\\n' + '=' * 60, file=sys.stderr)\n"
         "sys.exit(1)"
     )
-    process = LocalLauncher().start(job, lock=lock)
+    process = LocalLauncher().start(job)
     wait_for(lambda: process.poll() is not None)
     assert process.last_lines() == "trainer: GPU 0: too little memory"
