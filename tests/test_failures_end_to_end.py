@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.rules.tracks import TINY
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.local import LocalLauncher
 
@@ -79,7 +80,13 @@ def test_a_killed_rank_fails_the_run_within_a_minute(
     with LedgerWriter(tmp_path / LEDGER_NAME) as ledger:
         ledger.append_planned((0,))
         Campaign(
-            tmp_path, ledger=ledger, setup=setup, launcher=launcher, observer=observer, slots=1
+            tmp_path,
+            ledger=ledger,
+            setup=setup,
+            launcher=launcher,
+            observer=observer,
+            slots=1,
+            track=TINY,
         ).run((0,))
         entries = ledger.ledger.entries
     assert killed

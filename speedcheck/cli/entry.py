@@ -2,8 +2,8 @@
 
 What a command needs is imported inside it, so that `--help` need not wait for scipy.
 
-Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare`: 0 better, 1 worse, 3
-undecided. A run that a signal ends exits with 128 plus the signal's number.
+Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare` and `race`: 0 better,
+1 worse, 3 undecided. A run that a signal ends exits with 128 plus the signal's number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from speedcheck import __version__
-from speedcheck.cli import compare, data, gate, helpers, plan, run, verify
+from speedcheck.cli import challenge, compare, data, gate, helpers, plan, race, run, verify
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.errors import SpeedcheckError
 
@@ -41,6 +41,8 @@ for command in (
     verify.verify,
     verify.table,
     compare.compare,
+    race.race,
+    challenge.challenge,
     plan.plan,
     gate.gate,
     helpers.init,

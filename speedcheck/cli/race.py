@@ -10,7 +10,7 @@ import typer
 from speedcheck.cli.common import AlphaOption, TrackOption, complain, whole_number
 from speedcheck.cli.compare import EXIT_CODES
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
-from speedcheck.report.text import inert
+from speedcheck.report.text import without_commands
 
 if TYPE_CHECKING:
     from speedcheck.races.model import RaceResult
@@ -97,7 +97,7 @@ def race(  # noqa: PLR0913 - one argument an option
             f"speedcheck race --resume --out {request.folder}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    typer.echo(race_json(result) if json else inert(race_text(result)), nl=False)
+    typer.echo(race_json(result) if json else without_commands(race_text(result)), nl=False)
     raise typer.Exit(race_exit_code(result))
 
 

@@ -1,10 +1,10 @@
 """race.toml: which trainers race, over how many pairs, and in which order.
 
-    race.toml        the plan
-    ledger.jsonl     every run of both sides in the order in which they were planned and made
-    a/ and b/        record.toml with the trainer, and logs/ with a log for each pair
-    warm-up/         the runs that do not count, one of each side before every session
-    race.json        the result
+race.toml        the plan
+ledger.jsonl     every run of both sides in the order in which they were planned and made
+a/ and b/        record.toml with the trainer, and logs/ with a log for each pair
+warm-up/         the runs that do not count, one of each side before every session
+race.json        the result
 """
 
 from __future__ import annotations

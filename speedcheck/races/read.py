@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from speedcheck.errors import InputError
 from speedcheck.logs import LogFile, Parser, Run, read_log
 from speedcheck.races.model import Pair, RaceResult, RaceSide
-from speedcheck.races.pairs import Account, LoggedPair, account
+from speedcheck.races.pairs import LoggedPair, account
 from speedcheck.races.plan import RESULT_NAME, SIDES, RacePlan, SideName, read_race_plan
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
@@ -40,9 +41,22 @@ def read_race(folder: str | Path, config: str | Path | None = None) -> RaceResul
     ledger = parse_ledger(_bytes(path / LEDGER_NAME))
     found = account(ledger, plan)
     reader = _PairReader(path, track)
-    pairs = [pair for logged in found.pairs if (pair := reader.pair(logged))]
-    result = _result(str(folder), path, plan, pairs, found, ledger, track, reader.problems)
-    return result
+    pairs = tuple(pair for logged in found.pairs if (pair := reader.pair(logged)))
+    result = RaceResult(
+        folder=str(folder),
+        plan=plan,
+        a=_side(path, "a", [p.a_s for p in pairs], [p.a_loss for p in pairs]),
+        b=_side(path, "b", [p.b_s for p in pairs], [p.b_loss for p in pairs]),
+        pairs=pairs,
+        test=race([p.a_s for p in pairs], [p.b_s for p in pairs], plan.alpha),
+        a_loss=non_inferiority(
+            [p.a_loss for p in pairs], [p.b_loss for p in pairs], direction=track.direction
+        ),
+        begun_again=found.begun_again,
+        hosts=_hosts(ledger),
+        problems=(*found.problems, *reader.problems),
+    )
+    return replace(result, problems=(*result.problems, *_contradictions(result, path)))
 
 
 def track_of(folder: Path, plan: RacePlan, config: Path | None = None) -> Track:
@@ -81,9 +95,7 @@ class _PairReader:
             return None
         return Pair(logged.number, logged.first, a[0], b[0], a[1], b[1])
 
-    def _run(
-        self, logged: LoggedPair, side: SideName, parse: Parser
-    ) -> tuple[float, float] | None:
+    def _run(self, logged: LoggedPair, side: SideName, parse: Parser) -> tuple[float, float] | None:
         name = logged.logs[side]
         try:
             log = read_log(self._folder / name, self._folder, parse)
@@ -106,65 +118,41 @@ class _PairReader:
         return found
 
 
-def _result(  # noqa: PLR0913 - the parts of one reading
-    name: str,
-    folder: Path,
-    plan: RacePlan,
-    pairs: list[Pair],
-    found: Account,
-    ledger: Ledger,
-    track: Track,
-    problems: list[str],
-) -> RaceResult:
-    a_losses, b_losses = [p.a_loss for p in pairs], [p.b_loss for p in pairs]
-    a_times, b_times = [p.a_s for p in pairs], [p.b_s for p in pairs]
-    test = race(a_times, b_times, plan.alpha)
-    hosts = tuple(sorted(set(_hosts(ledger))))
-    several = [f"the runs come from {len(hosts)} machines"] if len(hosts) > 1 else []
-    result = RaceResult(
-        folder=name,
-        plan=plan,
-        a=RaceSide(_trainer(folder, "a"), moments(a_times), moments(a_losses)),
-        b=RaceSide(_trainer(folder, "b"), moments(b_times), moments(b_losses)),
-        pairs=tuple(pairs),
-        test=test,
-        a_loss=non_inferiority(a_losses, b_losses, direction=track.direction),
-        begun_again=found.begun_again,
-        hosts=hosts,
-        problems=(*found.problems, *problems, *several),
-    )
-    return result
+def _side(folder: Path, side: SideName, times: list[float], losses: list[float]) -> RaceSide:
+    plan = read_plan(folder / side / PLAN_NAME)
+    return RaceSide(trainer_name(plan), moments(times), moments(losses))
 
 
-def stated_differently(result: RaceResult, folder: Path) -> Iterator[str]:
-    """Yield what race.json states otherwise than the logs give; nothing where it is not there."""
+def _contradictions(result: RaceResult, folder: Path) -> Iterator[str]:
+    """Yield what does not go together: several machines, or another result in race.json."""
+    if len(result.hosts) > 1:
+        yield f"the runs come from {len(result.hosts)} machines"
     path = folder / RESULT_NAME
     if not path.is_file():
         return
     try:
-        stated: Any = json.loads(_bytes(path))
-        figures = stated["outcome"], stated["decided_at"], stated["pairs_counted"]
+        raw: Any = json.loads(_bytes(path))
+        stated = [raw[key] for key in ("outcome", "decided_at", "pairs_counted")]
     except (ValueError, KeyError, TypeError, RecursionError):
-        yield f"{RESULT_NAME}: is not the result of a race"
+        yield f"{RESULT_NAME} is not the result of a race"
         return
-    computed = result.test.outcome, result.test.decided_at, len(result.pairs)
-    for what, theirs, ours in zip(
-        ("outcome", "decided_at", "pairs_counted"), figures, computed, strict=True
-    ):
-        if theirs != ours:
-            yield f"{RESULT_NAME}: {what} is {theirs}, the logs give {ours}"
+    computed = [result.test.outcome, result.test.decided_at, len(result.pairs)]
+    if stated != computed:
+        yield f"{RESULT_NAME} says {_in_words(stated)}, the logs give {_in_words(computed)}"
 
 
-def _hosts(ledger: Ledger) -> Iterator[str]:
-    for entry in ledger.entries:
-        host = entry.details.get("host")
-        if folder_of(entry) in SIDES and isinstance(host, dict) and "id" in host:
-            yield str(host["id"])
+def _in_words(figures: list[Any]) -> str:
+    outcome, decided_at, pairs = figures
+    after = "" if decided_at is None else f" after {decided_at}"
+    return f"{outcome}{after} of {pairs} pairs"
 
 
-def _trainer(folder: Path, side: SideName) -> str:
-    plan = read_plan(folder / side / PLAN_NAME)
-    return trainer_name(plan)
+def _hosts(ledger: Ledger) -> tuple[str, ...]:
+    """Return the machines that the ledger names for the runs of both sides."""
+    found = [entry.details.get("host") for entry in ledger.entries if folder_of(entry) in SIDES]
+    return tuple(
+        sorted({str(host["id"]) for host in found if isinstance(host, dict) and "id" in host})
+    )
 
 
 def trainer_name(plan: Plan) -> str:

@@ -11,8 +11,8 @@ import tomli_w
 
 from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
-from speedcheck.records.script import Script, read_script
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
+from speedcheck.records.script import Script, read_script
 
 PLAN_NAME = "record.toml"
 

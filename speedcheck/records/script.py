@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -52,6 +53,19 @@ class Script:
     def is_seeded(self) -> bool:
         """Return whether the program gets the seed."""
         return self.seed_env is not None or self.seed_arg is not None
+
+    def command(self, seeds: int) -> str:
+        """Return the command line that makes the same record."""
+        where = (
+            ("--gpus", str(self.gpus))
+            if not self.ranks or self.gpus
+            else ("--ranks", str(self.ranks))
+        )
+        env = ("--seed-env", self.seed_env) if self.seed_env else ()
+        arg = (f"--seed-arg={self.seed_arg}",) if self.seed_arg else ()
+        words = ("speedcheck", "run", "--script", self.file, *where, *env, *arg)
+        arguments = ("--", *self.arguments) if self.arguments else ()
+        return shlex.join((*words, "--seeds", str(seeds), *arguments))
 
     def table(self) -> dict[str, Any]:
         """Return the table as it is written to record.toml."""

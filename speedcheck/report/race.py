@@ -18,8 +18,7 @@ def race_text(result: RaceResult) -> str:
     verdict = headline(result)
     lines = [
         verdict,
-        f"{result.plan.name}: blocks A B B A, {_pairs(result)} on one machine, after one run of "
-        "each that does not count",
+        f"{result.plan.name}: {_pairs(result)} on one machine, in blocks A B B A",
         "",
         *aligned([_side("A", result.a), _side("B", result.b)]),
         "",

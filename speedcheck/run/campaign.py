@@ -5,19 +5,21 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from speedcheck.errors import LaunchError, RecordError
-from speedcheck.logs import Run, StepLine, read_log
+from speedcheck.logs import Run, StepLine
 from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records.shared_ledger import FolderLedger
+from speedcheck.rules.tracks import Track
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.result import End, clock_details, remark_on, result_of, why_no_result
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -71,6 +73,7 @@ class _Active:
     job: Job
     follower: LogFollower
     since: float
+    end: End = field(default_factory=End)
 
 
 class Campaign:
@@ -78,22 +81,24 @@ class Campaign:
 
     Args:
         folder: the record folder; its `logs/` exists.
-        ledger: the ledger, open and locked.
+        ledger: the ledger, open and locked; or the folder's part of one that it shares.
         setup: what the trainer said of the recipe.
         launcher: starts the runs; closed at the end.
         observer: hears of everything.
         slots: how many runs train side by side.
+        track: the track, which says how logs are read.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        ledger: LedgerWriter,
+        ledger: LedgerWriter | FolderLedger,
         setup: Setup,
         launcher: Launcher,
         observer: Observer,
         slots: int,
+        track: Track,
     ) -> None:
         self._logs = folder / "logs"
         self._ledger = ledger
@@ -101,6 +106,7 @@ class Campaign:
         self._launcher = launcher
         self._observer = observer
         self._slots = slots
+        self._track = track
         self._active: list[_Active] = []
 
     def run(self, seeds: tuple[int, ...]) -> None:
@@ -110,7 +116,7 @@ class Campaign:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; the runs under way are abandoned.
             RecordError: the ledger cannot be written, and the runs under way are stopped; or a
                 finished log is gone.
-            LaunchError: the trainer cannot be started.
+            LaunchError: the trainer cannot be started, or what it writes is not the log of a run.
         """
         self._settle_left_open(seeds)
         finished = self._finished_before(seeds)
@@ -144,7 +150,8 @@ class Campaign:
             if entry.event != "finished" or entry.log is None:
                 continue
             log = self._logs / entry.log
-            run = _result(log)
+            # A log that does not state its number of steps was complete by the exit status.
+            run = result_of(log, self._track, End(0))
             if run is None:
                 raise RecordError(
                     f"the ledger says that seed {seed} finished, and its log holds no result",
@@ -162,22 +169,24 @@ class Campaign:
             if entry is None or entry.event != "started" or entry.log is None:
                 continue
             log = self._logs / entry.log
-            run = _result(log)
+            run = result_of(log, self._track)
             if run is None:
                 self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
             else:
-                reason = _remark(run) or "found finished on --resume"
+                reason = remark_on(run, End()) or "found finished on --resume"
                 self._ledger.append("finished", seed, log=log, reason=reason)
 
     def _start(self, seed: int) -> None:
         job = self._job(seed)
-        self._ledger.append("started", seed, log=job.log)
+        details = self._launcher.details(job)
+        self._ledger.append("started", seed, log=job.log, details=details)
         try:
             process = self._launcher.start(job)
         except LaunchError as error:
             self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
+        follower = LogFollower(job.log, has_program=self._setup.steps is not None)
+        self._active.append(_Active(process, job, follower, time.monotonic()))
         self._observer.started(seed, job.log)
 
     def _job(self, seed: int) -> Job:
@@ -199,30 +208,38 @@ class Campaign:
 
     def _watch(self) -> None:
         for active in tuple(self._active):
-            status = active.process.poll()
+            status = self._poll(active)
             line = active.follower.newest()
             if line is not None:
                 self._observer.progressed(active.job.seed, line)
             if status is not None:
-                self._close(active, partial(_exit_reason, status))
+                active.end = End(status, time.monotonic() - active.since)
+                self._close(active)
             elif time.monotonic() - active.since > self._setup.timeout_s:
                 active.process.terminate()
-                self._close(active, self._timeout_reason)
+                limit = f"{self._setup.timeout_s:g} s"
+                self._close(active, f"stopped after {limit} without a result (--timeout-per-run)")
 
-    def _close(self, active: _Active, reason: Callable[[str], str]) -> None:
+    def _poll(self, active: _Active) -> int | None:
+        try:
+            return active.process.poll()
+        except LaunchError as error:
+            self._active.remove(active)
+            self._fail(active, error.what)
+            raise
+
+    def _close(self, active: _Active, why: str = "") -> None:
         """Enter how a run has ended, when nothing of it can write any more."""
         active.process.stop()
         self._active.remove(active)
-        if self._is_finished(active):
-            return
-        seed, log = active.job.seed, active.job.log
-        last_lines = active.process.last_lines()
-        why = reason(last_lines)
+        if not self._is_finished(active):
+            self._fail(active, why)
+
+    def _fail(self, active: _Active, why: str) -> None:
+        seed, log, last_lines = active.job.seed, active.job.log, active.process.last_lines()
+        why = why or why_no_result(log, self._track, active.end, last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
         self._observer.failed(seed, why, last_lines)
-
-    def _timeout_reason(self, _: str) -> str:
-        return f"stopped after {self._setup.timeout_s:g} s without a result (--timeout-per-run)"
 
     def _abandon_active(self) -> None:
         for active in self._active:
@@ -239,10 +256,12 @@ class Campaign:
     def _is_finished(self, active: _Active) -> bool:
         """Enter the run as finished if its log has a result, however its process ended."""
         seed, log = active.job.seed, active.job.log
-        run = _result(log)
+        run = result_of(log, self._track, active.end)
         if run is None:
             return False
-        self._ledger.append("finished", seed, log=log, reason=_remark(run))
+        details = clock_details(run, active.end)
+        reason = remark_on(run, active.end)
+        self._ledger.append("finished", seed, log=log, reason=reason, details=details)
         self._observer.finished(seed, run)
         return True
 
@@ -266,21 +285,3 @@ def _signals_noted() -> Iterator[list[int]]:
 def _log_name(seed: int, earlier: int) -> str:
     """Return the log's name; a later attempt never overwrites an earlier one's log."""
     return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"
-
-
-def _result(log: Path) -> Run | None:
-    """Return the run in `log` if it came to a result: its last validation, or a divergence."""
-    if not log.exists():
-        return None
-    runs = read_log(log, log.parent).runs
-    return runs[0] if len(runs) == 1 and (runs[0].complete or runs[0].diverged) else None
-
-
-def _remark(run: Run) -> str:
-    return "diverged" if run.diverged else ""
-
-
-def _exit_reason(status: int, last_lines: str) -> str:
-    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
-    return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"

@@ -1,188 +1,81 @@
 """`speedcheck challenge`: run a record's own program again, and let these runs decide.
 
-The program comes out of the record's logs and is a stranger's: nothing here runs before somebody has
-seen it and agreed, and the gate never comes here.
+The program comes out of the record's logs and is a stranger's. Whoever calls this has shown it to
+somebody who agreed; the gate never does.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from speedcheck.certificate import Certificate, LossStatistics
-from speedcheck.checks.comparison import losses_of
-from speedcheck.checks.loss import loss_statistics
-from speedcheck.comparison.sides import read_side
-from speedcheck.errors import InputError, RecordError
-from speedcheck.logs import Run
-from speedcheck.program.sources import Source, Sources
-from speedcheck.rules.rule import Overrides, Rule
-from speedcheck.stats import Difference, welch
-from speedcheck.words import count
+from rich.console import Console
 
-SCRIPT_NAME = "train_gpt.py"
-"""What a program is called that does not say its name; the public programs are called so."""
+from speedcheck.challenges.program import RecordProgram, arguments_of, write_program
+from speedcheck.challenges.result import ChallengeResult, conclude
+from speedcheck.run.command import today
+from speedcheck.run.program import Start
+from speedcheck.run.script_command import ScriptRequest, run_script
 
-# How the log of the bundled trainer begins each of its files.
-_FILE_LINE = re.compile(r"^# file: (\S+\.py)$", re.MULTILINE)
+DEFAULT_SEEDS = 8
+_SEED_OF_TRAINER = "--seed"
 
 
 @dataclass(frozen=True, slots=True)
-class RecordProgram:
-    """The program of a record, as its logs hold it.
+class ChallengeRequest:
+    """What was typed after `speedcheck challenge`.
 
     Attributes:
-        folder: the record's folder as the caller names it.
-        text: the program.
-        sha256: SHA-256 of its bytes in the log.
-        log: the log that it was taken from.
-        first_line: number of its first line there.
-        runs: counted runs with this very program.
-        counted: counted runs of the record.
-        recipe: the recipe of the bundled trainer; None for another program.
-        rule: the rule of the record.
-        published: the losses of its counted runs.
-    """
-
-    folder: Path
-    text: str
-    sha256: str
-    log: str
-    first_line: int
-    runs: int
-    counted: int
-    recipe: str | None
-    rule: Rule
-    published: tuple[float, ...]
-
-    @property
-    def lines(self) -> int:
-        """Return the number of its lines."""
-        return len(self.text.splitlines())
-
-
-@dataclass(frozen=True, slots=True)
-class ChallengeResult:
-    """What a challenge has shown.
-
-    Attributes:
-        program: the program that was run.
-        certificate: the judgement of the challenge's own runs, which decide.
-        published: the statistics of the published runs.
-        difference: mean loss of the challenge minus that of the published runs (Welch).
-        pooled: the statistics of all runs together; for information.
+        program: the record's program.
+        arguments: the words that are typed after it.
+        start: how it is started.
+        beside: the folder whose files it finds beside it.
+        seeds: number of runs; None for the default.
+        out: record folder; None for challenges/DATE_RECORD.
     """
 
     program: RecordProgram
-    certificate: Certificate
-    published: LossStatistics
-    difference: Difference
-    pooled: LossStatistics
+    arguments: tuple[str, ...] = ()
+    start: Start = field(default_factory=Start)
+    beside: Path = Path()
+    seeds: int | None = None
+    out: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Return the record folder of the challenge."""
+        return self.out or Path("challenges") / f"{today()}_{self.program.folder.resolve().name}"
 
 
-def program_of_record(folder: Path, overrides: Overrides) -> RecordProgram:
-    """Take the program of a record out of its logs: that of most of its counted runs.
-
-    Raises:
-        InputError: the folder holds no record whose runs count, or no log holds a program that
-            Python can read.
-    """
-    side = read_side(folder, overrides)
-    sample, record = side.sample, side.sample.record
-    sources = Sources(record.path, record.logs)
-    counted = [run for run, _ in sample.counted()]
-    found = Counter(run.source_sha256 for run in counted if run.source_sha256)
-    if not found:
-        remedy = "run the author's script with speedcheck run --script"
-        raise InputError("its logs hold no program", where=str(folder), remedy=remedy)
-    sha256, runs = found.most_common(1)[0]
-    run = next(run for run in counted if run.source_sha256 == sha256)
-    source = _readable(sources.of(run), folder)
-    return RecordProgram(
-        folder=folder,
-        text=source.program.text,
-        sha256=sha256,
-        log=source.log,
-        first_line=source.first_line,
-        runs=runs,
-        counted=len(counted),
-        recipe=_recipe(run),
-        rule=side.rule,
-        published=tuple(losses_of(sample)),
-    )
-
-
-def write_program(program: RecordProgram, folder: Path) -> Path:
-    """Write a record's program to `folder`, and return the script or the package.
+def run_challenge(request: ChallengeRequest, console: Console) -> ChallengeResult:
+    """Run a record's program again, judge these runs, and put them beside the published ones.
 
     Raises:
-        InputError: a file of the package would lie outside of it.
-        RecordError: it cannot be written.
+        SpeedcheckError: the request cannot be met; what was finished before stays.
+        Interrupted: a signal ended the runs; the ledger says how far they came.
     """
-    files = _files(program) if program.recipe else {SCRIPT_NAME: program.text}
-    try:
-        for name, text in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        what = f"the program cannot be written ({error.strerror})"
-        raise RecordError(what, where=str(folder), remedy="free some space") from error
-    return folder / PurePosixPath(next(iter(files))).parts[0]
-
-
-def arguments_of(program: RecordProgram) -> tuple[str, ...]:
-    """Return the words that the bundled trainer's program needs; none for another program."""
-    if program.recipe is None:
-        return ()
-    return ("--recipe", program.recipe, "--log-dir", "logs")
-
-
-def conclude(program: RecordProgram, certificate: Certificate) -> ChallengeResult:
-    """Put the challenge's runs beside the published ones."""
-    rule = program.rule
-    own = [run.val_loss for run in certificate.counted]
-    finite = [float("nan") if loss is None else loss for loss in own]
-    published: list[float | None] = list(program.published)
-
-    def statistics(losses: list[float | None]) -> LossStatistics:
-        return loss_statistics(
-            losses, rule.target, direction=rule.track.direction, sigma=rule.track.sigma
+    program = request.program
+    with tempfile.TemporaryDirectory(prefix="speedcheck-") as folder:
+        script = write_program(program, Path(folder))
+        of_script = ScriptRequest(
+            script=script,
+            arguments=(*arguments_of(program), *request.arguments),
+            start=_seeded(request),
+            beside=request.beside,
+            track=program.rule.track.name,
+            target=program.rule.target,
+            alpha=program.rule.alpha,
+            seeds=request.seeds or DEFAULT_SEEDS,
+            out=request.folder,
         )
-
-    return ChallengeResult(
-        program=program,
-        certificate=certificate,
-        published=statistics(published),
-        difference=welch(finite, program.published),
-        pooled=statistics([*published, *own]),
-    )
+        certificate = run_script(of_script, console)
+    return conclude(program, certificate)
 
 
-def _recipe(run: Run) -> str | None:
-    return run.header.recipe if run.header else None
-
-
-def _readable(source: Source | None, folder: Path) -> Source:
-    problem = "its log holds none" if source is None else source.program.problem
-    if source is None or problem:
-        what = f"the program cannot be run again: {problem}"
-        raise InputError(what, where=str(folder), remedy="ask its author for the script")
-    return source
-
-
-def _files(program: RecordProgram) -> dict[str, str]:
-    """Split the bundled trainer's program into its files, by their paths."""
-    marks = list(_FILE_LINE.finditer(program.text))
-    ends = [mark.start() for mark in marks[1:]] + [len(program.text)]
-    files = {
-        mark[1]: program.text[mark.end() + 1 : end] for mark, end in zip(marks, ends, strict=True)
-    }
-    packages = {PurePosixPath(name).parts[0] for name in files}
-    wrong = [n for n in files if PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts]
-    if wrong or len(packages) != 1:
-        what = f"the program holds {count(len(files), 'file')} of {count(len(packages), 'package')}"
-        raise InputError(wrong[0] if wrong else what, where=program.log, remedy="look at the log")
-    return files
+def _seeded(request: ChallengeRequest) -> Start:
+    """Return how the program is started; of the bundled trainer's, the option is known."""
+    start = request.start
+    if request.program.recipe is None or start.seed_env or start.seed_arg:
+        return start
+    return replace(start, seed_arg=_SEED_OF_TRAINER)

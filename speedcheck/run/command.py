@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +19,14 @@ from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides
-from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
+from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
+from speedcheck.words import count
 
 DEFAULT_RECIPE = "sub3"
 # What the record of January 2025 showed.
@@ -74,7 +77,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Return the record folder."""
-        return self.out or Path("records") / f"{_today()}_{self.recipe or DEFAULT_RECIPE}"
+        return self.out or Path("records") / f"{today()}_{self.recipe or DEFAULT_RECIPE}"
 
 
 def run_record(request: Request, launcher: Launcher, console: Console) -> Certificate:
@@ -86,15 +89,12 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     """
     folder = request.folder
     existing = _existing_plan(folder, request) if request.resume else None
-    if existing is None and _is_taken(folder):
-        is_folder = folder.is_dir()
-        what = "the record folder exists" if is_folder else "is a file"
-        remedy = "add --resume or another --out" if is_folder else "choose another --out"
-        raise RecordError(what, where=str(folder), remedy=remedy)
+    if existing is None:
+        refuse_taken(folder)
     setup = _prepare(existing, request, launcher)
     plan = existing or _create(folder, request)
-    _train(folder, plan, launcher, setup, console, at_once=_at_once(request, setup))
-    return _judge(folder, plan)
+    train(folder, plan, launcher, setup, console, at_once=_at_once(request, setup))
+    return write_evidence(folder, plan)
 
 
 def _prepare(existing: Plan | None, request: Request, launcher: Launcher) -> Setup:
@@ -119,7 +119,7 @@ def _at_once(request: Request, setup: Setup) -> int:
     return request.jobs
 
 
-def _train(
+def train(
     folder: Path,
     plan: Plan,
     launcher: Launcher,
@@ -128,18 +128,20 @@ def _train(
     *,
     at_once: int,
 ) -> None:
+    """Train the planned seeds that have no result yet.
+
+    Raises:
+        SpeedcheckError: a run cannot be started, or the ledger not be written.
+        Interrupted: a signal ended the runs; the ledger says how far they came.
+    """
     seeds = plan.seeds or ()
-    announcement = (
-        f"{folder}: {len(seeds)} runs of {setup.steps} steps, {at_once} at a time, "
-        f"on {setup.device}"
-    )
-    console.print(Text(announcement), soft_wrap=True)
-    if len(seeds) == 1:
-        note = "note: one run never certifies: its losses have no standard deviation"
-        console.print(Text(note), soft_wrap=True)
+    track = track_of(folder, plan)
+    target = track.target if plan.target is None else plan.target
+    for line in _announcement(folder, plan, setup, at_once):
+        console.print(Text(line), soft_wrap=True)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
-        open_display(console, runs=len(seeds), steps=setup.steps, target=_target(plan)) as display,
+        open_display(console, runs=len(seeds), steps=setup.steps, target=target) as display,
     ):
         ledger.append_planned(seeds)
         campaign = Campaign(
@@ -149,28 +151,52 @@ def _train(
             launcher=launcher,
             observer=display,
             slots=at_once,
+            track=track,
         )
         campaign.run(seeds)
 
 
-def _judge(folder: Path, plan: Plan) -> Certificate:
+def _announcement(folder: Path, plan: Plan, setup: Setup, at_once: int) -> Iterator[str]:
+    runs = count(len(plan.seeds or ()), "run")
+    steps = "" if setup.steps is None else f" of {setup.steps} steps"
+    yield f"{folder}: {runs}{steps}, {at_once} at a time, on {setup.device}"
+    if len(plan.seeds or ()) == 1:
+        yield "note: one run never certifies: its losses have no standard deviation"
+    if plan.script is not None and not plan.script.is_seeded:
+        yield (
+            f"note: {plan.script.name} gets no seed; the numbers of the seeds only name the runs "
+            "(--seed-env or --seed-arg gives it one)"
+        )
+
+
+def track_of(folder: Path, plan: Plan) -> Track:
+    """Return the track of a planned record.
+
+    Raises:
+        InputError: the project's configuration cannot be read.
+        UsageError: no track has the name that the plan gives.
+    """
+    return get_track(plan.track or DEFAULT_TRACK, load_config(folder).tracks)
+
+
+def write_evidence(folder: Path, plan: Plan) -> Certificate:
     """Judge the record and write its README and certificate.
 
     The README is judged like every other document and so comes first: out of the logs alone, since
     the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
-    command = _command(plan)
-    record = read_record(folder)
+    command = command_of(plan)
+    record = read_record(folder, Overrides().parser_for)
     text, certificate = "", verify_folder(folder, Overrides(), with_documents=False)
     for _ in range(_MOST_JUDGEMENTS):
         new = readme(certificate, record, command)
         if new == text:
             break
         text = new
-        _write(folder / README_NAME, text)
+        write_whole(folder / README_NAME, text)
         certificate = verify_folder(folder, Overrides())
-    _write(folder / CERTIFICATE_NAME, certificate.to_json())
+    write_whole(folder / CERTIFICATE_NAME, certificate.to_json())
     return certificate
 
 
@@ -224,7 +250,7 @@ def _create(folder: Path, request: Request) -> Plan:
     runs = request.seeds or DEFAULT_SEEDS
     plan = Plan(
         name=folder.resolve().name,
-        date=_today(),
+        date=today(),
         track=None if is_changed else track.name,
         target=track.target,
         alpha=track.alpha,
@@ -235,18 +261,29 @@ def _create(folder: Path, request: Request) -> Plan:
         gpus_per_run=request.gpus_per_run,
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
+    make_folder(folder)
+    write_plan(folder / PLAN_NAME, plan)
+    return plan
+
+
+def make_folder(folder: Path) -> None:
+    """Make a record folder and its folder of logs.
+
+    Raises:
+        RecordError: it cannot be made.
+    """
     try:
         (folder / LOGS_NAME).mkdir(parents=True)
     except OSError as error:
         raise RecordError(
             f"cannot be made ({error.strerror})", where=str(folder), remedy="choose another --out"
         ) from error
-    write_plan(folder / PLAN_NAME, plan)
-    return plan
 
 
-def _command(plan: Plan) -> str:
+def command_of(plan: Plan) -> str:
     """Return the command line that makes the same record."""
+    if plan.script is not None:
+        return plan.script.command(plan.runs or 0)
     gpus = () if plan.gpus_per_run is None else ("--gpus-per-run", str(plan.gpus_per_run))
     words = ("--recipe", str(plan.recipe), "--seeds", str(plan.runs))
     return " ".join(("speedcheck run", *words, *plan.overrides.options(), *gpus))
@@ -256,20 +293,26 @@ def _shown(overrides: RecipeOverrides) -> str:
     return " ".join(overrides.options()) or "no change"
 
 
-def _is_taken(folder: Path) -> bool:
-    """Return whether something is there; an empty folder is not a record."""
-    return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds anything; an empty one is not a record.
+
+    Raises:
+        RecordError: something is there.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    is_folder = folder.is_dir()
+    what = "the folder exists" if is_folder else "is a file"
+    remedy = "add --resume or another --out" if is_folder else "choose another --out"
+    raise RecordError(what, where=str(folder), remedy=remedy)
 
 
-def _target(plan: Plan) -> float:
-    return plan.target if plan.target is not None else get_track(plan.track or DEFAULT_TRACK).target
-
-
-def _today() -> str:
+def today() -> str:
+    """Return the date as record.toml has it."""
     return datetime.now(UTC).date().isoformat()
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write a whole file or none: the old content stays if the disk is full."""
     partial = path.with_name(f".{path.name}.partial")
     try:

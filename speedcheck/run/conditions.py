@@ -11,11 +11,13 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+PYTHON = "python"
 VARIABLES = ("TORCHINDUCTOR_", "TORCH_", "PYTORCH_", "NCCL_", "CUDA_", "TRITON_")
 """How the names of the environment variables begin that can change a run."""
 
@@ -34,18 +36,22 @@ _TEXTS = ("id", "name")
 _SECONDS = 10.0
 
 
-def conditions(variables: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the conditions at this moment, as JSON values.
+def conditions(command: Sequence[str], changed: Mapping[str, str]) -> dict[str, Any]:
+    """Return the conditions of a run that is about to start on this machine, as JSON values.
 
     Args:
-        variables: the environment that the run gets.
+        command: the words that start it.
+        changed: the environment variables that it gets beside those of this process.
 
     Returns:
-        `host`: id (a digest, as in the log of the bundled trainer), cpu and cores; `gpus`: a
-        table for each that nvidia-smi names; `environment`: the variables that can change a run;
-        `compile_cache`: "cold" or "warm".
+        `argv`: the words, with "python" for the Python of this process; `host`: id (a digest, as
+        in the log of the bundled trainer), cpu and cores; `gpus`: a table for each that
+        nvidia-smi names; `environment`: the variables that can change a run; `compile_cache`:
+        "cold" or "warm".
     """
+    variables = os.environ | changed
     return {
+        "argv": [PYTHON if word == sys.executable else word for word in command],
         "host": host(),
         "gpus": gpus(),
         "environment": logged_variables(variables),

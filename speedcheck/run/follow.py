@@ -16,12 +16,13 @@ class LogFollower:
 
     Args:
         path: the log; it need not exist yet.
+        has_program: whether it begins with the program and the environment.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_program: bool = True) -> None:
         self._path = path
         self._offset = 0
-        self._separators = 0
+        self._separators = 0 if has_program else _SEPARATORS_BEFORE_STEPS
 
     def newest(self) -> StepLine | None:
         """Return the newest complete step line that was not there at the last call."""

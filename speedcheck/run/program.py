@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from speedcheck.errors import InputError, RecordError, UsageError
+from speedcheck.errors import InputError, LaunchError, RecordError, UsageError
 from speedcheck.records.script import PROGRAM_NAME, Script, program_sha256
 from speedcheck.run.conditions import gpus
 
@@ -60,6 +61,22 @@ class Start:
             return 0, self.ranks
         found = len(gpus()) if self.gpus is None else self.gpus
         return found, found
+
+
+def check_machine(gpus_used: int, ranks: int) -> None:
+    """Refuse a start that this machine cannot make.
+
+    Raises:
+        LaunchError: torchrun or a GPU is missing.
+    """
+    if ranks and importlib.util.find_spec("torch") is None:
+        remedy = "pip install torch beside speedcheck, or run on plain Python with --gpus 0"
+        raise LaunchError("torchrun needs PyTorch, which is not installed", remedy=remedy)
+    available = len(gpus()) if gpus_used else 0
+    if gpus_used > available:
+        what = f"a run takes {gpus_used} GPUs, and nvidia-smi names {available}"
+        remedy = "give fewer, or --ranks N for processes on the CPU"
+        raise LaunchError(what, where="--gpus", remedy=remedy)
 
 
 def check_script(path: Path) -> Path:

@@ -107,13 +107,13 @@ class LiveDisplay(PlainDisplay):
         console: a terminal.
         tally: the losses so far.
         runs: the planned number of runs.
-        steps: updates of one run.
+        steps: updates of one run; None until the first run says it.
     """
 
-    def __init__(self, console: Console, tally: Tally, *, runs: int, steps: int) -> None:
+    def __init__(self, console: Console, tally: Tally, *, runs: int, steps: int | None) -> None:
         super().__init__(console, tally)
         self._runs = runs
-        self._steps = steps
+        self._steps = steps or 0
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
         self._kept = 0
@@ -135,7 +135,7 @@ class LiveDisplay(PlainDisplay):
             console=console,
             expand=True,
         )
-        self._all = self._overall.add_task("all     ", total=runs * steps, ended=f"0/{runs}")
+        self._all = self._overall.add_task("all     ", total=runs * self._steps, ended=f"0/{runs}")
 
     def __rich__(self) -> Group:
         return Group(self._bars, self._overall, Text(self._tally.line()))
@@ -154,6 +154,11 @@ class LiveDisplay(PlainDisplay):
 
     def progressed(self, seed: int, line: StepLine) -> None:
         """Move the bar of the run, and the one of all runs."""
+        if line.total and not self._steps:
+            self._steps = line.total
+            self._overall.update(self._all, total=(self._runs - self._kept) * line.total)
+            for task in self._tasks.values():
+                self._bars.update(task, total=line.total)
         loss = line.val_loss if line.val_loss is not None else line.train_loss
         self._bars.update(self._tasks[seed], completed=line.step, loss=number(loss, ".4f"))
         self._move_overall()
@@ -192,7 +197,7 @@ class LiveDisplay(PlainDisplay):
 
 @contextmanager
 def open_display(
-    console: Console, *, runs: int, steps: int, target: float
+    console: Console, *, runs: int, steps: int | None, target: float
 ) -> Iterator[PlainDisplay]:
     """Show the campaign on `console` for as long as the context lasts."""
     tally = Tally(runs, target)

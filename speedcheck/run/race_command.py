@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -27,10 +26,10 @@ from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_pla
 from speedcheck.report.race_json import race_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.command import is_taken, write_whole
+from speedcheck.run.command import make_folder, refuse_taken, today, write_whole
 from speedcheck.run.launcher import Launcher
 from speedcheck.run.local import LocalLauncher
-from speedcheck.run.program import Start, check_script, put_program
+from speedcheck.run.program import Start, check_machine, check_script, put_program
 from speedcheck.run.race import Racer, RaceRunner
 from speedcheck.run.race_display import open_race_display
 from speedcheck.run.script import ScriptLauncher
@@ -101,10 +100,12 @@ class RaceRequest:
         """Return the folder of the race."""
         names = [self.a or "", self.b or "itself"]
         shown = "_".join(_NOT_IN_NAMES.sub("-", Path(name).name).strip("-") for name in names)
-        return self.out or Path("races") / f"{_today()}_{shown}"
+        return self.out or Path("races") / f"{today()}_{shown}"
 
 
-def run_race(request: RaceRequest, console: Console, launcher: Launcher | None = None) -> RaceResult:
+def run_race(
+    request: RaceRequest, console: Console, launcher: Launcher | None = None
+) -> RaceResult:
     """Run a race, or continue one, and write its result.
 
     Args:
@@ -143,29 +144,23 @@ def _racer(folder: Path, side: SideName, track: Track, recipes: Launcher) -> Rac
 
 def _create(folder: Path, request: RaceRequest) -> RacePlan:
     """Make the folder and write down both trainers and the plan, before anything is run."""
-    if is_taken(folder):
-        remedy = "choose another --out, or type --resume --out and this folder"
-        raise RecordError("the folder of the race exists", where=str(folder), remedy=remedy)
+    refuse_taken(folder)
     trainers = [_words(request.a or ""), _words(request.b or request.a or "")]
     for words in trainers:
         if words[0] not in TRACK_OF_RECIPE:
             check_script(Path(words[0]))
+            check_machine(*request.start.processes())
     track = _track(folder, request, trainers)
     plan = RacePlan(
         name=folder.resolve().name,
-        date=_today(),
+        date=today(),
         track=track.name,
         pairs=request.pairs or RACE_PAIRS,
         alpha=track.alpha if request.alpha is None else request.alpha,
         is_aa=request.is_aa,
     )
-    try:
-        for side in SIDES:
-            (folder / side / LOGS_NAME).mkdir(parents=True)
-    except OSError as error:
-        what = f"cannot be made ({error.strerror})"
-        raise RecordError(what, where=str(folder), remedy="choose another --out") from error
     for side, words in zip(SIDES, trainers, strict=True):
+        make_folder(folder / side)
         _write_side(folder / side, words, plan, request.start)
     write_race_plan(folder, plan)
     return plan
@@ -213,7 +208,3 @@ def _track(folder: Path, request: RaceRequest, trainers: list[list[str]]) -> Tra
         raise UsageError(what, remedy="race trainers of one track")
     named = request.track or next(iter(of_recipes), None) or config.default_track
     return get_track(named or DEFAULT_TRACK, config.tracks)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

@@ -44,7 +44,9 @@ class Scratch:
             (shutil.copytree if program.is_dir() else shutil.copyfile)(program, copy)
         except OSError as error:
             what = f"the scratch folder of a run cannot be made ({error.strerror or error})"
-            raise LaunchError(what, where=tempfile.gettempdir(), remedy="free some space") from error
+            raise LaunchError(
+                what, where=tempfile.gettempdir(), remedy="free some space"
+            ) from error
 
     def log(self) -> Path | None:
         """Return the one log that the program has written; None where it has written none.

@@ -5,12 +5,12 @@ Its log is what it writes into a file below its folder; without one, its standar
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from speedcheck.errors import LaunchError
 from speedcheck.logs import Parser, read_log
@@ -19,12 +19,10 @@ from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.script import Script, program_of
 from speedcheck.rules.tracks import Track
 from speedcheck.run.child import Child
-from speedcheck.run.conditions import gpus
+from speedcheck.run.conditions import conditions
 from speedcheck.run.launcher import Job, Process, Setup
+from speedcheck.run.program import check_machine
 from speedcheck.run.scratch import Scratch
-
-PYTHON = "python"
-"""What the ledger calls the Python that runs speedcheck."""
 
 _ASKED = "EOFError"
 
@@ -60,15 +58,10 @@ class ScriptLauncher:
         program_of(self._folder, script)
         if not self._beside.is_dir():
             remedy = "restore it, or start another record"
-            raise LaunchError("the program's folder is gone", where=str(self._beside), remedy=remedy)
-        if script.ranks and importlib.util.find_spec("torch") is None:
-            remedy = "pip install torch beside speedcheck, or run on plain Python with --gpus 0"
-            raise LaunchError("torchrun needs PyTorch, which is not installed", remedy=remedy)
-        available = len(gpus())
-        if script.gpus > available:
-            what = f"the runs take {script.gpus} GPUs, and nvidia-smi names {available}"
-            remedy = "give --gpus N, or --ranks N for processes on the CPU"
-            raise LaunchError(what, where="--gpus", remedy=remedy)
+            raise LaunchError(
+                "the program's folder is gone", where=str(self._beside), remedy=remedy
+            )
+        check_machine(script.gpus, script.ranks)
         ranks = max(1, script.ranks)
         return Setup(
             recipe=recipe,
@@ -81,13 +74,25 @@ class ScriptLauncher:
             overrides=overrides,
         )
 
-    def command(self, job: Job) -> tuple[str, ...]:
-        """Return the words that start a run, without this machine's paths."""
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return the command, how it gets the seed, and the conditions on this machine."""
         script = self._script
-        torchrun = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={script.ranks}")
+        seed = (
+            {"variable": script.seed_env, "option": script.seed_arg} if script.is_seeded else None
+        )
+        return {**conditions(self._command(job), self._environment(job)), "seed_by": seed}
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        script = self._script
+        torchrun = (
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={script.ranks}",
+        )
         seed = (script.seed_arg, str(job.seed)) if script.seed_arg else ()
         return (
-            PYTHON,
+            sys.executable,
             *(torchrun if script.ranks else ()),
             *(("-m",) if script.is_package else ()),
             script.name,
@@ -95,7 +100,7 @@ class ScriptLauncher:
             *seed,
         )
 
-    def environment(self, job: Job) -> Mapping[str, str]:
+    def _environment(self, job: Job) -> Mapping[str, str]:
         """Return the variables that are set for a run beside those of this process."""
         seed = {self._script.seed_env: str(job.seed)} if self._script.seed_env else {}
         # Empty: on a machine with GPUs a run on the CPU must not see them.
@@ -106,18 +111,19 @@ class ScriptLauncher:
         """Start the run; what it prints becomes its log until it has written one."""
         parse = self._track.parser()
         scratch = Scratch(program_of(self._folder, self._script), self._beside, parse)
-        command = (sys.executable, *self.command(job)[1:])
         try:
             child = Child(
-                command,
+                self._command(job),
                 folder=job.folder,
-                environment=self.environment(job),
+                environment=self._environment(job),
                 cwd=scratch.folder,
                 output=job.log.open("x+b"),
             )
         except (LaunchError, OSError) as error:
             scratch.remove()
-            what = error.what if isinstance(error, LaunchError) else f"cannot start ({error.strerror})"
+            what = (
+                error.what if isinstance(error, LaunchError) else f"cannot start ({error.strerror})"
+            )
             raise LaunchError(what, where=self._script.name) from error
         return _ScriptRun(child, scratch, job.log, parse)
 
