@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import AlphaOption, TrackOption, complain, whole_number
-from speedcheck.cli.compare import EXIT_CODES
+from speedcheck.cli.common import (
+    CERTIFIED,
+    EXIT_CODES,
+    NOT_CERTIFIED,
+    AlphaOption,
+    TrackOption,
+    complain,
+    whole_number,
+)
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.errors import UsageError
 from speedcheck.report.text import without_commands
 
 if TYPE_CHECKING:
@@ -70,8 +79,6 @@ def race(  # noqa: PLR0913 - one argument an option
 
     Exit codes: 0 better (A is faster), 1 worse, 3 undecided, 2 unusable; 0 with --aa.
     """
-    from speedcheck.report.race import race_text
-    from speedcheck.report.race_json import race_json
     from speedcheck.report.terminal import make_console
     from speedcheck.run.campaign import Interrupted
     from speedcheck.run.program import Start
@@ -97,10 +104,63 @@ def race(  # noqa: PLR0913 - one argument an option
             f"speedcheck race --resume --out {request.folder}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    typer.echo(race_json(result) if json else without_commands(race_text(result)), nl=False)
-    raise typer.Exit(race_exit_code(result))
+    _print([result], json=json)
+    raise typer.Exit(_exit_code(result))
 
 
-def race_exit_code(result: RaceResult) -> int:
+def compare_race(
+    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool
+) -> NoReturn:
+    """Print what a race has shown, and exit by its outcome.
+
+    Raises:
+        UsageError: the folder is not a race, an option is given that a race has planned, or the
+            evidence is not intact.
+    """
+    from speedcheck.races.plan import is_race
+    from speedcheck.races.read import read_race
+
+    if not is_race(folder):
+        remedy = "name two record folders, or a folder of speedcheck race"
+        raise UsageError("B is missing", where=str(folder), remedy=remedy)
+    for option, value in options.items():
+        if value is not None:
+            what = f"{option} is given, and a race is decided by its plan"
+            raise UsageError(what, where=str(folder), remedy="leave it out")
+    result = read_race(folder, config)
+    if result.problems:
+        remedy = f"see all of it: speedcheck verify {folder}"
+        raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
+    _print([result], json=json)
+    raise typer.Exit(_exit_code(result))
+
+
+def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoReturn:
+    """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
+
+    Raises:
+        UsageError: not all folders are races.
+    """
+    from speedcheck.races.plan import is_race
+    from speedcheck.races.read import read_race
+
+    for folder in folders:
+        if not is_race(folder):
+            remedy = "verify races and records apart"
+            raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
+    results = [read_race(folder, config) for folder in folders]
+    _print(results, json=json)
+    raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
+
+
+def _print(results: list[RaceResult], *, json: bool) -> None:
+    from speedcheck.report.race import race_text
+    from speedcheck.report.race_json import races_json
+
+    text = races_json(results) if json else "\n".join(map(race_text, results))
+    typer.echo(text if json else without_commands(text), nl=False)
+
+
+def _exit_code(result: RaceResult) -> int:
     """Return the exit code of a race; A against A is a report and never a threshold."""
     return EXIT_CODES["better" if result.plan.is_aa else result.test.outcome]

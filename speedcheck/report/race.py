@@ -28,9 +28,16 @@ def race_text(result: RaceResult) -> str:
         "",
         *(f"problem: {problem}" for problem in result.problems),
         *([""] if result.problems else []),
+        *_next(result),
         verdict,
     ]
     return "\n".join(printable(line).rstrip() for line in lines) + "\n"
+
+
+def _next(result: RaceResult) -> Iterator[str]:
+    if not result.is_over:
+        yield f"next: finish the race with `speedcheck race --resume --out {result.folder}`"
+        yield ""
 
 
 def headline(result: RaceResult) -> str:

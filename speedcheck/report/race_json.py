@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from speedcheck.races.model import RaceResult, RaceSide
@@ -11,9 +12,10 @@ from speedcheck.stats.moments import Moments
 SCHEMA = "speedcheck.race/1"
 
 
-def race_json(result: RaceResult) -> str:
-    """Return the race as JSON text that ends in a newline."""
-    text = json.dumps(race_dict(result), indent=2, allow_nan=False) + "\n"
+def races_json(results: Sequence[RaceResult]) -> str:
+    """Return one race as an object, several as a list: JSON text that ends in a newline."""
+    races = [race_dict(result) for result in results]
+    text = json.dumps(races[0] if len(races) == 1 else races, indent=2, allow_nan=False) + "\n"
     # A GitHub runner obeys `##[name]` anywhere; this is the same string.
     return text.replace("##[", r"#\u0023[")
 

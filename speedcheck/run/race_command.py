@@ -23,7 +23,7 @@ from speedcheck.races.plan import (
 from speedcheck.races.read import track_of, trainer_name
 from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
-from speedcheck.report.race_json import race_json
+from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
 from speedcheck.run.command import make_folder, refuse_taken, today, write_whole
@@ -127,7 +127,7 @@ def run_race(
     console.print(Text(announcement), soft_wrap=True)
     with open_race_display(console, plan.pairs) as display:
         result = RaceRunner(folder, plan, racers, track=track, display=display).run()
-    write_whole(folder / RESULT_NAME, race_json(result))
+    write_whole(folder / RESULT_NAME, races_json([result]))
     return result
 
 

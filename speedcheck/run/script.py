@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from speedcheck.errors import LaunchError
-from speedcheck.logs import Parser, read_log
+from speedcheck.logs import read_log
 from speedcheck.machine import available_cpus
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.script import Script, program_of
@@ -22,6 +22,7 @@ from speedcheck.run.child import Child
 from speedcheck.run.conditions import conditions
 from speedcheck.run.launcher import Job, Process, Setup
 from speedcheck.run.program import check_machine
+from speedcheck.run.result import result_of
 from speedcheck.run.scratch import Scratch
 
 _ASKED = "EOFError"
@@ -109,8 +110,8 @@ class ScriptLauncher:
 
     def start(self, job: Job) -> Process:
         """Start the run; what it prints becomes its log until it has written one."""
-        parse = self._track.parser()
-        scratch = Scratch(program_of(self._folder, self._script), self._beside, parse)
+        program = program_of(self._folder, self._script)
+        scratch = Scratch(program, self._beside, self._track.parser())
         try:
             child = Child(
                 self._command(job),
@@ -125,7 +126,7 @@ class ScriptLauncher:
                 error.what if isinstance(error, LaunchError) else f"cannot start ({error.strerror})"
             )
             raise LaunchError(what, where=self._script.name) from error
-        return _ScriptRun(child, scratch, job.log, parse)
+        return _ScriptRun(child, scratch, job.log, self._track)
 
     def close(self) -> None:
         """Nothing outlives a run."""
@@ -134,11 +135,11 @@ class ScriptLauncher:
 class _ScriptRun:
     """A run of a foreign trainer, whose log is fetched when it has ended."""
 
-    def __init__(self, child: Child, scratch: Scratch, log: Path, parse: Parser) -> None:
+    def __init__(self, child: Child, scratch: Scratch, log: Path, track: Track) -> None:
         self._child = child
         self._scratch = scratch
         self._log = log
-        self._parse = parse
+        self._track = track
         self._is_fetched = False
         self._problem: LaunchError | None = None
         self.terminate = child.terminate
@@ -179,14 +180,15 @@ class _ScriptRun:
             written = self._scratch.log()
             if written is not None:
                 _replace(self._log, written)
-            _refuse_copy(self._log)
+            if result_of(self._log, self._track) is not None:
+                _refuse_copy(self._log)
         except LaunchError as error:
             self._problem = error
         finally:
             self._scratch.remove()
 
     def _no_log(self) -> LaunchError | None:
-        if read_log(self._log, self._log.parent, self._parse).runs:
+        if read_log(self._log, self._log.parent, self._track.parser()).runs:
             return None
         return LaunchError(
             "the program wrote no log: no file below its folder and no line of its output has a "
@@ -204,8 +206,6 @@ def _refuse_copy(log: Path) -> None:
         LaunchError: another log beside it has the same bytes.
     """
     ours = log.read_bytes()
-    if not ours:
-        return
     for other in sorted(log.parent.iterdir()):
         if other == log or not other.is_file() or other.stat().st_size != len(ours):
             continue
