@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from speedcheck.races.model import RaceResult, RaceSide
 from speedcheck.report.text import ABSENT, aligned, number, printable, rounded, small_p, two_digits
 from speedcheck.stats.moments import Moments
+from speedcheck.stats.race import PAIRS_OF_A_BLOCK
 from speedcheck.words import count, join_some
 
 # A race of many pairs is shown by its last ones; the JSON has all.
@@ -22,10 +23,7 @@ def race_text(result: RaceResult) -> str:
         "",
         *aligned([_side("A", result.a), _side("B", result.b)]),
         "",
-        *aligned(_tests(result)),
-        "",
-        *aligned(_table(result)),
-        "",
+        *([*aligned(_tests(result)), "", *aligned(_table(result)), ""] if result.pairs else ()),
         *(f"problem: {problem}" for problem in result.problems),
         *([""] if result.problems else []),
         *_next(result),
@@ -46,7 +44,7 @@ def headline(result: RaceResult) -> str:
         return f"UNUSABLE: {count(len(result.problems), 'problem')} with the evidence of this race"
     test = result.test
     if test.mean is None:
-        return f"UNDECIDED: {_pairs(result)}, and a look takes two"
+        return f"UNDECIDED: {_pairs(result)} so far, and the first look is after {PAIRS_OF_A_BLOCK}"
     faster = f"A is {abs(test.mean):.3f} s {'faster' if test.mean < 0 else 'slower'}"
     p = f"anytime-valid p {small_p(test.p_value)}"
     if result.plan.is_aa:
