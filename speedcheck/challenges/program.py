@@ -37,6 +37,8 @@ class RecordProgram:
         recipe: the recipe of the bundled trainer; None for another program.
         rule: the rule of the record.
         published: the losses of its counted runs.
+        free_seed: a seed from which on none is published: equal seeds give no new evidence. 0
+            where the logs do not say their seeds.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class RecordProgram:
     recipe: str | None
     rule: Rule
     published: tuple[float, ...]
+    free_seed: int
 
     @property
     def lines(self) -> int:
@@ -85,6 +88,7 @@ def program_of_record(folder: Path, overrides: Overrides) -> RecordProgram:
         recipe=_recipe(run),
         rule=side.rule,
         published=tuple(losses_of(sample)),
+        free_seed=max((run.seed + 1 for run in sample.runs if run.seed is not None), default=0),
     )
 
 

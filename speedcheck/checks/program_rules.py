@@ -12,6 +12,7 @@ from operator import attrgetter
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.environment import check_environment
 from speedcheck.program import (
     Program,
     Setting,
@@ -42,6 +43,8 @@ def check_programs(
         return
     if not (_forbids_settings(track) or track.val_tokens):
         return
+    if _forbids_settings(track):
+        yield from check_environment(sample)
     programs = _programs(sample, sources)
     theirs = _baseline_programs(baseline)
     yield from _not_there(sample)

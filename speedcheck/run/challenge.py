@@ -66,7 +66,8 @@ def run_challenge(request: ChallengeRequest, console: Console) -> ChallengeResul
             track=program.rule.track.name,
             target=program.rule.target,
             alpha=program.rule.alpha,
-            seeds=request.seeds or DEFAULT_SEEDS,
+            seeds=DEFAULT_SEEDS if request.seeds is None else request.seeds,
+            first_seed=program.free_seed,
             out=request.folder,
         )
         certificate = run_script(of_script, console)

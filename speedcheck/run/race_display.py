@@ -44,7 +44,7 @@ class RaceDisplay:
 
     def decided(self, result: RaceResult) -> None:
         """Say what is decided after whole blocks."""
-        if result.pairs:
+        if result.test.looked_at:
             self._say(standing(result))
 
     def kept(self, runs: dict[int, Run]) -> None:

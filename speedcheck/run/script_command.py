@@ -40,6 +40,7 @@ class ScriptRequest:
         target: loss that the mean must be below; None for the track's.
         alpha: significance level; None for the track's.
         seeds: number of runs; None for the default, or on resuming for the planned number.
+        first_seed: the seed of the first run.
         out: record folder; None for records/DATE_SCRIPT.
         resume: continue an existing folder.
         jobs: runs at one time; None for one.
@@ -57,6 +58,7 @@ class ScriptRequest:
     target: float | None = None
     alpha: float | None = None
     seeds: int | None = None
+    first_seed: int = 0
     out: Path | None = None
     resume: bool = False
     jobs: int | None = None
@@ -129,7 +131,7 @@ def _create(folder: Path, request: ScriptRequest) -> Plan:
         target=track.target if request.target is None else request.target,
         alpha=track.alpha if request.alpha is None else request.alpha,
         runs=runs,
-        seeds=tuple(range(runs)),
+        seeds=tuple(range(request.first_seed, request.first_seed + runs)),
         script=program,
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )

@@ -47,4 +47,10 @@ SPEED = {
         "being faster than a program that does not learn enough.",
         "Name a baseline that is a record of this track.",
     ),
+    codes.OUTSIDE_CLOCK: Explanation(
+        ("info",),
+        "How long the runs took beside the time that they report: start-up, compilation, warm-up "
+        "and validation. The ledger says it for each run, and so does the certificate's JSON.",
+        "Nothing, as long as all training is inside of the clock.",
+    ),
 }
