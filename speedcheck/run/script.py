@@ -207,14 +207,20 @@ def _refuse_copy(log: Path) -> None:
     """
     ours = log.read_bytes()
     for other in sorted(log.parent.iterdir()):
-        if other == log or not other.is_file() or other.stat().st_size != len(ours):
+        # Another attempt at this run has its seed, and may well come to the same.
+        if _run_of(other) == _run_of(log) or not other.is_file():
             continue
-        if other.read_bytes() == ours:
+        if other.stat().st_size == len(ours) and other.read_bytes() == ours:
             raise LaunchError(
                 f"the program wrote the log of an earlier run again ({other.name})",
                 where=str(log),
                 remedy="let every run train, and write a log of its own",
             )
+
+
+def _run_of(log: Path) -> str:
+    """Return the name that all attempts at one run have in common."""
+    return log.name.partition(".")[0]
 
 
 def _replace(log: Path, written: Path) -> None:
