@@ -7,10 +7,10 @@ DEMO := build/demo/$(shell date +%Y-%m-%d_%H%M%S)_tiny
 
 PIP := $(BIN)/python -m pip install --quiet
 # All files of a release, so that each Python and each platform finds its own among the hashes.
-COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make pins'
 
-.PHONY: help install pins demo test check lint types unit format docs images bench clean
+.PHONY: help install pins demo test check lint types unit format docs images dist bench clean
 
 help: ## list the chores
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml requirements/develop.txt requirements/torch.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-pins: ## pin the versions of requirements/ anew (needs uv)
+pins: ## pin the versions of requirements/ anew
 	$(COMPILE) --extra data --extra test requirements/develop.in --output-file requirements/develop.txt
 	$(COMPILE) --constraint requirements/develop.txt --output-file requirements/run.txt
 	echo hatchling | $(COMPILE:pyproject.toml=-) --constraint requirements/develop.txt \
@@ -59,11 +59,16 @@ format: install ## rewrite the files in the project's style
 
 docs: install ## write what the program prints into the pages and pictures
 	$(BIN)/speedcheck explain --markdown > docs/findings.md
+	$(BIN)/python docs/help.py > docs/commands.md
 	$(BIN)/python docs/refresh.py
 	$(MAKE) images
 
 images: install ## draw docs/images/*.svg
 	$(BIN)/python docs/capture.py
+
+dist: install ## build the packages of a release into dist/
+	rm -rf dist
+	$(BIN)/hatchling build
 
 bench: install ## time the commands against each other and the published shell line
 	$(BIN)/python benchmarks/commands.py

@@ -1,15 +1,15 @@
 """Time and memory of judging many records: 1,520 logs of the published size, 250 MB.
 
     python benchmarks/many_logs.py [--folders 190] [--logs 8] [--mixed] [--rounds 3]
+                                   [--command history]
 
 Writes `folders` record folders of `logs` logs each, with a full training program of its own in
 every folder (with --mixed in every log, so that the runs of a folder have to be told apart), and
-runs `speedcheck verify --json` on all of them. The programs are made of those of
-tests/speedcheck/program/programs, one after another, and no two have the same code. Beside the wall
-time
-stand, of one more round that is watched and not timed, the time of the processors, which tells on
-a machine that others use too, and the memory of all processes together, what they share counted
-once (Linux: from /proc, every 0.1 s).
+runs `speedcheck verify --json`, or another command, on all of them. The programs are made of those
+of tests/speedcheck/program/programs, one after another, and no two have the same code. One more
+round is watched and not timed: it gives the time of the processors, which says more on a machine
+that others use too, and the memory of all processes together, with what they share counted once
+(Linux: from /proc, every 0.1 s).
 """
 
 from __future__ import annotations
@@ -141,12 +141,13 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=8)
     parser.add_argument("--mixed", action="store_true", help="a program of its own in every log")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--command", default="verify --json", help="what to time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         count, size = make_folders(
             Path(temporary), options.folders, options.logs, mixed=options.mixed
         )
-        command = [sys.executable, "-m", "speedcheck", "verify", "--json", temporary]
+        command = [sys.executable, "-m", "speedcheck", *options.command.split(), temporary]
         watched = usage(command)
         rounds = [seconds(command) for _ in range(options.rounds)]
     programs = count if options.mixed else options.folders

@@ -38,6 +38,11 @@ def _run(options: argparse.Namespace) -> int:
         from trainer.runtime.tether import tether  # noqa: PLC0415
 
         tether()
+    if options.command == "survey":
+        from trainer.survey import survey  # noqa: PLC0415
+
+        print(json.dumps(survey(recipe, options.data_dir), sort_keys=True))  # noqa: T201 - the command's own output
+        return EXIT_COMPLETE
     # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
     # and preparing a CPU recipe has no use for torch.
     if recipe.device == "cuda":

@@ -144,7 +144,7 @@ class GPT(nn.Module):
         """What the head sees: the normalised stream after the last block, (B, T, D)."""
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
-        values = [operations.look_up(table, tokens) for table in self.tables[1:]]
+        values: dict[int, Tensor] = {}
         heads = Heads(self.config.heads, self.config.softmax_scale, Rotary(self.cos, self.sin))
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
@@ -166,6 +166,9 @@ class GPT(nn.Module):
                 skips.append(x)
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
+                if table is not None and table not in values:
+                    # Here, not before the layers: its gradient is then complete with this layer's.
+                    values[table] = operations.look_up(self.tables[1 + table], tokens)
                 value = None if table is None else values[table]
                 attended = operations.attend(
                     normed,

@@ -10,7 +10,7 @@ from trainer.config import RECIPES, WINDOWS, Recipe
 from trainer.data.place import DATA_VARIABLE, default_data_dir
 from trainer.errors import TrainerError
 
-COMMANDS = ("train", "worker", "bench")
+COMMANDS = ("train", "worker", "survey", "bench")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,8 +5,8 @@
 #     benchmarks/gpu/node.sh run OUT     # two whole runs: ledger, certificate, headers, last lines
 #
 # Tokens are synthetic and made here in $DATA (default: a new folder under /tmp), so that losses say
-# nothing and the record cannot hold: the run is for its times. $SEEDS (2) and $GPUS (all) may be
-# set; with four GPUs a run takes twice as long.
+# nothing and the record cannot hold: the run is for its times. $SEEDS (2), $GPUS (all) and $STEPS
+# (the recipe's) may be set: with four GPUs a run takes twice as long, with one eight times.
 set -euo pipefail
 what=${1:?bench or run} out=${2:?folder for the results}
 mkdir -p "$out"
@@ -18,7 +18,7 @@ data=${DATA:-/tmp/sub3-$what}
 nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader > "$out/gpus.txt"
 
 make_data() { # shards, tokens of each, validation tokens
-    [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --dir "$data" \
+    [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --data-dir "$data" \
         --shards "$1" --tokens "$2" --val-tokens "$3"
 }
 
@@ -31,10 +31,16 @@ bench)
         tee "$out/bench-$gpus.txt"
     ;;
 run)
-    make_data 8 100000000 100000000
+    steps=()
+    if [ -n "${STEPS:-}" ]; then
+        steps=(--steps "$STEPS")
+        make_data 1 $((524288 * (STEPS + 2))) 11000000
+    else
+        make_data 8 100000000 100000000
+    fi
     # Ends with another status than 0 where the record does not hold.
-    python3 -m speedcheck run --recipe sub3 --seeds "${SEEDS:-2}" --data-dir "$data" \
-        --out "$out/record" || echo "speedcheck run ended with status $?"
+    python3 -m speedcheck run --recipe sub3 --seeds "${SEEDS:-2}" "${steps[@]}" \
+        --data-dir "$data" --out "$out/record" || echo "speedcheck run ended with status $?"
     for log in "$out"/record/logs/*; do
         {
             # The environment stands between the first and the second separator.

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,8 @@ def measure(bench: Bench, *, cold: bool) -> tuple[list[Timing], dict[str, bool]]
 
 def gpus_here() -> int:
     """Return the number of GPUs, or 1 where the recipe needs none."""
+    if shutil.which("nvidia-smi") is None:
+        return 1
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
     return max(1, len(listed.stdout.splitlines()))
 

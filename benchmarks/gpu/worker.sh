@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
 data=${DATA:-/tmp/sub3-worker}
 steps=${STEPS:-12}
-[ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --dir "$data" \
+[ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --data-dir "$data" \
     --shards 1 --tokens $((524288 * (steps + 2))) --val-tokens 11000000
 # shellcheck disable=SC2086 # one word a number
 python3 -m benchmarks.gpu.worker --data-dir "$data" --steps "$steps" --gpus ${GPUS:-1 2} \

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
+from speedcheck.checks.measured import shared_gpus
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
@@ -91,7 +92,7 @@ def why_not_comparable(ours: Sample, theirs: Sample) -> str:
     Times of different machines differ by more than a record gains, whatever their GPUs are
     called. Published logs do not name the machine: there, equal GPUs must do.
     """
-    reason = different_hardware(ours, theirs)
+    reason = different_hardware(ours, theirs) or shared_gpus(ours) or shared_gpus(theirs)
     if not reason and len(hosts_of(ours, theirs)) > 1:
         return "the runs come from different machines"
     return reason

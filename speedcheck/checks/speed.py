@@ -10,6 +10,7 @@ from speedcheck.checks.comparison import (
     interval,
     why_not_comparable,
 )
+from speedcheck.checks.measured import check_measured
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
@@ -32,6 +33,16 @@ def check_speed(
 
 
 def _compared_speed(
+    sample: Sample, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
+) -> tuple[Finding, ...]:
+    by_steps = rule.track.cost == "steps"
+    return (
+        *([] if by_steps else check_measured(sample)),
+        *_judged(sample, runtime, rule, baseline),
+    )
+
+
+def _judged(
     sample: Sample, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
 ) -> tuple[Finding, ...]:
     by_steps = rule.track.cost == "steps"

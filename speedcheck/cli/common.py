@@ -20,6 +20,8 @@ EXIT_CODES = {"better": 0, "worse": 1, "undecided": 3}
 
 # What Typer shows behind the name of an argument: "FOLDER... <list[Path]>".
 _PYTHON_TYPE = re.compile(r" <[a-z]\w*(?:\[[\w, |]*\])?>")
+# And around the name of a required argument: "{FOLDER}...".
+_BRACES = re.compile(r"\{([A-Z.]+)\}")
 
 
 class Command(TyperCommand):
@@ -28,6 +30,7 @@ class Command(TyperCommand):
     def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]  # Typer's own context
         """Return the help with blanks instead of types, so that the columns stay aligned."""
         text = super().get_help(ctx)
+        text = _BRACES.sub(r"\1", text)
         return _PYTHON_TYPE.sub(lambda shown: " " * len(shown[0]), text)
 
 
@@ -47,7 +50,7 @@ def number(text: str) -> float:
 
 
 Folders = Annotated[
-    list[Path], typer.Argument(help="Record folders.", metavar="FOLDER...", show_default=False)
+    list[Path], typer.Argument(help="Record folders.", metavar="FOLDER", show_default=False)
 ]
 TrackOption = Annotated[
     str | None, typer.Option("--track", help="Judge by this track.", metavar="NAME")

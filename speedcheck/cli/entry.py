@@ -15,9 +15,22 @@ from typing import Annotated
 
 import typer
 
-from speedcheck import __version__
-from speedcheck.cli import challenge, compare, data, gate, helpers, plan, race, run, verify
+from speedcheck.cli import (
+    challenge,
+    compare,
+    data,
+    doctor,
+    gate,
+    helpers,
+    history,
+    plan,
+    race,
+    run,
+    status,
+    verify,
+)
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
+from speedcheck.cli.version import version_line
 from speedcheck.errors import SpeedcheckError
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
@@ -31,19 +44,21 @@ _TypedWrong: type[Exception] = next(
 app = typer.Typer(
     name="speedcheck",
     help="Statistical record validation for training speedruns.",
-    add_completion=False,
     no_args_is_help=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for command in (
     run.run,
+    status.status,
+    doctor.doctor,
     verify.verify,
     verify.table,
     compare.compare,
     race.race,
     challenge.challenge,
     plan.plan,
+    history.history,
     gate.gate,
     helpers.init,
     helpers.parse,
@@ -56,11 +71,13 @@ app.add_typer(data.app, name="data")
 @app.callback(invoke_without_command=True)
 def speedcheck(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the versions and exit.")
+    ] = False,
 ) -> None:
     """Statistical record validation for training speedruns."""
     if version:
-        typer.echo(f"speedcheck {__version__}")
+        typer.echo(version_line())
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

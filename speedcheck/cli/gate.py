@@ -15,7 +15,7 @@ def gate(
         list[str] | None,
         typer.Argument(
             help="Folders that hold records.  [default: records]",
-            metavar="FOLDER...",
+            metavar="FOLDER",
             show_default=False,
         ),
     ] = None,
@@ -42,9 +42,19 @@ def gate(
             help="Write the body of a comment to this file.", metavar="FILE", show_default=False
         ),
     ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write decisions and certificates to this file.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.command import run_gate
 
-    passed = run_gate(paths or (), base=base, head=head, repository=repository, comment=comment)
+    passed = run_gate(
+        paths or (), base=base, head=head, repository=repository, comment=comment, json=json
+    )
     raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)

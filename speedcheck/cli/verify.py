@@ -46,6 +46,9 @@ def verify(  # noqa: PLR0913 - one argument an option
     runs: Annotated[
         bool, typer.Option("--runs", help="List every run, however many there are.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the headline of each record alone.")
+    ] = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -78,7 +81,9 @@ def verify(  # noqa: PLR0913 - one argument an option
         verify_races(folders, config, json=json)
     if junit is not None:
         check_writable(junit)
-    outputs = Outputs(json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs)
+    outputs = Outputs(
+        json=json, markdown=markdown, annotations=annotations, junit=junit, runs=runs, quiet=quiet
+    )
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
     selection = Selection(tuple(only or ()), tuple(exclude or ()), group)
     judged, unusable = _judge_all(folders, overrides, selection)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from speedcheck.errors import RecordError, SpeedcheckError, UsageError
+from speedcheck.gate.decision import Decision
 from speedcheck.gate.gate import decide
 from speedcheck.gate.git import Repository
 from speedcheck.gate.workplace import Commits
-from speedcheck.report.gate import gate_lines, gate_markdown
+from speedcheck.report.gate import gate_json, gate_lines, gate_markdown
 from speedcheck.words import count, join_some
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
 # it shows on the job's page.
 BASE_VARIABLE = "GITHUB_BASE_REF"
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+# And this: the file that takes a step's outputs, one `name=value` a line.
+OUTPUT_VARIABLE = "GITHUB_OUTPUT"
 
 DEFAULT_BASE = "main"
 DEFAULT_FOLDER = "records"
@@ -31,6 +34,7 @@ def run_gate(
     head: str,
     repository: Path | None,
     comment: Path | None,
+    json: Path | None = None,
 ) -> bool:
     """Judge a branch, print and write the decisions, and return whether all records pass.
 
@@ -40,6 +44,7 @@ def run_gate(
         head: branch to judge.
         repository: a folder in the clone; None for the working directory.
         comment: file for the body of a comment; None for none.
+        json: file for the decisions with their certificates; None for none.
 
     Raises:
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
@@ -62,9 +67,23 @@ def run_gate(
     body = gate_markdown(decisions, remarks)
     if comment is not None:
         _write(comment, body, "w")
+    if json is not None:
+        _write(json, gate_json(decisions), "w")
     if summary := os.environ.get(SUMMARY_VARIABLE):
         _write(Path(summary), body, "a")
-    return all(decision.passed for decision in decisions)
+    passed = all(decision.passed for decision in decisions)
+    if outputs := os.environ.get(OUTPUT_VARIABLE):
+        _write(Path(outputs), _outputs(decisions, passed=passed), "a")
+    return passed
+
+
+def _outputs(decisions: Sequence[Decision], *, passed: bool) -> str:
+    judged = [d.certificate for d in decisions if d.certificate is not None]
+    certified = bool(judged) and all(certificate.certified for certificate in judged)
+    return "".join(
+        f"{name}={str(value).lower()}\n"
+        for name, value in (("passed", passed), ("certified", certified))
+    )
 
 
 def _uncommitted(clone: Repository, judged: str, folders: Iterable[PurePosixPath]) -> Iterator[str]:

@@ -163,8 +163,7 @@ def utc_now() -> str:
 class LedgerWriter:
     """The one writer of a ledger: holds its lock, appends, and makes each line durable.
 
-    The lock is advisory and inherited by child processes that are given `fileno()`, so a second
-    `speedcheck run` on the folder is refused while a run of the first may still be writing.
+    The lock is advisory; the system lifts it when the process ends, however it ends.
 
     Args:
         path: the ledger.
@@ -208,10 +207,6 @@ class LedgerWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-
-    def fileno(self) -> int:
-        """Return the file descriptor that carries the lock."""
-        return self._file.fileno()
 
     def append(
         self,

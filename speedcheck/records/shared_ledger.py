@@ -54,10 +54,6 @@ class FolderLedger:
         with_folder = {**(details or {}), FOLDER_KEY: self._folder}
         return self._writer.append(event, seed, log=log, reason=reason, details=with_folder)
 
-    def fileno(self) -> int:
-        """Return the file descriptor that carries the lock."""
-        return self._writer.fileno()
-
 
 def _inside(entry: Entry, prefix: str) -> Entry:
     return replace(entry, log=entry.log.removeprefix(prefix)) if entry.log else entry

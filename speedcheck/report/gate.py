@@ -1,9 +1,10 @@
-"""The gate's decisions: lines for a terminal, and Markdown for a job's summary or a comment."""
+"""The gate's decisions: lines for a terminal, Markdown for a comment, JSON for programs."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speedcheck.report.markdown import (
     MAX_CHARACTERS,
@@ -16,6 +17,8 @@ from speedcheck.words import count
 
 if TYPE_CHECKING:
     from speedcheck.gate.decision import Decision
+
+SCHEMA = "speedcheck.gate/1"
 
 # Of the reasons for one record, so many are on its line.
 _SHOWN = 3
@@ -68,6 +71,29 @@ def gate_markdown(
     if not certificates:
         return text
     return f"{text}\n{certificates_markdown(certificates, max_characters - len(text) - 1)}"
+
+
+def gate_json(decisions: Sequence[Decision]) -> str:
+    """Return the decisions as JSON of schema "speedcheck.gate/1"; ends in a newline."""
+    records = [_dict(decision) for decision in decisions]
+    passed = all(decision.passed for decision in decisions)
+    found = {"schema": SCHEMA, "passed": passed, "records": records}
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def _dict(decision: Decision) -> dict[str, Any]:
+    certificate = decision.certificate
+    return {
+        "folder": str(decision.folder),
+        "passed": decision.passed,
+        "objections": [
+            {"code": objection.code, "message": objection.message}
+            for objection in decision.objections
+        ],
+        "baseline": None if decision.baseline is None else str(decision.baseline),
+        "remarks": list(decision.remarks),
+        "certificate": None if certificate is None else certificate.to_dict(),
+    }
 
 
 def _lines(decision: Decision) -> list[str]:

@@ -147,7 +147,7 @@ def _section(certificate: Certificate, room: _Room) -> str:
         f"### {code(certificate.record)}",
         f"**{judgement}**: {code(why)}",
         f"Track {code(certificate.track)}: {rule(certificate)}",
-        _table(("figure", "value"), statistics(certificate)),
+        table(("figure", "value"), statistics(certificate)),
         _verdicts(certificate, room.findings),
         *_claims(certificate.claims, room.claims),
         *_runs(certificate, room.runs),
@@ -158,7 +158,7 @@ def _section(certificate: Certificate, room: _Room) -> str:
 def _verdicts(certificate: Certificate, most: int | None) -> str:
     verdicts = certificate.verdicts.by_question()
     rows = [row for name, verdict in verdicts.items() for row in _verdict(name, verdict, most)]
-    return _table(("question", "verdict", "finding", ""), rows)
+    return table(("question", "verdict", "finding", ""), rows)
 
 
 def _verdict(question: str, verdict: Verdict, most: int | None) -> list[tuple[str, ...]]:
@@ -229,11 +229,11 @@ def _details(
     note = f"{missing} left out for want of room: `speedcheck verify` shows them"
     if not rows:
         return f"{summary} ({note})"
-    parts = [f"<details><summary>{summary}</summary>", _table(columns, rows)]
+    parts = [f"<details><summary>{summary}</summary>", table(columns, rows)]
     return "\n\n".join([*parts, *([note] if missing else []), "</details>"])
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table of cells that are Markdown; a column named ">..." is aligned right."""
     names = [column.lstrip(">") for column in columns]
     rules = ["---:" if column.startswith(">") else "---" for column in columns]
@@ -246,14 +246,14 @@ def _row(cells: Sequence[str]) -> str:
 
 def table_within(columns: Sequence[str], rows: Sequence[Sequence[str]], max_characters: int) -> str:
     """Return a table of the rows that there is room for; the last one says how many it lacks."""
-    size = len(_table(columns, ()))
+    size = len(table(columns, ()))
     for shown, row in enumerate(rows):
         missing = f"{len(rows) - shown} more, left out for want of room"
         rest = (missing, *[""] * (len(columns) - 1))
         size += len(_row(row)) + 1
         if size + len(_row(rest)) + 1 > max_characters:
-            return _table(columns, [*rows[:shown], rest])
-    return _table(columns, rows)
+            return table(columns, [*rows[:shown], rest])
+    return table(columns, rows)
 
 
 def _headlines(certificates: Sequence[Certificate], max_characters: int) -> str:

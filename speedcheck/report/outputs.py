@@ -13,7 +13,7 @@ from speedcheck.report.annotations import certificate_annotations, unusable_anno
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.markdown import certificates_markdown
-from speedcheck.report.text import with_distinct_names
+from speedcheck.report.text import headline, printable, with_distinct_names, without_commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Outputs:
             output holds JSON or Markdown, which they would spoil. The runner reads both.
         junit: also write JUnit XML to this file.
         runs: list every run on a terminal, however many there are.
+        quiet: print one line a record instead of the report for terminals.
 
     Raises:
         UsageError: both JSON and Markdown are asked for.
@@ -37,6 +38,7 @@ class Outputs:
     annotations: bool = False
     junit: Path | None = None
     runs: bool = False
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         if self.json and self.markdown:
@@ -67,6 +69,8 @@ def write_outputs(
         sys.stdout.write(certificates_json([c for _, c in judged], as_list=several))
     elif outputs.markdown:
         sys.stdout.write(certificates_markdown(certificates, unusable=unusable))
+    elif outputs.quiet:
+        sys.stdout.writelines(map(_headline, certificates))
     else:
         folders = [folder for folder, _ in judged]
         _print_for_terminals(list(zip(folders, certificates, strict=True)), len(unusable), outputs)
@@ -77,6 +81,10 @@ def write_outputs(
         stream.writelines(map(unusable_annotation, unusable))
     if outputs.junit is not None:
         _write_file(outputs.junit, certificates_junit(certificates, unusable))
+
+
+def _headline(certificate: Certificate) -> str:
+    return without_commands(f"{printable(f'{certificate.record}: {headline(certificate)}')}\n")
 
 
 def _print_for_terminals(

@@ -9,9 +9,10 @@ from pathlib import Path
 from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Parser, parse_log
 from speedcheck.records.folder import Record
+from speedcheck.records.overrides import NO_OVERRIDES
 from speedcheck.records.plan import PLAN_NAME, Plan
 from speedcheck.rules.config import Config, load_config
-from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
+from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track, without_track
 from speedcheck.stats.noninferiority import (
     NON_INFERIORITY_ALPHA,
     NON_INFERIORITY_MARGIN,
@@ -104,7 +105,8 @@ def rule_for(record: Record, overrides: Overrides, config: Config) -> Rule:
     """Return the rule for `record`: the caller's word, else the record's, else its track's.
 
     Without a word from either, the track is the configuration's default, else that of the recipe
-    in the logs, else gpt2-small. The losses never decide it.
+    in the logs, else gpt2-small; a recipe that record.toml changes enters none of them. The losses
+    never decide it.
 
     Raises:
         UsageError: the caller names a track that does not exist.
@@ -148,7 +150,9 @@ def named_track(
 def _track_of_logs(record: Record) -> Track:
     recipes = {run.header.recipe for log in record.logs for run in log.runs if run.header}
     recipe = recipes.pop() if len(recipes) == 1 else None
-    return get_track(TRACK_OF_RECIPE.get(recipe or "", DEFAULT_TRACK))
+    track = get_track(TRACK_OF_RECIPE.get(recipe or "", DEFAULT_TRACK))
+    is_changed = record.plan is not None and record.plan.overrides != NO_OVERRIDES
+    return without_track(track) if is_changed else track
 
 
 def _is_easier(target: float, track: Track) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from speedcheck.errors import UsageError
@@ -169,6 +169,16 @@ DEFAULT_TRACK = GPT2_SMALL.name
 
 # A recipe of the bundled trainer enters the track of its size.
 TRACK_OF_RECIPE = {"sub3": GPT2_SMALL.name, "tiny": TINY.name}
+
+NO_TRACK = "none"
+
+
+def without_track(track: Track) -> Track:
+    """Return what a record must show that is like those of `track` and enters no track.
+
+    That is the test, of a changed recipe for one, on whatever hardware.
+    """
+    return replace(track, name=NO_TRACK, typical_sd=None, n_gpus=None, gpu=None)
 
 
 def get_track(name: str, tracks: Mapping[str, Track] = TRACKS) -> Track:

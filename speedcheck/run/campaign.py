@@ -209,8 +209,7 @@ class Campaign:
     def _watch(self) -> None:
         for active in tuple(self._active):
             status = self._poll(active)
-            line = active.follower.newest()
-            if line is not None:
+            for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
             if status is not None:
                 active.end = End(status, time.monotonic() - active.since)

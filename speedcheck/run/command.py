@@ -19,11 +19,13 @@ from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.evidence import readme
+from speedcheck.report.text import printable
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
+from speedcheck.run.processes import end_processes, mark_of
 from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
 from speedcheck.words import count
@@ -92,8 +94,9 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     if existing is None:
         refuse_taken(folder)
     setup = _prepare(existing, request, launcher)
+    at_once = _at_once(request, setup)
     plan = existing or _create(folder, request)
-    train(folder, plan, launcher, setup, console, at_once=_at_once(request, setup))
+    train(folder, plan, launcher, setup, console, at_once=at_once)
     return write_evidence(folder, plan)
 
 
@@ -143,6 +146,7 @@ def train(
         LedgerWriter(folder / LEDGER_NAME) as ledger,
         open_display(console, runs=len(seeds), steps=setup.steps, target=target) as display,
     ):
+        _end_orphans(folder, console)
         ledger.append_planned(seeds)
         campaign = Campaign(
             folder,
@@ -177,6 +181,13 @@ def track_of(folder: Path, plan: Plan) -> Track:
         UsageError: no track has the name that the plan gives.
     """
     return get_track(plan.track or DEFAULT_TRACK, load_config(folder).tracks)
+
+
+def _end_orphans(folder: Path, console: Console) -> None:
+    """End what a launcher that was killed has left behind: the ledger's lock says it is gone."""
+    for process in end_processes(mark_of(folder)):
+        text = f"ended process {process.pid}, left by an earlier launcher: {process.command}"
+        console.print(Text(printable(text)), soft_wrap=True)
 
 
 def write_evidence(folder: Path, plan: Plan) -> Certificate:

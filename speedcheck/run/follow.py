@@ -27,7 +27,12 @@ class LogFollower:
         self._separators = 0 if has_program else _SEPARATORS_BEFORE_STEPS
 
     def newest(self) -> StepLine | None:
-        """Return the newest complete step line that was not there at the last call.
+        """Return the newest complete step line that was not there at the last look."""
+        lines = self.new()
+        return lines[-1] if lines else None
+
+    def new(self) -> list[StepLine]:
+        """Return the complete step lines that were not there at the last look.
 
         A file that has taken the place of the log is not followed: the run has ended.
         """
@@ -35,18 +40,18 @@ class LogFollower:
             with self._path.open("rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 if self._inode not in (None, inode):
-                    return None
+                    return []
                 self._inode = inode
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
-            return None
+            return []
         complete = data[: data.rfind(b"\n") + 1]
         self._offset += len(complete)
-        found = None
+        found = []
         for line in complete.splitlines():
             if line == _SEPARATOR:
                 self._separators += 1
             elif self._separators >= _SEPARATORS_BEFORE_STEPS:
-                found = parse_step_line(line.decode("utf-8", "replace")) or found
-        return found
+                found.append(parse_step_line(line.decode("utf-8", "replace")))
+        return [line for line in found if line is not None]

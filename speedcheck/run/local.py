@@ -81,6 +81,11 @@ def data_options(data_dir: Path | None) -> tuple[str, ...]:
     return () if data_dir is None else ("--data-dir", str(data_dir))
 
 
+def trainer_words(*words: str) -> tuple[str, ...]:
+    """Return the words that run the installed trainer in one process."""
+    return (*_PYTHON, "trainer", *words)
+
+
 def ask_trainer(
     recipe: str, overrides: RecipeOverrides, gpus_per_run: int | None, data: tuple[str, ...]
 ) -> Setup:
@@ -99,9 +104,7 @@ def ask_trainer(
         )
     gpus = () if gpus_per_run is None else ("--gpus", str(gpus_per_run))
     options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare")
-    done = subprocess.run(
-        (*_PYTHON, "trainer", *options), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(trainer_words(*options), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return replace(_read_setup(done.stdout), overrides=overrides, gpus_per_run=gpus_per_run)
     lines = done.stderr.strip().splitlines() or [f"the trainer ended with {done.returncode}"]

@@ -8,17 +8,13 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from speedcheck.logs import Run, StepLine
 from speedcheck.report.text import number, printable
+from speedcheck.run.follow import LogFollower
+from speedcheck.run.outlook import Curve, Pace, duration, loss_of, step_ms
 from speedcheck.stats import one_sample_t
 
 
@@ -58,14 +54,18 @@ class PlainDisplay:
     Args:
         console: where to print.
         tally: the losses so far.
+        pace: the time that is left.
     """
 
-    def __init__(self, console: Console, tally: Tally) -> None:
+    def __init__(self, console: Console, tally: Tally, pace: Pace) -> None:
         self._console = console
         self._tally = tally
+        self._pace = pace
+        self._curve = Curve()
 
     def kept(self, runs: dict[int, Run]) -> None:
         """Say which runs an earlier session has finished."""
+        self._pace.keep(len(runs))
         for run in runs.values():
             self._tally.add(run)
         self._say(f"finished before: seeds {', '.join(map(str, runs))}")
@@ -73,28 +73,56 @@ class PlainDisplay:
 
     def started(self, seed: int, log: Path) -> None:
         """Say which run starts."""
+        self._pace.start(seed, log)
         self._say(f"seed {seed}: started, {log.name}")
 
     def progressed(self, seed: int, line: StepLine) -> None:
         """Say the loss at each validation, and nothing between them."""
+        self._move(seed, line)
         if line.val_loss is not None:
-            self._say(f"seed {seed}: step {line.step}/{line.total} val_loss {line.val_loss:.4f}")
+            self._say(f"seed {seed}: step {line.step}/{line.total} val_loss {self._shown(line)}")
 
     def finished(self, seed: int, run: Run) -> None:
         """Say the result, and what all results come to."""
-        self._tally.add(run)
-        self._say(_result(seed, run))
-        self._say(self._tally.line())
+        self._take(seed, run)
+        left = self._pace.seconds_left() if self._pace.under_way else None
+        self._say(self._tally.line() + (f", about {duration(left)} left" if left else ""))
 
     def failed(self, seed: int, reason: str, last_lines: str) -> None:
-        """Say why, and show the last lines that the run printed."""
+        """Say why, and show what the run printed last, unless the reason says all of it."""
+        self._pace.end(seed, finished=False)
         self._say(f"seed {seed}: failed, {reason}")
-        for text in last_lines.splitlines():
-            self._say(f"    {text}")
+        lines = last_lines.splitlines()
+        if len(lines) != 1 or lines[0].strip() not in reason:
+            for text in lines:
+                self._say(f"    {text}")
 
     def abandoned(self, seed: int) -> None:
         """Say that the run was stopped."""
+        self._pace.end(seed, finished=False)
         self._say(f"seed {seed}: abandoned")
+
+    def _move(self, seed: int, line: StepLine) -> None:
+        run = self._pace.under_way.get(seed)
+        if run is not None and line.total:
+            run.fraction = min(1.0, line.step / line.total)
+
+    def _take(self, seed: int, run: Run) -> None:
+        """Take in the result and the curve of a run, and say its result."""
+        ended = self._pace.end(seed, finished=True)
+        self._tally.add(run)
+        if ended is not None:
+            self._curve.add(LogFollower(ended.log).new())
+        self._say(_result(seed, run))
+
+    def _shown(self, line: StepLine) -> str:
+        """The loss, what the finished runs had at this step, and the time of a step."""
+        text = number(loss_of(line), ".4f")
+        if (difference := self._curve.difference(line)) is not None:
+            text += f" ({difference:+.4f} against {self._curve.runs} finished)"
+        if (ms := step_ms(line)) is not None:
+            text += f", {ms:.4g} ms a step"
+        return text
 
     def _say(self, text: str) -> None:
         self._console.print(Text(printable(text)), soft_wrap=True)
@@ -106,67 +134,58 @@ class LiveDisplay(PlainDisplay):
     Args:
         console: a terminal.
         tally: the losses so far.
+        pace: the time that is left.
         runs: the planned number of runs.
         steps: updates of one run; None until the first run says it.
     """
 
-    def __init__(self, console: Console, tally: Tally, *, runs: int, steps: int | None) -> None:
-        super().__init__(console, tally)
+    def __init__(
+        self, console: Console, tally: Tally, pace: Pace, *, runs: int, steps: int | None
+    ) -> None:
+        super().__init__(console, tally, pace)
         self._runs = runs
         self._steps = steps or 0
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
-        self._kept = 0
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("step {task.completed:.0f}/{task.total:.0f} loss {task.fields[loss]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=console,
-            expand=True,
+        self._bars = _bars(
+            console, "step {task.completed:.0f}/{task.total:.0f} loss {task.fields[shown]}"
         )
-        self._overall = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[ended]} runs ended"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=console,
-            expand=True,
-        )
-        self._all = self._overall.add_task("all     ", total=runs * self._steps, ended=f"0/{runs}")
+        self._overall = _bars(console, "{task.fields[shown]}")
+        self._all = self._overall.add_task("all     ", total=runs * self._steps, shown="")
+        self._move_overall()
 
     def __rich__(self) -> Group:
         return Group(self._bars, self._overall, Text(self._tally.line()))
 
     def kept(self, runs: dict[int, Run]) -> None:
-        """Leave the runs of an earlier session out of the bar, whose speed is that of this one."""
+        """Begin with the runs of an earlier session."""
         super().kept(runs)
-        self._ended = self._kept = len(runs)
-        self._overall.reset(self._all, total=(self._runs - self._kept) * self._steps)
+        self._ended = len(runs)
         self._move_overall()
 
-    def started(self, seed: int, log: Path) -> None:  # noqa: ARG002 - the bar itself says it
+    def started(self, seed: int, log: Path) -> None:
         """Show a bar."""
-        task = self._bars.add_task(f"seed {seed:3d}", total=self._steps, loss="-")
-        self._tasks[seed] = task
+        self._pace.start(seed, log)
+        self._tasks[seed] = self._bars.add_task(f"seed {seed:3d}", total=self._steps, shown="-")
 
     def progressed(self, seed: int, line: StepLine) -> None:
         """Move the bar of the run, and the one of all runs."""
         if line.total and not self._steps:
-            self._steps = line.total
-            self._overall.update(self._all, total=(self._runs - self._kept) * line.total)
-            for task in self._tasks.values():
-                self._bars.update(task, total=line.total)
-        loss = line.val_loss if line.val_loss is not None else line.train_loss
-        self._bars.update(self._tasks[seed], completed=line.step, loss=number(loss, ".4f"))
+            self._learn_steps(line.total)
+        self._move(seed, line)
+        self._bars.update(self._tasks[seed], completed=line.step, shown=self._shown(line))
         self._move_overall()
+
+    def _learn_steps(self, steps: int) -> None:
+        """Give the bars their lengths, which a foreign trainer says in its first line."""
+        self._steps = steps
+        self._overall.update(self._all, total=self._runs * steps)
+        for task in self._tasks.values():
+            self._bars.update(task, total=steps)
 
     def finished(self, seed: int, run: Run) -> None:
         """Replace the bar by the result."""
-        self._tally.add(run)
-        self._say(_result(seed, run))
+        self._take(seed, run)
         self._end(seed)
 
     def failed(self, seed: int, reason: str, last_lines: str) -> None:
@@ -187,11 +206,12 @@ class LiveDisplay(PlainDisplay):
         self._move_overall()
 
     def _move_overall(self) -> None:
-        under_way = sum(task.completed for task in self._bars.tasks)
+        done = sum(run.fraction for run in self._pace.under_way.values()) + self._ended
+        left = duration(self._pace.seconds_left())
         self._overall.update(
             self._all,
-            completed=(self._ended - self._kept) * self._steps + under_way,
-            ended=f"{self._ended}/{self._runs}",
+            completed=done * self._steps,
+            shown=f"{self._ended}/{self._runs} runs ended, {left} left",
         )
 
 
@@ -200,13 +220,18 @@ def open_display(
     console: Console, *, runs: int, steps: int | None, target: float
 ) -> Iterator[PlainDisplay]:
     """Show the campaign on `console` for as long as the context lasts."""
-    tally = Tally(runs, target)
+    tally, pace = Tally(runs, target), Pace(runs)
     if not console.is_terminal:
-        yield PlainDisplay(console, tally)
+        yield PlainDisplay(console, tally, pace)
         return
-    display = LiveDisplay(console, tally, runs=runs, steps=steps)
+    display = LiveDisplay(console, tally, pace, runs=runs, steps=steps)
     with Live(display, console=console, transient=True, refresh_per_second=8):
         yield display
+
+
+def _bars(console: Console, text: str) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn(text))
+    return Progress(*columns, console=console, expand=True)
 
 
 def _result(seed: int, run: Run) -> str:

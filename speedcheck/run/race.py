@@ -18,6 +18,7 @@ from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.launcher import Launcher, Setup
+from speedcheck.run.processes import end_processes, mark_of
 from speedcheck.run.race_display import RaceDisplay
 from speedcheck.stats.race import PAIRS_OF_A_BLOCK
 
@@ -73,6 +74,7 @@ class RaceRunner:
             RecordError: the ledger cannot be written.
         """
         with LedgerWriter(self._folder / LEDGER_NAME, logs=self._folder) as ledger:
+            self._end_orphans()
             self._plan_runs(ledger)
             self._drop_half_pairs(ledger)
             result = read_race(self._folder)
@@ -85,6 +87,11 @@ class RaceRunner:
                 if len(result.pairs) % PAIRS_OF_A_BLOCK == 0:
                     self._display.decided(result)
             return result
+
+    def _end_orphans(self) -> None:
+        """End what a launcher that was killed has left behind: the lock says that it is gone."""
+        for folder in (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES)):
+            end_processes(mark_of(self._folder / folder))
 
     def _plan_runs(self, ledger: LedgerWriter) -> None:
         if not ledger.ledger.entries:

@@ -28,7 +28,10 @@ class End:
             return "stopped"
         if self.status >= 0:
             return f"exit status {self.status}"
-        return f"signal {signal.Signals(-self.status).name}"
+        number = signal.Signals(-self.status)
+        # No trainer sends it to itself; the kernel does to make room.
+        why = " (often: out of memory)" if number == signal.SIGKILL else ""
+        return f"signal {number.name}{why}"
 
 
 def result_of(log: Path, track: Track, end: End = End()) -> Run | None:

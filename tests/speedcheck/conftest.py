@@ -71,6 +71,7 @@ def make_log(
     clean=True,
     val_tokens=16384,
     config=None,
+    header=None,
 ):
     """Write the log of one run of the bundled trainer.
 
@@ -78,8 +79,9 @@ def make_log(
         last_step: where the log was cut; the last of `steps` unless given.
         diverges_at: the step at which the loss is nan and the run ends.
         stated_sha256: what the header says of the program; the truth unless given.
+        header: further lines of the header.
     """
-    header = {
+    values = {
         "speedcheck_log": 1,
         "seed": seed,
         "recipe": recipe,
@@ -92,11 +94,12 @@ def make_log(
         "gpus": [{"driver": "550.127.05", "name": name} for name in gpus],
         "world": {"device": "cuda" if gpus else "cpu", "ranks": len(gpus) or 1, "threads": 1},
         "started": "2026-11-21T18:30:00Z",
+        **(header or {}),
     }
     environment = [
         "Running Python 3.11.7 (main, Jan  9 2024, 10:00:00) [GCC 12.2.0]",
         f"Running PyTorch {torch} compiled for CPU",
-        *(f"{key}: {json.dumps(value, sort_keys=True)}" for key, value in header.items()),
+        *(f"{key}: {json.dumps(value, sort_keys=True)}" for key, value in values.items()),
     ]
     output = []
     end = diverges_at or last_step or steps

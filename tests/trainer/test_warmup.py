@@ -44,7 +44,7 @@ class Student:
 
     def tensors(self, piece: str) -> list[Tensor]:
         """The part of the state called `piece`, as it is kept."""
-        adams = [adam for _, adam in self.optimizers._adams.values()]
+        adams = [shared._adam for shared in self.optimizers._adams.values()]
         return {
             "weights": lambda: list(self.model.parameters()),
             "buffers": lambda: list(self.model.buffers()),

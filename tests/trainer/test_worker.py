@@ -188,7 +188,7 @@ def test_sub3s_second_run_is_that_of_a_fresh_process_digit_for_digit(
     if torch.cuda.device_count() < ranks:
         pytest.skip(f"needs {ranks} GPUs")
     shards = tmp_path / "shards"
-    synth = ["-m", "trainer.data.fineweb", "synth", "--dir", str(shards), "--shards", "1"]
+    synth = ["-m", "trainer.data.fineweb", "synth", "--data-dir", str(shards), "--shards", "1"]
     sizes = ["--tokens", "6000000", "--val-tokens", "11000000"]
     subprocess.run([sys.executable, *synth, *sizes], cwd=ROOT, check=True)
     check_that_processes_agree(["--recipe", "sub3", "--steps", "10"], shards, tmp_path, ranks)

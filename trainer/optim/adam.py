@@ -10,7 +10,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from trainer.optim.flat import flat_values
+from trainer.runtime.distributed import Pending, World
 
 BETA1, BETA2 = 0.8, 0.95
 EPS = 1e-10
@@ -78,3 +81,33 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+
+
+class SharedAdam:
+    """Adam whose work and moments the ranks divide: each updates its share of the weights.
+
+    Args:
+        parameters: of one dtype and device; their values move into one buffer.
+        gradients: of this rank's share of that buffer, to be filled before each step.
+        world: the ranks; all must call `start_step` together.
+        lr: at multiplier 1.
+    """
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], gradients: Tensor, world: World, lr: float
+    ) -> None:
+        self._world = world
+        self._lr = lr
+        self._weights = flat_values(parameters, world.size)
+        share = world.share_of(self._weights)
+        share.grad = gradients
+        self._adam = Adam([share], fused=world.device.type == "cuda")
+
+    def start_step(self, multiplier: float) -> Pending:
+        """Update this rank's share, and start collecting those of the others."""
+        self._adam.step(lr=self._lr * multiplier)
+        return self._world.start_sharing(self._weights)
+
+    def state(self) -> list[Tensor]:
+        """What Adam keeps of this rank's share."""
+        return self._adam.state()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -99,14 +99,14 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 class Muon:
-    """The optimizer; learning rate and momentum are given at every step.
+    """The optimizer; learning rate and momentum are given at every step, which is of two calls.
 
     Momentum averages (buf = mu*buf + (1-mu)*g) and looks ahead (u = (1-mu)*g + mu*buf).
 
     Args:
         parameters: float matrices (rows, cols), or stacks of them (n, rows, cols), stored
             (out, in).
-        world: the ranks among which the work is divided; all must call `step` together.
+        world: the ranks among which the work is divided; all must make a step together.
         dtype: in which Newton-Schulz computes.
     """
 
@@ -119,12 +119,18 @@ class Muon:
         self._shapes = [_Shape(group, world, dtype) for group in by_shape.values()]
 
     @torch.no_grad()
-    def step(self, *, lr: float, momentum: float) -> None:
-        """One update from the gradients in `.grad`."""
-        # The shares of one shape travel while those of the next are computed.
-        pending = [shape.start_update(momentum) for shape in self._shapes]
-        for shape, updates in zip(self._shapes, pending, strict=True):
-            shape.apply(updates.wait(), lr)
+    def start_update(self, momentum: float) -> list[Pending]:
+        """Compute this rank's shares of an update from the gradients in `.grad`.
+
+        The shares of one shape travel while those of the next are computed; `apply` takes them.
+        """
+        return [shape.start_update(momentum) for shape in self._shapes]
+
+    @torch.no_grad()
+    def apply(self, updates: Sequence[Pending], *, lr: float) -> None:
+        """Move all matrices by what `start_update` returned."""
+        for shape, update in zip(self._shapes, updates, strict=True):
+            shape.apply(update.wait(), lr)
 
     def state(self) -> list[Tensor]:
         """The momentum of this rank's shares, as it is kept."""

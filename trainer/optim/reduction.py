@@ -1,22 +1,28 @@
 """Gradients in flat buffers, summed over the ranks while the backward pass still runs.
 
 A bucket holds the gradients of parameters that become complete together. They are views of one
-buffer, so that zeroing a bucket is one fill and exchanging it one all-reduce.
+buffer, so that zeroing a bucket is one fill and exchanging it one collective: an all-reduce, or a
+reduce-scatter where each rank updates its share of the bucket alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
+from trainer.optim.flat import flat_gradients
 from trainer.runtime.distributed import Pending, World
 
 # A block's bucket is called by the number of its layer, these by their names.
 HEAD, SCALARS, EMBEDDINGS = "head", "scalars", "embeddings"
 Name = int | str
+
+
+def values_of(layer: int) -> str:
+    """Name of the bucket of the value embeddings that `layer` is the first to read."""
+    return f"values of layer {layer}"
 
 
 class GradientReducer:
@@ -32,11 +38,18 @@ class GradientReducer:
             backward pass completes them. All ranks start their exchanges in this order, as the
             collectives require.
         world: the ranks whose gradients are summed.
+        shared: buckets of which a rank needs the sums of its own share only (`World.share_of`).
     """
 
-    def __init__(self, buckets: Mapping[Name, Sequence[nn.Parameter]], world: World) -> None:
+    def __init__(
+        self,
+        buckets: Mapping[Name, Sequence[nn.Parameter]],
+        world: World,
+        shared: Collection[Name] = (),
+    ) -> None:
         self._world = world
-        self._flat = {name: _flat_gradients(group) for name, group in buckets.items()}
+        self._shared = shared
+        self._flat = {name: flat_gradients(group, world.size) for name, group in buckets.items()}
         # What `.grad` has to stay: a gradient elsewhere would not be exchanged.
         self._views = [(p, p.grad) for group in buckets.values() for p in group]
         self._order = list(self._flat)
@@ -76,18 +89,16 @@ class GradientReducer:
         """Start the exchange of a bucket and of all before it; nothing in earlier passes."""
         while bucket in self._waiting:
             name = self._waiting.pop(0)
-            self._pending[name] = self._world.start_sum(self._flat[name])
+            start = (
+                self._world.start_scattered_sum if name in self._shared else self._world.start_sum
+            )
+            self._pending[name] = start(self._flat[name])
 
     def wait(self, bucket: Name) -> None:
-        """Return when the bucket's gradients are the sums over all ranks."""
+        """Return when the bucket's gradients, or this rank's share, are the sums over all ranks."""
         if bucket in self._pending:
             self._pending.pop(bucket).wait()
 
-
-def _flat_gradients(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Make every `.grad` a view of one buffer of zeros, which is returned."""
-    flat = parameters[0].new_zeros(sum(parameter.numel() for parameter in parameters))
-    views = torch.split(flat, [parameter.numel() for parameter in parameters])
-    for parameter, view in zip(parameters, views, strict=True):
-        parameter.grad = view.view_as(parameter)
-    return flat
+    def share(self, bucket: Name) -> Tensor:
+        """This rank's share of a bucket's gradients, a view."""
+        return self._world.share_of(self._flat[bucket])

@@ -92,6 +92,27 @@ class World:
         work = dist.all_gather_into_tensor(whole, share.contiguous(), async_op=True)
         return Pending(whole, work)
 
+    def share_of(self, whole: Tensor) -> Tensor:
+        """This rank's part of a tensor (n,), n a multiple of the ranks: a view."""
+        return whole.view(self.size, -1)[self.rank]
+
+    def start_scattered_sum(self, whole: Tensor) -> Pending:
+        """Start replacing this rank's share of a tensor (n,) by its sum over the ranks.
+
+        The shares of the others are of no use afterwards.
+        """
+        share = self.share_of(whole)
+        if self.size == 1:
+            return Pending(share)
+        return Pending(share, dist.reduce_scatter_tensor(share, whole, async_op=True))
+
+    def start_sharing(self, whole: Tensor) -> Pending:
+        """Start replacing each rank's share of a tensor (n,) by what that rank has there."""
+        if self.size == 1:
+            return Pending(whole)
+        work = dist.all_gather_into_tensor(whole, self.share_of(whole), async_op=True)
+        return Pending(whole, work)
+
     def copy_from_main_(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors by those of rank 0."""
         if self.size > 1:

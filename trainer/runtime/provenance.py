@@ -13,10 +13,12 @@ from typing import TypedDict
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
-# No run executes these: they make, fetch and check shards, study the tiny corpus, time the step.
+# No run executes these: they make, fetch and check shards, study the tiny corpus, time the step,
+# look at the machine.
 TOOLS = frozenset(
     {
         "bench.py",
+        "survey.py",
         "data/corpus/entropy.py",
         *(
             f"data/fineweb/{name}.py"

@@ -47,6 +47,20 @@ SPEED = {
         "being faster than a program that does not learn enough.",
         "Name a baseline that is a record of this track.",
     ),
+    codes.WORKER_TIMES: Explanation(
+        ("info",),
+        "A worker trained several seeds in one process. The losses are those of separate "
+        "processes to the last digit; the times share a process and a thermal state, and the "
+        "message says whether they change along the worker.",
+        "Nothing where the interval holds 0 and is short beside the gain that the record claims; "
+        "otherwise time the runs again with `speedcheck run --isolate`.",
+    ),
+    codes.SIDE_BY_SIDE: Explanation(
+        ("unknown",),
+        "Several runs trained at the same time on the GPUs of one machine. That changes no loss, "
+        "but each run had only a part of the machine, and its neighbours slowed it down.",
+        "For the time of a record, run the seeds again without --gpus-per-run.",
+    ),
     codes.OUTSIDE_CLOCK: Explanation(
         ("info",),
         "How long the runs took beside the time that they report: start-up, compilation, warm-up "

@@ -157,6 +157,13 @@ CASES = {
     codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),
     codes.NOT_COMPARABLE: ("speed", lambda b, log, pub: beside(b, n_gpus=1)),
     codes.WEAK_BASELINE: ("speed", lambda b, log, pub: beside(b, [3.29, 3.291, 3.292])),
+    codes.WORKER_TIMES: (
+        "speed",
+        lambda b, log, pub: b.record(
+            header={"worker": {"id": "5f0c", "order": 2}},
+        ),
+    ),
+    codes.SIDE_BY_SIDE: ("speed", lambda b, log, pub: b.record(header={"side_by_side": 4})),
     codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
     codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
     codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 ACTION = ROOT / "action.yml"
@@ -171,6 +173,22 @@ def test_a_bad_branch_fails(clone, runner, build, losses):
     code, out, comment = runner()
     assert code == 1, out
     assert "NOT CERTIFIED" in comment.read_text()
+
+
+@pytest.mark.parametrize("worse", [0.0, 0.5])
+def test_the_outputs_say_what_came_out_and_where_the_certificates_are(
+    clone, runner, build, losses, tmp_path, worse
+):
+    add(clone, build.record([loss + worse for loss in losses]), "records/new")
+    runner()
+    lines = (tmp_path / "runner/output").read_text().splitlines()
+    outputs = dict(line.split("=", 1) for line in lines)
+    answer = "false" if worse else "true"
+    assert (outputs["passed"], outputs["certified"]) == (answer, answer)
+    found = json.loads(Path(outputs["certificate"]).read_text())
+    assert found["passed"] == (not worse)
+    declared = yaml.safe_load(ACTION.read_text())["outputs"]
+    assert set(declared) == set(outputs)
 
 
 def test_inputs_are_data_and_never_commands(clone, runner, tmp_path):

@@ -200,17 +200,19 @@ def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
         assert list(second.ledger.latest()) == [0]
 
 
-def test_a_child_that_inherited_the_lock_keeps_the_ledger_closed_to_others(tmp_path):
+def test_the_lock_goes_with_the_process_that_held_it_however_it_ends(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    with LedgerWriter(path) as writer:
-        child = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(writer.fileno(),)
-        )
-    try:
+    hold = (
+        "import pathlib, sys; from speedcheck.records.ledger import LedgerWriter; "
+        "writer = LedgerWriter(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
         with pytest.raises(RecordError, match="another process"):
             LedgerWriter(path)
-    finally:
-        child.communicate(b"\n")
+        holder.kill()
     LedgerWriter(path).__exit__(None, None, None)
 
 

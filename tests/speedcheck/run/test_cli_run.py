@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from scipy import stats
 
 from speedcheck import cli
-from speedcheck.records.ledger import parse_ledger
+from speedcheck.records.ledger import LedgerWriter, parse_ledger
+from speedcheck.run import campaign
+from speedcheck.run.launcher import Setup
+from speedcheck.run.processes import find_processes, mark_of
+
+STEPS = 4
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="finds processes under /proc"
+)
 
 
 def ledger_events(record: Path) -> list[tuple[int, str]]:
@@ -360,3 +374,126 @@ def test_the_recipe_of_a_resumed_record_is_its_planned_one(run_tiny, fake, tmp_p
     run_tiny("--seeds", "4")
     code = cli.main(["run", "--resume", "--out", str(tmp_path / "record")], launcher=fake)
     assert code == 0
+
+
+def test_a_run_that_hangs_is_stopped_and_the_others_go_on(run_tiny, fake, fates, tmp_path):
+    fake.fate = lambda seed: fates["hangs" if seed == 1 else "finishes"](seed)
+    clock = itertools.count(0.0).__next__
+    with mock.patch.object(campaign.time, "monotonic", clock):
+        result = run_tiny("--seeds", "3", "--jobs", "1", "--timeout-per-run", "30")
+    assert result.code == 1
+    assert "seed 1: failed, stopped after 30 s without a result (--timeout-per-run)" in result.out
+    assert fake.processes[1].terminated
+    assert fake.processes[1].stopped
+    assert [event for seed, event in ledger_events(tmp_path / "record") if seed != 1].count(
+        "finished"
+    ) == 2
+    assert (1, "failed") in ledger_events(tmp_path / "record")
+
+
+def test_the_recipe_says_how_long_a_run_may_take(run_tiny, fake, fates):
+    fake.setup = replace(fake.setup, timeout_s=7)
+    fake.fate = fates["hangs"]
+    clock = itertools.count(0.0).__next__
+    with mock.patch.object(campaign.time, "monotonic", clock):
+        assert "stopped after 7 s" in run_tiny("--seeds", "1").out
+
+
+def test_whatever_has_ended_is_stopped_before_its_log_is_judged(run_tiny, fake, fates):
+    fake.fate = lambda seed: fates["crashes" if seed == 1 else "finishes"](seed)
+    run_tiny("--seeds", "3")
+    assert all(process.stopped for process in fake.processes)
+    assert fake.closed == 1
+
+
+@needs_proc
+def test_what_a_killed_launcher_left_is_ended_on_resume_and_named(run_tiny, fake, tmp_path):
+    record = tmp_path / "record"
+    run_tiny("--seeds", "2")
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env=os.environ | dict([mark_of(record)]),
+    )
+    while not find_processes(mark_of(record)):
+        time.sleep(0.01)
+    result = run_tiny("--resume")
+    assert f"ended process {orphan.pid}, left by an earlier launcher: " in result.out
+    assert orphan.wait(20) == -signal.SIGKILL
+
+
+@needs_proc
+def test_a_launcher_that_is_refused_ends_no_process_of_the_other(run_tiny, fake, tmp_path):
+    record = tmp_path / "record"
+    run_tiny("--seeds", "2")
+    with (
+        LedgerWriter(record / "ledger.jsonl"),
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            env=os.environ | dict([mark_of(record)]),
+        ) as child,
+    ):
+        result = run_tiny("--resume")
+        assert "another process is running this record" in result.err
+        assert child.poll() is None
+        child.kill()
+
+
+def test_changes_of_the_recipe_are_planned_and_given_to_every_run(run_tiny, fake, tmp_path):
+    options = ("--steps", "4", "--sequences-per-step", "2", "--sequence-length", "64")
+    result = run_tiny("--seeds", "2", *options)
+    assert result.code in (0, 1)
+    plan = tomllib.loads((tmp_path / "record/record.toml").read_text())
+    assert plan["overrides"] == {"steps": 4, "sequences_per_step": 2, "sequence_length": 64}
+    assert "track" not in plan
+    assert {job.overrides.options() for job in fake.jobs} == {options}
+    assert " ".join(options) in (tmp_path / "record/README.md").read_text()
+    assert certificate(tmp_path / "record")["track"] == "none"
+
+
+def test_a_changed_recipe_enters_the_track_that_record_toml_names(run_tiny, tmp_path, capsys):
+    run_tiny("--seeds", "2", "--steps", "4")
+    path = tmp_path / "record/record.toml"
+    path.write_text('track = "tiny"\n' + path.read_text())
+    cli.main(["verify", str(tmp_path / "record"), "--json"])
+    assert json.loads(capsys.readouterr().out)["track"] == "tiny"
+
+
+def test_resume_keeps_the_changes_of_the_recipe(run_tiny, fake, fates):
+    fake.fate = fates["crashes"]
+    run_tiny("--seeds", "2", "--steps", "4")
+    fake.fate = fates["finishes"]
+    run_tiny("--resume")
+    assert {job.overrides.steps for job in fake.jobs} == {4}
+    refused = run_tiny("--resume", "--steps", "5")
+    assert refused.code == 2
+    assert "the plan has --steps 4, not --steps 5" in refused.err
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--steps", "--sequences-per-step", "--sequence-length", "--timeout-per-run", "--gpus-per-run"],
+)
+def test_a_number_below_one_is_refused_by_name(run_tiny, option, tmp_path):
+    result = run_tiny("--seeds", "2", option, "0")
+    assert result.code == 2
+    assert f"{option} is 0" in result.err
+    assert not (tmp_path / "record").exists()
+
+
+def test_runs_side_by_side_have_gpus_of_their_own(run_tiny, fake, fates, tmp_path):
+    fake.setup = Setup("tiny", "cuda", 2, 1, STEPS, 1, gpus=8)
+    fake.fate = lambda seed: replace(fates["finishes"](seed), looks=2 + seed)
+    run_tiny("--seeds", "6", "--gpus-per-run", "2")
+    assert [job.gpus for job in fake.jobs[:4]] == [(0, 1), (2, 3), (4, 5), (6, 7)]
+    assert {job.gpus for job in fake.jobs[4:]} <= {job.gpus for job in fake.jobs[:4]}
+    assert {job.side_by_side for job in fake.jobs} == {4}
+    plan = tomllib.loads((tmp_path / "record/record.toml").read_text())
+    assert plan["gpus_per_run"] == 2
+
+
+def test_more_runs_than_the_gpus_have_room_for_are_refused(run_tiny, fake, tmp_path):
+    fake.setup = Setup("tiny", "cuda", 8, 1, STEPS, 1, gpus=8)
+    result = run_tiny("--seeds", "2", "--jobs", "2")
+    assert result.code == 2
+    assert "--jobs is 2, and the GPUs have room for 1 at a time" in result.err
+    assert not (tmp_path / "record").exists()

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from speedcheck.logs import parse_log, parse_step_line
 from speedcheck.run.follow import LogFollower
+from speedcheck.run.outlook import Pace
 from speedcheck.run.progress import LiveDisplay, Tally, open_display
 
 
@@ -44,7 +45,7 @@ def shown(display: LiveDisplay) -> str:
 
 
 def test_a_bar_shows_step_and_loss_of_each_run_under_way():
-    display = LiveDisplay(terminal(), Tally(4, 1.62), runs=4, steps=300)
+    display = LiveDisplay(terminal(), Tally(4, 1.62), Pace(4), runs=4, steps=300)
     display.started(0, Path("seed-000.txt"))
     display.started(1, Path("seed-001.txt"))
     display.progressed(
@@ -59,7 +60,7 @@ def test_a_bar_shows_step_and_loss_of_each_run_under_way():
 
 def test_a_finished_run_leaves_its_result_and_takes_its_bar_away(run_of):
     console = terminal()
-    display = LiveDisplay(console, Tally(4, 1.62), runs=4, steps=4)
+    display = LiveDisplay(console, Tally(4, 1.62), Pace(4), runs=4, steps=4)
     display.started(0, Path("seed-000.txt"))
     display.finished(0, run_of(0, "1.510000"))
     assert "seed 0: finished, val_loss 1.5100" in console.file.getvalue()
@@ -96,3 +97,29 @@ def test_a_follower_takes_nothing_from_the_program_part(tmp_path):
     log = tmp_path / "seed-000.txt"
     log.write_text("step:9/9 val_loss:0.1 train_time:1ms step_avg:1ms\n" + "=" * 100 + "\n")
     assert LogFollower(log).newest() is None
+
+
+def test_plain_lines_tell_the_time_left_and_the_difference_to_finished_runs(
+    tmp_path, make_log_text, run_of
+):
+    console = Console(file=io.StringIO(), width=80)
+    log = tmp_path / "seed-000.txt"
+    log.write_text(make_log_text(0, "1.5"))
+    with open_display(console, runs=3, steps=4, target=1.62) as display:
+        display.started(0, log)
+        display.started(1, tmp_path / "seed-001.txt")
+        display.finished(0, run_of(0, "1.500000"))
+        line = "step:4/4 val_loss:1.600000 train_time:48ms step_avg:12.00ms"
+        display.progressed(1, parse_step_line(line))
+    text = console.file.getvalue()
+    assert "seed 1: step 4/4 val_loss 1.6000 (+0.1000 against 1 finished), 12 ms a step" in text
+    assert "1/3 runs: mean 1.5000, sd - (target 1.62), about 0 s left" in text
+
+
+def test_a_failure_with_one_last_line_is_printed_once():
+    console = Console(file=io.StringIO(), width=80)
+    with open_display(console, runs=1, steps=4, target=1.62) as display:
+        full = "trainer: seed-000.txt: the log cannot be written (No space left on device)"
+        display.started(0, Path("seed-000.txt"))
+        display.failed(0, f"exit status 2: {full}", full)
+    assert console.file.getvalue().count("No space left") == 1

@@ -20,6 +20,10 @@ def spread_matrices(rows: int, cols: int, count: int = 3) -> Tensor:
     return u @ torch.diag_embed(torch.linspace(1, 0.05, rank).expand(count, -1)) @ v.mT
 
 
+def update(muon: Muon, *, lr: float, momentum: float) -> None:
+    muon.apply(muon.start_update(momentum), lr=lr)
+
+
 @pytest.mark.parametrize("shape", [(24, 24), (64, 16), (16, 64)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_newton_schulz_keeps_the_singular_vectors_and_levels_the_values(
@@ -48,7 +52,7 @@ def test_newton_schulz_applies_the_quintic_to_every_singular_value() -> None:
 def test_a_zero_gradient_moves_nothing() -> None:
     weight = nn.Parameter(torch.ones(8, 4))
     weight.grad = torch.zeros_like(weight)
-    Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.85)
+    update(Muon([weight], SINGLE, torch.float32), lr=1.0, momentum=0.85)
     assert torch.equal(weight, torch.ones(8, 4))
 
 
@@ -62,7 +66,7 @@ def test_momentum_averages_and_looks_ahead_as_a_scalar_recursion_says() -> None:
     buffer, travelled, against = 0.0, 0.0, []
     for c, mu in zip(coefficients, momenta, strict=True):
         weight.grad = c * direction
-        muon.step(lr=0.1, momentum=mu)
+        update(muon, lr=0.1, momentum=mu)
         buffer = mu * buffer + (1 - mu) * c
         ahead = (1 - mu) * c + mu * buffer
         travelled -= 0.1 * math.copysign(1, ahead)
@@ -80,7 +84,7 @@ def test_only_matrices_with_more_rows_than_columns_are_scaled_up(
 ) -> None:
     weight = nn.Parameter(torch.zeros(shape))
     weight.grad = spread_matrices(*shape, count=1)[0]
-    Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+    update(Muon([weight], SINGLE, torch.float32), lr=1.0, momentum=0.9)
     expected = -scale * orthogonalise(weight.grad[None], torch.float32)[0]
     assert torch.allclose(weight, expected, atol=1e-4)
 
@@ -92,9 +96,9 @@ def test_stacked_matrices_are_orthogonalised_one_by_one() -> None:
     stacked.grad = gradients.clone()
     for weight, gradient in zip(single, gradients, strict=True):
         weight.grad = gradient.clone()
-    Muon([stacked], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+    update(Muon([stacked], SINGLE, torch.float32), lr=1.0, momentum=0.9)
     for weight in single:
-        Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+        update(Muon([weight], SINGLE, torch.float32), lr=1.0, momentum=0.9)
     assert torch.allclose(stacked, torch.stack(list(single)), atol=1e-6)
 
 
@@ -119,11 +123,11 @@ def test_the_ranks_shares_together_are_the_whole_update(size: int) -> None:
         return made
 
     whole = weights()
-    Muon(whole, SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+    update(Muon(whole, SINGLE, torch.float32), lr=1.0, momentum=0.9)
     OneOf.shares.clear()
     for rank in range(size):
         world = OneOf(**vars(replace(SINGLE, rank=rank, size=size)))
-        Muon(weights(), world, torch.float32).step(lr=1.0, momentum=0.9)
+        update(Muon(weights(), world, torch.float32), lr=1.0, momentum=0.9)
     assert len({share.shape for share in OneOf.shares}) == 1
     together = torch.cat(OneOf.shares)
     assert torch.allclose(-together[:7], torch.cat(list(whole)), atol=1e-6)
@@ -147,7 +151,7 @@ def test_one_shapes_update_travels_while_the_next_is_computed() -> None:
     weights = [nn.Parameter(torch.zeros(shape)) for shape in ((8, 8), (16, 8), (8, 16))]
     for weight in weights:
         weight.grad = torch.ones_like(weight)
-    Muon(weights, Recorder(**vars(SINGLE)), torch.float32).step(lr=1.0, momentum=0.9)
+    update(Muon(weights, Recorder(**vars(SINGLE)), torch.float32), lr=1.0, momentum=0.9)
     assert events == ["start"] * 3 + ["wait"] * 3
 
 
@@ -155,7 +159,7 @@ def test_gradients_are_left_as_they_were() -> None:
     weight = nn.Parameter(torch.zeros(8, 8))
     weight.grad = spread_matrices(8, 8, count=1)[0]
     before = weight.grad.clone()
-    Muon([weight], SINGLE, torch.float32).step(lr=1.0, momentum=0.9)
+    update(Muon([weight], SINGLE, torch.float32), lr=1.0, momentum=0.9)
     assert torch.equal(weight.grad, before)
 
 

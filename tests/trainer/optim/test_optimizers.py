@@ -24,9 +24,13 @@ def test_buckets_follow_the_backward_pass() -> None:
     with torch.device("meta"):
         model = GPT(RECIPES["sub3"].model, 128)
     buckets = gradient_buckets(model)
-    assert list(buckets) == ["head", *range(11, -1, -1), "scalars", "embeddings"]
+    early = ["values of layer 2", 2, "values of layer 1", 1]
+    assert list(buckets) == ["head", *range(11, 2, -1), *early, 0, "scalars", "embeddings"]
     assert [p.shape for p in buckets["head"]] == [(50_304, 768)]
-    assert [p.shape for p in buckets["embeddings"]] == [(50_257, 768)] * 4
+    tables = [p for name in (*early[::2], "embeddings") for p in buckets[name]]
+    assert [p.shape for p in tables] == [(50_257, 768)] * 4
+    embedding, *values = map(id, model.tables)
+    assert list(map(id, tables)) == [values[2], values[1], embedding, values[0]]
     assert sum(p.numel() for p in buckets["scalars"]) == 52
     hidden = [p for layer in range(12) for p in buckets[layer]]
     assert {id(p) for p in hidden} == {id(p) for p in model.hidden_matrices()}
@@ -44,7 +48,7 @@ def test_each_of_adams_groups_has_its_own_learning_rate(
     optimizers = Optimizers(model, replace(mini.optimizer, **still), SINGLE)
     before = {id(p): p.detach().clone() for p in model.parameters()}
     for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
+        parameter.grad.fill_(1)
     optimizers.step(multiplier=1.0, momentum=0.9)
     for bucket, parameters in gradient_buckets(model).items():
         # Adam's first step is the learning rate itself, whatever the gradient.
@@ -86,9 +90,10 @@ def test_the_multiplier_scales_both_optimizers_alike(mini: Recipe) -> None:
         torch.manual_seed(0)
         model = GPT(mini.model, 32)
         before = [p.detach().clone() for p in model.parameters()]
+        optimizers = Optimizers(model, mini.optimizer, SINGLE)
         for parameter in model.parameters():
-            parameter.grad = torch.randn_like(parameter)
-        Optimizers(model, mini.optimizer, SINGLE).step(multiplier=multiplier, momentum=0.9)
+            parameter.grad.copy_(torch.randn_like(parameter))
+        optimizers.step(multiplier=multiplier, momentum=0.9)
         moves.append([p.detach() - b for p, b in zip(model.parameters(), before, strict=True)])
     for whole, quarter in zip(*moves, strict=True):
         assert torch.allclose(quarter, whole / 4, atol=1e-6)
@@ -99,7 +104,7 @@ def stepped(optimizers: Optimizers, model: GPT, steps: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(5)
     for _ in range(steps):
         for parameter in model.parameters():
-            parameter.grad = torch.randn(parameter.shape, generator=generator)
+            parameter.grad.copy_(torch.randn(parameter.shape, generator=generator))
         optimizers.step(multiplier=1.0, momentum=0.9)
     return [p.detach().clone() for p in model.parameters()]
 
@@ -145,32 +150,41 @@ def test_a_gpu_updates_as_the_processor_does(mini: Recipe, cuda: torch.device) -
 
 
 class Late(Pending):
-    """A sum that is nothing until it is waited for."""
+    """An exchange whose outcome is nothing until it is waited for."""
 
     def __init__(self, tensor: Tensor, events: list[str]) -> None:
         super().__init__(tensor)
-        self.__dict__.update(events=events, sum=tensor.clone())
+        self.__dict__.update(events=events, outcome=tensor.clone())
         tensor.fill_(torch.nan)
 
     def wait(self) -> Tensor:
-        self.events.append("sum")
-        return self.result.copy_(self.sum)
+        self.events.append("received")
+        return self.result.copy_(self.outcome)
 
 
 class Slow(World):
-    """One of two ranks, which are equal."""
+    """The first of two ranks, which are equal."""
 
     events: list[str] = []  # noqa: RUF012 - one world at a time
 
     def start_sum(self, tensor: Tensor) -> Pending:
         return Late(tensor, self.events)
 
+    def start_scattered_sum(self, whole: Tensor) -> Pending:
+        whole.view(2, -1)[1].fill_(torch.nan)
+        return Late(self.share_of(whole), self.events)
+
     def start_gather(self, share: Tensor) -> Pending:
         self.events.append("Muon")
         return Pending(torch.cat([share, share]))
 
+    def start_sharing(self, whole: Tensor) -> Pending:
+        self.events.append("Adam")
+        whole.view(2, -1)[1].copy_(self.share_of(whole))
+        return Late(whole, self.events)
 
-def test_every_gradient_is_waited_for_and_the_embeddings_after_muon_has_computed(
+
+def test_all_exchanges_are_waited_for_and_muon_computes_while_the_embeddings_travel(
     mini: Recipe,
 ) -> None:
     model = GPT(mini.model, 32)
@@ -181,6 +195,53 @@ def test_every_gradient_is_waited_for_and_the_embeddings_after_muon_has_computed
             parameter.grad.fill_(1)
     world.events.clear()
     optimizers.step(multiplier=1.0, momentum=0.9)
-    # Head, scalars and six blocks; three shapes of matrices; the embeddings.
-    assert world.events == ["sum"] * 8 + ["Muon"] * 3 + ["sum"]
+    # Of gradients: the head's and the scalars', six blocks', the embeddings'; three shapes of
+    # matrices; then the weights of Adam's buckets.
+    early = ["received", "Adam"] * 2
+    late = ["received", "Adam"]
+    assert world.events == early + ["received"] * 6 + ["Muon"] * 3 + late + ["received"] * 3
     assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_ranks_that_update_their_shares_have_the_weights_of_one_that_updates_all(
+    mini: Recipe,
+) -> None:
+    whole = updated(mini, SINGLE)
+    for size in (2, 4):
+        shares = [updated(mini, Alone(rank, size, SINGLE.device)) for rank in range(size)]
+        for tensor, *parts in zip(whole, *shares, strict=True):
+            # A weight that no rank but its own has updated has stayed NaN in the others.
+            found = torch.stack(parts)
+            assert ((~found.isnan()).sum(0) == 1).all()
+            assert torch.equal(found.nan_to_num().sum(0), tensor)
+
+
+class Alone(World):
+    """A rank that hears nothing of the others."""
+
+    def start_scattered_sum(self, whole: Tensor) -> Pending:
+        return Pending(self.share_of(whole))
+
+    def start_sharing(self, whole: Tensor) -> Pending:
+        others = torch.arange(self.size) != self.rank
+        whole.view(self.size, -1)[others] = torch.nan
+        return Pending(whole)
+
+    def start_sum(self, tensor: Tensor) -> Pending:
+        return Pending(tensor)
+
+    def start_gather(self, share: Tensor) -> Pending:
+        return Pending(share.repeat(self.size, 1, 1))
+
+
+def updated(mini: Recipe, world: World) -> list[Tensor]:
+    """Adam's weights after an update from gradients that a fixed seed draws."""
+    torch.manual_seed(3)
+    model = GPT(mini.model, 32)
+    optimizers = Optimizers(model, mini.optimizer, world)
+    for parameter in model.parameters():
+        parameter.grad.copy_(torch.randn(parameter.shape))
+    optimizers.step(multiplier=1.0, momentum=0.9)
+    buckets = gradient_buckets(model)
+    names = [name for name in buckets if isinstance(name, str)]
+    return [p.detach() for name in names for p in buckets[name]]

@@ -30,7 +30,6 @@ from trainer.data.stream import TokenStream, ValidationSet
 from trainer.runtime.distributed import open_world
 from trainer.model import GPT
 from trainer.operations.plain import PlainOperations
-from trainer.optim.optimizers import gradient_buckets
 from trainer.schedule import Window
 from trainer.train import Run, accumulate_gradients, start, train
 
@@ -92,8 +91,11 @@ with open_world(recipe) as world:
     # Neither optimizer minds the scale of the gradients: no loss would show a wrong one.
     trainee = start(run)
     accumulate_gradients(trainee, run, 0, Window(2, 1))
-    for bucket in gradient_buckets(trainee.model):
-        trainee.optimizers.gradients.wait(bucket)
+    gradients = trainee.optimizers.gradients
+    for bucket, whole in gradients._flat.items():
+        gradients.wait(bucket)
+        if bucket in gradients._shared:
+            world.start_sharing(whole).wait()
     norms = [parameter.grad.norm().item() for parameter in trainee.model.parameters()]
     train(run, Memory())
     with open(f"{sys.argv[1]}-{world.size}-{world.rank}.json", "w") as file:

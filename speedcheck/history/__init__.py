@@ -1,0 +1,1 @@
+"""A series of records: when each came, and what it gained over the one before."""

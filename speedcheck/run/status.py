@@ -1,0 +1,236 @@
+"""How far the campaign of a record folder has come, read from its files alone."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from speedcheck.errors import RecordError
+from speedcheck.logs import StepLine, read_log
+from speedcheck.records.files import LOGS_NAME
+from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, parse_ledger
+from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides, named_track
+from speedcheck.run.follow import LogFollower
+from speedcheck.run.outlook import Curve, loss_of, seconds_left, step_ms
+from speedcheck.stats import one_sample_t
+
+Launcher = Literal["running", "gone", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A run that has started and not ended.
+
+    Attributes:
+        seed: of the run.
+        log: name of its log.
+        step: updates done; None while the log has no step line.
+        steps: updates of the whole run.
+        step_ms: timed milliseconds a step so far.
+        loss: the newest, nats per token.
+        difference: `loss` minus the mean of the finished runs at the same step.
+        seconds: since it started.
+    """
+
+    seed: int
+    log: str
+    step: int | None = None
+    steps: int | None = None
+    step_ms: float | None = None
+    loss: float | None = None
+    difference: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def fraction(self) -> float:
+        """Return how much of its steps it has done, from 0 to 1."""
+        return min(1.0, self.step / self.steps) if self.step and self.steps else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the folder says.
+
+    Attributes:
+        folder: the record folder.
+        recipe: name of the recipe; None for a trainer of its own.
+        planned: number of runs in the ledger.
+        finished: runs with a result.
+        failed: runs that ended without one.
+        abandoned: runs that were stopped with their campaign.
+        waiting: runs that have not started.
+        under_way: runs that have started and not ended.
+        launcher: whether a process holds the folder; "unknown" where its file system does not say.
+        mean: mean loss of the finished runs, nats per token; None where one has diverged.
+        sd: its standard deviation over runs.
+        target: loss that the mean must be below; None where neither plan nor track says.
+        seconds_left: until all have ended, as long as nothing fails.
+    """
+
+    folder: str
+    recipe: str | None
+    planned: int
+    finished: int
+    failed: int
+    abandoned: int
+    waiting: int
+    under_way: tuple[UnderWay, ...]
+    launcher: Launcher
+    mean: float | None
+    sd: float | None
+    target: float | None
+    seconds_left: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing goes on and nothing will."""
+        return self.launcher == "gone" or not (self.under_way or self.waiting)
+
+
+def read_status(folder: Path) -> Status:
+    """Read a record folder; nothing in it changes.
+
+    Raises:
+        RecordError: it is not the folder of a campaign.
+        InputError: record.toml cannot be read.
+    """
+    ledger_path, plan_path = folder / LEDGER_NAME, folder / PLAN_NAME
+    if not ledger_path.is_file() or not plan_path.is_file():
+        raise RecordError(
+            "there is no campaign here",
+            where=str(folder),
+            remedy="name the record folder of a `speedcheck run`",
+        )
+    entries = parse_ledger(ledger_path.read_bytes()).entries
+    return _status(folder, read_plan(plan_path), entries, _launcher(ledger_path))
+
+
+def _status(folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Launcher) -> Status:
+    latest = {entry.seed: entry for entry in entries}
+    ended = [entry for entry in latest.values() if entry.event == "finished"]
+    curve, losses = Curve(), []
+    for entry in ended:
+        log = folder / LOGS_NAME / (entry.log or "")
+        curve.add(LogFollower(log).new())
+        losses += _final_losses(log)
+    under_way = tuple(
+        _under_way(folder, entry, curve) for entry in _with(latest.values(), "started")
+    )
+    waiting = len(_with(latest.values(), "planned"))
+    test = one_sample_t(losses, 0.0)
+    return Status(
+        folder=str(folder),
+        recipe=plan.recipe,
+        planned=len(latest),
+        finished=len(ended),
+        failed=len(_with(latest.values(), "failed")),
+        abandoned=len(_with(latest.values(), "abandoned")),
+        waiting=waiting,
+        under_way=under_way,
+        launcher=launcher,
+        mean=_finite(test.mean),
+        sd=_finite(test.std),
+        target=_target(folder, plan),
+        seconds_left=_seconds_left(_run_seconds(entries, under_way), under_way, waiting),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a figure that JSON can hold; a diverged run leaves none."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _with(entries: Iterable[Entry], event: Event) -> list[Entry]:
+    return [entry for entry in entries if entry.event == event]
+
+
+def _under_way(folder: Path, entry: Entry, curve: Curve) -> UnderWay:
+    seconds = _seconds_between(entry.utc, None)
+    lines = LogFollower(folder / LOGS_NAME / (entry.log or "")).new()
+    run = UnderWay(entry.seed, entry.log or "", seconds=seconds)
+    return _with_line(run, lines[-1], curve) if lines else run
+
+
+def _with_line(run: UnderWay, line: StepLine, curve: Curve) -> UnderWay:
+    return UnderWay(
+        seed=run.seed,
+        log=run.log,
+        step=line.step,
+        steps=line.total,
+        step_ms=step_ms(line),
+        loss=_finite(loss_of(line)),
+        difference=_finite(curve.difference(line)),
+        seconds=run.seconds,
+    )
+
+
+def _final_losses(log: Path) -> list[float]:
+    if not log.exists():
+        return []
+    return [
+        math.nan if run.diverged else run.val_loss
+        for run in read_log(log, log.parent).runs
+        if run.val_loss is not None
+    ]
+
+
+def _run_seconds(entries: tuple[Entry, ...], under_way: tuple[UnderWay, ...]) -> float | None:
+    """Return what a run takes: what finished ones took, else what those under way will."""
+    started: dict[int, str] = {}
+    taken = []
+    for entry in entries:
+        if entry.event == "started":
+            started[entry.seed] = entry.utc
+        elif entry.event == "finished" and entry.seed in started:
+            taken.append(_seconds_between(started[entry.seed], entry.utc))
+    if taken:
+        return sum(taken) / len(taken)
+    return max((run.seconds / run.fraction for run in under_way if run.fraction), default=None)
+
+
+def _seconds_left(
+    run_seconds: float | None, under_way: tuple[UnderWay, ...], waiting: int
+) -> float | None:
+    if run_seconds is None or not (under_way or waiting):
+        return None
+    fractions = [run.fraction for run in under_way]
+    return seconds_left(run_seconds, fractions, waiting=waiting, slots=max(1, len(under_way)))
+
+
+def _seconds_between(begin: str, end: str | None) -> float:
+    """Return the time between two moments of the ledger; None for now.
+
+    Never below 0: the clock of a machine may be set back.
+    """
+    try:
+        first = datetime.fromisoformat(begin)
+        last = datetime.fromisoformat(end) if end else datetime.now(UTC)
+        return max(0.0, (last - first).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _target(folder: Path, plan: Plan) -> float | None:
+    if plan.target is not None:
+        return plan.target
+    track = named_track(folder, plan, Overrides(), load_config(folder, None))
+    return track.target if track else None
+
+
+def _launcher(ledger: Path) -> Launcher:
+    """Return whether some process holds the ledger's lock."""
+    try:
+        with ledger.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "running"
+    except OSError:
+        return "unknown"
+    return "gone"

@@ -1,0 +1,157 @@
+"""`speedcheck history`: the order of a series, its gains, and the table between markers."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from speedcheck.report.markers import BEGIN, END
+
+LOSSES = [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779, 3.2786, 3.2790]
+AROUND = (-130, -80, -40, 0, 10, 50, 70, 120)
+
+
+@pytest.fixture
+def write(build, published_log_text):
+    """Write a record of published logs around a training time in milliseconds."""
+
+    def _write(name, around, *, runs=8, **options):
+        logs = {
+            f"{i:02d}.txt": published_log_text(
+                val_loss=LOSSES[i], time_ms=around + AROUND[i], **options
+            )
+            for i in range(runs)
+        }
+        return build.folder(logs, f"records/{name}")
+
+    return _write
+
+
+def rows(cli, folder, *options):
+    result = cli("history", folder, "--csv", *options)
+    assert (result.code, result.err) == (0, "")
+    return list(csv.DictReader(io.StringIO(result.out)))
+
+
+def test_records_are_in_the_order_of_their_dates_and_each_gains_over_the_one_before(write, cli):
+    write("20250320_third", 150_000)
+    write("2025-01-16_first", 180_000)
+    folder = write("2025-02-01_second", 170_000).parent
+    found = rows(cli, folder)
+    assert [row["record"].split("_")[1] for row in found] == ["first", "second", "third"]
+    assert [row["date"] for row in found] == ["2025-01-16", "2025-02-01", "2025-03-20"]
+    assert [row["gain"] for row in found] == ["", "10.0", "20.0"]
+
+
+def test_a_gain_that_two_machines_explain_is_not_shown_and_a_larger_one_is(write, cli):
+    # 0.5 % of 180 s is 0.9 s; 1.96 times that are 1.76 s.
+    write("2025-01-01_a", 181_000)
+    write("2025-01-02_b", 179_500)
+    folder = write("2025-01-03_c", 176_000).parent
+    assert [row["gain_shown"] for row in rows(cli, folder)] == ["", "no", "yes"]
+
+
+def test_the_interval_of_a_gain_is_welchs_with_the_spread_between_machines(write, cli):
+    write("2025-01-01_a", 180_000)
+    folder = write("2025-01-02_b", 170_000).parent
+    row = rows(cli, folder)[1]
+    variance = 2 * np.var(np.array(AROUND) / 1000, ddof=1) / 8
+    total = np.hypot(np.sqrt(variance), 0.005 * (175.0 + np.mean(AROUND) / 1000))
+    df = 14 * (total**2 / variance) ** 2
+    half = scipy.stats.t.ppf(0.975, df) * total
+    assert float(row["gain_low"]) == pytest.approx(10 - half)
+    assert float(row["gain_high"]) == pytest.approx(10 + half)
+
+
+def test_with_one_run_a_gain_is_unknown_unless_machines_alone_explain_it(write, cli):
+    write("2025-01-01_a", 180_000, runs=1)
+    write("2025-01-02_b", 179_000, runs=1)
+    folder = write("2025-01-03_c", 150_000, runs=1).parent
+    found = rows(cli, folder)
+    assert [row["gain_shown"] for row in found] == ["", "no", "unknown"]
+    assert found[2]["gain_unknown_because"] == "one run has no standard deviation"
+
+
+def test_times_of_other_hardware_are_no_gain_that_is_shown(write, cli):
+    write("2025-01-01_a", 180_000)
+    folder = write("2025-01-02_b", 150_000, gpu="NVIDIA H200").parent
+    row = rows(cli, folder)[1]
+    assert (row["gain"], row["gain_shown"]) == ("30.0", "unknown")
+    assert "hardware" in row["gain_unknown_because"]
+
+
+def test_records_of_two_tracks_are_two_series(write, cli):
+    write("2025-01-01_a", 180_000)
+    (write("2025-01-02_b", 900_000) / "record.toml").write_text('track = "gpt2-medium"\n')
+    folder = write("2025-01-03_c", 170_000).parent
+    assert [row["gain"] for row in rows(cli, folder)] == ["", "", "10.0"]
+
+
+def test_on_the_track_of_steps_the_gain_is_a_number_of_steps(write, cli):
+    for name, total in (("2025-01-01_a", 3300), ("2025-01-02_b", 3250)):
+        folder = write(name, 500_000, steps=total)
+        (folder / "record.toml").write_text('track = "gpt2-small-steps"\n')
+    row = rows(cli, folder.parent)[1]
+    assert (row["gain"], row["gain_unit"], row["gain_shown"]) == ("50.0", "steps", "yes")
+
+
+def test_record_toml_dates_a_record_before_its_folder_does_and_no_date_comes_last(write, cli):
+    (write("2025-01-01_a", 180_000) / "record.toml").write_text("date = 2025-06-01\n")
+    write("undated", 160_000)
+    write("2025-13-45_b", 160_000)
+    folder = write("2025-02-01_c", 170_000).parent
+    assert [row["date"] for row in rows(cli, folder)] == ["2025-02-01", "2025-06-01", "", ""]
+
+
+def test_a_folder_that_cannot_be_judged_is_said_and_the_others_are_listed(write, cli):
+    (write("2025-01-01_a", 180_000) / "record.toml").write_text("date = 7\n")
+    folder = write("2025-02-01_c", 170_000).parent
+    result = cli("history", folder)
+    assert result.code == 2
+    assert "date" in result.err
+    assert "2025-02-01_c" in result.out
+    assert "2025-01-01_a" not in result.out
+
+
+def test_the_table_is_written_between_the_markers_and_a_second_time_changes_no_byte(write, cli):
+    folder = write("2025-01-01_a", 180_000).parent
+    page = folder.parent / "README.md"
+    page.write_bytes(f"# Records\r\n\r\n{BEGIN}\nold\n{END}\r\nThe end\r\n".encode())
+    first = cli("history", folder, "--write", page)
+    assert (first.code, first.out, first.err) == (0, "", f"speedcheck: {page}: updated\n")
+    once = page.read_bytes()
+    assert once.startswith(f"# Records\r\n\r\n{BEGIN}\n| date |".encode())
+    assert once.endswith(f"\n{END}\r\nThe end\r\n".encode())
+    inode = page.stat().st_ino
+    assert cli("history", folder, "--write", page).err.endswith("unchanged\n")
+    assert (page.read_bytes(), page.stat().st_ino) == (once, inode)
+
+
+@pytest.mark.parametrize(
+    "text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}", f"{BEGIN}{BEGIN}{END}"]
+)
+def test_a_page_without_the_two_markers_is_refused_and_stays_as_it_is(write, cli, text):
+    folder = write("2025-01-01_a", 180_000).parent
+    page = folder.parent / "README.md"
+    page.write_text(text)
+    result = cli("history", folder, "--write", page)
+    assert result.code == 2
+    assert BEGIN in result.err
+    assert page.read_text() == text
+
+
+def test_a_hostile_name_is_one_cell_of_the_markdown_table(write, cli):
+    folder = write("2025-01-01_a|b`<script>", 180_000).parent
+    result = cli("history", folder, "--markdown")
+    line = next(line for line in result.out.splitlines() if "script" in line)
+    assert line.count(" | ") == 8
+    assert "`" in line
+
+
+def test_two_forms_at_once_are_refused(write, cli):
+    folder = write("2025-01-01_a", 180_000).parent
+    assert cli("history", folder, "--csv", "--markdown").code == 2
