@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     )
     from speedcheck.planning.model import Plan
     from speedcheck.planning.plan import plan
+    from speedcheck.races.model import RaceResult
+    from speedcheck.races.read import read_race
 
 __version__ = "0.1.0"
 
@@ -39,6 +41,7 @@ __all__ = [
     "LaunchError",
     "LossCertificate",
     "Plan",
+    "RaceResult",
     "RecordComparison",
     "RecordError",
     "SpeedcheckError",
@@ -50,6 +53,7 @@ __all__ = [
     "certify_sequentially",
     "compare",
     "plan",
+    "read_race",
     "verify",
 ]
 
@@ -74,6 +78,8 @@ _MODULES = {
     ),
     "speedcheck.planning.model": ("Plan",),
     "speedcheck.planning.plan": ("plan",),
+    "speedcheck.races.model": ("RaceResult",),
+    "speedcheck.races.read": ("read_race",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

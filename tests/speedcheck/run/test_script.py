@@ -115,7 +115,7 @@ def test_the_time_outside_of_the_clock_is_noted_and_reported(run):
     assert [r["outside_clock_s"] for r in certificate["runs"]] == [
         details["outside_clock_s"] for details in finished
     ]
-    assert "S008 outside-clock" in result.out
+    assert "S010 outside-clock" in result.out
 
 
 def test_a_script_without_a_seed_is_said_before_it_runs_and_in_the_ledger(run):
