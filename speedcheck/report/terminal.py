@@ -42,7 +42,7 @@ _MOST_UNCOUNTED = 8
 
 
 def make_console(*, to_stderr: bool = False) -> Console:
-    """Return a console, on standard output unless told, which shows every text as it is."""
+    """Return a console that shows every text as it is."""
     return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr)
 
 

@@ -1,7 +1,7 @@
 """`speedcheck challenge`: run a record's own program again, and let these runs decide.
 
-The program comes out of the record's logs and is a stranger's. Whoever calls this has shown it to
-somebody who agreed; the gate never does.
+The program comes out of the record's logs and is a stranger's. The caller shows it to somebody who
+agrees first; the gate never calls this.
 """
 
 from __future__ import annotations
