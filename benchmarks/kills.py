@@ -35,11 +35,16 @@ from speedcheck.run.processes import find_processes, mark_of
 from speedcheck.run.worker import WorkerLauncher
 
 SEEDS = 6
-STEPS = 25
+STEPS = 8
 # Between two moments of killing; a process needs some seconds to start, a run some more.
-LONGEST_WAIT = 15.0
+LONGEST_WAITS = (3.0, 12.0)
+# Share of the moments that wait until a trainer is there.
+WITH_TRAINER = 0.8
+TRAINER_SECONDS = 20.0
+# After so many kills a campaign may finish.
+KILLS_OF_ONE = 25
 # Of how many processes one moment may rob a campaign.
-MOST_AT_ONCE = 2
+MOST_AT_ONCE = 3
 # Share of the kills that go to workers and ranks, where there are any.
 OTHERS = 0.7
 # What a tethered process may take to notice that its launcher is gone, on a busy machine.
@@ -177,7 +182,9 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
         campaign.start()
         assert campaign.launcher is not None
         while campaign.launcher.poll() is None:
-            time.sleep(dice.uniform(0, LONGEST_WAIT))
+            if dice.random() < WITH_TRAINER:
+                wait_for_trainer(campaign)
+            time.sleep(dice.uniform(0, dice.choice(LONGEST_WAITS)))
             for _ in range(dice.randint(1, MOST_AT_ONCE)):
                 if account.killed.total() < limit:
                     kill_one(campaign, account, dice)
@@ -198,6 +205,13 @@ def kill_one(campaign: Campaign, account: Account, dice: random.Random) -> None:
     account.killed[kind] += 1
     if kind == "launcher":
         campaign.launcher.wait()
+
+
+def wait_for_trainer(campaign: Campaign) -> None:
+    """Wait until the campaign has a process besides its launcher, for a while at most."""
+    end = time.monotonic() + TRAINER_SECONDS
+    while len(campaign.victims()) == 1 and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def after_launcher(campaign: Campaign, account: Account, dice: random.Random) -> None:
@@ -230,9 +244,11 @@ def main() -> None:
             folder = Path(place) / f"campaign-{number}"
             # Of four campaigns one is isolated, and two have two ranks.
             campaign = Campaign(folder, options.data_dir, 1 + number % 2, number % 4 == 2)
-            torment(campaign, account, options.kills, dice)
+            limit = min(options.kills, account.killed.total() + KILLS_OF_ONE)
+            torment(campaign, account, limit, dice)
             account.check(campaign)
-            print(f"{account.killed.total()} kills, {account.campaigns} campaigns", flush=True)
+            kills, wrong = account.killed.total(), len(account.wrong)
+            print(f"{kills} kills, {account.campaigns} campaigns, {wrong} wrong", flush=True)
     print(
         f"{account.killed.total()} kills ({dict(account.killed)}) in {account.sessions} sessions "
         f"of {account.campaigns} campaigns of {SEEDS} runs"

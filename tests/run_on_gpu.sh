@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 export PYTHONPATH=$PWD OMP_NUM_THREADS=1
 exec python3 -m pytest -p no:cacheprovider -p no:benchmark -m "gpu or not slow" \
     tests/trainer/kernels tests/trainer/operations tests/trainer/optim tests/trainer/runtime \
-    tests/trainer/test_warmup.py tests/trainer/test_worker.py tests/trainer/test_gpu.py "$@"
+    tests/trainer/test_worker.py tests/trainer/test_gpu.py "$@"

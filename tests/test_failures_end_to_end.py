@@ -1,9 +1,11 @@
-"""A rank that is killed ends its run, and the ledger says so."""
+"""Ranks, workers and launchers that are killed cost their own run, and leave no process."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -11,16 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter, parse_ledger
 from speedcheck.rules.tracks import TINY
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.local import LocalLauncher
+from speedcheck.run.processes import find_processes, mark_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for a rank in /proc")
 
 
 class Silent:
-    """Whoever is told of the campaign, and keeps only its failures."""
+    """An observer that keeps only failures."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
@@ -95,3 +98,59 @@ def test_a_killed_rank_fails_the_run_within_a_minute(
     assert len(observer.failures) == 1
     assert "SIGKILL" in observer.failures[0]
     assert not ranks_of(logs)
+
+
+COMMAND = [sys.executable, "-m", "speedcheck", "run"]
+QUICK = ["--recipe", "tiny", "--seeds", "3", "--jobs", "1", "--steps", "30"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [[], ["--isolate"]])
+def test_no_trainer_outlives_a_killed_launcher_and_resume_repeats_no_result(
+    tmp_path: Path, way: list[str]
+) -> None:
+    record = tmp_path / "record"
+    environment = os.environ | {"SPEEDCHECK_DATA": str(tmp_path / "data")}
+    options = [*way, "--out", str(record)]
+    with subprocess.Popen(
+        [*COMMAND, *QUICK, *options], env=environment, stdout=subprocess.DEVNULL
+    ) as launcher:
+        second = record / "logs/seed-001.txt"
+        while not (second.exists() and "\nstep:5/" in second.read_text()):
+            assert launcher.poll() is None
+            time.sleep(0.05)
+        assert find_processes(mark_of(record))
+        launcher.kill()
+    limit = time.monotonic() + 20
+    while find_processes(mark_of(record)):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    before = (record / "logs/seed-000.txt").read_bytes()
+    done = subprocess.run(
+        [*COMMAND, "--resume", *options], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert (record / "logs/seed-000.txt").read_bytes() == before
+    entries = parse_ledger((record / LEDGER_NAME).read_bytes()).entries
+    events = {seed: [e.event for e in entries if e.seed == seed] for seed in (0, 1, 2)}
+    assert events[0] == events[2] == ["planned", "started", "finished"]
+    assert events[1] == ["planned", "started", "abandoned", "started", "finished"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_its_own_run_only(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    environment = os.environ | {"SPEEDCHECK_DATA": str(tmp_path / "data")}
+    with subprocess.Popen(
+        [*COMMAND, *QUICK, "--out", str(record)], env=environment, stdout=subprocess.DEVNULL
+    ) as launcher:
+        second = record / "logs/seed-001.txt"
+        while not (second.exists() and "\nstep:5/" in second.read_text()):
+            assert launcher.poll() is None
+            time.sleep(0.05)
+        (worker,) = find_processes(mark_of(record))
+        os.kill(worker.pid, signal.SIGKILL)
+        launcher.wait()
+    latest = parse_ledger((record / LEDGER_NAME).read_bytes()).latest()
+    assert [latest[seed].event for seed in (0, 1, 2)] == ["finished", "failed", "finished"]
+    assert not find_processes(mark_of(record))

@@ -25,7 +25,6 @@ from trainer.runtime.clock import Clock, Lap
 from trainer.runtime.distributed import Pending, World
 from trainer.runtime.log import StepLog
 from trainer.schedule import Window, lr_multiplier, momentum_at, window_at
-from trainer.warmup import warm_up
 
 
 class DivergedError(Exception):
@@ -88,18 +87,23 @@ def train(run: Run, log: StepLog) -> float:
 
 def start(run: Run) -> Trainee:
     """Initial weights and optimizers, with all kernels compiled where the recipe warms up."""
+    if run.recipe.warm_up:
+        _rehearse(run)
+    trainee = _initial(run)
+    trainee.model.refresh()
+    run.world.start_training()
+    return trainee
+
+
+def _initial(run: Run) -> Trainee:
+    """What the seed alone decides."""
     recipe, world = run.recipe, run.world
     torch.manual_seed(run.seed)
     with world.device:
         model = GPT(recipe.model, recipe.data.sequence_length, _operations(recipe, world.device))
     # One seed gives one model, whatever the ranks' libraries or cards make of it.
     world.copy_from_main_(model.state_dict().values())
-    trainee = Trainee(model, Optimizers(model, recipe.optimizer, world))
-    if recipe.warm_up:
-        warm_up(model, trainee.optimizers, lambda: _rehearse(trainee, run))
-        model.refresh()
-    world.start_training()
-    return trainee
+    return Trainee(model, Optimizers(model, recipe.optimizer, world))
 
 
 def train_step(trainee: Trainee, run: Run, step: int, *, data_step: int | None = None) -> Tensor:
@@ -196,10 +200,14 @@ def _operations(recipe: Recipe, device: torch.device) -> AnyOperations:
     return FusedOperations(recipe.model.norm_eps, head_precision(device))
 
 
-def _rehearse(trainee: Trainee, run: Run) -> None:
-    """A first and a last step and a validation on dummy tokens: every kernel runs once."""
+def _rehearse(run: Run) -> None:
+    """A first and a last step and a validation on dummy tokens: every kernel runs once.
+
+    What is trained is thrown away: nothing has to be put back, or kept meanwhile.
+    """
     stream, validation = dummy_data(run.recipe.data)
     rehearsal = Run(run.recipe, run.seed, stream, validation, run.world)
+    trainee = _initial(rehearsal)
     last = run.recipe.schedule.steps - 1
     for step in (0, last):
         train_step(trainee, rehearsal, step, data_step=0)

@@ -88,8 +88,8 @@ def run(  # noqa: PLR0913 - one argument an option
     gpus_per_run: Annotated[
         int | None,
         typer.Option(
-            help="GPUs of each run, several of which train side by side; their times do not "
-            "count for a record.  [default: one run on all]",
+            help="GPUs of each run; several then train side by side, and their times do not "
+            "count.  [default: one run on all]",
             show_default=False,
             parser=whole_number,
             metavar="K",

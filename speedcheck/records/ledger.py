@@ -13,12 +13,13 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import IO, Any, Literal, Self, get_args
 
 from speedcheck.errors import RecordError
 
@@ -27,6 +28,8 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 LEDGER_NAME = "ledger.jsonl"
 GENESIS = "0" * 64
+LOCK_TRIES = 5
+LOCK_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +183,13 @@ class LedgerWriter:
             self._file = path.open("a+b", buffering=0)
         except OSError as error:
             raise _cannot_write(path, error) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._file):
             self._file.close()
             raise RecordError(
                 "another process is running this record",
                 where=str(path.parent),
                 remedy="wait until it ends, or choose another --out",
-            ) from None
+            )
         self._file.seek(0)
         data = self._file.read()
         self.ledger = parse_ledger(data)
@@ -268,6 +269,18 @@ class LedgerWriter:
             with contextlib.suppress(OSError):
                 self._file.truncate(size)
             raise _cannot_write(self._path, error) from error
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Take the lock; somebody who only looks whether it is taken holds it for an instant."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOCK_WAIT_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _last_hash(data: bytes) -> str:

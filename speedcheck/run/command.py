@@ -144,7 +144,13 @@ def train(
         console.print(Text(line), soft_wrap=True)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
-        open_display(console, runs=len(seeds), steps=setup.steps, target=target) as display,
+        open_display(
+            console,
+            runs=len(seeds),
+            steps=setup.steps,
+            target=target,
+            logs=folder / LOGS_NAME,
+        ) as display,
     ):
         _end_orphans(folder, console)
         ledger.append_planned(seeds)

@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from speedcheck.logs import StepLine
 
@@ -42,7 +41,6 @@ class Curve:
 
 @dataclass(slots=True)
 class _UnderWay:
-    log: Path
     since: float
     fraction: float = 0.0
 
@@ -66,18 +64,17 @@ class Pace:
         """Leave out the runs of an earlier session, whose times are unknown."""
         self._waiting -= runs
 
-    def start(self, seed: int, log: Path) -> None:
+    def start(self, seed: int) -> None:
         """A run has started."""
         self._waiting -= 1
-        self.under_way[seed] = _UnderWay(log, self._clock())
+        self.under_way[seed] = _UnderWay(self._clock())
         self._slots = max(self._slots, len(self.under_way))
 
-    def end(self, seed: int, *, finished: bool) -> _UnderWay | None:
+    def end(self, seed: int, *, finished: bool) -> None:
         """A run has ended; its time counts if it came to its end."""
         run = self.under_way.pop(seed, None)
         if run is not None and finished:
             self._taken.append(self._clock() - run.since)
-        return run
 
     def seconds_left(self) -> float | None:
         """Return how long it still takes; None while nothing tells."""

@@ -55,25 +55,29 @@ class PlainDisplay:
         console: where to print.
         tally: the losses so far.
         pace: the time that is left.
+        logs: folder of the logs, whose finished runs the others are compared with.
     """
 
-    def __init__(self, console: Console, tally: Tally, pace: Pace) -> None:
+    def __init__(
+        self, console: Console, tally: Tally, pace: Pace, logs: Path | None = None
+    ) -> None:
         self._console = console
         self._tally = tally
         self._pace = pace
+        self._logs = logs
         self._curve = Curve()
 
     def kept(self, runs: dict[int, Run]) -> None:
         """Say which runs an earlier session has finished."""
         self._pace.keep(len(runs))
         for run in runs.values():
-            self._tally.add(run)
+            self._count(run)
         self._say(f"finished before: seeds {', '.join(map(str, runs))}")
         self._say(self._tally.line())
 
     def started(self, seed: int, log: Path) -> None:
         """Say which run starts."""
-        self._pace.start(seed, log)
+        self._pace.start(seed)
         self._say(f"seed {seed}: started, {log.name}")
 
     def progressed(self, seed: int, line: StepLine) -> None:
@@ -109,11 +113,14 @@ class PlainDisplay:
 
     def _take(self, seed: int, run: Run) -> None:
         """Take in the result and the curve of a run, and say its result."""
-        ended = self._pace.end(seed, finished=True)
-        self._tally.add(run)
-        if ended is not None:
-            self._curve.add(LogFollower(ended.log).new())
+        self._pace.end(seed, finished=True)
+        self._count(run)
         self._say(_result(seed, run))
+
+    def _count(self, run: Run) -> None:
+        self._tally.add(run)
+        if self._logs is not None:
+            self._curve.add(LogFollower(self._logs / run.log).new())
 
     def _shown(self, line: StepLine) -> str:
         """The loss, what the finished runs had at this step, and the time of a step."""
@@ -135,14 +142,22 @@ class LiveDisplay(PlainDisplay):
         console: a terminal.
         tally: the losses so far.
         pace: the time that is left.
+        logs: folder of the logs, whose finished runs the others are compared with.
         runs: the planned number of runs.
         steps: updates of one run; None until the first run says it.
     """
 
     def __init__(
-        self, console: Console, tally: Tally, pace: Pace, *, runs: int, steps: int | None
+        self,
+        console: Console,
+        tally: Tally,
+        pace: Pace,
+        logs: Path | None = None,
+        *,
+        runs: int,
+        steps: int | None,
     ) -> None:
-        super().__init__(console, tally, pace)
+        super().__init__(console, tally, pace, logs)
         self._runs = runs
         self._steps = steps or 0
         self._ended = 0
@@ -163,9 +178,9 @@ class LiveDisplay(PlainDisplay):
         self._ended = len(runs)
         self._move_overall()
 
-    def started(self, seed: int, log: Path) -> None:
+    def started(self, seed: int, log: Path) -> None:  # noqa: ARG002 - the bar itself says it
         """Show a bar."""
-        self._pace.start(seed, log)
+        self._pace.start(seed)
         self._tasks[seed] = self._bars.add_task(f"seed {seed:3d}", total=self._steps, shown="-")
 
     def progressed(self, seed: int, line: StepLine) -> None:
@@ -217,14 +232,22 @@ class LiveDisplay(PlainDisplay):
 
 @contextmanager
 def open_display(
-    console: Console, *, runs: int, steps: int | None, target: float
+    console: Console, *, runs: int, steps: int | None, target: float, logs: Path | None = None
 ) -> Iterator[PlainDisplay]:
-    """Show the campaign on `console` for as long as the context lasts."""
+    """Show the campaign on `console` for as long as the context lasts.
+
+    Args:
+        console: a terminal, or anything else.
+        runs: the planned number of runs.
+        steps: updates of one run; None where only the run says it.
+        target: loss that the mean must be below, nats per token.
+        logs: folder of the logs, whose finished runs the others are compared with.
+    """
     tally, pace = Tally(runs, target), Pace(runs)
     if not console.is_terminal:
-        yield PlainDisplay(console, tally, pace)
+        yield PlainDisplay(console, tally, pace, logs)
         return
-    display = LiveDisplay(console, tally, pace, runs=runs, steps=steps)
+    display = LiveDisplay(console, tally, pace, logs, runs=runs, steps=steps)
     with Live(display, console=console, transient=True, refresh_per_second=8):
         yield display
 

@@ -74,9 +74,15 @@ def clock_details(run: Run, end: End) -> dict[str, float]:
 
 def why_no_result(log: Path, track: Track, end: End, last_lines: str) -> str:
     """Return how a run ended, with its last words; where it exits with 0, what its log lacks."""
-    if end.status == 0 and log.exists():
-        for run in read_log(log, log.parent, track.parser()).runs[:1]:
-            total = "" if run.total_steps is None else f" of {run.total_steps}"
-            return f"{end}, but its log ends at step {run.last_step}{total}: no final validation"
+    if end.status == 0:
+        return f"{end}, and its log holds no result{_where_it_ends(log, track)}"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"
+
+
+def _where_it_ends(log: Path, track: Track) -> str:
+    runs = read_log(log, log.parent, track.parser()).runs if log.exists() else ()
+    if len(runs) != 1:
+        return ""
+    total = "" if runs[0].total_steps is None else f" of {runs[0].total_steps}"
+    return f": it ends at step {runs[0].last_step}{total}, without the final validation"

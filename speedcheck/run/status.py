@@ -94,8 +94,12 @@ class Status:
         return self.launcher == "gone" or not (self.under_way or self.waiting)
 
 
-def read_status(folder: Path) -> Status:
+def read_status(folder: Path, now: datetime | None = None) -> Status:
     """Read a record folder; nothing in it changes.
+
+    Args:
+        folder: of the record.
+        now: the time to reckon with; that of this machine unless given.
 
     Raises:
         RecordError: it is not the folder of a campaign.
@@ -109,10 +113,14 @@ def read_status(folder: Path) -> Status:
             remedy="name the record folder of a `speedcheck run`",
         )
     entries = parse_ledger(ledger_path.read_bytes()).entries
-    return _status(folder, read_plan(plan_path), entries, _launcher(ledger_path))
+    return _status(
+        folder, read_plan(plan_path), entries, _launcher(ledger_path), now or datetime.now(UTC)
+    )
 
 
-def _status(folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Launcher) -> Status:
+def _status(
+    folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Launcher, now: datetime
+) -> Status:
     latest = {entry.seed: entry for entry in entries}
     ended = [entry for entry in latest.values() if entry.event == "finished"]
     curve, losses = Curve(), []
@@ -121,7 +129,7 @@ def _status(folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Laun
         curve.add(LogFollower(log).new())
         losses += _final_losses(log)
     under_way = tuple(
-        _under_way(folder, entry, curve) for entry in _with(latest.values(), "started")
+        _under_way(folder, entry, curve, now) for entry in _with(latest.values(), "started")
     )
     waiting = len(_with(latest.values(), "planned"))
     test = one_sample_t(losses, 0.0)
@@ -151,8 +159,8 @@ def _with(entries: Iterable[Entry], event: Event) -> list[Entry]:
     return [entry for entry in entries if entry.event == event]
 
 
-def _under_way(folder: Path, entry: Entry, curve: Curve) -> UnderWay:
-    seconds = _seconds_between(entry.utc, None)
+def _under_way(folder: Path, entry: Entry, curve: Curve, now: datetime) -> UnderWay:
+    seconds = _seconds_between(entry.utc, now)
     lines = LogFollower(folder / LOGS_NAME / (entry.log or "")).new()
     run = UnderWay(entry.seed, entry.log or "", seconds=seconds)
     return _with_line(run, lines[-1], curve) if lines else run
@@ -189,7 +197,7 @@ def _run_seconds(entries: tuple[Entry, ...], under_way: tuple[UnderWay, ...]) ->
         if entry.event == "started":
             started[entry.seed] = entry.utc
         elif entry.event == "finished" and entry.seed in started:
-            taken.append(_seconds_between(started[entry.seed], entry.utc))
+            taken.append(_seconds_between(started[entry.seed], _moment(entry.utc)))
     if taken:
         return sum(taken) / len(taken)
     return max((run.seconds / run.fraction for run in under_way if run.fraction), default=None)
@@ -204,17 +212,21 @@ def _seconds_left(
     return seconds_left(run_seconds, fractions, waiting=waiting, slots=max(1, len(under_way)))
 
 
-def _seconds_between(begin: str, end: str | None) -> float:
-    """Return the time between two moments of the ledger; None for now.
+def _seconds_between(begin: str, end: datetime | None) -> float:
+    """Return the time since a moment of the ledger; 0 where it is not known.
 
     Never below 0: the clock of a machine may be set back.
     """
+    first = _moment(begin)
+    return 0.0 if first is None or end is None else max(0.0, (end - first).total_seconds())
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        first = datetime.fromisoformat(begin)
-        last = datetime.fromisoformat(end) if end else datetime.now(UTC)
-        return max(0.0, (last - first).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _target(folder: Path, plan: Plan) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from dataclasses import replace
 
@@ -125,6 +126,16 @@ def test_flex_attention_trains_alike(
 def test_a_rehearsal_changes_no_loss(recipe: Recipe, cuda: torch.device) -> None:
     rehearsed = replace(recipe, warm_up=True)
     assert lines_of(open_run(rehearsed, cuda)) == lines_of(open_run(recipe, cuda))
+
+
+def test_a_rehearsal_takes_no_more_memory_than_the_run(recipe: Recipe, cuda: torch.device) -> None:
+    peaks = []
+    for warm_up in (False, True):
+        gc.collect()
+        torch.cuda.reset_peak_memory_stats(cuda)
+        lines_of(open_run(replace(recipe, warm_up=warm_up), cuda))
+        peaks.append(torch.cuda.max_memory_allocated(cuda))
+    assert peaks[1] <= 1.01 * peaks[0]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(recipe: Recipe, cuda: torch.device) -> None:

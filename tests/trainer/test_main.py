@@ -192,6 +192,22 @@ def test_a_run_longer_than_its_data_is_refused_before_it_starts(
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_log_says_how_many_runs_share_the_gpus(data: Path, tmp_path: Path) -> None:
+    assert run(data, tmp_path, "--side-by-side", "4") == 0
+    assert "\nside_by_side: 4\n" in (tmp_path / "seed-003.txt").read_text()
+    assert run(data, tmp_path, "--log-name", "alone.txt") == 0
+    assert "\nside_by_side" not in (tmp_path / "alone.txt").read_text()
+
+
+def test_a_recipe_for_the_cpu_shares_no_gpus(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--recipe", "tiny", "--prepare", "--gpus", "2", "--data-dir", str(data)]
+    assert command.main(options) == 2
+    assert "--gpus-per-run: recipe tiny trains on the CPU" in one_line(capsys.readouterr())
+
+
 def test_preparing_prints_the_plan_and_needs_no_torch(data: Path) -> None:
     program = (
         "import sys; from trainer.__main__ import main; "

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +17,15 @@ from trainer.optim.optimizers import Optimizers
 from trainer.runtime.clock import Clock
 from trainer.runtime.distributed import SINGLE
 from trainer.schedule import Window
-from trainer.train import DivergedError, Run, Trainee, accumulate_gradients, evaluate, train
+from trainer.train import (
+    DivergedError,
+    Run,
+    Trainee,
+    accumulate_gradients,
+    evaluate,
+    start,
+    train,
+)
 
 OpenRun = Callable[..., Run]
 
@@ -134,6 +145,27 @@ def test_a_run_with_a_rehearsal_gives_the_same_losses_to_the_last_bit(
 ) -> None:
     rehearsed = replace(mini, warm_up=True)
     assert losses(open_mini(rehearsed)) == losses(open_mini(mini))
+
+
+def test_nothing_of_a_rehearsal_is_left_when_the_run_starts(
+    mini: Recipe, open_mini: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[weakref.ref[GPT]] = []
+
+    class Remembered(GPT):
+        def __init__(self, *arguments: Any) -> None:
+            # No collector has to come by: references alone keep it.
+            assert not any(model() for model in models)
+            super().__init__(*arguments)
+            models.append(weakref.ref(self))
+
+    monkeypatch.setattr("trainer.train.GPT", Remembered)
+    gc.disable()
+    try:
+        trainee = start(open_mini(replace(mini, warm_up=True)))
+    finally:
+        gc.enable()
+    assert [model() is trainee.model for model in models] == [False, True]
 
 
 @pytest.mark.parametrize("lags", [False, True])

@@ -50,10 +50,6 @@ class Adam:
         else:
             self._update_term_by_term(gradients, lr)
 
-    def state(self) -> list[Tensor]:
-        """The moments and the number of steps, as they are kept."""
-        return [*self._first, *self._second, self._steps]
-
     def _update_term_by_term(self, gradients: list[Tensor], lr: float) -> None:
         steps = int(self._steps)
         torch._foreach_lerp_(self._first, gradients, 1 - BETA1)
@@ -107,7 +103,3 @@ class SharedAdam:
         """Update this rank's share, and start collecting those of the others."""
         self._adam.step(lr=self._lr * multiplier)
         return self._world.start_sharing(self._weights)
-
-    def state(self) -> list[Tensor]:
-        """What Adam keeps of this rank's share."""
-        return self._adam.state()

@@ -131,7 +131,3 @@ class Muon:
         """Move all matrices by what `start_update` returned."""
         for shape, update in zip(self._shapes, updates, strict=True):
             shape.apply(update.wait(), lr)
-
-    def state(self) -> list[Tensor]:
-        """The momentum of this rank's shares, as it is kept."""
-        return [shape.buffer for shape in self._shapes]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainer.config import OptimizerConfig
 from trainer.model import DTYPES, GPT
@@ -85,20 +82,6 @@ class Optimizers:
         self._muon.apply(updates, lr=self._muon_lr * multiplier)
         for weights in (*early, last):
             weights.wait()
-
-    def state(self) -> list[Tensor]:
-        """A copy of what the optimizers remember from step to step."""
-        return [tensor.clone() for tensor in self._state()]
-
-    @torch.no_grad()
-    def restore(self, state: Sequence[Tensor]) -> None:
-        """Remember what `state` returned; every tensor stays where it is in memory."""
-        for tensor, saved in zip(self._state(), state, strict=True):
-            tensor.copy_(saved)
-
-    def _state(self) -> list[Tensor]:
-        adams = [tensor for adam in self._adams.values() for tensor in adam.state()]
-        return [*adams, *self._muon.state()]
 
     def _start_adam(self, bucket: str, multiplier: float) -> Pending:
         self.gradients.wait(bucket)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from speedcheck.errors import RecordError
 from speedcheck.records import ledger as ledger_module
+from speedcheck.records import ledger as ledgers
 from speedcheck.records.ledger import LedgerWriter, parse_ledger
 
 EVENTS = [
@@ -198,6 +200,17 @@ def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
         first.append("planned", 0)
     with LedgerWriter(path) as second:
         assert list(second.ledger.latest()) == [0]
+
+
+def test_somebody_who_looks_at_the_lock_for_an_instant_refuses_no_writer(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.jsonl"
+    path.touch()
+    with path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(
+            ledgers.time, "sleep", lambda _seconds: fcntl.flock(looking, fcntl.LOCK_UN)
+        )
+        LedgerWriter(path).__exit__(None, None, None)
 
 
 def test_the_lock_goes_with_the_process_that_held_it_however_it_ends(tmp_path):

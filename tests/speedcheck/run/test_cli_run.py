@@ -497,3 +497,15 @@ def test_more_runs_than_the_gpus_have_room_for_are_refused(run_tiny, fake, tmp_p
     assert result.code == 2
     assert "--jobs is 2, and the GPUs have room for 1 at a time" in result.err
     assert not (tmp_path / "record").exists()
+
+
+def test_a_log_that_never_appears_is_a_failure_that_says_so(run_tiny, fake, fates, tmp_path):
+    fake.fate = lambda seed: replace(fates["finishes"](seed), log="")
+    result = run_tiny("--seeds", "1")
+    assert "seed 0: failed, exit status 0, and its log holds no result" in result.out
+    assert ledger_events(tmp_path / "record")[-1] == (0, "failed")
+
+
+def test_a_run_that_is_killed_says_that_memory_may_be_short(run_tiny, fake, fates):
+    fake.fate = lambda seed: replace(fates["crashes"](seed), status=-9, output="")
+    assert "signal SIGKILL (often: out of memory)" in run_tiny("--seeds", "1").out

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from speedcheck.errors import LaunchError
+from speedcheck.records.overrides import RecipeOverrides
 from speedcheck.run import child, local
 from speedcheck.run.launcher import Job, Setup
 from speedcheck.run.local import LocalLauncher
@@ -140,3 +142,25 @@ def test_of_what_several_ranks_and_torchrun_print_the_trainers_own_line_is_told(
     process = LocalLauncher().start(job)
     wait_for(lambda: process.poll() is not None)
     assert process.last_lines() == "trainer: GPU 0: too little memory"
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [(None, "2,3"), ("4,5,6,7", "6,7"), ("GPU-a,GPU-b,GPU-c,GPU-d", "GPU-c,GPU-d")],
+)
+def test_a_run_sees_its_own_gpus_among_those_of_the_launcher(monkeypatch, job, visible, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert "CUDA_VISIBLE_DEVICES" not in local.environment_of(job)
+    shared = replace(job, gpus=(2, 3), side_by_side=4)
+    assert local.environment_of(shared)["CUDA_VISIBLE_DEVICES"] == expected
+    assert " ".join(local.trainer_command(shared, "worker", ())).endswith(
+        "--side-by-side 4 --tethered"
+    )
+
+
+def test_the_changes_of_the_recipe_reach_the_trainer(job):
+    changed = replace(job, overrides=RecipeOverrides(steps=9, sequence_length=64))
+    words = " ".join(local.trainer_command(changed, "train", ()))
+    assert "--recipe tiny --steps 9 --sequence-length 64 --tethered" in words

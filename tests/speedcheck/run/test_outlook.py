@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,8 +60,8 @@ def test_the_pace_is_that_of_finished_runs_and_before_them_of_those_under_way():
     now = [0.0]
     pace = Pace(4, lambda: now[0])
     assert pace.seconds_left() is None
-    pace.start(0, Path("0"))
-    pace.start(1, Path("1"))
+    pace.start(0)
+    pace.start(1)
     now[0] = 10.0
     assert pace.seconds_left() is None
     pace.under_way[0].fraction = 0.5
@@ -79,7 +77,7 @@ def test_the_pace_is_that_of_finished_runs_and_before_them_of_those_under_way():
 def test_runs_of_an_earlier_session_are_not_waited_for():
     pace = Pace(3, lambda: 0.0)
     pace.keep(2)
-    pace.start(2, Path("2"))
+    pace.start(2)
     pace.under_way[2].fraction = 1.0
     assert pace.seconds_left() == 0
 

@@ -105,7 +105,7 @@ def test_plain_lines_tell_the_time_left_and_the_difference_to_finished_runs(
     console = Console(file=io.StringIO(), width=80)
     log = tmp_path / "seed-000.txt"
     log.write_text(make_log_text(0, "1.5"))
-    with open_display(console, runs=3, steps=4, target=1.62) as display:
+    with open_display(console, runs=3, steps=4, target=1.62, logs=tmp_path) as display:
         display.started(0, log)
         display.started(1, tmp_path / "seed-001.txt")
         display.finished(0, run_of(0, "1.500000"))
@@ -123,3 +123,13 @@ def test_a_failure_with_one_last_line_is_printed_once():
         display.started(0, Path("seed-000.txt"))
         display.failed(0, f"exit status 2: {full}", full)
     assert console.file.getvalue().count("No space left") == 1
+
+
+def test_runs_of_an_earlier_session_are_compared_with_too(tmp_path, make_log_text, run_of):
+    console = Console(file=io.StringIO(), width=80)
+    (tmp_path / "seed-000.txt").write_text(make_log_text(0, "1.5"))
+    with open_display(console, runs=2, steps=4, target=1.62, logs=tmp_path) as display:
+        display.kept({0: run_of(0, "1.500000")})
+        display.started(1, tmp_path / "seed-001.txt")
+        display.progressed(1, parse_step_line("step:4/4 val_loss:1.4 train_time:48ms"))
+    assert "val_loss 1.4000 (-0.1000 against 1 finished)" in console.file.getvalue()

@@ -185,7 +185,10 @@ def test_status_0_without_a_final_validation_is_a_failed_run(run):
     result = run(program, "--seed-env", "SEED", "--seeds", "2")
     assert result.code == 1
     assert [event for _, event in events()] == ["started", "failed"] * 2
-    reason = "exit status 0, but its log ends at step 1 of 4: no final validation"
+    reason = (
+        "exit status 0, and its log holds no result: it ends at step 1 of 4, "
+        "without the final validation"
+    )
     assert entries()[-1].reason == reason
 
 

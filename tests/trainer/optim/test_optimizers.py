@@ -99,40 +99,6 @@ def test_the_multiplier_scales_both_optimizers_alike(mini: Recipe) -> None:
         assert torch.allclose(quarter, whole / 4, atol=1e-6)
 
 
-def stepped(optimizers: Optimizers, model: GPT, steps: int) -> list[Tensor]:
-    """Weights after updates from gradients that a fixed seed draws."""
-    generator = torch.Generator().manual_seed(5)
-    for _ in range(steps):
-        for parameter in model.parameters():
-            parameter.grad.copy_(torch.randn(parameter.shape, generator=generator))
-        optimizers.step(multiplier=1.0, momentum=0.9)
-    return [p.detach().clone() for p in model.parameters()]
-
-
-def test_a_restored_state_goes_on_as_it_was_and_where_it_was(mini: Recipe) -> None:
-    model = GPT(mini.model, 32)
-    optimizers = Optimizers(model, mini.optimizer, SINGLE)
-    weights = stepped(optimizers, model, 2)
-    state = optimizers.state()
-    addresses = [tensor.data_ptr() for tensor in optimizers._state()]
-    expected = stepped(optimizers, model, 2)
-    optimizers.restore(state)
-    with torch.no_grad():
-        for parameter, weight in zip(model.parameters(), weights, strict=True):
-            parameter.copy_(weight)
-    assert all(map(torch.equal, stepped(optimizers, model, 2), expected))
-    assert [tensor.data_ptr() for tensor in optimizers._state()] == addresses
-
-
-def test_the_state_is_a_copy(mini: Recipe) -> None:
-    model = GPT(mini.model, 32)
-    optimizers = Optimizers(model, mini.optimizer, SINGLE)
-    state = optimizers.state()
-    stepped(optimizers, model, 1)
-    assert not any(tensor.any() for tensor in state)
-    assert all(tensor.any() for tensor in optimizers.state())
-
-
 @pytest.mark.gpu
 def test_a_gpu_updates_as_the_processor_does(mini: Recipe, cuda: torch.device) -> None:
     moved = []

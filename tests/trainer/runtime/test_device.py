@@ -8,7 +8,7 @@ import torch
 
 from trainer.config import RECIPES
 from trainer.errors import TrainerError
-from trainer.runtime.device import check_device, check_memory, memory_mib, ranks_here
+from trainer.runtime.device import check_device, check_memory, gpus_here, memory_mib, ranks_here
 
 SUB3, TINY = RECIPES["sub3"], RECIPES["tiny"]
 
@@ -90,6 +90,30 @@ def test_as_many_ranks_are_started_as_a_step_divides_over(
 ) -> None:
     pretend(monkeypatch, gpus=gpus)
     assert ranks_here(SUB3) == ranks
+
+
+def test_a_run_gets_the_gpus_that_it_is_asked_to_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, gpus=8)
+    assert [ranks_here(SUB3, asked) for asked in (1, 2, 4, 8)] == [1, 2, 4, 8]
+    assert gpus_here() == 8
+
+
+def test_fewer_gpus_than_asked_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, gpus=2)
+    with pytest.raises(TrainerError) as caught:
+        ranks_here(SUB3, 4)
+    assert str(caught.value) == (
+        "--gpus-per-run: 4 GPUs are asked for, 2 are here; choose at most 2"
+    )
+
+
+@pytest.mark.parametrize("asked", [0, 3, 16])
+def test_gpus_that_cannot_share_a_step_are_refused(
+    monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    pretend(monkeypatch, gpus=16)
+    with pytest.raises(TrainerError, match=r"cannot share a step of sub3; choose one of 1, 2, 4"):
+        ranks_here(SUB3, asked)
 
 
 def test_other_sequence_lengths_keep_the_tokens_of_a_step() -> None:
