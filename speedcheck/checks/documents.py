@@ -20,7 +20,7 @@ def check_documents(
     claims = (*published, *documents.claims)
     return (
         *(
-            Finding(codes.CLAIMS_NOT_READ, "unknown", unread.reason, unread.name)
+            Finding(codes.CLAIMS_NOT_READ, "unknown", unread.message, unread.where)
             for unread in documents.unread
         ),
         *map(_shortfall, documents.shortfalls),
@@ -34,7 +34,7 @@ def check_documents(
             Finding(codes.SEEDS_DIFFER, "warn", difference.message, difference.where)
             for difference in documents.seeds
         ),
-        *_unlisted(documents.unlisted),
+        *_unlisted(documents.unlisted or ()),
     )
 
 

@@ -1,24 +1,14 @@
 """Figures that somebody printed, recomputed: confirmed at the digits that they print.
 
-`published_claims` looks at record.toml, `document_claims` at README.md and statistics.md. What is
-read and what confirmed means is in docs/claims.md.
+`published_claims` looks at record.toml, `document_claims` at README.md and statistics.md. Each
+reader of a document (`text`, `code`, `data`) returns `Figure`s, `evidence` is what the logs give,
+and `judge` compares the two. What is read and what confirmed means is in docs/claims.md.
 """
 
 from __future__ import annotations
 
-from speedcheck.claims.compare import SeedDifference, Shortfall
-from speedcheck.claims.documents import DocumentClaims, Unread, document_claims
-from speedcheck.claims.model import Question
-from speedcheck.claims.numbers import agrees
+from speedcheck.claims.documents import document_claims
+from speedcheck.claims.model import DocumentClaims, Question, Shortfall
 from speedcheck.claims.published import published_claims
 
-__all__ = [
-    "DocumentClaims",
-    "Question",
-    "SeedDifference",
-    "Shortfall",
-    "Unread",
-    "agrees",
-    "document_claims",
-    "published_claims",
-]
+__all__ = ["DocumentClaims", "Question", "Shortfall", "document_claims", "published_claims"]

@@ -3,280 +3,298 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
-from statistics import median
 from typing import Literal
 
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims import words
-from speedcheck.claims.lists import FoundList, find_lists
-from speedcheck.claims.markdown import Block
-from speedcheck.claims.model import Figure, Kind, Nulls, Reader, Series
-from speedcheck.claims.numbers import NUMBER, printed
+from speedcheck.claims.model import Figure, Grade, Kind, Nulls, Passage, Reader
+from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import read_nulls, read_text
 
-# Results farther below a list or the code that prints them are of something else.
-_MOST_LINES = 6
+_MOST_NUMBERS = 10_000
 _MOST_LISTS = 100
 _MOST_RESULTS = 100
+# Results farther below a list, or below the code that prints them, are of something else.
+_MOST_LINES = 6
+
+_COMMENT = re.compile(r"#[^\n]*")
+_MARGIN = re.compile(r"(?m)^[ \t>]*#")
+_CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
+_UNIT = re.compile(r"(?<=[0-9])m?s\b")
+_NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
+_BETWEEN = re.compile(r"[\s,;/]+")
+_NUMBER = re.compile(NUMBER)
+_NAMED = re.compile(
+    r"([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w\[\]., ]{1,40}?)?=[ \t]*(?:[A-Za-z_][\w.]*\([ \t]*)*$"
+    r"|([A-Za-z][^:\n]{0,80}?)[\"'*`]{0,3}[ \t]*:[ \t*\"'`]*(?:array\()?$"
+)
+_PROMPT = re.compile(r"Out ?\[[0-9]+\]$|>>>$")
 
 _CODE = re.compile(
-    r"\s*(?:>>> |\$ |In ?\[|import |from |print\(|def |for |if |with "
+    r"\s*(?:>>> |In ?\[|import |from |print\(|def |for |if |with "
     r"|(?!Mean|Std_dev|tensor|array|np\.float|Ttest)[A-Za-z_][\w.]*\("
     r"|[A-Za-z_]\w*\s*=\s*[A-Za-z_(\[])"
 )
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+]|\*\*?)\s*[\w(]|/\s*(?!len|1000|60|1e3)[A-Za-z_(]")
 _ESTIMATE = re.compile(
     rf"(?P<what>Mean|Std_dev)\(statistic=(?P<value>{NUMBER}),\s?"
     rf"minmax=\((?P<low>{NUMBER}),\s?(?P<high>{NUMBER})\)\)"
 )
-_FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
 _STD_MEAN = re.compile(
     rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)\)"
 )
-_P = re.compile(rf"\bp(?:-?val(?:ue)?)?\s?[=:]\s?({NUMBER})(?![\w.])", re.IGNORECASE)
-_LABEL = re.compile(r"[^0-9:=(]{0,40}[:=(]")
-_PRINTED_NAME = re.compile(
-    r"(?:In ?\[[0-9]+\]: |>>> )?(?:print\()?(?:np\.array\()?([A-Za-z_]\w*)\)?"
-)
+_FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
 _ALONE = re.compile(rf"[\s>]*(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
+_LABEL = re.compile(r"[^0-9:=(]{0,40}[:=(]")
+_PARTS: tuple[Literal["value", "low", "high"], ...] = ("value", "low", "high")
+# What computes a statistic, and what one of losses and one of times is called.
+_STATISTICS: tuple[tuple[re.Pattern[str], dict[Kind, ClaimSubject]], ...] = (
+    (re.compile(r"\bmean\(|\bsum\("), {"losses": "mean", "times": "time_mean"}),
+    (re.compile(r"\b(?:std|stdev)\("), {"losses": "std", "times": "time_std"}),
+    (re.compile(r"\bttest_1samp\("), {"losses": "p"}),
+)
 
 
-def read_code(
-    block: Block, reader: Reader, known: dict[str, Series]
-) -> tuple[list[Series], list[Figure]]:
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list in a text: its name, "" where it has none, and the indices of its lines."""
+
+    name: str
+    figure: Figure
+    first: int
+    last: int
+
+
+def read_lists(passage: Passage, reader: Reader) -> list[Figure]:
+    """Return the lists of running text, which are at most a warning."""
+    most = Grade.CONFIRM if words.is_baseline(passage.text) else Grade.WARN
+    plain = replace(passage, text=passage.text.replace("`", " "))
+    figures = (found.figure for found in _lists(plain, reader))
+    return [replace(figure, grade=min(figure.grade, most)) for figure in figures]
+
+
+def read_code(passage: Passage, reader: Reader, known: dict[str, Figure]) -> list[Figure]:
     """Return the lists of a code block, and the results that are printed under them.
 
     Args:
-        block: the block.
+        passage: the block.
         reader: what is known beforehand.
         known: lists of earlier blocks by their names; those of this one are added.
     """
-    found = list(islice(find_lists(block.text), _MOST_LISTS))
-    lines = block.text.split("\n")
-    placed = [(one, _series(one, block, lines, reader)) for one in found]
-    starts = {one.first: (one, series) for one, series in placed if series}
-    inside = {i for one, series in placed if series for i in range(one.first, one.last + 1)}
-    results = _Results(block, reader, known)
+    lists = list(_lists(passage, reader))
+    starts = {found.first: found for found in lists}
+    inside = {index for found in lists for index in range(found.first, found.last + 1)}
+    results = _Results(passage, reader, known)
+    lines = passage.text.split("\n")
     for index, line in enumerate(lines):
-        if len(results.figures) > _MOST_RESULTS:
-            break
         if index in starts:
-            one, series = starts[index]
-            results.lists(series)
-            results.comment(lines[one.last], block.line + one.last)
-        elif index not in inside:
-            results.line(line, block.line + index)
-    return [series for _, series in placed if series], results.figures
+            results.take_list(starts[index], lines[starts[index].last])
+        elif index not in inside and len(results.figures) <= _MOST_RESULTS:
+            results.take_line(line, index)
+    return [*(found.figure for found in lists), *results.figures]
 
 
-def read_inline(block: Block, reader: Reader) -> list[Series]:
-    """Return the lists of running text, which are never data."""
-    lists = islice(find_lists(block.text.replace("`", " ")), _MOST_LISTS)
-    found = (_series(one, block, [], reader) for one in lists)
-    is_other = words.is_baseline(block.text)
-    return [replace(s, basis="text", is_other=s.is_other or is_other) for s in found if s]
+def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
+    """Yield the lists of losses and times: in brackets, behind a label, or one number a line.
+
+    Without a name and brackets a list has three fractions at least: two are an interval.
+    """
+    lines = passage.text.split("\n")
+    plain = _UNIT.sub("", _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text))))
+    first, counted, left = 0, 0, _MOST_LISTS
+    for match in _NUMBERS.finditer(plain):
+        start = match.start(1 if match[1] else 2)
+        numbers = _parts(match[2], is_bracketed=bool(match[1]))
+        if len(numbers) < (1 if match[1] else 3):
+            continue
+        name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
+        if name is None or len(numbers) < (1 if name else 3):
+            continue
+        first, counted, left = first + plain.count("\n", counted, start), start, left - 1
+        if left < 0:
+            return
+        about = "" if name else " ".join(lines[max(0, first - 2) : first])
+        said = passage.said if first < 2 else ""
+        where = reader.where(passage.line + first)
+        figure = _figure(name, numbers, f"{about} {said}", where, reader)
+        if figure is None:
+            continue
+        if words.is_baseline(f"{passage.heading} {said} {name} {about}"):
+            figure = replace(figure, grade=Grade.CONFIRM)
+        elif not (name or match[1]):
+            figure = replace(figure, grade=min(figure.grade, Grade.WARN))
+        last = first + plain[start : match.end()].rstrip().count("\n")
+        yield _List(name, figure, first, last)
 
 
-def _series(found: FoundList, block: Block, lines: list[str], reader: Reader) -> Series | None:
-    above = lines[max(0, found.first - 2) : found.first]
-    printed_name = _PRINTED_NAME.fullmatch(above[-1].strip()) if above and not found.name else None
-    name = found.name or (printed_name[1] if printed_name else "")
-    said = block.lead if found.first < 2 and block.lead.rstrip().endswith(":") else ""
-    about = " ".join([*above, said[-200:]]) if not name else ""
+def _name(before: str) -> str | None:
+    """Return the name in front of a list, "" for none; None where it is not a list's."""
+    before = before[before.rfind("\n") + 1 :]
+    found = _NAMED.search(before)
+    name = (found[1] or found[2]).strip() if found else "" if not before.strip(" \t>") else None
+    return "" if name and _PROMPT.search(name) else name
+
+
+def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
+    """Return the numbers of a list; of one without brackets the fractions at its start."""
+    numbers: list[Printed] = []
+    for part in islice(filter(None, _BETWEEN.split(body)), _MOST_NUMBERS + 1):
+        text = part.rstrip(".")
+        number = printed(text) if _NUMBER.fullmatch(text) else None
+        if number is None or (not is_bracketed and "." not in text):
+            return () if is_bracketed else tuple(numbers)
+        numbers.append(number)
+    return tuple(numbers) if len(numbers) <= _MOST_NUMBERS else ()
+
+
+def _figure(
+    name: str, numbers: tuple[Printed, ...], about: str, where: str, reader: Reader
+) -> Figure | None:
+    """Return a list as a figure; None where it is of neither losses nor times."""
+    middle = sorted(numbers, key=lambda number: number.value)[len(numbers) // 2]
     kind = words.kind_of(name, reader.measure)
-    middle = median(number.value for number in found.numbers)
     if kind is None and not name:
-        is_time = words.kind_of(about, reader.measure) == "times"
-        kind = "losses" if reader.is_near(middle) else "times" if is_time else None
-    if kind is None or words.is_other_metric(name, kind, reader.measure):
+        is_times = words.kind_of(about, reader.measure) == "times"
+        kind = "losses" if reader.is_near(middle) else "times" if is_times else None
+    if kind is None:
         return None
-    is_other = words.is_baseline(f"{name} {block.heading} {said[-200:]} {about}")
-    is_plain = words.is_plain_name(name, reader.measure) and (bool(name) or found.is_bracketed)
-    return Series(
-        kind=kind,
-        name=name,
-        numbers=found.numbers,
-        where=reader.where(block.line + found.first),
-        basis="data" if is_plain and (kind == "times" or reader.is_near(middle)) else "text",
-        is_other=is_other,
-        step=words.step_of(name),
-        unit=words.unit_of(name) if kind == "times" else None,
-    )
+    grade = words.grade_of(name, kind, reader.measure)
+    if kind == "losses" and not reader.is_near(middle):
+        grade = min(grade, Grade.WARN)
+    unit = words.unit_of(name) if kind == "times" else None
+    return Figure(kind, numbers, where, grade, words.step_of(name), unit)
 
 
 class _Results:
     """The results of one code block, and the list and the code that each is printed under."""
 
-    def __init__(self, block: Block, reader: Reader, known: dict[str, Series]) -> None:
+    def __init__(self, passage: Passage, reader: Reader, known: dict[str, Figure]) -> None:
         self.figures: list[Figure] = []
-        self._block, self._reader, self._known = block, reader, known
-        self._nulls = read_nulls(block.text[:20_000])
-        self._above: dict[Kind, Series] = {}
+        self._passage, self._reader, self._known = passage, reader, known
+        self._nulls = read_nulls(passage.text[:20_000], reader)
+        self._above: dict[Kind, Figure] = {}
         self._code, self._age = "", 0
 
-    def lists(self, series: Series) -> None:
-        """Go on with a list."""
-        self._above.pop(series.kind, None)
-        self._above[series.kind] = series
-        if series.name:
-            self._known[series.name] = series
+    def take_list(self, found: _List, last_line: str) -> None:
+        """Go on with a list, and read the comment behind it."""
+        self._above[found.figure.kind] = found.figure
+        if found.name:
+            self._known[found.name] = found.figure
         self._code, self._age = "", 0
+        self._read(last_line.partition("#")[2], found.last)
 
-    def comment(self, line: str, number: int) -> None:
-        """Read the comment behind a list."""
-        _, mark, comment = line.partition("#")
-        if mark:
-            self._read(comment, number)
-
-    def line(self, line: str, number: int) -> None:
+    def take_line(self, line: str, index: int) -> None:
         """Go on with a line that is in no list."""
         stripped = line.strip().lstrip(">").strip()
         if not stripped:
             return
         self._age += 1
-        if line.lstrip().startswith("$ "):
+        if stripped.startswith("$ "):
             # What a shell prints is of files.
             self._above, self._code = {}, ""
         elif stripped.startswith("#") or not _CODE.match(line):
-            self._read(stripped.lstrip("#> "), number)
+            self._read(stripped.lstrip("#> "), index)
         else:
-            self._code, _, comment = _outside_strings(line)
-            self._age = 0
-            if comment:
-                self._read(comment, number)
+            # A "#" inside of a string begins no comment.
+            at = (_STRING.sub(lambda match: "_" * len(match[0]), line) + "#").find("#")
+            self._code, self._age = line[:at], 0
+            self._read(line[at + 1 :], index)
 
-    def _read(self, text: str, number: int) -> None:
-        text, where = _FLOAT.sub(r"\1", text[:1_000]), self._reader.where(number)
+    def _read(self, text: str, index: int) -> None:
+        """Read what code prints of the one list that it names, or what is under a list."""
+        text = _FLOAT.sub(r"\1", text[:1_000])
         if self._age > _MOST_LINES or text.endswith(":"):
             self._above, self._code = {}, ""
-        owner, is_exact = self._owner(text)
-        if self._code and owner is None:
-            return
+        line = replace(self._passage, text=text, line=self._passage.line + index)
+        said = read_text(line, self._reader)
+        owner = self._named() if self._code else self._list_above(text, said)
         if owner is None:
-            self._read_labelled(text, number)
+            self.figures += [] if self._code else self._of_text(said)
             return
-        found = _estimates(text, owner, where) or _std_mean(text, owner, where)
-        if not found:
-            found = self._p(text, where) if owner.kind == "losses" else []
-        if not found and self._code:
-            found = self._alone(text, where, owner)
-        if found:
-            self.figures += [replace(f, basis="data", of=owner, is_exact=is_exact) for f in found]
-        else:
-            self._read_labelled(text, number, owner if self._code else None)
-
-    def _owner(self, text: str) -> tuple[Series | None, bool]:
-        """Return the list that a result is of, and whether code computes it from that list."""
+        found = _shapes(text, owner.kind)
+        said = [] if found else said
+        found += [figure for figure in said if self._is_test_of(figure, owner)]
+        if self._code and not found:
+            found = _alone(text, self._code, owner.kind)
+        self.figures += [self._result(figure, owner, line.line) for figure in found]
+        rest = [figure for figure in said if figure not in found]
         if not self._code:
-            label = _LABEL.match(text)
-            kind = words.kind_of(label[0], self._reader.measure) if label else None
-            if kind is None and _P.search(text):
-                kind = "losses"
-            newest = next(reversed(self._above.values()), None)
-            is_sure = len(self._above) == 1 or _ESTIMATE.search(text)
-            return (self._above.get(kind) if kind else newest if is_sure else None), False
-        named = set(_NAME.findall(_without_text(self._code))) & self._known.keys()
-        if len(named) != 1 or _ARITHMETIC.search(_without_text(self._code)):
-            return None, False
-        return self._known[named.pop()], True
+            self.figures += self._of_text(rest)
+        elif not found:
+            own = (f for f in rest if f.what != "p" and f.kind == owner.kind)
+            self.figures += [replace(f, grade=Grade.REFUTE, of=owner) for f in own]
 
-    def _p(self, text: str, where: str) -> list[Figure]:
-        found = _P.search(text)
-        if not found or words.is_other_test(f"{self._code} {text[: found.end()]}"):
-            return []
-        if self._code and "ttest_1samp" not in self._code:
-            return []
-        number = printed(found[1])
-        return [Figure("p", number, where, nulls=self._test())] if number else []
+    def _of_text(self, said: Iterable[Figure]) -> list[Figure]:
+        """Return figures as those of a text; they may be of times or of other runs listed above."""
+        is_other = any(listed.grade is Grade.CONFIRM for listed in self._above.values())
+        is_other |= self._above.keys() == {"times"}
+        return [replace(figure, grade=Grade.CONFIRM) if is_other else figure for figure in said]
 
-    def _test(self) -> Nulls:
-        """Return the null value of the code that prints a p, else those of the block."""
-        own = read_nulls(self._code) if self._code else Nulls()
-        return own if own.targets else self._nulls
+    def _result(self, figure: Figure, owner: Figure, line: int) -> Figure:
+        """Return a statistic of a list, with the null value of its code or else of its block."""
+        own = read_nulls(self._code, self._reader) if self._code else Nulls()
+        nulls = own if own.targets else self._nulls
+        where, is_exact = self._reader.where(line), bool(self._code)
+        return replace(
+            figure, where=where, grade=Grade.REFUTE, of=owner, is_exact=is_exact, nulls=nulls
+        )
 
-    def _alone(self, text: str, where: str, owner: Series) -> list[Figure]:
-        """Read the one number that code prints of a list."""
-        found = _ALONE.match(text)
-        number = printed(found[1]) if found else None
-        what = _computed(self._code, owner.kind)
-        if not number or not what or words.is_other_test(self._code):
-            return []
-        is_torch = "tensor" in text or "torch" in self._code
-        return [Figure(what, number, where, in_float32=is_torch, nulls=self._test())]
+    def _named(self) -> Figure | None:
+        """Return the one known list that the code computes with, and nothing else."""
+        code = re.sub(r"\(tensor[^\n]*", "", _STRING.sub(_inserted, self._code))
+        named = set(_NAME.findall(code)) & self._known.keys()
+        is_plain = len(named) == 1 and not _ARITHMETIC.search(code)
+        return self._known[named.pop()] if is_plain else None
 
-    def _read_labelled(self, text: str, number: int, owner: Series | None = None) -> None:
-        """Read "mean 3.2785" and the like: text, unless code prints it of one list."""
-        lead = self._block.lead if self._block.lead.rstrip().endswith(":") else ""
-        found = read_text(text, number, f"{self._block.heading} {lead}", self._reader)
-        is_other = any(series.is_other for series in self._above.values())
-        if owner:
-            of_list = [f for f in found if f.what != "p" and f.kind == owner.kind]
-            self.figures += [replace(f, basis="data", of=owner) for f in of_list]
-        else:
-            self.figures += [replace(f, is_clear=f.is_clear and not is_other) for f in found]
+    def _list_above(self, text: str, said: list[Figure]) -> Figure | None:
+        """Return the list above that a label means; without a label the only one."""
+        label = _LABEL.match(text)
+        kind = words.kind_of(label[0], self._reader.measure) if label else None
+        if kind is None and any(figure.what == "p" for figure in said):
+            kind = "losses"
+        if kind is None and len(self._above) == 1:
+            return next(iter(self._above.values()))
+        return self._above.get(kind) if kind else None
+
+    def _is_test_of(self, figure: Figure, owner: Figure) -> bool:
+        """Return whether a p is of the losses above, and of a test that the code names."""
+        is_of_code = not self._code or "ttest_1samp(" in self._code
+        is_p = figure.what == "p" and owner.kind == "losses"
+        return is_p and is_of_code and not words.is_other_test(self._code)
 
 
-def _outside_strings(line: str) -> tuple[str, str, str]:
-    """Split a line of code at its comment; a "#" inside of a string begins none."""
-    blanked = _STRING.sub(lambda match: "_" * len(match[0]), line)
-    at = blanked.find("#")
-    return (line, "", "") if at < 0 else (line[:at], "#", line[at + 1 :])
+def _inserted(string: re.Match[str]) -> str:
+    """Return what an f-string inserts; nothing of another string."""
+    parts = re.findall(r"\{([^{}:!]*)", string[0]) if string[0][0] in "fF" else []
+    return "(" + ", ".join(parts) + ")"
 
 
-def _without_text(code: str) -> str:
-    """Return code without its strings; of an f-string the parts in braces stay."""
-
-    def inside(match: re.Match[str]) -> str:
-        parts = re.findall(r"\{([^{}:!]*)", match[0]) if match[0][0] in "fF" else []
-        return "(" + ", ".join(parts) + ")"
-
-    return re.sub(r"\(tensor[^\n]*", "", _STRING.sub(inside, code))
-
-
-def _computed(code: str, kind: Kind) -> ClaimSubject | None:
-    """Return the one statistic that code computes."""
-    calls: dict[str, tuple[ClaimSubject, ClaimSubject]] = {
-        r"ttest_1samp\(": ("p", "p"),
-        r"\bmean\(|\bsum\(": ("mean", "time_mean"),
-        r"\b(?:std|stdev)\(": ("std", "time_std"),
-    }
-    found = {subjects for call, subjects in calls.items() if re.search(call, code)}
-    if len(found) != 1:
-        return None
-    losses, times = found.pop()
-    return losses if kind == "losses" else times if times != "p" else None
-
-
-def _subjects(kind: Kind) -> tuple[ClaimSubject, ClaimSubject]:
-    """Return the deviation and the mean of a kind of list."""
-    return ("std", "mean") if kind == "losses" else ("time_std", "time_mean")
-
-
-def _estimates(text: str, owner: Series, where: str) -> list[Figure]:
-    found = _ESTIMATE.search(text)
-    if not found:
+def _alone(text: str, code: str, kind: Kind) -> list[Figure]:
+    """Read the one number that code prints, if it computes one statistic."""
+    found = _ALONE.match(text)
+    number = printed(found[1]) if found else None
+    computed = [subjects.get(kind) for call, subjects in _STATISTICS if call.search(code)]
+    what = computed[0] if len(computed) == 1 else None
+    if number is None or what is None or words.is_other_test(code):
         return []
-    what = _subjects(owner.kind)[found["what"] == "Mean"]
-    parts: Iterable[Literal["value", "low", "high"]] = ("value", "low", "high")
-    return [
-        Figure(what, number, where, bayes=part)
-        for part in parts
-        if (number := printed(found[part]))
-    ]
+    return [Figure(what, (number,), "", in_float32="tensor" in text or "torch" in code)]
 
 
-def _std_mean(text: str, owner: Series, where: str) -> list[Figure]:
-    found = _STD_MEAN.search(text)
-    if not found:
-        return []
-    numbers = (printed(found[1]), printed(found[2]))
-    return [
-        Figure(what, number, where, in_float32="float64" not in found[0])
-        for what, number in zip(_subjects(owner.kind), numbers, strict=True)
-        if number
-    ]
+def _shapes(text: str, kind: Kind) -> list[Figure]:
+    """Read what scipy.stats.bayes_mvs and torch.std_mean print."""
+    mean, std = (subjects[kind] for _, subjects in _STATISTICS[:2])
+    estimate, pair = _ESTIMATE.search(text), _STD_MEAN.search(text)
+    if estimate:
+        found = Figure(mean if estimate["what"] == "Mean" else std, (), "")
+        ends = ((part, printed(estimate[part])) for part in _PARTS)
+        return [replace(found, numbers=(end,), bayes=part) for part, end in ends if end]
+    if pair:
+        found = Figure(std, (), "", in_float32="float64" not in pair[0])
+        numbers = ((std, printed(pair[1])), (mean, printed(pair[2])))
+        return [replace(found, what=what, numbers=(n,)) for what, n in numbers if n]
+    return []

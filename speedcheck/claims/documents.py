@@ -10,17 +10,18 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from speedcheck.certificate import Claim, JudgedRun
-from speedcheck.claims import code, tables, text
-from speedcheck.claims.compare import Comparison, SeedDifference, Shortfall, compare
-from speedcheck.claims.data import read_csv, read_json
-from speedcheck.claims.markdown import MAX_LINES, Block, read_blocks
-from speedcheck.claims.model import Figure, Question, Reader, Series, Statements
-from speedcheck.claims.samples import samples_of
+from speedcheck.certificate import JudgedRun
+from speedcheck.claims.code import read_code, read_lists
+from speedcheck.claims.data import read_csv, read_json, read_table
+from speedcheck.claims.elsewhere import PrintedElsewhere
+from speedcheck.claims.evidence import samples_of
+from speedcheck.claims.judge import compare
+from speedcheck.claims.markdown import MAX_LINES, read_passages
+from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
+from speedcheck.claims.text import read_text
 from speedcheck.logs import Run
 from speedcheck.records.files import MAX_FILES
 from speedcheck.records.folder import Record
@@ -29,47 +30,16 @@ MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000
 
 _MOST_DOCUMENTS = 64
-# Blocks with a fraction in them, and figures, that one document is read for.
-_MOST_BLOCKS = 3_000
+# Passages with a fraction in them, and figures, that one document is read for.
+_MOST_PASSAGES = 3_000
 _MOST_FIGURES = 300
-_DIGITS = re.compile(r"[0-9.]+")
 _FRACTION = re.compile(r"[0-9]\.[0-9]")
-_MOST_LOG_BYTES = 2**28
 
 _README = re.compile(
     r"readme[^.]{0,40}(?:\.(?:md|markdown|rst|txt))?|statistics\.md", re.IGNORECASE
 )
 _MARKDOWN = frozenset({".md", ".markdown"})
 _WRITTEN_BY_US = frozenset({"certificate.json"})
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A document that was not read, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentClaims:
-    """What the documents of a record claim, compared with its runs.
-
-    Attributes:
-        claims: each list and figure with its status and its basis.
-        shortfalls: lists of losses with more values than logs.
-        seeds: seeds of rows and lists that differ from those of the logs.
-        unlisted: names of counted runs that no list of losses holds, though one is of the runs.
-        steps: earlier validation steps at which figures are confirmed, in order.
-        unread: documents that were not read.
-    """
-
-    claims: tuple[Claim, ...] = ()
-    shortfalls: tuple[Shortfall, ...] = ()
-    seeds: tuple[SeedDifference, ...] = ()
-    unlisted: tuple[str, ...] = ()
-    steps: tuple[int, ...] = ()
-    unread: tuple[Unread, ...] = ()
 
 
 def document_claims(
@@ -82,53 +52,46 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         question: the test of its track.
     """
-    samples = samples_of(runs, question.measure)
-    was_printed = _Printed(record, question.measure)
-    parts: list[Comparison] = []
-    unread: list[Unread] = []
+    samples = samples_of(runs)
+    elsewhere = PrintedElsewhere(record, question.measure)
+    parts: list[DocumentClaims] = []
+    unread: list[Remark] = []
     for path, name in islice(_documents(record), _MOST_DOCUMENTS):
         written = _read(path)
         if isinstance(written, str):
-            stated = _statements(path, written, Reader(name, question.measure, samples.level))
-            parts.append(compare(stated, samples, question, was_printed))
+            reader = Reader(name, question.measure, samples.level, len(samples.runs))
+            stated = _statements(path, written, reader)
+            parts.append(compare(stated, samples, question, elsewhere))
         elif path.suffix.lower() not in (".json", ".csv"):
-            unread.append(Unread(name, written.reason))
+            unread.append(Remark(name, written.message))
     return _joined(parts, tuple(unread))
 
 
-def _statements(path: Path, written: str, reader: Reader) -> Statements:
+def _statements(path: Path, written: str, reader: Reader) -> list[Figure]:
     suffix = path.suffix.lower()
     if suffix == ".json":
         return read_json(written, reader)
     return read_csv(written, reader) if suffix == ".csv" else read_document(written, reader)
 
 
-def read_document(written: str, reader: Reader) -> Statements:
-    """Return the lists and the figures of a Markdown document; nothing of it is executed."""
-    found = Statements()
-    known: dict[str, Series] = {}
-    left = _MOST_BLOCKS
-    for block in read_blocks(written):
-        has_figures = block.kind == "table" or _FRACTION.search(block.text)
-        if not has_figures or left == 0 or len(found.figures) > _MOST_FIGURES:
+def read_document(written: str, reader: Reader) -> list[Figure]:
+    """Return the figures of a Markdown document; nothing of it is executed."""
+    figures: list[Figure] = []
+    known: dict[str, Figure] = {}
+    left = _MOST_PASSAGES
+    for passage in read_passages(written):
+        if left == 0 or len(figures) > _MOST_FIGURES:
+            break
+        if passage.kind == "table":
+            figures += read_table(passage, reader)
+        elif not _FRACTION.search(passage.text):
             continue
+        elif passage.kind == "code":
+            figures += read_code(passage, reader, known)
+        else:
+            figures += read_lists(passage, reader) + read_text(passage, reader)
         left -= 1
-        series, figures = _read_block(block, reader, known)
-        found.series += series
-        found.figures += figures
-    return found
-
-
-def _read_block(
-    block: Block, reader: Reader, known: dict[str, Series]
-) -> tuple[list[Series], list[Figure]]:
-    if block.kind == "code":
-        return code.read_code(block, reader, known)
-    if block.kind == "table":
-        return tables.read_table(block, reader)
-    series = code.read_inline(block, reader)
-    series += text.read_seed_lines(block, reader)
-    return series, text.read_text(block.text, block.line, block.heading, reader)
+    return figures
 
 
 def _documents(record: Record) -> Iterator[tuple[Path, str]]:
@@ -171,86 +134,28 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith(".")]
 
 
-def _read(path: Path) -> str | Unread:
+def _read(path: Path) -> str | Remark:
     """Return the text of a document; bytes that are not UTF-8 are replaced."""
     if path.is_symlink() or not path.is_file():
-        return Unread(path.name, "is a link or not a regular file: it is not followed")
+        return Remark(path.name, "is a link or not a regular file: it is not followed")
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            return Unread(path.name, f"has {size} bytes, more than {MAX_BYTES}: it was not read")
+            return Remark(path.name, f"has {size} bytes, more than {MAX_BYTES}: it was not read")
         data = path.read_bytes()
     except OSError as error:
-        return Unread(path.name, f"cannot be read ({error.strerror})")
+        return Remark(path.name, f"cannot be read ({error.strerror})")
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     written = data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
     # The lines that Markdown and the figures are counted by.
     written = written.replace("\r\n", "\n").replace("\r", "\n")
     lines = written.count("\n")
     if lines > MAX_LINES:
-        return Unread(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
+        return Remark(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
     return written
 
 
-class _Printed:
-    """The numbers that the logs print as losses; read when a figure is about to be refuted.
-
-    A README may state what a log prints elsewhere: before quantization, of averaged weights.
-    """
-
-    def __init__(self, record: Record, measure: tuple[str, ...]) -> None:
-        self._record = record
-        self._numbers: set[str] | None = None
-        words = "|".join(re.escape(word) for word in {*measure, "loss"})
-        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?([0-9]{{1,6}}\.[0-9]{{1,17}})"
-        self._pattern = re.compile(pattern, re.IGNORECASE)
-
-    def __call__(self, number: str) -> bool:
-        """Return whether a log prints a loss that is `number` at its digits."""
-        if self._numbers is None:
-            self._numbers = self._read()
-        return number in self._numbers
-
-    def _read(self) -> set[str]:
-        found: set[str] = set()
-        last: dict[str, list[float]] = {}
-        left = _MOST_LOG_BYTES
-        for log in self._record.logs:
-            left -= log.size
-            if not log.runs or left < 0:
-                continue
-            by_label: dict[str, float] = {}
-            for label, number in self._numbers_in(self._record.path / log.name):
-                found.update(_rounded(number))
-                by_label[label] = float(number)
-            for label, value in by_label.items():
-                last.setdefault(label, []).append(value)
-        # Whether a run's own loss is what a list means was seen before.
-        own = {run.val_loss for log in self._record.logs for run in log.runs}
-        found -= {text for loss in own if loss is not None for text in _rounded(f"{loss:.12f}")}
-        means = (sum(values) / len(values) for values in last.values() if len(values) > 1)
-        return found | {text for mean in means for text in _rounded(f"{mean:.12f}")}
-
-    def _numbers_in(self, path: Path) -> Iterator[tuple[str, str]]:
-        """Yield each loss that a log prints, with the words of its line before it."""
-        try:
-            written = path.read_text("utf-8", "replace")
-        except OSError:
-            return
-        for match in self._pattern.finditer(written):
-            start = max(written.rfind("\n", 0, match.start()) + 1, match.start() - 100)
-            yield _DIGITS.sub("", written[start : match.start(1)]), match[1]
-
-
-def _rounded(number: str) -> Iterator[str]:
-    """Yield a number at each number of digits, rounded and cut."""
-    whole, _, digits = number.partition(".")
-    for decimals in range(3, min(len(digits), 12) + 1):
-        yield f"{float(number):.{decimals}f}"
-        yield f"{whole}.{digits[:decimals]}"
-
-
-def _joined(parts: list[Comparison], unread: tuple[Unread, ...]) -> DocumentClaims:
+def _joined(parts: list[DocumentClaims], unread: tuple[Remark, ...]) -> DocumentClaims:
     """Put the comparisons of all documents together; a run that one of them lists is listed."""
     unlisted = [part.unlisted for part in parts if part.unlisted is not None]
     names = [name for name in unlisted[0] if all(name in u for u in unlisted)] if unlisted else []

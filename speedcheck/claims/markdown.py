@@ -1,14 +1,14 @@
-"""Markdown as blocks: code, tables and text, each with its heading. Nothing of it is executed."""
+"""Markdown as passages: code, tables and text, each with its heading. Nothing is executed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from speedcheck.claims.model import Passage
 
 # A README with every figure of 1,500 runs has 100 kB and 3,000 lines.
 MAX_LINES = 70_000
@@ -23,29 +23,8 @@ _LANGUAGES = frozenset(
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A part of a document.
-
-    Attributes:
-        kind: code, a table, or running text, headings among it.
-        text: the code or the text as written; "" for a table.
-        line: number of its first line, from 1.
-        rows: the cells of a table as written, its header first.
-        heading: the headings that it is under, joined.
-        lead: the text directly above it, which says what code or a table shows.
-    """
-
-    kind: Literal["code", "table", "text"]
-    text: str
-    line: int
-    rows: tuple[tuple[str, ...], ...] = ()
-    heading: str = ""
-    lead: str = ""
-
-
-def read_blocks(text: str) -> Iterator[Block]:
-    """Yield the blocks of a document in their order.
+def read_passages(text: str) -> Iterator[Passage]:
+    """Yield the passages of a document in their order.
 
     HTML, code of other languages than Python and a shell's, and comments are left out. The
     parser takes time linear in the text and nests to a fixed depth.
@@ -62,16 +41,16 @@ def read_blocks(text: str) -> Iterator[Block]:
                 kept = {level: title for level, title in headings.items() if level < is_heading}
                 headings = {**kept, is_heading: token.content[:200]}
             above, lead = lead, token.content[-500:]
-            yield Block("text", token.content, line, (), _path(headings), above)
+            yield Passage("text", token.content, line, (), _path(headings), above)
             is_heading = 0
         elif token.type in ("fence", "code_block"):
             language = token.info.strip().partition(" ")[0].lower()
             if language in _LANGUAGES:
                 first = line + (token.type == "fence")
-                yield Block("code", token.content, first, (), _path(headings), lead)
+                yield Passage("code", token.content, first, (), _path(headings), lead)
             lead = ""
         elif token.type == "table_open":
-            yield Block("table", "", line, _rows(tokens), _path(headings), lead)
+            yield Passage("table", "", line, _rows(tokens), _path(headings), lead)
             lead = ""
 
 

@@ -1,11 +1,12 @@
-"""What documents state: lists of values, one a run, and figures computed from runs."""
+"""The one form that every reader of a document returns: a printed figure and what it may do."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
-from speedcheck.certificate import ClaimBasis, ClaimSubject
+from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
 from speedcheck.rules.tracks import Direction
 
@@ -17,7 +18,16 @@ SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 # Losses of one track differ by less; bits and nats, or losses of other data, by more.
 _NEAR = 0.05
 
-DEFAULT_MEASURE = ("val_loss", "loss")
+
+class Grade(IntEnum):
+    """What a figure does to the record where the logs give another one."""
+
+    CONFIRM = 0
+    """Nothing: it may be of other runs or of another metric, and can only be confirmed."""
+    WARN = 1
+    """It is one row of the warning about running text."""
+    REFUTE = 2
+    """It is data, and fails the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +45,7 @@ class Question:
     target: float
     sigma: float | None = None
     direction: Direction = "less"
-    measure: tuple[str, ...] = DEFAULT_MEASURE
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A list of losses or times, one a run.
-
-    Attributes:
-        kind: what is listed.
-        name: the variable or the column heading; "" where there is none.
-        numbers: the values as printed.
-        where: document and line, or document and key.
-        basis: "data" for a list in code, a column headed with the measure, JSON and CSV.
-        is_other: whether its name or heading says that it lists other runs or another metric.
-        step: the validation step that its name gives; None for the final loss.
-        unit: unit of times, where its name gives it.
-        seeds: the seed of each value; empty where the list does not say.
-        lists_all: whether it claims to list every run, as a CSV table of many trials does not.
-    """
-
-    kind: Kind
-    name: str
-    numbers: tuple[Printed, ...]
-    where: str
-    basis: ClaimBasis = "text"
-    is_other: bool = False
-    step: int | None = None
-    unit: Unit | None = None
-    seeds: tuple[int, ...] = ()
-    lists_all: bool = True
-
-    @property
-    def values(self) -> list[float]:
-        """The printed values, in the unit of the list."""
-        return [number.value for number in self.numbers]
-
-    @property
-    def half_unit(self) -> float:
-        """Half a unit of the last digit of the value that prints most: zeros may be dropped."""
-        return 0.5 * 10.0 ** -max(number.decimals for number in self.numbers)
+    measure: tuple[str, ...] = ("val_loss", "loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,48 +61,97 @@ class Nulls:
     sigmas: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """One figure that a document states of runs.
+    """What a document states of runs: a list with a value for each run, or one statistic.
 
     Attributes:
-        what: its subject.
-        number: the figure as printed.
+        what: its subject; "losses" and "times" are lists.
+        numbers: the values as printed; one for a statistic. A list of seeds alone has none.
         where: document and line, or document and key.
-        basis: "data" for what a statistic prints under a list in code, and for JSON.
-        of: the list that it is printed under; None for a figure of the text.
-        is_exact: whether code in the text computes it from `of`, so that rounding of the list
-            explains nothing.
+        grade: what it does where the logs differ.
+        step: the validation step that it names; None for the final loss.
+        unit: unit of times, where the document gives it.
+        seeds: of a list, the seed of each value; empty where the document does not say.
+        n: of a statistic, the number of runs that the text gives beside it.
+        of: of a statistic, the list that it is printed under.
+        is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         in_float32: whether PyTorch printed it.
-        bayes: which part of a Bayesian estimate it is; None where scipy.stats.bayes_mvs did not
-            print it.
-        may_be_one_run: whether the text calls it the loss without calling it a mean.
-        is_clear: whether a reader would be sure what it is of; only then does a text warn.
-        unit: unit of a time.
-        step: the validation step that the text names.
-        n: the number of runs that the text gives beside it.
-        nulls: how the text tests, for a p-value.
+        bayes: which part of an estimate of scipy.stats.bayes_mvs it is.
+        may_be_one_run: whether it is called the loss, and not a mean of losses.
+        nulls: of a p-value, how the text tests.
     """
 
     what: ClaimSubject
-    number: Printed
+    numbers: tuple[Printed, ...]
     where: str
-    basis: ClaimBasis = "text"
-    of: Series | None = None
+    grade: Grade = Grade.CONFIRM
+    step: int | None = None
+    unit: Unit | None = None
+    seeds: tuple[int, ...] = ()
+    n: int | None = None
+    of: Figure | None = None
     is_exact: bool = False
     in_float32: bool = False
     bayes: Literal["value", "low", "high"] | None = None
     may_be_one_run: bool = False
-    is_clear: bool = False
-    unit: Unit | None = None
-    step: int | None = None
-    n: int | None = None
     nulls: Nulls = Nulls()
 
     @property
     def kind(self) -> Kind:
-        """The kind of list that it is a figure of."""
-        return "times" if self.what in ("time_mean", "time_std") else "losses"
+        """What the runs that it is of are measured by."""
+        return "times" if self.what in ("times", "time_mean", "time_std") else "losses"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it has a value for each run."""
+        return self.what in ("losses", "times")
+
+    @property
+    def basis(self) -> ClaimBasis:
+        """How a certificate names its grade."""
+        return "data" if self.grade is Grade.REFUTE else "text"
+
+    @property
+    def number(self) -> Printed:
+        """The number of a statistic."""
+        return self.numbers[0]
+
+    @property
+    def values(self) -> list[float]:
+        """The printed values, in its unit."""
+        return [number.value for number in self.numbers]
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point of the value that prints most: final zeros may be dropped."""
+        return max((number.decimals for number in self.numbers), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a document.
+
+    Attributes:
+        kind: code, a table, or running text, headings among it.
+        text: the code or the text as written; "" for a table.
+        line: number of its first line, from 1.
+        rows: the cells of a table as written, its header first.
+        heading: the headings that it is under, joined.
+        lead: the text directly above it.
+    """
+
+    kind: Literal["code", "table", "text"]
+    text: str
+    line: int
+    rows: tuple[tuple[str, ...], ...] = ()
+    heading: str = ""
+    lead: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the text above says of it: the end of a text that ends in a colon."""
+        return self.lead[-200:] if self.lead.rstrip().endswith(":") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,31 +162,66 @@ class Reader:
         document: the document, as claims name it.
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
+        n_runs: number of runs in the logs.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
+    n_runs: int = 0
 
-    def is_near(self, value: float) -> bool:
-        """Return whether a value may be a loss of runs like the record's."""
-        return self.level is not None and abs(value - self.level) <= _NEAR * abs(self.level)
+    def is_near(self, *numbers: Printed) -> bool:
+        """Return whether numbers may be losses of runs like the record's."""
+        if self.level is None:
+            return False
+        reach = _NEAR * abs(self.level)
+        return all(abs(number.value - self.level) <= reach for number in numbers)
 
     def where(self, line: int) -> str:
         """Name a line of the document."""
         return f"{self.document}:{line}"
 
 
-@dataclass(slots=True)
-class Statements:
-    """What one document states.
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is said of a document, or of a place in it."""
+
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A list of losses with more values than logs.
 
     Attributes:
-        series: its lists, in their order.
-        figures: its figures, in their order.
-        seeds: seeds that it lists without losses, each list with its place.
+        claimed: number of losses in the list.
+        logs: number of runs that it can be of.
+        where: the document and the line.
     """
 
-    series: list[Series] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-    seeds: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    claimed: int
+    logs: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentClaims:
+    """What documents claim, compared with the runs of their record.
+
+    Attributes:
+        claims: each list and statistic with its status and its basis.
+        shortfalls: lists of losses with more values than logs.
+        seeds: seeds of rows and lists that differ from those of the logs.
+        unlisted: names of counted runs that no list of losses holds; None where no list is of
+            the runs.
+        steps: earlier validation steps at which figures are confirmed, in order.
+        unread: documents that were not read, and why.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    seeds: tuple[Remark, ...] = ()
+    unlisted: tuple[str, ...] | None = None
+    steps: tuple[int, ...] = ()
+    unread: tuple[Remark, ...] = ()

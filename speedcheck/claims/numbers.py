@@ -40,6 +40,17 @@ class Printed:
         exponent = Decimal(self.text).as_tuple().exponent
         return -exponent if isinstance(exponent, int) else 0
 
+    def agrees(self, low: float, high: float | None = None) -> bool:
+        """Return whether a value from `low` to `high`, at the printed digits, is the number.
+
+        Both ways of rounding a half are accepted: programs differ in them, and in whether they
+        round the float itself or its shortest decimal.
+        """
+        high = low if high is None else high
+        half_unit, number = Decimal(5).scaleb(-self.decimals - 1), Decimal(self.text)
+        lows, highs = ((Decimal(x), Decimal(repr(x))) for x in (low, high))
+        return min(lows) - half_unit <= number <= max(highs) + half_unit
+
 
 def printed(text: str) -> Printed | None:
     """Read a match of `NUMBER`; None where no float is meant by it."""
@@ -48,20 +59,6 @@ def printed(text: str) -> Printed | None:
     plain = _SCIENTIFIC.sub(r"e\1", text).replace(",", "").replace("_", "")
     value = float(plain)
     return Printed(plain, value) if math.isfinite(value) else None
-
-
-def agrees(claimed: str, value: float) -> bool:
-    """Return whether `value`, rounded to the digits that `claimed` prints, is `claimed`.
-
-    Both ways of rounding a half are accepted: programs differ in them, and in whether they round
-    the float itself or its shortest decimal.
-    """
-    number = Decimal(claimed)
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int):
-        return False
-    half_unit = Decimal(5).scaleb(exponent - 1)
-    return any(abs(x - number) <= half_unit for x in (Decimal(value), Decimal(repr(value))))
 
 
 def shown(value: float) -> str:

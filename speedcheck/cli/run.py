@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from speedcheck.cli.common import TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.slurm import (
+    LOCAL,
+    LauncherOption,
+    NodesOption,
+    PartitionOption,
+    SeedsPerTaskOption,
+    TimeOption,
+    slurm_launcher,
+    typed,
+)
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
 
@@ -131,6 +141,11 @@ def run(  # noqa: PLR0913 - one argument an option
             metavar="N",
         ),
     ] = None,
+    launcher: LauncherOption = LOCAL,
+    partition: PartitionOption = None,
+    nodes: NodesOption = None,
+    seeds_per_task: SeedsPerTaskOption = None,
+    time: TimeOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -150,13 +165,21 @@ def run(  # noqa: PLR0913 - one argument an option
 
     overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
     start = Start(gpus, ranks, seed_env, seed_arg)
+    slurm = {
+        "--partition": partition,
+        "--nodes": nodes,
+        "--seeds-per-task": seeds_per_task,
+        "--time": time,
+    }
     if script is not None or (resume and out is not None and is_script_record(out)):
         of_recipes = {
             "--recipe": recipe,
             "--isolate": isolate or None,
             "--gpus-per-run": gpus_per_run,
             "--data-dir": data_dir,
+            "--launcher": None if launcher == LOCAL else launcher,
             **overrides.by_option(),
+            **slurm,
         }
         _refuse(of_recipes, "belongs to recipes", "leave it out with --script")
         of_script = ScriptRequest(
@@ -190,8 +213,20 @@ def run(  # noqa: PLR0913 - one argument an option
         timeout_s=timeout_per_run,
         overrides=overrides,
     )
-    launcher = context.obj or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
-    _certify(request.folder, partial(run_record, request, launcher))
+    cluster = slurm_launcher(
+        launcher,
+        slurm,
+        local={
+            "--jobs": jobs,
+            "--gpus-per-run": gpus_per_run,
+            "--timeout-per-run": timeout_per_run,
+        },
+        folder=request.folder,
+        data_dir=data_dir,
+        isolate=isolate,
+    )
+    starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
+    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
 
 
 def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
@@ -200,7 +235,7 @@ def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
             raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
 
 
-def _certify(folder: Path, make: Callable[[Console], Certificate]) -> NoReturn:
+def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
     """Make a record, print its certificate, and exit with its code."""
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.run.campaign import Interrupted
@@ -211,7 +246,7 @@ def _certify(folder: Path, make: Callable[[Console], Certificate]) -> NoReturn:
     except Interrupted as interruption:
         complain(
             f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {folder}"
+            f"speedcheck run --resume --out {folder}{options}"
         )
         raise typer.Exit(128 + interruption.signum) from None
     print_certificate(console, certificate, folder)

@@ -18,7 +18,8 @@ from speedcheck.records.ledger import LedgerWriter
 from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
 from speedcheck.run.follow import LogFollower
-from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
+from speedcheck.run.names import log_name
 from speedcheck.run.result import End, clock_details, remark_on, result_of, why_no_result
 
 # Often enough for a live display, seldom enough to cost nothing.
@@ -54,6 +55,10 @@ class Observer(Protocol):
         """A run was stopped because the campaign was."""
         ...
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """A run was interrupted and is to start again."""
+        ...
+
 
 class Interrupted(Exception):  # noqa: N818 - what happened, not an error of anyone
     """A signal has ended the campaign; every run of it is in the ledger.
@@ -74,6 +79,7 @@ class _Active:
     follower: LogFollower
     since: float
     end: End = field(default_factory=End)
+    is_announced: bool = False
 
 
 class Campaign:
@@ -108,6 +114,7 @@ class Campaign:
         self._slots = slots
         self._track = track
         self._active: list[_Active] = []
+        self._waiting: deque[int] = deque()
 
     def run(self, seeds: tuple[int, ...]) -> None:
         """Train every seed that has no result yet; return when all have ended.
@@ -122,12 +129,13 @@ class Campaign:
         finished = self._finished_before(seeds)
         if finished:
             self._observer.kept(finished)
-        waiting = deque(seed for seed in seeds if seed not in finished)
+        known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
+        self._waiting.extend(seed for seed in seeds if seed not in known)
         with _signals_noted() as noted:
             try:
-                while (waiting or self._active) and not noted:
-                    while waiting and len(self._active) < self._slots:
-                        self._start(waiting.popleft())
+                while (self._waiting or self._active) and not noted:
+                    while self._waiting and len(self._active) < self._slots:
+                        self._start(self._waiting.popleft())
                     self._watch()
                     if self._active:
                         time.sleep(POLL_SECONDS)
@@ -170,14 +178,25 @@ class Campaign:
                 continue
             log = self._logs / entry.log
             run = result_of(log, self._track)
-            if run is None:
-                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
-            else:
+            if run is not None:
                 reason = remark_on(run, End()) or "found finished on --resume"
                 self._ledger.append("finished", seed, log=log, reason=reason)
+            elif not self._take_over(self._job(seed, log)):
+                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+        # What has ended without a result in the meantime is tried again, like what failed before.
+        self._watch()
+
+    def _take_over(self, job: Job) -> bool:
+        """Follow a run of an earlier session; return whether there is one to follow."""
+        process = self._launcher.take_over(job)
+        if process is None:
+            return False
+        self._follow(process, job)
+        return True
 
     def _start(self, seed: int) -> None:
-        job = self._job(seed)
+        log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
+        job = self._job(seed, log)
         details = self._launcher.details(job)
         self._ledger.append("started", seed, log=job.log, details=details)
         try:
@@ -185,11 +204,21 @@ class Campaign:
         except LaunchError as error:
             self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        follower = LogFollower(job.log, has_program=self._setup.steps is not None)
-        self._active.append(_Active(process, job, follower, time.monotonic()))
-        self._observer.started(seed, job.log)
+        self._follow(process, job)
 
-    def _job(self, seed: int) -> Job:
+    def _follow(self, process: Process, job: Job) -> None:
+        follower = LogFollower(job.log, has_program=self._setup.steps is not None)
+        active = _Active(process, job, follower, time.monotonic())
+        self._active.append(active)
+        if not self._setup.queue:
+            self._announce(active)
+
+    def _announce(self, active: _Active) -> None:
+        if not active.is_announced:
+            active.is_announced = True
+            self._observer.started(active.job.seed, active.job.log)
+
+    def _job(self, seed: int, log: Path) -> Job:
         """Return the seed's run in the first free slot, on the GPUs of that slot."""
         setup, taken = self._setup, {active.job.slot for active in self._active}
         slot = next(slot for slot in range(self._slots) if slot not in taken)
@@ -197,7 +226,7 @@ class Campaign:
         return Job(
             recipe=setup.recipe,
             seed=seed,
-            log=self._logs / _log_name(seed, self._ledger.ledger.attempts(seed)),
+            log=log,
             ranks=setup.ranks,
             threads=setup.threads,
             overrides=setup.overrides,
@@ -209,17 +238,26 @@ class Campaign:
     def _watch(self) -> None:
         for active in tuple(self._active):
             status = self._poll(active)
+            # A queue starts runs when it likes.
+            if status is not None or active.job.log.exists():
+                self._announce(active)
             for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
-            if status is not None:
-                active.end = End(status, time.monotonic() - active.since)
+            if isinstance(status, Ended) and status.again:
+                self._put_back(active, status.reason)
+            elif isinstance(status, Ended):
+                self._close(active, status.reason)
+            elif status is not None:
+                # The time in a queue is not the run's.
+                wall_s = None if self._setup.queue else time.monotonic() - active.since
+                active.end = End(status, wall_s)
                 self._close(active)
             elif time.monotonic() - active.since > self._setup.timeout_s:
                 active.process.terminate()
                 limit = f"{self._setup.timeout_s:g} s"
                 self._close(active, f"stopped after {limit} without a result (--timeout-per-run)")
 
-    def _poll(self, active: _Active) -> int | None:
+    def _poll(self, active: _Active) -> int | Ended | None:
         try:
             return active.process.poll()
         except LaunchError as error:
@@ -239,6 +277,16 @@ class Campaign:
         why = why or why_no_result(log, self._track, active.end, last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
         self._observer.failed(seed, why, last_lines)
+
+    def _put_back(self, active: _Active, reason: str) -> None:
+        """Let the run of an interrupted attempt start again, unless the attempt has a result."""
+        self._active.remove(active)
+        if self._is_finished(active):
+            return
+        seed = active.job.seed
+        self._ledger.append("abandoned", seed, log=active.job.log, reason=reason)
+        self._observer.interrupted(seed, reason)
+        self._waiting.append(seed)
 
     def _abandon_active(self) -> None:
         for active in self._active:
@@ -279,8 +327,3 @@ def _signals_noted() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log_name(seed: int, earlier: int) -> str:
-    """Return the log's name; a later attempt never overwrites an earlier one's log."""
-    return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"

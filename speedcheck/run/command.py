@@ -152,7 +152,8 @@ def train(
             logs=folder / LOGS_NAME,
         ) as display,
     ):
-        _end_orphans(folder, console)
+        if not setup.queue:  # whose runs are not orphans
+            _end_orphans(folder, console)
         ledger.append_planned(seeds)
         campaign = Campaign(
             folder,
@@ -169,7 +170,8 @@ def train(
 def _announcement(folder: Path, plan: Plan, setup: Setup, at_once: int) -> Iterator[str]:
     runs = count(len(plan.seeds or ()), "run")
     steps = "" if setup.steps is None else f" of {setup.steps} steps"
-    yield f"{folder}: {runs}{steps}, {at_once} at a time, on {setup.device}"
+    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
+    yield f"{folder}: {runs}{steps}, {order}, on {setup.device}"
     if len(plan.seeds or ()) == 1:
         yield "note: one run never certifies: its losses have no standard deviation"
     if plan.script is not None and not plan.script.is_seeded:

@@ -27,6 +27,7 @@ class Setup:
         overrides: what is changed in the recipe.
         gpus_per_run: GPUs of each run, where several share the machine; None for one run on all
             that it can use.
+        queue: the batch system's queue that decides when runs start; "" for this machine.
     """
 
     recipe: str
@@ -39,6 +40,7 @@ class Setup:
     timeout_s: float = math.inf
     overrides: RecipeOverrides = NO_OVERRIDES
     gpus_per_run: int | None = None
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,24 @@ class Job:
         return self.log.parent.parent
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended that has no exit status.
+
+    Attributes:
+        reason: what ended it.
+        again: whether the run was only interrupted and is to start again.
+    """
+
+    reason: str
+    again: bool = False
+
+
 class Process(Protocol):
     """A run that has been started."""
 
-    def poll(self) -> int | None:
-        """Return the exit status, or None while the run goes on.
+    def poll(self) -> int | Ended | None:
+        """Return the exit status or what ended the run, or None while it goes on.
 
         Raises:
             LaunchError: the run has ended, and no run of this trainer can have a result.
@@ -132,4 +147,8 @@ class Launcher(Protocol):
 
     def close(self) -> None:
         """End what was kept for further runs."""
+        ...
+
+    def take_over(self, job: Job) -> Process | None:
+        """Return the process of a run that an earlier session left; None where there is none."""
         ...

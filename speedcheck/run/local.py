@@ -43,7 +43,7 @@ class LocalLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
 
     def details(self, job: Job) -> Mapping[str, Any]:
         """Return the command and the conditions on this machine."""
@@ -67,6 +67,10 @@ class LocalLauncher:
     def close(self) -> None:
         """Nothing outlives a run."""
 
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
+
     def _command(self, job: Job) -> tuple[str, ...]:
         return (
             *trainer_command(job, "train", self._data),
@@ -87,9 +91,21 @@ def trainer_words(*words: str) -> tuple[str, ...]:
 
 
 def ask_trainer(
-    recipe: str, overrides: RecipeOverrides, gpus_per_run: int | None, data: tuple[str, ...]
+    recipe: str,
+    overrides: RecipeOverrides,
+    data: tuple[str, ...],
+    gpus_per_run: int | None = None,
+    *,
+    elsewhere: bool = False,
 ) -> Setup:
     """Let the trainer make or check the data of a recipe, and return what it says of it.
+
+    Args:
+        recipe: its name.
+        overrides: what is changed in it.
+        data: the trainer's options for the folder of the data.
+        gpus_per_run: for runs side by side; None for one run on as many GPUs as it can use.
+        elsewhere: whether other machines train, so that this one needs no GPU.
 
     Raises:
         LaunchError: the recipe cannot be trained here.
@@ -103,7 +119,8 @@ def ask_trainer(
             remedy="pip install 'speedcheck[train]'",
         )
     gpus = () if gpus_per_run is None else ("--gpus", str(gpus_per_run))
-    options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare")
+    place = ("--elsewhere",) if elsewhere else ()
+    options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare", *place)
     done = subprocess.run(trainer_words(*options), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return replace(_read_setup(done.stdout), overrides=overrides, gpus_per_run=gpus_per_run)

@@ -106,6 +106,11 @@ class PlainDisplay:
         self._pace.end(seed, finished=False)
         self._say(f"seed {seed}: abandoned")
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Say why the run starts again."""
+        self._pace.put_back(seed)
+        self._say(f"seed {seed}: interrupted, {reason}")
+
     def _move(self, seed: int, line: StepLine) -> None:
         run = self._pace.under_way.get(seed)
         if run is not None and line.total:
@@ -213,11 +218,19 @@ class LiveDisplay(PlainDisplay):
         super().abandoned(seed)
         self._end(seed)
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Take the bar away until the run starts again."""
+        super().interrupted(seed, reason)
+        self._remove_bar(seed)
+
     def _end(self, seed: int) -> None:
+        self._ended += 1
+        self._remove_bar(seed)
+
+    def _remove_bar(self, seed: int) -> None:
         task = self._tasks.pop(seed, None)
         if task is not None:
             self._bars.remove_task(task)
-        self._ended += 1
         self._move_overall()
 
     def _move_overall(self) -> None:

@@ -71,6 +71,10 @@ class RaceDisplay:
         for text in last_lines.splitlines():
             self._say(f"    {text}")
 
+    def interrupted(self, seed: int, reason: str) -> None:  # noqa: ARG002 - an Observer
+        """Say that the run starts again."""
+        self._say(f"{self._who}: interrupted, {reason}")
+
     def abandoned(self, seed: int) -> None:  # noqa: ARG002 - an Observer
         """Say that the run was stopped."""
         self._say(f"{self._who}: abandoned")

@@ -131,6 +131,10 @@ class ScriptLauncher:
     def close(self) -> None:
         """Nothing outlives a run."""
 
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
+
 
 class _ScriptRun:
     """A run of a foreign trainer, whose log is fetched when it has ended."""

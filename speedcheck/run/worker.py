@@ -40,7 +40,7 @@ class WorkerLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
 
     def details(self, job: Job) -> Mapping[str, Any]:
         """Return the worker's command and the conditions on this machine."""
@@ -58,6 +58,10 @@ class WorkerLauncher:
 
     def _command(self, job: Job) -> tuple[str, ...]:
         return (*trainer_command(job, "worker", self._data), "--answers", STDIN)
+
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
 
     def close(self) -> None:
         """End the workers, which have no jobs left."""

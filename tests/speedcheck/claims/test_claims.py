@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.claims import agrees
+from speedcheck.claims.numbers import Printed
+
+
+def agrees(claimed, value):
+    return Printed(claimed, float(claimed)).agrees(value)
+
 
 RECORDS = Path(__file__).parents[3] / "records"
 

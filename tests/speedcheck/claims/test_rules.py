@@ -377,7 +377,27 @@ def test_the_text_may_name_its_own_null_value_and_sigma(read):
 def test_a_number_behind_p_below_is_the_null_value_and_not_a_bound(read):
     text = "bpb: [1.1192, 1.1189, 1.1200]\nmean: 1.1194\np-value < 1.195: {}\n"
     assert found(read(text.format("9.42e-06"), pairs(BPB), BITS)) == set()
-    assert found(read(text.format("0.00234486"), pairs(BPB), BITS)) == {WARNED}
+    documents = read(text.format("0.00234486"), pairs(BPB), BITS)
+    assert found(documents) == {WARNED}
+    # scipy.stats.ttest_1samp(BPB, 1.195, alternative="less").pvalue is 9.4202e-06.
+    (finding,) = check_documents(documents)
+    assert "logs give 9.4202" in finding.message
+
+
+def test_the_level_of_a_test_is_not_its_null_value(read):
+    assert found(read("val_loss: 3.2783 \u00b1 0.0007 (n=6, p=0.0007 < 0.01)\n")) == set()
+
+
+def test_a_sentence_with_a_word_that_is_not_of_a_result_does_not_warn(read):
+    assert found(read("Mean val_loss 3.2749 (6 runs)\n")) == {WARNED}
+    assert found(read("Mean val_loss with the larger head 3.2749 (6 runs)\n")) == set()
+
+
+def test_a_heading_that_qualifies_the_measure_warns_or_only_confirms(read):
+    rows = [(i, f"{loss:.4f}") for i, loss in enumerate((1.1142, 1.1160, 1.1145))]
+    for heading, expected in (("Sliding BPB", {REFUTED}), ("Post-TTT BPB", {WARNED})):
+        assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == expected
+    assert found(read(table(("Run", "Ensemble BPB"), rows), pairs(BPB), BITS)) == set()
 
 
 def test_a_forgotten_root_of_n_is_a_warning(read):

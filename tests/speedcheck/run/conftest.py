@@ -144,6 +144,9 @@ class FakeLauncher:
     def details(self, job: Job) -> dict[str, Any]:
         return {"argv": ["fake", str(job.seed)]}
 
+    def take_over(self, job: Job) -> None:
+        return None
+
     def close(self) -> None:
         self.closed += 1
 
