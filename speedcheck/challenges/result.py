@@ -34,18 +34,12 @@ def conclude(program: RecordProgram, certificate: Certificate) -> ChallengeResul
     rule = program.rule
     own = [run.val_loss for run in certificate.counted]
     published: list[float | None] = list(program.published)
-
-    def statistics(losses: list[float | None]) -> LossStatistics:
-        return loss_statistics(
-            losses, rule.target, direction=rule.track.direction, sigma=rule.track.sigma
-        )
-
     return ChallengeResult(
         program=program,
         certificate=certificate,
-        published=statistics(published),
+        published=loss_statistics(published, rule),
         difference=welch(_numbers(own), _numbers(published)),
-        pooled=statistics([*published, *own]),
+        pooled=loss_statistics([*published, *own], rule),
     )
 
 

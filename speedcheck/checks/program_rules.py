@@ -15,12 +15,13 @@ from speedcheck.checks.comparison import Baseline
 from speedcheck.program import (
     Program,
     Setting,
+    Source,
+    Sources,
     TokenCount,
     UnreadableProgramError,
     data_loader_fingerprint,
     loader_definitions,
 )
-from speedcheck.program.sources import Source, Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
 from speedcheck.words import join_some

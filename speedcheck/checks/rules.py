@@ -9,7 +9,7 @@ from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.data import check_data
 from speedcheck.checks.environment import check_environment
 from speedcheck.checks.program_rules import check_programs, forbids_settings
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
 

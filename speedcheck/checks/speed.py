@@ -48,6 +48,9 @@ def _judged(
     by_steps = rule.track.cost == "steps"
     if runtime is None and not by_steps:
         return (Finding(codes.NO_TIMES, "unknown", "no counted run says how long it took"),)
+    if rule.track.test == "welch":
+        message = "the track compares losses; the times are reported but not compared"
+        return (Finding(codes.NO_BASELINE, "unknown", message),)
     if baseline is None:
         what = "steps" if by_steps else "times"
         message = f"no baseline record was compared; the {what} are reported but not compared"

@@ -79,6 +79,26 @@ def run(  # noqa: PLR0913 - one argument an option
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an existing record folder.")
     ] = False,
+    until_certified: Annotated[
+        bool,
+        typer.Option(
+            "--until-certified",
+            help="Start runs until a test that allows looks certifies the record.",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Most runs until certified.  [default: 64]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
+    stop_if_futile: Annotated[
+        bool,
+        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+    ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -192,6 +212,9 @@ def run(  # noqa: PLR0913 - one argument an option
             resume=resume,
             jobs=jobs,
             timeout_s=timeout_per_run,
+            until_certified=until_certified,
+            max_seeds=max_seeds,
+            stop_if_futile=stop_if_futile,
         )
         _certify(of_script.folder, partial(run_script, of_script))
     of_scripts = {
@@ -209,6 +232,9 @@ def run(  # noqa: PLR0913 - one argument an option
         out=out,
         resume=resume,
         jobs=jobs,
+        until_certified=until_certified,
+        max_seeds=max_seeds,
+        stop_if_futile=stop_if_futile,
         gpus_per_run=gpus_per_run,
         timeout_s=timeout_per_run,
         overrides=overrides,

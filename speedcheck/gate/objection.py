@@ -25,6 +25,7 @@ CLOSES = frozenset(
         codes.CRASHES_MATTER,
         codes.OPAQUE_FILE,
         codes.LEDGER_TIMES,
+        codes.EXTENDED,
     }
 )
 """Warnings that close the gate."""

@@ -54,8 +54,12 @@ class Script:
         """Return whether the program gets the seed."""
         return self.seed_env is not None or self.seed_arg is not None
 
-    def command(self, seeds: int) -> str:
-        """Return the command line that makes the same record."""
+    def command(self, runs: tuple[str, ...]) -> str:
+        """Return the command line that makes the same record.
+
+        Args:
+            runs: the options that say how many runs it has.
+        """
         where = (
             ("--gpus", str(self.gpus))
             if not self.ranks or self.gpus
@@ -65,7 +69,7 @@ class Script:
         arg = (f"--seed-arg={self.seed_arg}",) if self.seed_arg else ()
         words = ("speedcheck", "run", "--script", self.file, *where, *env, *arg)
         arguments = ("--", *self.arguments) if self.arguments else ()
-        return shlex.join((*words, "--seeds", str(seeds), *arguments))
+        return shlex.join((*words, *runs, *arguments))
 
     def table(self) -> dict[str, Any]:
         """Return the table as it is written to record.toml."""

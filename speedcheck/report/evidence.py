@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from speedcheck.certificate import Certificate
 from speedcheck.records.folder import Record
@@ -26,13 +27,19 @@ _FILES = (
 )
 
 
-def readme(certificate: Certificate, record: Record, command: str) -> str:
+def readme(
+    certificate: Certificate,
+    record: Record,
+    command: str,
+    pictures: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return the README of a record that `speedcheck run` made.
 
     Args:
         certificate: the judgement of the record.
         record: the record as it was read.
         command: the command that made it.
+        pictures: title and file of each picture that it shows.
     """
     parts = [
         f"# {certificate.record}",
@@ -40,6 +47,7 @@ def readme(certificate: Certificate, record: Record, command: str) -> str:
         f"## Evidence for < {certificate.target:g} mean loss",
         *(_loss_evidence(certificate) if _has_step_lines(record) else ()),
         *_runtime_evidence(certificate),
+        *(f"![{title}]({file})" for title, file in pictures),
         "## Runs",
         _run_table(certificate),
         "## How it was made",

@@ -21,6 +21,7 @@ from speedcheck.run.follow import LogFollower
 from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
 from speedcheck.run.names import log_name
 from speedcheck.run.result import End, clock_details, remark_on, result_of, why_no_result
+from speedcheck.run.stopping import FixedNumber, Stopping
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -93,9 +94,10 @@ class Campaign:
         observer: hears of everything.
         slots: how many runs train side by side.
         track: the track, which says how logs are read.
+        stopping: says when no further seed is started; never unless given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a campaign
         self,
         folder: Path,
         *,
@@ -105,7 +107,9 @@ class Campaign:
         observer: Observer,
         slots: int,
         track: Track,
+        stopping: Stopping | None = None,
     ) -> None:
+        self._stopping = stopping or FixedNumber()
         self._logs = folder / "logs"
         self._ledger = ledger
         self._setup = setup
@@ -127,6 +131,8 @@ class Campaign:
         """
         self._settle_left_open(seeds)
         finished = self._finished_before(seeds)
+        for seed, run in finished.items():
+            self._stopping.finished(seed, run)
         if finished:
             self._observer.kept(finished)
         known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
@@ -134,6 +140,9 @@ class Campaign:
         with _signals_noted() as noted:
             try:
                 while (self._waiting or self._active) and not noted:
+                    if self._stopping.is_met:
+                        # What was begun is brought to its end, even in a later session.
+                        self._waiting = deque(filter(self._ledger.ledger.attempts, self._waiting))
                     while self._waiting and len(self._active) < self._slots:
                         self._start(self._waiting.popleft())
                     self._watch()
@@ -276,6 +285,7 @@ class Campaign:
         seed, log, last_lines = active.job.seed, active.job.log, active.process.last_lines()
         why = why or why_no_result(log, self._track, active.end, last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
+        self._stopping.failed(seed)
         self._observer.failed(seed, why, last_lines)
 
     def _put_back(self, active: _Active, reason: str) -> None:
@@ -309,6 +319,7 @@ class Campaign:
         details = clock_details(run, active.end)
         reason = remark_on(run, active.end)
         self._ledger.append("finished", seed, log=log, reason=reason, details=details)
+        self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
 

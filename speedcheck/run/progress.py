@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,11 +24,13 @@ class Tally:
     Args:
         runs: the planned number of runs.
         target: loss that the mean must be below, nats per token.
+        evidence: gives the evidence so far where a sequential campaign allows a look at it.
     """
 
-    def __init__(self, runs: int, target: float) -> None:
+    def __init__(self, runs: int, target: float, evidence: Callable[[], str] | None = None) -> None:
         self._runs = runs
         self._target = target
+        self._evidence = evidence
         self._losses: list[float] = []
 
     def add(self, run: Run) -> None:
@@ -39,13 +41,15 @@ class Tally:
     def line(self) -> str:
         """Return number, mean and sd of the runs that have finished.
 
-        No p-value: the test is run once, on all planned runs, and a look at it invites stopping.
+        No p-value where their number is fixed: the test is run once, on all planned runs, and a
+        look at it invites stopping.
         """
         test = one_sample_t(self._losses, self._target)
-        return (
+        line = (
             f"{test.n}/{self._runs} runs: mean {number(test.mean, '.4f')}, "
             f"sd {number(test.std, '.4f')} (target {self._target:g})"
         )
+        return line if self._evidence is None else f"{line}; {self._evidence()}"
 
 
 class PlainDisplay:
@@ -245,7 +249,13 @@ class LiveDisplay(PlainDisplay):
 
 @contextmanager
 def open_display(
-    console: Console, *, runs: int, steps: int | None, target: float, logs: Path | None = None
+    console: Console,
+    *,
+    runs: int,
+    steps: int | None,
+    target: float,
+    logs: Path | None = None,
+    evidence: Callable[[], str] | None = None,
 ) -> Iterator[PlainDisplay]:
     """Show the campaign on `console` for as long as the context lasts.
 
@@ -255,8 +265,9 @@ def open_display(
         steps: updates of one run; None where only the run says it.
         target: loss that the mean must be below, nats per token.
         logs: folder of the logs, whose finished runs the others are compared with.
+        evidence: gives the evidence so far where a sequential campaign allows a look at it.
     """
-    tally, pace = Tally(runs, target), Pace(runs)
+    tally, pace = Tally(runs, target, evidence), Pace(runs)
     if not console.is_terminal:
         yield PlainDisplay(console, tally, pace, logs)
         return

@@ -8,23 +8,26 @@ from pathlib import Path
 from rich.console import Console
 
 from speedcheck.certificate import Certificate
-from speedcheck.errors import RecordError, UsageError
+from speedcheck.errors import RecordError
 from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.run.command import (
     DEFAULT_SEEDS,
+    Request,
     make_folder,
     refuse_taken,
     today,
-    track_of,
     train,
     write_evidence,
 )
+from speedcheck.run.plans import extended_plan, planned_track
 from speedcheck.run.program import Start, check_machine, check_script, put_program
 from speedcheck.run.script import ScriptLauncher
 from speedcheck.run.slots import slots
+from speedcheck.run.stopping import check_sequential_track, stopping_rule
+from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,12 @@ class ScriptRequest:
         resume: continue an existing folder.
         jobs: runs at one time; None for one.
         timeout_s: time after which a run is stopped, in seconds; None for no limit.
+        until_certified: run one seed after another until the record is certified.
+        max_seeds: largest number of these; None for the default.
+        stop_if_futile: end before, where certification has become unlikely.
 
     Raises:
-        UsageError: a number is below 1.
+        UsageError: a number is below 1, or two options contradict each other.
     """
 
     script: Path | None = None
@@ -63,16 +69,21 @@ class ScriptRequest:
     resume: bool = False
     jobs: int | None = None
     timeout_s: int | None = None
+    until_certified: bool = False
+    max_seeds: int | None = None
+    stop_if_futile: bool = False
 
     def __post_init__(self) -> None:
-        numbers = {
-            "--seeds": self.seeds,
-            "--jobs": self.jobs,
-            "--timeout-per-run": self.timeout_s,
-        }
-        for option, value in numbers.items():
-            if value is not None and value < 1:
-                raise UsageError(f"{option} is {value}", remedy="give a whole number from 1")
+        # What it has in common with a campaign of a recipe is refused in the same words.
+        Request(
+            seeds=self.seeds,
+            resume=self.resume,
+            jobs=self.jobs,
+            timeout_s=self.timeout_s,
+            until_certified=self.until_certified,
+            max_seeds=self.max_seeds,
+            stop_if_futile=self.stop_if_futile,
+        )
 
     @property
     def folder(self) -> Path:
@@ -102,11 +113,14 @@ def run_script(request: ScriptRequest, console: Console) -> Certificate:
     if plan.script is None:
         where = str(folder / PLAN_NAME)
         raise RecordError("names no script", where=where, remedy="resume a record of --script")
-    launcher = ScriptLauncher(folder, plan.script, track_of(folder, plan))
+    track = planned_track(folder, plan)
+    launcher = ScriptLauncher(folder, plan.script, track)
     setup = launcher.prepare(plan.script.name)
     if request.timeout_s is not None:
         setup = replace(setup, timeout_s=request.timeout_s)
-    train(folder, plan, launcher, setup, console, at_once=request.jobs or slots(setup))
+    rule = stopping_rule(plan, track, stop_if_futile=request.stop_if_futile)
+    at_once = request.jobs or slots(setup)
+    train(folder, plan, launcher, setup, console, at_once=at_once, stopping=rule)
     return write_evidence(folder, plan)
 
 
@@ -119,7 +133,9 @@ def _create(folder: Path, request: ScriptRequest) -> Plan:
     check_machine(*request.start.processes())
     config = load_config(folder)
     track = get_track(request.track or config.default_track or DEFAULT_TRACK, config.tracks)
-    runs = request.seeds or DEFAULT_SEEDS
+    if request.until_certified:
+        check_sequential_track(track)
+    runs = _planned_runs(request)
     make_folder(folder)
     program = put_program(
         script, folder, request.start, arguments=request.arguments, beside=request.beside
@@ -133,10 +149,18 @@ def _create(folder: Path, request: ScriptRequest) -> Plan:
         runs=runs,
         seeds=tuple(range(request.first_seed, request.first_seed + runs)),
         script=program,
+        stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
     write_plan(folder / PLAN_NAME, plan)
     return plan
+
+
+def _planned_runs(request: ScriptRequest) -> int:
+    """Return the number of runs that a new record plans."""
+    if request.until_certified:
+        return request.max_seeds or SEQUENTIAL_MAXIMUM
+    return request.seeds or DEFAULT_SEEDS
 
 
 def _existing(folder: Path, request: ScriptRequest) -> Plan:
@@ -146,8 +170,6 @@ def _existing(folder: Path, request: ScriptRequest) -> Plan:
     given = (request.script, request.track)
     if any(v is not None for v in given) or request.arguments or request.start != Start():
         raise RecordError("the script and its start were planned", where=where, remedy=remedy)
-    planned = len(plan.seeds or ())
-    if request.seeds not in (None, planned):
-        what = f"{planned} runs were planned, not {request.seeds}"
-        raise RecordError(what, where=where, remedy="leave --seeds out, or start another record")
-    return plan
+    if (request.until_certified or request.max_seeds) and not plan.is_sequential:
+        raise RecordError("the number of runs was fixed", where=where, remedy=remedy)
+    return extended_plan(folder / PLAN_NAME, plan, request.seeds)

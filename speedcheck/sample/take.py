@@ -9,7 +9,7 @@ from dataclasses import replace
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.folder import Record
 from speedcheck.records.ledger import Ledger
 from speedcheck.records.plan import Role

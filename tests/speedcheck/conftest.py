@@ -228,6 +228,20 @@ class Builder:
         files |= {f"logs/seed-{s:03d}.txt": text for s, text in texts.items() if text is not None}
         return self.folder(files, name)
 
+    def sequential(self, losses=LOSSES, *, maximum=64, plan=None, name="record", **options):
+        """Write a folder as `speedcheck run --until-certified` does, after so many runs."""
+        seeds = {"runs": maximum, "seeds": list(range(maximum)), "stopping_rule": "sequential"}
+        folder = self.record(losses, name=name, plan=seeds | (plan or {}), **options)
+        details = {"stopping_rule": "sequential", "max_seeds": maximum}
+        entries = [
+            {"event": "planned", "seed": seed, "details": details} for seed in range(maximum)
+        ]
+        path = folder / "ledger.jsonl"
+        written = map(json.loads, path.read_text().splitlines())
+        entries += [entry for entry in written if entry["event"] != "planned"]
+        path.write_bytes(make_ledger(entries))
+        return folder
+
 
 @dataclass(frozen=True)
 class Result:

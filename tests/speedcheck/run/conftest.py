@@ -14,6 +14,7 @@ import pytest
 from speedcheck import cli
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
+from speedcheck.report import record
 from speedcheck.run import campaign
 from speedcheck.run.launcher import Job, Setup
 
@@ -162,6 +163,12 @@ class FakeLauncher:
     @property
     def seeds(self) -> list[int]:
         return [job.seed for job in self.jobs]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not draw in every test, and run them the same with and without matplotlib."""
+    monkeypatch.setattr(record, "can_draw", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -272,7 +272,7 @@ def test_a_changed_program_is_not_resumed(run, cli, work, change, message):
     assert message in result.err
 
 
-@pytest.mark.parametrize("option", [["--seeds", "5"], ["--seed-env", "S"], ["--", "--lr"]])
+@pytest.mark.parametrize("option", [["--seeds", "1"], ["--seed-env", "S"], ["--", "--lr"]])
 def test_a_plan_does_not_change_on_resume(run, cli, option):
     run(printing(FINAL.format(4, "3.2{seed}", "5{seed}")), "--seed-env", "SEED", "--seeds", "2")
     assert cli("run", "--resume", "--out", "record", *option).code == 2
@@ -299,6 +299,17 @@ def test_ctrl_c_abandons_the_run_keeps_what_it_printed_and_removes_its_folder(wo
     assert "step:0/4" in (work / "record" / "logs" / "seed-000.txt").read_text()
     assert not Path((work / "data" / "cwd").read_text()).exists()
     assert (work / "data" / "shift.txt").exists()
+
+
+def test_a_script_can_run_until_it_is_certified(run):
+    program = printing(FINAL.format(4, "3.2{seed}", "5{seed}"))
+    result = run(program, "--seed-env", "SEED", "--until-certified", "--max-seeds", "32")
+    assert result.code == 0, result.err
+    assert "at most 32 runs" in result.out
+    assert 4 < len(losses()) < 32
+    both = run(program, "--until-certified", "--seeds", "3")
+    assert both.code == 2
+    assert "give --max-seeds instead of --seeds" in both.err
 
 
 @pytest.mark.slow
