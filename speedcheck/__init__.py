@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     )
     from speedcheck.planning.model import Plan
     from speedcheck.planning.plan import plan
+    from speedcheck.races.model import RaceResult
+    from speedcheck.races.read import read_race
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,7 @@ __all__ = [
     "LaunchError",
     "LossCertificate",
     "Plan",
+    "RaceResult",
     "RecordComparison",
     "RecordError",
     "SpeedcheckError",
@@ -52,6 +55,7 @@ __all__ = [
     "compare",
     "plan",
     "read",
+    "read_race",
     "verify",
 ]
 
@@ -76,6 +80,8 @@ _MODULES = {
     ),
     "speedcheck.planning.model": ("Plan",),
     "speedcheck.planning.plan": ("plan",),
+    "speedcheck.races.model": ("RaceResult",),
+    "speedcheck.races.read": ("read_race",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

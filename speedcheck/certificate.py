@@ -131,6 +131,8 @@ class JudgedRun:
         source_sha256: SHA-256 of the program inside the log.
         exclusion: why it is not counted; None for a run that counts.
         group: name of the group of runs that it belongs to; None for a run without one.
+        outside_clock_s: seconds of the run outside of its own clock (start-up, compilation,
+            validation), where the ledger says them.
     """
 
     log: str | None
@@ -149,6 +151,7 @@ class JudgedRun:
     source_sha256: str | None
     exclusion: Exclusion | None = None
     group: str | None = None
+    outside_clock_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _DTYPES = {
     "source_sha256": "string[python]",
     "exclusion": "string[python]",
     "group": "string[python]",
+    "outside_clock_s": "Float64",
 }
 
 

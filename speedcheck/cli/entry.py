@@ -2,8 +2,8 @@
 
 What a command needs is imported inside it, so that `--help` need not wait for scipy.
 
-Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare`: 0 better, 1 worse, 3
-undecided. A run that a signal ends exits with 128 plus the signal's number.
+Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare` and `race`: 0 better,
+1 worse, 3 undecided. A run that a signal ends exits with 128 plus the signal's number.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli import (
+    challenge,
     compare,
     data,
     doctor,
@@ -23,6 +24,7 @@ from speedcheck.cli import (
     helpers,
     history,
     plan,
+    race,
     report,
     run,
     status,
@@ -55,6 +57,8 @@ for command in (
     verify.table,
     report.report,
     compare.compare,
+    race.race,
+    challenge.challenge,
     plan.plan,
     history.history,
     gate.gate,

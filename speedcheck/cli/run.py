@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import complain, exit_code, whole_number
+from speedcheck.cli.common import TrackOption, complain, exit_code, whole_number
 from speedcheck.cli.slurm import (
     LOCAL,
     LauncherOption,
@@ -18,11 +20,37 @@ from speedcheck.cli.slurm import (
     slurm_launcher,
     typed,
 )
+from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from speedcheck.certificate import Certificate
 
 
 def run(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Arguments of the script, after --.", metavar="[-- ARGS...]", show_default=False
+        ),
+    ] = None,
     *,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run this script as it is, instead of a recipe.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    gpus: GpusOption = None,
+    ranks: RanksOption = None,
+    seed_env: SeedEnvOption = None,
+    seed_arg: SeedArgOption = None,
+    track: TrackOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -149,12 +177,55 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
-    from speedcheck.report.terminal import make_console, print_certificate
-    from speedcheck.run.campaign import Interrupted
     from speedcheck.run.command import Request, run_record
     from speedcheck.run.local import LocalLauncher
+    from speedcheck.run.program import Start
+    from speedcheck.run.script_command import ScriptRequest, is_script_record, run_script
     from speedcheck.run.worker import WorkerLauncher
 
+    overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
+    start = Start(gpus, ranks, seed_env, seed_arg)
+    slurm = {
+        "--partition": partition,
+        "--nodes": nodes,
+        "--seeds-per-task": seeds_per_task,
+        "--time": time,
+    }
+    if script is not None or (resume and out is not None and is_script_record(out)):
+        of_recipes = {
+            "--recipe": recipe,
+            "--isolate": isolate or None,
+            "--gpus-per-run": gpus_per_run,
+            "--data-dir": data_dir,
+            "--launcher": None if launcher == LOCAL else launcher,
+            **overrides.by_option(),
+            **slurm,
+        }
+        _refuse(of_recipes, "belongs to recipes", "leave it out with --script")
+        of_script = ScriptRequest(
+            script=script,
+            arguments=tuple(arguments or ()),
+            start=start,
+            track=track,
+            seeds=seeds,
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            timeout_s=timeout_per_run,
+            until_certified=until_certified,
+            max_seeds=max_seeds,
+            stop_if_futile=stop_if_futile,
+        )
+        _certify(of_script.folder, partial(run_script, of_script))
+    of_scripts = {
+        "an argument": arguments[0] if arguments else None,
+        "--gpus": gpus,
+        "--ranks": ranks,
+        "--seed-env": seed_env,
+        "--seed-arg": seed_arg,
+        "--track": track,
+    }
+    _refuse(of_scripts, "belongs to a script", "name the script with --script, or leave it out")
     request = Request(
         recipe=recipe,
         seeds=seeds,
@@ -166,14 +237,8 @@ def run(  # noqa: PLR0913 - one argument an option
         stop_if_futile=stop_if_futile,
         gpus_per_run=gpus_per_run,
         timeout_s=timeout_per_run,
-        overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
+        overrides=overrides,
     )
-    slurm = {
-        "--partition": partition,
-        "--nodes": nodes,
-        "--seeds-per-task": seeds_per_task,
-        "--time": time,
-    }
     cluster = slurm_launcher(
         launcher,
         slurm,
@@ -187,14 +252,28 @@ def run(  # noqa: PLR0913 - one argument an option
         isolate=isolate,
     )
     starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
+    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
+
+
+def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
+
+
+def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
+    """Make a record, print its certificate, and exit with its code."""
+    from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.run.campaign import Interrupted
+
     console = make_console()
     try:
-        certificate = run_record(request, starter, console)
+        certificate = make(console)
     except Interrupted as interruption:
         complain(
             f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}{typed(launcher, slurm)}"
+            f"speedcheck run --resume --out {folder}{options}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate, request.folder)
+    print_certificate(console, certificate, folder)
     raise typer.Exit(exit_code([certificate]))

@@ -77,6 +77,9 @@ def _closing(certificate: Certificate, rules: PathRules) -> Iterator[Finding]:
         if finding.code in _OF_HARDWARE and finding.severity != "fail":
             if "hardware" not in rules.allow_unknown:
                 yield finding
+        elif finding.code == codes.ENVIRONMENT_UNKNOWN:
+            if not rules.allow_unknown & {"rules", "environment"}:
+                yield finding
         elif finding.severity == "unknown" and "rules" not in rules.allow_unknown:
             yield finding
     warnings = (f for f in every if f.severity == "warn" and f.code in CLOSES)

@@ -12,6 +12,7 @@ import tomli_w
 from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
+from speedcheck.records.script import Script, read_script
 
 PLAN_NAME = "record.toml"
 
@@ -98,6 +99,7 @@ class Plan:
         runs: the planned number of runs.
         seeds: the planned seeds.
         recipe: the recipe that the bundled trainer ran.
+        script: the foreign trainer that ran instead.
         overrides: what was changed in the recipe.
         gpus_per_run: GPUs of each run, where several train side by side on a machine.
         stopping_rule: "fixed": the number of runs is the planned one whatever the losses are;
@@ -117,6 +119,7 @@ class Plan:
     runs: int | None = None
     seeds: tuple[int, ...] | None = None
     recipe: str | None = None
+    script: Script | None = None
     overrides: RecipeOverrides = NO_OVERRIDES
     gpus_per_run: int | None = None
     stopping_rule: StoppingRule = "fixed"
@@ -186,6 +189,8 @@ def _toml(plan: Plan) -> str:
         "gpus_per_run": plan.gpus_per_run,
         "stopping_rule": plan.stopping_rule,
     }
+    if plan.script is not None:
+        fields["script"] = plan.script.table()
     if plan.overrides != NO_OVERRIDES:
         fields["overrides"] = plan.overrides.given()
     if plan.sample is not None:
@@ -218,6 +223,7 @@ def _plan(table: toml.Table, *, default_name: str) -> Plan:
         runs=table.get("runs", toml.whole, "a whole number from 0"),
         seeds=seeds,
         recipe=table.get("recipe", toml.text, "the name of a recipe"),
+        script=read_script(table.table("script")),
         overrides=read_overrides(table.table("overrides")),
         gpus_per_run=table.get("gpus_per_run", toml.whole, "a whole number"),
         stopping_rule=table.get(

@@ -45,7 +45,7 @@ def readme(
         f"# {certificate.record}",
         f"**{headline(certificate)}**",
         f"## Evidence for < {certificate.target:g} mean loss",
-        *_loss_evidence(certificate),
+        *(_loss_evidence(certificate) if _has_step_lines(record) else ()),
         *_runtime_evidence(certificate),
         *(f"![{title}]({file})" for title, file in pictures),
         "## Runs",
@@ -80,6 +80,11 @@ def _loss_evidence(certificate: Certificate) -> list[str]:
         lines.append(f"Std_dev({_estimate(loss.bayes_std)})")
     lines.append(f"p={loss.p_value:.4f}")
     return [_fence("\n".join(lines), "bash"), f"In five digits p is {loss.p_value:.5g}."]
+
+
+def _has_step_lines(record: Record) -> bool:
+    """Return whether the shell line can read the logs: all are of the competition's format."""
+    return all(run.format == "modded" for log in record.logs for run in log.runs)
 
 
 def _estimate(estimate: Estimate) -> str:

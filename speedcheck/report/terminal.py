@@ -43,9 +43,9 @@ _EXTREMES = 3
 _MOST_UNCOUNTED = 8
 
 
-def make_console() -> Console:
-    """Return the console on standard output, which shows every text as it is."""
-    return Console(highlight=False, markup=False, emoji=False)
+def make_console(*, to_stderr: bool = False) -> Console:
+    """Return a console that shows every text as it is."""
+    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr)
 
 
 def print_certificate(

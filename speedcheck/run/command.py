@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from speedcheck.run.progress import open_display
 from speedcheck.run.slots import slots
 from speedcheck.run.stopping import UntilCertified, check_sequential_track, stopping_rule
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, check_maximum
+from speedcheck.words import count
 
 DEFAULT_RECIPE = "sub3"
 # What the record of January 2025 showed.
@@ -102,7 +104,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Return the record folder."""
-        return self.out or Path("records") / f"{_today()}_{self.recipe or DEFAULT_RECIPE}"
+        return self.out or Path("records") / f"{today()}_{self.recipe or DEFAULT_RECIPE}"
 
 
 def run_record(request: Request, launcher: Launcher, console: Console) -> Certificate:
@@ -114,11 +116,8 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     """
     folder = request.folder
     existing = _existing_plan(folder, request) if request.resume else None
-    if existing is None and _is_taken(folder):
-        is_folder = folder.is_dir()
-        what = "the record folder exists" if is_folder else "is a file"
-        remedy = "add --resume or another --out" if is_folder else "choose another --out"
-        raise RecordError(what, where=str(folder), remedy=remedy)
+    if existing is None:
+        refuse_taken(folder)
     setup = _prepare(existing, request, launcher)
     if setup.queue and (existing.is_sequential if existing else request.until_certified):
         raise UsageError(
@@ -127,16 +126,9 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
         )
     at_once = _at_once(request, setup)
     plan = existing or _create(folder, request)
-    _train(
-        folder,
-        plan,
-        launcher,
-        setup,
-        console,
-        at_once=at_once,
-        stopping=stopping_rule(plan, planned_track(plan), stop_if_futile=request.stop_if_futile),
-    )
-    return _judge(folder, plan)
+    rule = stopping_rule(plan, planned_track(folder, plan), stop_if_futile=request.stop_if_futile)
+    train(folder, plan, launcher, setup, console, at_once=at_once, stopping=rule)
+    return write_evidence(folder, plan)
 
 
 def _prepare(existing: Plan | None, request: Request, launcher: Launcher) -> Setup:
@@ -161,7 +153,7 @@ def _at_once(request: Request, setup: Setup) -> int:
     return request.jobs
 
 
-def _train(
+def train(
     folder: Path,
     plan: Plan,
     launcher: Launcher,
@@ -171,19 +163,23 @@ def _train(
     at_once: int,
     stopping: UntilCertified | None,
 ) -> None:
+    """Train the planned seeds that have no result yet.
+
+    Raises:
+        SpeedcheckError: a run cannot be started, or the ledger not be written.
+        Interrupted: a signal ended the runs; the ledger says how far they came.
+    """
     seeds = plan.seeds or ()
-    runs = f"at most {len(seeds)} runs" if stopping else f"{len(seeds)} runs"
-    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
-    _say(console, f"{folder}: {runs} of {setup.steps} steps, {order}, on {setup.device}")
-    if len(seeds) == 1:
-        _say(console, "note: one run never certifies: its losses have no standard deviation")
+    track = planned_track(folder, plan)
+    for line in _announcement(folder, plan, setup, at_once):
+        _say(console, line)
     with (
         LedgerWriter(folder / LEDGER_NAME) as ledger,
         open_display(
             console,
             runs=len(seeds),
             steps=setup.steps,
-            target=planned_track(plan).target if plan.target is None else plan.target,
+            target=track.target if plan.target is None else plan.target,
             logs=folder / LOGS_NAME,
             evidence=stopping.line if stopping else None,
         ) as display,
@@ -200,6 +196,7 @@ def _train(
             launcher=launcher,
             observer=display,
             slots=at_once,
+            track=track,
             stopping=stopping,
         )
         campaign.run(seeds)
@@ -211,6 +208,21 @@ def _say(console: Console, text: str) -> None:
     console.print(Text(text), soft_wrap=True)
 
 
+def _announcement(folder: Path, plan: Plan, setup: Setup, at_once: int) -> Iterator[str]:
+    runs = count(len(plan.seeds or ()), "run")
+    runs = f"at most {runs}" if plan.is_sequential else runs
+    steps = "" if setup.steps is None else f" of {setup.steps} steps"
+    order = f"in {setup.queue}" if setup.queue else f"{at_once} at a time"
+    yield f"{folder}: {runs}{steps}, {order}, on {setup.device}"
+    if len(plan.seeds or ()) == 1:
+        yield "note: one run never certifies: its losses have no standard deviation"
+    if plan.script is not None and not plan.script.is_seeded:
+        yield (
+            f"note: {plan.script.name} gets no seed; the numbers of the seeds only name the runs "
+            "(--seed-env or --seed-arg gives it one)"
+        )
+
+
 def _end_orphans(folder: Path, console: Console) -> None:
     """End what a launcher that was killed has left behind: the ledger's lock says it is gone."""
     for process in end_processes(mark_of(folder)):
@@ -218,15 +230,15 @@ def _end_orphans(folder: Path, console: Console) -> None:
         console.print(Text(printable(text)), soft_wrap=True)
 
 
-def _judge(folder: Path, plan: Plan) -> Certificate:
+def write_evidence(folder: Path, plan: Plan) -> Certificate:
     """Judge the record and write its README and certificate.
 
     The README is judged like every other document and so comes first: out of the logs alone, since
     the existing one may be of an earlier state. It is written once more where another
     document makes the judgement a different one.
     """
-    command = _command(plan)
-    record = read_record(folder)
+    command = command_of(plan)
+    record = read_record(folder, Overrides().parser_for)
     judgement = judge_folder(folder, Overrides(), with_documents=False)
     pictures = keep_pictures(judgement, folder)
     text, certificate = "", judgement.certificate
@@ -235,9 +247,9 @@ def _judge(folder: Path, plan: Plan) -> Certificate:
         if new == text:
             break
         text = new
-        _write(folder / README_NAME, text)
+        write_whole(folder / README_NAME, text)
         certificate = verify_folder(folder, Overrides())
-    _write(folder / CERTIFICATE_NAME, certificate.to_json())
+    write_whole(folder / CERTIFICATE_NAME, certificate.to_json())
     return certificate
 
 
@@ -301,7 +313,7 @@ def _create(folder: Path, request: Request) -> Plan:
     is_changed = request.overrides != NO_OVERRIDES
     plan = Plan(
         name=folder.resolve().name,
-        date=_today(),
+        date=today(),
         track=None if is_changed else track.name,
         target=track.target,
         alpha=track.alpha,
@@ -313,21 +325,33 @@ def _create(folder: Path, request: Request) -> Plan:
         stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
+    make_folder(folder)
+    write_plan(folder / PLAN_NAME, plan)
+    return plan
+
+
+def make_folder(folder: Path) -> None:
+    """Make a record folder and its folder of logs.
+
+    Raises:
+        RecordError: it cannot be made.
+    """
     try:
         (folder / LOGS_NAME).mkdir(parents=True)
     except OSError as error:
         raise RecordError(
             f"cannot be made ({error.strerror})", where=str(folder), remedy="choose another --out"
         ) from error
-    write_plan(folder / PLAN_NAME, plan)
-    return plan
 
 
-def _command(plan: Plan) -> str:
+def command_of(plan: Plan) -> str:
     """Return the command line that makes the same record."""
+    option = ("--until-certified", "--max-seeds") if plan.is_sequential else ("--seeds",)
+    runs = (*option, str(plan.runs))
+    if plan.script is not None:
+        return plan.script.command(runs)
     gpus = () if plan.gpus_per_run is None else ("--gpus-per-run", str(plan.gpus_per_run))
-    runs = ("--until-certified", "--max-seeds") if plan.is_sequential else ("--seeds",)
-    words = ("--recipe", str(plan.recipe), *runs, str(plan.runs))
+    words = ("--recipe", str(plan.recipe), *runs)
     return " ".join(("speedcheck run", *words, *plan.overrides.options(), *gpus))
 
 
@@ -335,16 +359,26 @@ def _shown(overrides: RecipeOverrides) -> str:
     return " ".join(overrides.options()) or "no change"
 
 
-def _is_taken(folder: Path) -> bool:
-    """Return whether something is there; an empty folder is not a record."""
-    return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds anything; an empty one is not a record.
+
+    Raises:
+        RecordError: something is there.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    is_folder = folder.is_dir()
+    what = "the folder exists" if is_folder else "is a file"
+    remedy = "add --resume or another --out" if is_folder else "choose another --out"
+    raise RecordError(what, where=str(folder), remedy=remedy)
 
 
-def _today() -> str:
+def today() -> str:
+    """Return the date as record.toml has it."""
     return datetime.now(UTC).date().isoformat()
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write a whole file or none: the old content stays if the disk is full."""
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 
@@ -19,7 +20,7 @@ class Setup:
         device: "cpu" or "cuda".
         ranks: processes that train one run together.
         threads: CPU threads of each.
-        steps: updates of one run.
+        steps: updates of one run; None for a foreign trainer, which says it when it runs.
         memory_mib: memory that one run needs, MiB.
         gpus: GPUs of the machine.
         timeout_s: a run that takes longer has hung, in seconds.
@@ -33,7 +34,7 @@ class Setup:
     device: str
     ranks: int
     threads: int
-    steps: int
+    steps: int | None
     memory_mib: int
     gpus: int = 0
     timeout_s: float = math.inf
@@ -91,7 +92,11 @@ class Process(Protocol):
     """A run that has been started."""
 
     def poll(self) -> int | Ended | None:
-        """Return the exit status or what ended the run, or None while it goes on."""
+        """Return the exit status or what ended the run, or None while it goes on.
+
+        Raises:
+            LaunchError: the run has ended, and no run of this trainer can have a result.
+        """
         ...
 
     def terminate(self) -> None:
@@ -126,6 +131,10 @@ class Launcher(Protocol):
         Raises:
             LaunchError: the recipe cannot be trained here.
         """
+        ...
+
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return what the ledger notes of a run before it starts, as JSON values."""
         ...
 
     def start(self, job: Job) -> Process:

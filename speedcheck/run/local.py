@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.rules.tracks import TRACK_OF_RECIPE
 from speedcheck.run.child import TRAINER_SAYS, Child
+from speedcheck.run.conditions import conditions
 from speedcheck.run.launcher import Job, Process, Setup
 
 GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -43,17 +45,16 @@ class LocalLauncher:
         """Run `python -m trainer --prepare` and read the line that it prints."""
         return ask_trainer(recipe, overrides, self._data, gpus_per_run)
 
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return the command and the conditions on this machine."""
+        return conditions(self._command(job), environment_of(job))
+
     def start(self, job: Job) -> Process:
         """Start the run as a process that ends when this one does."""
-        command = (
-            *trainer_command(job, "train", self._data),
-            *("--seed", str(job.seed)),
-            *("--log-dir", str(job.log.parent)),
-            *("--log-name", job.log.name),
-        )
+        command, environment = self._command(job), environment_of(job)
         read, write = os.pipe()
         try:
-            child = Child(command, folder=job.folder, environment=environment_of(job), stdin=read)
+            child = Child(command, folder=job.folder, environment=environment, stdin=read)
         except LaunchError:
             os.close(write)
             raise
@@ -69,6 +70,14 @@ class LocalLauncher:
     def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
         """Return None: what outlives its launcher is ended, not followed."""
         return None
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        return (
+            *trainer_command(job, "train", self._data),
+            *("--seed", str(job.seed)),
+            *("--log-dir", str(job.log.parent)),
+            *("--log-name", job.log.name),
+        )
 
 
 def data_options(data_dir: Path | None) -> tuple[str, ...]:

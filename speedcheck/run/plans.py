@@ -8,12 +8,18 @@ from pathlib import Path
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import STOPPING_RULE, LedgerWriter
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan, replace_plan
+from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 
 
-def planned_track(plan: Plan) -> Track:
-    """Return the track that a plan names, or the default one."""
-    return get_track(plan.track or DEFAULT_TRACK)
+def planned_track(folder: Path, plan: Plan) -> Track:
+    """Return the track that the plan of a record names, or the default one.
+
+    Raises:
+        InputError: the project's configuration cannot be read.
+        UsageError: no track has the name that the plan gives.
+    """
+    return get_track(plan.track or DEFAULT_TRACK, load_config(folder).tracks)
 
 
 def extended_plan(path: Path, plan: Plan, runs: int | None) -> Plan:

@@ -153,7 +153,7 @@ class LiveDisplay(PlainDisplay):
         pace: the time that is left.
         logs: folder of the logs, whose finished runs the others are compared with.
         runs: the planned number of runs.
-        steps: updates of one run.
+        steps: updates of one run; None until the first run says it.
     """
 
     def __init__(
@@ -164,18 +164,18 @@ class LiveDisplay(PlainDisplay):
         logs: Path | None = None,
         *,
         runs: int,
-        steps: int,
+        steps: int | None,
     ) -> None:
         super().__init__(console, tally, pace, logs)
         self._runs = runs
-        self._steps = steps
+        self._steps = steps or 0
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
         self._bars = _bars(
             console, "step {task.completed:.0f}/{task.total:.0f} loss {task.fields[shown]}"
         )
         self._overall = _bars(console, "{task.fields[shown]}")
-        self._all = self._overall.add_task("all     ", total=runs * steps, shown="")
+        self._all = self._overall.add_task("all     ", total=runs * self._steps, shown="")
         self._move_overall()
 
     def __rich__(self) -> Group:
@@ -194,9 +194,18 @@ class LiveDisplay(PlainDisplay):
 
     def progressed(self, seed: int, line: StepLine) -> None:
         """Move the bar of the run, and the one of all runs."""
+        if line.total and not self._steps:
+            self._learn_steps(line.total)
         self._move(seed, line)
         self._bars.update(self._tasks[seed], completed=line.step, shown=self._shown(line))
         self._move_overall()
+
+    def _learn_steps(self, steps: int) -> None:
+        """Give the bars their lengths, which a foreign trainer says in its first line."""
+        self._steps = steps
+        self._overall.update(self._all, total=self._runs * steps)
+        for task in self._tasks.values():
+            self._bars.update(task, total=steps)
 
     def finished(self, seed: int, run: Run) -> None:
         """Replace the bar by the result."""
@@ -243,7 +252,7 @@ def open_display(
     console: Console,
     *,
     runs: int,
-    steps: int,
+    steps: int | None,
     target: float,
     logs: Path | None = None,
     evidence: Callable[[], str] | None = None,
@@ -253,7 +262,7 @@ def open_display(
     Args:
         console: a terminal, or anything else.
         runs: the planned number of runs.
-        steps: updates of one run.
+        steps: updates of one run; None where only the run says it.
         target: loss that the mean must be below, nats per token.
         logs: folder of the logs, whose finished runs the others are compared with.
         evidence: gives the evidence so far where a sequential campaign allows a look at it.

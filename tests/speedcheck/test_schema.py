@@ -47,6 +47,7 @@ CLASSES = {
             "source_sha256",
             "exclusion",
             "group",
+            "outside_clock_s",
         },
     ),
     "group": (model.GroupSummary, {"role", "mean", "std", "p_value"}),

@@ -6,9 +6,10 @@ import math
 import shlex
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from speedcheck.errors import LaunchError, UsageError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
@@ -112,6 +113,10 @@ class SlurmLauncher:
         # A run may wait for days; the tasks themselves watch for one that hangs.
         self._setup = replace(setup, queue=where, timeout_s=math.inf)
         return self._setup
+
+    def details(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 - the seam's signature
+        """Return the partition: the conditions are those of a node that is not chosen yet."""
+        return {"launcher": "slurm", "partition": self._options.partition}
 
     def start(self, job: Job) -> Process:
         """Return the run, in the task that Slurm has put back or else in the next array."""

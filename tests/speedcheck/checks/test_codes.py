@@ -211,6 +211,7 @@ CASES = {
         ),
     ),
     codes.SIDE_BY_SIDE: ("speed", lambda b, log, pub: b.record(header={"side_by_side": 4})),
+    codes.OUTSIDE_CLOCK: ("speed", lambda b, log, pub: b.record(details={"outside_clock_s": 60.5})),
     codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
     codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
     codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),
@@ -268,6 +269,7 @@ CASES = {
             track(b, "limits = { train_s = 8 }", r"val:(?P<val_loss>\S+)"),
         ),
     ),
+    codes.ENVIRONMENT_UNKNOWN: ("rules", lambda b, log, pub: b.published()),
     codes.TEXT_DIFFERS: (
         "provenance",
         lambda b, log, pub: with_file(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,9 @@ class FakeLauncher:
             raise LaunchError(self.refusal)
         assert recipe == self.setup.recipe
         return replace(self.setup, overrides=overrides, gpus_per_run=gpus_per_run)
+
+    def details(self, job: Job) -> dict[str, Any]:
+        return {"argv": ["fake", str(job.seed)]}
 
     def take_over(self, job: Job) -> None:
         return None
