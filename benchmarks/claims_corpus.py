@@ -24,8 +24,7 @@ from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.documents import check_documents
 from speedcheck.claims import Question, document_claims
-from speedcheck.logs import Run
-from speedcheck.logs.model import Environment, Validation
+from speedcheck.logs import Environment, Run, Validation
 from speedcheck.records.folder import Record
 
 NATS = Question(3.28)

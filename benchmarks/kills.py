@@ -37,7 +37,7 @@ from speedcheck.run.worker import WorkerLauncher
 SEEDS = 6
 STEPS = 8
 # Between two moments of killing; a process needs some seconds to start, a run some more.
-LONGEST_WAITS = (3.0, 12.0)
+LONGEST_WAITS = (2.0, 8.0)
 # Share of the moments that wait until a trainer is there.
 WITH_TRAINER = 0.8
 TRAINER_SECONDS = 20.0
@@ -45,6 +45,8 @@ TRAINER_SECONDS = 20.0
 KILLS_OF_ONE = 25
 # Of how many processes one moment may rob a campaign.
 MOST_AT_ONCE = 3
+# Exit status of a Python program that raises.
+RAISED = 1
 # Share of the kills that go to workers and ranks, where there are any.
 OTHERS = 0.7
 # What a tethered process may take to notice that its launcher is gone, on a busy machine.
@@ -52,8 +54,8 @@ TETHER_SECONDS = 5.0
 LOSS = re.compile(r"^(step:\S+ \w+_loss:\S+)", re.MULTILINE)
 
 
-class Workers(WorkerLauncher):
-    """The launcher of workers, with as many ranks as the folder's name says."""
+class Ranked:
+    """A launcher with as many ranks as it is given; the trainer would take one on a CPU."""
 
     ranks = 1
 
@@ -64,14 +66,16 @@ class Workers(WorkerLauncher):
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Ask the trainer, and change its answer."""
-        return replace(super().prepare(recipe, overrides, gpus_per_run), ranks=self.ranks)
+        said: Setup = super().prepare(recipe, overrides, gpus_per_run)  # type: ignore[misc]
+        return replace(said, ranks=self.ranks)
 
 
-class Isolated(LocalLauncher):
-    """The launcher of fresh processes, with two ranks."""
+class Workers(Ranked, WorkerLauncher):
+    """Workers of several ranks."""
 
-    ranks = 1
-    prepare = Workers.prepare
+
+class Isolated(Ranked, LocalLauncher):
+    """Fresh processes of several ranks."""
 
 
 def launch(folder: Path, data_dir: Path, ranks: int, *, isolate: bool) -> None:
@@ -105,13 +109,18 @@ class Campaign:
         """Start or resume it."""
         options = ["--launch", str(self.folder), "--ranks", str(self.ranks)]
         options += ["--data-dir", str(self.data_dir), *(["--isolate"] if self.isolate else [])]
-        with (self.folder.parent / f"{self.folder.name}.out").open("ab") as output:
+        with self.output.open("ab") as output:
             self.launcher = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.kills", *options],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
         self.sessions += 1
+
+    @property
+    def output(self) -> Path:
+        """Return the file of what its launchers print."""
+        return self.folder.with_suffix(".out")
 
     @property
     def ledger(self) -> Ledger:
@@ -181,6 +190,7 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
     while not campaign.is_finished:
         campaign.start()
         assert campaign.launcher is not None
+        kills = account.killed.total()
         while campaign.launcher.poll() is None:
             if dice.random() < WITH_TRAINER:
                 wait_for_trainer(campaign)
@@ -188,6 +198,8 @@ def torment(campaign: Campaign, account: Account, limit: int, dice: random.Rando
             for _ in range(dice.randint(1, MOST_AT_ONCE)):
                 if account.killed.total() < limit:
                     kill_one(campaign, account, dice)
+        if campaign.launcher.returncode == RAISED and account.killed.total() == kills:
+            sys.exit(f"a session failed undisturbed: see {campaign.output}")
         after_launcher(campaign, account, dice)
 
 

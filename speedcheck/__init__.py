@@ -4,6 +4,7 @@
 
     speedcheck.verify("records/x/").certified
     speedcheck.certify([3.2777, 3.2795, 3.2784], target=3.28).loss.p_value
+    speedcheck.read("records/x/").val_loss.mean()
 
 Names are loaded when they are first used, so that `speedcheck --help` need not wait for scipy.
 """
@@ -14,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from speedcheck.api import LossCertificate, certify, certify_sequentially, verify
+    from speedcheck.api import LossCertificate, certify, certify_sequentially, read, verify
     from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
     from speedcheck.comparison.compare import compare
     from speedcheck.comparison.model import RecordComparison
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     )
     from speedcheck.planning.model import Plan
     from speedcheck.planning.plan import plan
+    from speedcheck.races.model import RaceResult
+    from speedcheck.races.read import read_race
 
 __version__ = "0.1.0"
 
@@ -39,6 +42,7 @@ __all__ = [
     "LaunchError",
     "LossCertificate",
     "Plan",
+    "RaceResult",
     "RecordComparison",
     "RecordError",
     "SpeedcheckError",
@@ -50,11 +54,13 @@ __all__ = [
     "certify_sequentially",
     "compare",
     "plan",
+    "read",
+    "read_race",
     "verify",
 ]
 
 _MODULES = {
-    "speedcheck.api": ("LossCertificate", "certify", "certify_sequentially", "verify"),
+    "speedcheck.api": ("LossCertificate", "certify", "certify_sequentially", "read", "verify"),
     "speedcheck.certificate": (
         "Certificate",
         "Claim",
@@ -74,6 +80,8 @@ _MODULES = {
     ),
     "speedcheck.planning.model": ("Plan",),
     "speedcheck.planning.plan": ("plan",),
+    "speedcheck.races.model": ("RaceResult",),
+    "speedcheck.races.read": ("read_race",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -81,4 +89,6 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Its objects then show themselves in notebooks.
+    import_module("speedcheck.report.notebook")
     return getattr(import_module(_HOME[name]), name)

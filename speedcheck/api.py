@@ -6,22 +6,28 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speedcheck.baseline import one_record, read_baseline
 from speedcheck.certificate import Certificate, LossStatistics, Verdict
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
-from speedcheck.judge import judge
-from speedcheck.records.folder import read_record
+from speedcheck.judge import Judgement, judge
+from speedcheck.notebook import ShownInNotebooks
+from speedcheck.records.folder import find_records, read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
+from speedcheck.runs_table import runs_table
 from speedcheck.sample import Selection
 from speedcheck.stats.sequential import SequentialTest, sequential_t
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, slots=True)
-class LossCertificate:
+class LossCertificate(ShownInNotebooks):
     """The judgement of bare losses.
 
     Attributes:
@@ -89,11 +95,40 @@ def verify_folder(
     *,
     with_documents: bool = True,
 ) -> Certificate:
+    """Return the certificate of the record in `folder`; see `judge_folder`."""
+    return judge_folder(folder, overrides, selection, with_documents=with_documents).certificate
+
+
+def judge_folder(
+    folder: Path,
+    overrides: Overrides,
+    selection: Selection | None = None,
+    *,
+    with_documents: bool = True,
+) -> Judgement:
     """Judge the record in `folder`, which is one of `find_records`; for the rest see `judge`."""
     record = read_record(folder, overrides.parser_for)
     rule = rule_for(record, overrides, load_config(folder, overrides.config))
     baseline = read_baseline(record, rule, overrides, lambda *_: rule.track.parser())
     return judge(record, rule, baseline, selection, with_documents=with_documents)
+
+
+def read(path: str | Path, *, track: str | None = None) -> pd.DataFrame:
+    """Return the runs of every record in a folder as a pandas table, one row a run.
+
+    The columns are those of `speedcheck table --csv`: the record's name and what `JudgedRun` says.
+
+    Args:
+        path: a record folder, or a folder of several.
+        track: name of the track whose log format the logs have; the records' own unless given.
+
+    Raises:
+        InputError: no record is there, or one cannot be read.
+        UsageError: no such track.
+    """
+    overrides = Overrides(track=track)
+    folders = find_records(Path(path), overrides.parser_for)
+    return runs_table([verify_folder(folder, overrides) for folder in folders])
 
 
 def certify(
@@ -118,7 +153,7 @@ def certify(
         by_caller=True,
     )
     numbers = _numbers(losses)
-    loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule.target)
+    loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule)
     verdict = Verdict.of(judge_losses(loss, rule))
     return LossCertificate(rule.target, rule.alpha, verdict.status == "pass", loss, verdict)
 

@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
+from speedcheck.figures import FrontierFigures, SequentialFigures
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats import Estimate, Runtime
+from speedcheck.stats.steps import StepScan
 
 SCHEMA = "speedcheck.certificate/2"
 
@@ -128,6 +131,8 @@ class JudgedRun:
         source_sha256: SHA-256 of the program inside the log.
         exclusion: why it is not counted; None for a run that counts.
         group: name of the group of runs that it belongs to; None for a run without one.
+        outside_clock_s: seconds of the run outside of its own clock (start-up, compilation,
+            validation), where the ledger says them.
     """
 
     log: str | None
@@ -146,22 +151,27 @@ class JudgedRun:
     source_sha256: str | None
     exclusion: Exclusion | None = None
     group: str | None = None
+    outside_clock_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LossStatistics:
-    """The one-sample t-test of the losses against the target, and the Bayesian estimates.
+    """The test of the losses by the rule of the track, and the Bayesian estimates.
 
     Attributes:
         n: the number of losses.
         mean: sample mean, nats per token; None without a loss or with one that is not finite.
         std: sample standard deviation (n - 1).
-        t: the t statistic against the target.
+        t: the t statistic against the target; None where another test decides.
         df: its degrees of freedom.
-        p_value: one-sided p (mean below the target); None where the test is not defined.
+        p_value: one-sided p of the test that decides; None where it is not defined. That of a
+            sequential record is anytime-valid.
         bayes_mean: Bayesian estimate of the mean with its interval.
         bayes_std: Bayesian estimate of the standard deviation with its interval.
-        sequential: anytime-valid evidence; None: the record was planned with a fixed number.
+        sequential: the anytime-valid test; None for a record with a fixed number of runs.
+        frontier: the record beside the frontier; None where the track has a fixed target, or the
+            frontier is not known.
+        scan: the test at every validation step, on a track that counts steps.
     """
 
     n: int
@@ -172,7 +182,9 @@ class LossStatistics:
     p_value: float | None
     bayes_mean: Estimate | None
     bayes_std: Estimate | None
-    sequential: None = None
+    sequential: SequentialFigures | None = None
+    frontier: FrontierFigures | None = None
+    scan: StepScan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +257,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(ShownInNotebooks):
     """The judgement of one record.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from speedcheck.certificate import (
     Certificate,
     Exclusion,
@@ -18,10 +20,27 @@ from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.folder import Record
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample, Selection, take_sample
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A certificate with what it was made from.
+
+    Attributes:
+        certificate: the judgement.
+        sample: the runs of the record.
+        rule: the rule that it was judged by.
+        baseline: the record that it was compared with.
+    """
+
+    certificate: Certificate
+    sample: Sample
+    rule: Rule
+    baseline: Baseline | None
 
 
 def judge(
@@ -31,7 +50,7 @@ def judge(
     selection: Selection | None = None,
     *,
     with_documents: bool = True,
-) -> Certificate:
+) -> Judgement:
     """Judge `record` by `rule`, and against `baseline` if there is one.
 
     Args:
@@ -47,7 +66,7 @@ def judge(
     sources = Sources(record.path, record.logs)
     sample = take_sample(record, selection, sources, budget_ms=rule.track.budget_train_ms)
     counted = tuple(run for run in sample.judged if run.counted)
-    loss = sample_statistics(sample, rule)
+    loss = sample_statistics(sample, rule, baseline)
     runtime = runtime_statistics(counted)
     documents = _documents(sample, rule) if with_documents else DocumentClaims()
     published = published_claims(record.plan, sample.judged, loss, runtime)
@@ -63,12 +82,12 @@ def judge(
         rules=Verdict.of(check_rules(sample, rule.track, sources, baseline)),
         provenance=Verdict.of(
             (
-                *check_provenance(sample, rule, sources),
+                *check_provenance(sample, rule, sources, baseline),
                 *check_documents(documents, published),
             )
         ),
     )
-    return Certificate(
+    certificate = Certificate(
         record=record.name,
         track=rule.track.name,
         target=rule.target,
@@ -79,10 +98,11 @@ def judge(
         runtime=runtime,
         claims=(*published, *documents.claims),
         verdicts=verdicts,
-        groups=tuple(_summary(group, sample, rule) for group in sample.groups),
+        groups=tuple(_summary(group, sample, rule, baseline) for group in sample.groups),
         selection=_selection(sample),
         direction=rule.track.direction,
     )
+    return Judgement(certificate, sample, rule, baseline)
 
 
 def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
@@ -94,13 +114,9 @@ def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
     return document_claims(sample.record, runs, question)
 
 
-def _summary(group: Group, sample: Sample, rule: Rule) -> GroupSummary:
-    track = rule.track
+def _summary(group: Group, sample: Sample, rule: Rule, baseline: Baseline | None) -> GroupSummary:
     loss = loss_statistics(
-        [sample.judged[index].val_loss for index in group.usable],
-        rule.target,
-        direction=track.direction,
-        sigma=track.sigma,
+        [sample.judged[index].val_loss for index in group.usable], rule, baseline
     )
     return GroupSummary(
         name=group.name,
@@ -110,7 +126,8 @@ def _summary(group: Group, sample: Sample, rule: Rule) -> GroupSummary:
         n=loss.n,
         mean=loss.mean,
         std=loss.std,
-        p_value=loss.p_value,
+        # The order of the seeds, which a sequential test needs, is the whole record's.
+        p_value=None if sample.record.is_sequential else loss.p_value,
     )
 
 

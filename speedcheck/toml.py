@@ -143,6 +143,13 @@ def iso_date(value: Any) -> str:
     return date.fromisoformat(str(value)).isoformat()
 
 
+def truth(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def number(value: Any) -> float:
     """Read a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

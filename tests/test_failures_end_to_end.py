@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter, parse_ledger
+from speedcheck.rules.tracks import TINY
 from speedcheck.run.campaign import Campaign
 from speedcheck.run.local import LocalLauncher
 from speedcheck.run.processes import find_processes, mark_of
@@ -82,7 +83,13 @@ def test_a_killed_rank_fails_the_run_within_a_minute(
     with LedgerWriter(tmp_path / LEDGER_NAME) as ledger:
         ledger.append_planned((0,))
         Campaign(
-            tmp_path, ledger=ledger, setup=setup, launcher=launcher, observer=observer, slots=1
+            tmp_path,
+            ledger=ledger,
+            setup=setup,
+            launcher=launcher,
+            observer=observer,
+            slots=1,
+            track=TINY,
         ).run((0,))
         entries = ledger.ledger.entries
     assert killed

@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> int:
         return EXIT_COMPLETE
     # numpy and torch are imported where they are needed: a signal in those seconds ends quietly,
     # and preparing a CPU recipe has no use for torch.
-    if recipe.device == "cuda":
+    if recipe.device == "cuda" and not options.elsewhere:
         from trainer.runtime.device import check_device  # noqa: PLC0415
 
         check_device(recipe, whole_machine=options.prepare)

@@ -35,6 +35,11 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     parser.add_argument(
         "--prepare", action="store_true", help="only make or check the data and print the plan"
     )
+    parser.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="with --prepare: another machine will train, so look for no GPU here",
+    )
     parser.add_argument("--gpus", type=int, metavar="K", help="with --prepare: GPUs of one run")
     _add_run(parser)
     _add_overrides(parser)

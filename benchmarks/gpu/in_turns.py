@@ -47,9 +47,9 @@ def wait_for(counter: Path, turn: int, alive: Callable[[], None]) -> None:
 def train_in_turns(number: int, folder: Path, data_dir: Path) -> None:
     """One rank of one tree: take its turns, and let rank 0 write the times."""
     # These come from the tree under test.
-    from trainer.bench import _of_one_sequence_a_rank  # noqa: PLC0415
     from trainer.config import RECIPES  # noqa: PLC0415
     from trainer.data.sources import find_data  # noqa: PLC0415
+    from trainer.data.stream import TokenStream  # noqa: PLC0415
     from trainer.run import make_deterministic, open_run  # noqa: PLC0415
     from trainer.runtime.clock import Clock  # noqa: PLC0415
     from trainer.runtime.distributed import open_world  # noqa: PLC0415
@@ -59,7 +59,13 @@ def train_in_turns(number: int, folder: Path, data_dir: Path) -> None:
     make_deterministic(recipe)
     with open_world(recipe) as world:
         whole = replace(open_run(short, 0, find_data(short, data_dir), world), recipe=recipe)
-        runs = {"all": whole, "one a rank": _of_one_sequence_a_rank(whole)}
+        stream = TokenStream(
+            whole.stream.shards,
+            sequences_per_step=world.size,
+            sequence_length=whole.stream.sequence_length,
+        )
+        fewer = recipe.with_sequences_per_step(world.size)
+        runs = {"all": whole, "one a rank": replace(whole, recipe=fewer, stream=stream)}
         trainee, clock = start(whole), Clock(world.device)
         times: Times = {name: [] for name in runs}
         if world.is_main:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
@@ -11,6 +10,7 @@ from speedcheck.checks.measured import shared_gpus
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
+from speedcheck.sample.order import started
 from speedcheck.stats import (
     EQUIVALENCE_MARGIN,
     Difference,
@@ -168,7 +168,7 @@ def times_in_turn(ours: Sample, theirs: Sample) -> tuple[list[float], list[float
     that is not so, and where a log does not say when its run started, or how long it took.
     """
     starts = [
-        (_started(run), side, _time_s(judged))
+        (started(run), side, _time_s(judged))
         for side, sample in enumerate((ours, theirs))
         for run, judged in sample.counted()
     ]
@@ -185,13 +185,3 @@ def times_in_turn(ours: Sample, theirs: Sample) -> tuple[list[float], list[float
 
 def _time_s(run: JudgedRun) -> float | None:
     return run.train_time_ms / 1000 if run.counted and run.train_time_ms is not None else None
-
-
-def _started(run: Run) -> datetime | None:
-    if run.header is None or run.header.started is None:
-        return None
-    try:
-        started = datetime.fromisoformat(run.header.started)
-    except ValueError:
-        return None
-    return started if started.tzinfo is not None else None

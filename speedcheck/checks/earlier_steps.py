@@ -42,8 +42,7 @@ def _loss_at(run: Run, step: int) -> float | None:
 
 
 def _message(step: int, losses: list[float | None], rule: Rule) -> str:
-    track = rule.track
-    loss = loss_statistics(losses, rule.target, direction=track.direction, sigma=track.sigma)
+    loss = loss_statistics(losses, rule)
     findings = judge_losses(loss, rule)
     passes = "passes" if Verdict.of(findings).status == "pass" else "does not pass"
     figures = findings[0].message.split("; ")[0] if findings else f"p = {loss.p_value:.4g}"

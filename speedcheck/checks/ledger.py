@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
-from speedcheck.logs import Run
 from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.sample import Sample
+from speedcheck.sample.order import started
 from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.
@@ -27,6 +27,8 @@ def check_ledger(sample: Sample) -> list[Finding]:
         *_changed_logs(sample),
         *_start_times(sample),
         *_changed_recipe(sample),
+        *_changed_stopping_rule(sample),
+        *_extended(sample),
     ]
 
 
@@ -60,7 +62,7 @@ def _missing_runs(sample: Sample) -> list[Finding]:
         return _fewer_than_planned(sample)
     counted = {run.log for run in sample.judged if run.counted}
     missing: dict[str, list[int]] = defaultdict(list)
-    for seed, entry in ledger.latest().items():
+    for seed, entry in _due(sample, ledger).items():
         if f"{LOGS_NAME}/{entry.log}" not in counted or entry.event != "finished":
             missing[_account(entry)].append(seed)
     for seed in _not_in_ledger(sample, ledger):
@@ -69,6 +71,19 @@ def _missing_runs(sample: Sample) -> list[Finding]:
         Finding(codes.RUN_MISSING, "fail", _who(seeds, account), where=LEDGER_NAME)
         for account, seeds in missing.items()
     ]
+
+
+def _due(sample: Sample, ledger: Ledger) -> dict[int, Entry]:
+    """Return the last entries of the seeds that must have been run.
+
+    That is all of them, or with a sequential stopping rule those up to the last one that was
+    started.
+    """
+    latest = ledger.latest()
+    if not sample.record.is_sequential:
+        return latest
+    begun = [n for n, entry in enumerate(latest.values(), start=1) if entry.event != "planned"]
+    return dict(list(latest.items())[: max(begun, default=0)])
 
 
 def _who(seeds: list[int], account: str) -> str:
@@ -151,7 +166,7 @@ def _start_times(sample: Sample) -> list[Finding]:
     apart = [
         run.log
         for run, _ in sample.counted()
-        if run.log in noted and _is_apart(_started(run), _time(noted[run.log]))
+        if run.log in noted and _is_apart(started(run), _time(noted[run.log]))
     ]
     if not apart:
         return []
@@ -164,10 +179,6 @@ def _start_times(sample: Sample) -> list[Finding]:
 
 def _is_apart(log: datetime | None, ledger: datetime | None) -> bool:
     return log is not None and ledger is not None and abs(log - ledger) > _TOLERANCE
-
-
-def _started(run: Run) -> datetime | None:
-    return _time(run.header.started) if run.header and run.header.started else None
 
 
 def _time(text: str) -> datetime | None:
@@ -192,3 +203,30 @@ def _changed_recipe(sample: Sample) -> list[Finding]:
         for run, judged in sample.counted()
         if run.header and run.header.recipe != plan.recipe
     ]
+
+
+def _changed_stopping_rule(sample: Sample) -> list[Finding]:
+    """Compare the stopping rule of record.toml with the one that the ledger noted."""
+    ledger, plan = sample.record.ledger, sample.record.plan
+    noted = ledger.stopping_rules() if ledger else set()
+    if plan is None or noted <= {plan.stopping_rule}:
+        return []
+    other = min(noted - {plan.stopping_rule})
+    message = f"the stopping rule is {plan.stopping_rule!r}, and the ledger planned {other!r}"
+    return [Finding(codes.STOPPING_CHANGED, "fail", message, where=PLAN_NAME)]
+
+
+def _extended(sample: Sample) -> list[Finding]:
+    """Say where runs were added after a look: only the sequential test allows that."""
+    ledger = sample.record.ledger
+    if ledger is None or sample.record.is_sequential:
+        return []
+    looks = ledger.looks()
+    if not looks:
+        return []
+    numbers = ", ".join(dict.fromkeys(entry.reason for entry in looks if entry.reason))
+    which = f" ({numbers})" if numbers else ""
+    message = (
+        f"runs were added to the plan after one had finished{which}: the fixed test allows no look"
+    )
+    return [Finding(codes.EXTENDED, "warn", message, where=LEDGER_NAME)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity, Verdict
 from speedcheck.checks import codes
 from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.frontier import check_frontier, frontier_statistics
 from speedcheck.checks.noninferiority import check_non_inferiority
+from speedcheck.checks.scan import check_scan, scan_of
+from speedcheck.checks.sequential import check_sequential, sequential_statistics
 from speedcheck.rules.rule import Rule
-from speedcheck.rules.tracks import Direction
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
@@ -25,29 +28,34 @@ from speedcheck.stats import (
 )
 
 
-def sample_statistics(sample: Sample, rule: Rule) -> LossStatistics:
-    """Return the statistics of the counted losses by the test of the rule's track."""
-    losses = [run.val_loss for run in sample.judged if run.counted]
-    track = rule.track
-    return loss_statistics(losses, rule.target, direction=track.direction, sigma=track.sigma)
+def sample_statistics(
+    sample: Sample, rule: Rule, baseline: Baseline | None = None
+) -> LossStatistics:
+    """Return the statistics of the counted losses by the test of the rule's track.
+
+    Args:
+        sample: the record with its runs judged.
+        rule: its rule.
+        baseline: the record that it is compared with; on a track with the test "welch" that is
+            the frontier.
+    """
+    loss = loss_statistics([run.val_loss for run in sample.judged if run.counted], rule, baseline)
+    loss = replace(loss, scan=scan_of(sample, rule))
+    return sequential_statistics(loss, sample, rule) if sample.record.is_sequential else loss
 
 
 def loss_statistics(
-    losses: list[float | None],
-    target: float,
-    *,
-    direction: Direction = "less",
-    sigma: float | None = None,
+    losses: list[float | None], rule: Rule, baseline: Baseline | None = None
 ) -> LossStatistics:
     """Return the test and the estimates; a loss that is None (not finite) makes them undefined.
 
     Args:
         losses: final validation losses, one a run, nats per token.
-        target: the loss that the mean must be below, or above.
-        direction: the side that must be shown.
-        sigma: the known standard deviation of a loss: p is that of the z-test, and t and its
-            degrees of freedom are None. None for the t-test.
+        rule: says the target, the side that must be shown and the test. Where its track knows the
+            standard deviation p is that of the z-test, and t and its degrees of freedom are None.
+        baseline: the frontier, on a track with the test "welch".
     """
+    target, direction, sigma = rule.target, rule.track.direction, rule.track.sigma
     finite = [loss for loss in losses if loss is not None]
     if len(finite) < len(losses):
         return LossStatistics(len(losses), None, None, None, None, None, None, None)
@@ -64,6 +72,8 @@ def loss_statistics(
         bayes_mean=bayes_mean,
         bayes_std=bayes_std,
     )
+    if rule.track.test == "welch":
+        return frontier_statistics(statistics, finite, rule, baseline)
     if sigma is None:
         return statistics
     p_value = one_sample_z(finite, target, sigma, direction).p_value
@@ -81,12 +91,25 @@ def check_loss(
     findings = [
         *_lenient_rule(rule),
         *_diverged(counted),
-        *(_test(loss, rule) if all(run.val_loss is not None for run in counted) else ()),
+        *_decisive(sample, counted, loss, rule),
+        *check_scan(loss),
         *_outliers(counted),
     ]
     if not sample.record.is_systems or not _missed(findings):
         return tuple(findings)
     return (*_excuse(findings), *check_non_inferiority(sample, rule, baseline))
+
+
+def _decisive(
+    sample: Sample, counted: list[JudgedRun], loss: LossStatistics, rule: Rule
+) -> Iterator[Finding]:
+    """Judge by the test that decides: the record's own, where its plan or its track names one."""
+    if sample.record.is_sequential:
+        yield from check_sequential(loss, sample, rule)
+    elif all(run.val_loss is not None for run in counted):
+        if rule.track.test == "welch" and loss.frontier is None:
+            yield from check_frontier(loss, rule)
+        yield from _test(loss, rule)
 
 
 def passes_test(loss: LossStatistics, rule: Rule) -> bool:
@@ -104,13 +127,19 @@ def judge_losses(loss: LossStatistics, rule: Rule) -> tuple[Finding, ...]:
 def _test(loss: LossStatistics, rule: Rule) -> list[Finding]:
     if loss.n == 0 or loss.mean is None:
         return [Finding(codes.NO_LOSS, "unknown", "no run has a loss that counts")]
+    if loss.frontier is not None:
+        return list(check_frontier(loss, rule))
     if rule.track.sigma is not None:
         return _z_test(loss, loss.mean, rule, rule.track.sigma)
+    return _t_test(loss, loss.mean, rule)
+
+
+def _t_test(loss: LossStatistics, mean: float, rule: Rule) -> list[Finding]:
     if loss.n == 1:
-        return [Finding(codes.TOO_FEW_RUNS, "fail", _one_run(loss.mean, rule))]
+        return [Finding(codes.TOO_FEW_RUNS, "fail", _one_run(mean, rule))]
     if loss.p_value is None:
         message = (
-            f"all {loss.n} losses are {loss.mean:g}: with a standard deviation of 0 the t-test is "
+            f"all {loss.n} losses are {mean:g}: with a standard deviation of 0 the t-test is "
             "not defined; equal losses mean copied logs or a seed that is not used"
         )
         return [Finding(codes.EQUAL_LOSSES, "fail", message)]

@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.logs import Run
-from speedcheck.program import KINDS, Difference, Kind, differences
-from speedcheck.program.sources import Source, Sources
+from speedcheck.program import KINDS, Difference, Kind, Source, Sources
 from speedcheck.sample import Sample
 from speedcheck.words import join_some
 
@@ -20,6 +19,8 @@ _IN_WORDS: dict[Kind, str] = {
     "text": "comments, layout or seeds",
     "names": "the names of variables",
 }
+# So many sizes of groups are shown.
+_SIZES = 8
 _ORDER: tuple[Severity, ...] = ("info", "warn", "fail")
 
 
@@ -77,8 +78,8 @@ def _gravest(
     run_of = {_program(run): run for run, _ in sample.counted()}
     first, *others = sorted(groups, key=lambda key: len(groups[key]), reverse=True)
     main = sources.of(run_of[first])
-    programs = [source.program for key in others if (source := sources.of(run_of[key]))]
-    found = list(differences(main.program, programs)) if main else []
+    programs = [source for key in others if (source := sources.of(run_of[key]))]
+    found = sources.differences(main, programs) if main else []
     known = [difference for difference in found if difference]
     gravest = max(
         known,
@@ -108,4 +109,6 @@ def _sizes(groups: dict[Hashable, list[str]]) -> str:
     """Say how large each group is, and name the logs of all but the largest."""
     ordered = sorted(groups.values(), key=len, reverse=True)
     others = [PurePosixPath(log).name for logs in ordered[1:] for log in logs]
-    return f"{' + '.join(str(len(logs)) for logs in ordered)} runs; others: {join_some(others)}"
+    sizes = " + ".join(str(len(logs)) for logs in ordered[:_SIZES])
+    more = " + ..." if len(ordered) > _SIZES else ""
+    return f"{sizes}{more} runs; others: {join_some(others)}"

@@ -15,12 +15,13 @@ from speedcheck.checks.comparison import Baseline
 from speedcheck.program import (
     Program,
     Setting,
+    Source,
+    Sources,
     TokenCount,
     UnreadableProgramError,
     data_loader_fingerprint,
     loader_definitions,
 )
-from speedcheck.program.sources import Source, Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
 from speedcheck.words import join_some
@@ -40,7 +41,7 @@ def check_programs(
     if not sample.counted():
         yield _unread("no counted run has a log, so whether it keeps the rules is not known")
         return
-    if not (_forbids_settings(track) or track.val_tokens):
+    if not (forbids_settings(track) or track.val_tokens):
         return
     programs = _programs(sample, sources)
     theirs = _baseline_programs(baseline)
@@ -48,7 +49,7 @@ def check_programs(
     yield from _unreadable(programs)
     if track.val_tokens:
         yield from _val_tokens(sample, sources, track.val_tokens)
-    if _forbids_settings(track):
+    if forbids_settings(track):
         yield from _settings(programs, theirs, codes.COMPILER_SETTING, attrgetter("settings"))
         yield from _settings(programs, theirs, codes.COMPILE_OPTION, attrgetter("compile_options"))
     yield from _data_loader(programs, theirs)
@@ -69,7 +70,7 @@ def _baseline_programs(baseline: Baseline | None) -> list[Source]:
     return [] if any(source.program.problem for source in programs) else programs
 
 
-def _forbids_settings(track: Track) -> bool:
+def forbids_settings(track: Track) -> bool:
     """Return whether the track is one of the competition's timed ones, whose rule it is."""
     return track.cost == "time" and track.n_gpus is not None and not track.source
 

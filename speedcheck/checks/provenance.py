@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
+from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.files import check_files
 from speedcheck.checks.ledger import check_ledger
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.sample import check_sample
 from speedcheck.checks.times import check_times
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.plan import PLAN_NAME
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 
 
-def check_provenance(sample: Sample, rule: Rule, sources: Sources) -> tuple[Finding, ...]:
+def check_provenance(
+    sample: Sample, rule: Rule, sources: Sources, baseline: Baseline | None = None
+) -> tuple[Finding, ...]:
     """Judge whether the runs are all there, are what they claim to be, and are of one program."""
     return (
         *check_files(sample),
         *check_ledger(sample),
-        *check_sample(sample, rule, sources),
+        *check_sample(sample, rule, sources, baseline),
         *check_times(sample),
         *_sources(sample),
         *check_mixtures(sample, sources),

@@ -7,8 +7,9 @@ from speedcheck.checks import codes
 from speedcheck.checks.budget import check_budget
 from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.data import check_data
-from speedcheck.checks.program_rules import check_programs
-from speedcheck.program.sources import Sources
+from speedcheck.checks.environment import check_environment
+from speedcheck.checks.program_rules import check_programs, forbids_settings
+from speedcheck.program import Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
 
@@ -33,6 +34,7 @@ def check_rules(
         *check_data(sample, track),
         *check_budget(sample, track),
         *check_programs(sample, track, sources, baseline),
+        *(check_environment(sample) if forbids_settings(track) else ()),
     )
 
 

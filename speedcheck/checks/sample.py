@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from speedcheck.certificate import Exclusion, Finding, JudgedRun
 from speedcheck.checks import codes
+from speedcheck.checks.comparison import Baseline
 from speedcheck.checks.loss import loss_statistics, passes_test
 from speedcheck.logs import Run
-from speedcheck.program import Difference, compare
-from speedcheck.program.sources import Sources
+from speedcheck.program import Difference, Sources, compare
 from speedcheck.records.plan import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
@@ -21,7 +21,9 @@ from speedcheck.words import count, join_some
 _LATE = 0.9
 
 
-def check_sample(sample: Sample, rule: Rule, sources: Sources) -> list[Finding]:
+def check_sample(
+    sample: Sample, rule: Rule, sources: Sources, baseline: Baseline | None = None
+) -> list[Finding]:
     """Point out which runs do not count and on what ground the others were chosen."""
     return [
         *_copies(sample),
@@ -30,7 +32,7 @@ def check_sample(sample: Sample, rule: Rule, sources: Sources) -> list[Finding]:
         *_selected(sample),
         *_groups(sample),
         *_declared(sample, sources),
-        *_crashed(sample, rule),
+        *_crashed(sample, rule, baseline),
         *_ends(sample),
         *_resumed(sample),
         *_seeds(sample),
@@ -168,7 +170,7 @@ def _is_set_up_alike(a: Run, b: Run) -> bool:
     return (a.total_steps, _setup(a), a.environment) == (b.total_steps, _setup(b), b.environment)
 
 
-def _crashed(sample: Sample, rule: Rule) -> Iterator[Finding]:
+def _crashed(sample: Sample, rule: Rule, baseline: Baseline | None) -> Iterator[Finding]:
     """Test whether the record would pass with each crashed run at the worst counted loss."""
     crashed = [sample.runs[index] for index in sample.declared("crashed")]
     losses = [judged.val_loss for _, judged in sample.counted()]
@@ -181,12 +183,7 @@ def _crashed(sample: Sample, rule: Rule) -> Iterator[Finding]:
         yield Finding(codes.CRASHES_MATTER, "warn", message)
     track = rule.track
     worst = max(finite, key=lambda loss: track.sign * loss)
-    padded = loss_statistics(
-        [*finite, *([worst] * len(crashed))],
-        rule.target,
-        direction=track.direction,
-        sigma=track.sigma,
-    )
+    padded = loss_statistics([*finite, *([worst] * len(crashed))], rule, baseline)
     if not passes_test(padded, rule):
         message = (
             f"with each of the {count(len(crashed), 'crashed run')} at the worst counted loss, "

@@ -29,6 +29,12 @@ def check_speed(
 
     Unknown while there is nothing to compare them with.
     """
+    return (*_compared_speed(sample, runtime, rule, baseline), *_outside_clock(sample))
+
+
+def _compared_speed(
+    sample: Sample, runtime: Runtime | None, rule: Rule, baseline: Baseline | None
+) -> tuple[Finding, ...]:
     by_steps = rule.track.cost == "steps"
     return (
         *([] if by_steps else check_measured(sample)),
@@ -42,12 +48,29 @@ def _judged(
     by_steps = rule.track.cost == "steps"
     if runtime is None and not by_steps:
         return (Finding(codes.NO_TIMES, "unknown", "no counted run says how long it took"),)
+    if rule.track.test == "welch":
+        message = "the track compares losses; the times are reported but not compared"
+        return (Finding(codes.NO_BASELINE, "unknown", message),)
     if baseline is None:
         what = "steps" if by_steps else "times"
         message = f"no baseline record was compared; the {what} are reported but not compared"
         return (Finding(codes.NO_BASELINE, "unknown", message),)
     compared = _steps(sample, baseline) if by_steps else _times(sample, rule, baseline)
     return (*_weak_baseline(sample, baseline), *compared)
+
+
+def _outside_clock(sample: Sample) -> list[Finding]:
+    """Say how much of the runs their own clocks leave out, where the ledger tells."""
+    counted = [run.outside_clock_s for run in sample.judged if run.counted]
+    seconds = [value for value in counted if value is not None]
+    if not seconds:
+        return []
+    message = (
+        f"outside of the clock: mean {sum(seconds) / len(seconds):.1f} s a run, "
+        f"{min(seconds):.1f} to {max(seconds):.1f} s (n = {len(seconds)}): "
+        "start-up, compilation, validation"
+    )
+    return [Finding(codes.OUTSIDE_CLOCK, "info", message)]
 
 
 def _weak_baseline(sample: Sample, baseline: Baseline) -> list[Finding]:

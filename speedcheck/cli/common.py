@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
 
 CERTIFIED, NOT_CERTIFIED, UNUSABLE = 0, 1, 2
+# Of `compare` and `race`.
+EXIT_CODES = {"better": 0, "worse": 1, "undecided": 3}
 
 # What Typer shows behind the name of an argument: "FOLDER... <list[Path]>".
 _PYTHON_TYPE = re.compile(r" <[a-z]\w*(?:\[[\w, |]*\])?>")

@@ -7,17 +7,21 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import AlphaOption, ConfigOption, TrackOption, number
+from speedcheck.cli.common import EXIT_CODES, AlphaOption, ConfigOption, TrackOption, number
+from speedcheck.cli.race import compare_race
 from speedcheck.report.text import without_commands
-
-EXIT_CODES = {"better": 0, "worse": 1, "undecided": 3}
 
 
 def compare(
     a: Annotated[Path, typer.Argument(help="Record folder.", metavar="A", show_default=False)],
     b: Annotated[
-        Path, typer.Argument(help="Record folder to compare with.", metavar="B", show_default=False)
-    ],
+        Path | None,
+        typer.Argument(
+            help="Record folder to compare with; none where A is a race.",
+            metavar="B",
+            show_default=False,
+        ),
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     track: TrackOption = None,
@@ -33,7 +37,7 @@ def compare(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell whether record A is better than record B, or worse.
+    """Tell whether record A is better than record B, or worse; or what a race has shown.
 
     Exit codes: 0 better, 1 worse, 3 undecided, 2 the two cannot be compared.
     """
@@ -41,6 +45,8 @@ def compare(
     from speedcheck.report.comparison import comparison_text
     from speedcheck.report.comparison_json import comparison_json
 
+    if b is None:
+        compare_race(a, {"--track": track, "--alpha": alpha, "--margin": margin}, config, json=json)
     found = compare_folders(a, b, track=track, alpha=alpha, margin=margin, config=config)
     typer.echo(
         comparison_json(found) if json else without_commands(comparison_text(found)), nl=False

@@ -2,8 +2,8 @@
 
 What a command needs is imported inside it, so that `--help` need not wait for scipy.
 
-Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare`: 0 better, 1 worse, 3
-undecided. A run that a signal ends exits with 128 plus the signal's number.
+Exit codes: 0 certified, 1 not certified, 2 usage or input error; of `compare` and `race`: 0 better,
+1 worse, 3 undecided. A run that a signal ends exits with 128 plus the signal's number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,21 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli import compare, data, doctor, gate, helpers, history, plan, run, status, verify
+from speedcheck.cli import (
+    challenge,
+    compare,
+    data,
+    doctor,
+    gate,
+    helpers,
+    history,
+    plan,
+    race,
+    report,
+    run,
+    status,
+    verify,
+)
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.errors import SpeedcheckError
@@ -41,7 +55,10 @@ for command in (
     doctor.doctor,
     verify.verify,
     verify.table,
+    report.report,
     compare.compare,
+    race.race,
+    challenge.challenge,
     plan.plan,
     history.history,
     gate.gate,

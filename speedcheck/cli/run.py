@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import complain, exit_code, whole_number
+from speedcheck.cli.common import TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.slurm import (
+    LOCAL,
+    LauncherOption,
+    NodesOption,
+    PartitionOption,
+    SeedsPerTaskOption,
+    TimeOption,
+    slurm_launcher,
+    typed,
+)
+from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from speedcheck.certificate import Certificate
 
 
 def run(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Arguments of the script, after --.", metavar="[-- ARGS...]", show_default=False
+        ),
+    ] = None,
     *,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run this script as it is, instead of a recipe.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    gpus: GpusOption = None,
+    ranks: RanksOption = None,
+    seed_env: SeedEnvOption = None,
+    seed_arg: SeedArgOption = None,
+    track: TrackOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -40,6 +78,26 @@ def run(  # noqa: PLR0913 - one argument an option
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an existing record folder.")
+    ] = False,
+    until_certified: Annotated[
+        bool,
+        typer.Option(
+            "--until-certified",
+            help="Start runs until a test that allows looks certifies the record.",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Most runs until certified.  [default: 64]",
+            show_default=False,
+            parser=whole_number,
+            metavar="N",
+        ),
+    ] = None,
+    stop_if_futile: Annotated[
+        bool,
+        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
     ] = False,
     jobs: Annotated[
         int | None,
@@ -103,6 +161,11 @@ def run(  # noqa: PLR0913 - one argument an option
             metavar="N",
         ),
     ] = None,
+    launcher: LauncherOption = LOCAL,
+    partition: PartitionOption = None,
+    nodes: NodesOption = None,
+    seeds_per_task: SeedsPerTaskOption = None,
+    time: TimeOption = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -114,31 +177,103 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
-    from speedcheck.report.terminal import make_console, print_certificate
-    from speedcheck.run.campaign import Interrupted
     from speedcheck.run.command import Request, run_record
     from speedcheck.run.local import LocalLauncher
+    from speedcheck.run.program import Start
+    from speedcheck.run.script_command import ScriptRequest, is_script_record, run_script
     from speedcheck.run.worker import WorkerLauncher
 
-    launcher = context.obj or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
+    overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
+    start = Start(gpus, ranks, seed_env, seed_arg)
+    slurm = {
+        "--partition": partition,
+        "--nodes": nodes,
+        "--seeds-per-task": seeds_per_task,
+        "--time": time,
+    }
+    if script is not None or (resume and out is not None and is_script_record(out)):
+        of_recipes = {
+            "--recipe": recipe,
+            "--isolate": isolate or None,
+            "--gpus-per-run": gpus_per_run,
+            "--data-dir": data_dir,
+            "--launcher": None if launcher == LOCAL else launcher,
+            **overrides.by_option(),
+            **slurm,
+        }
+        _refuse(of_recipes, "belongs to recipes", "leave it out with --script")
+        of_script = ScriptRequest(
+            script=script,
+            arguments=tuple(arguments or ()),
+            start=start,
+            track=track,
+            seeds=seeds,
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            timeout_s=timeout_per_run,
+            until_certified=until_certified,
+            max_seeds=max_seeds,
+            stop_if_futile=stop_if_futile,
+        )
+        _certify(of_script.folder, partial(run_script, of_script))
+    of_scripts = {
+        "an argument": arguments[0] if arguments else None,
+        "--gpus": gpus,
+        "--ranks": ranks,
+        "--seed-env": seed_env,
+        "--seed-arg": seed_arg,
+        "--track": track,
+    }
+    _refuse(of_scripts, "belongs to a script", "name the script with --script, or leave it out")
     request = Request(
         recipe=recipe,
         seeds=seeds,
         out=out,
         resume=resume,
         jobs=jobs,
+        until_certified=until_certified,
+        max_seeds=max_seeds,
+        stop_if_futile=stop_if_futile,
         gpus_per_run=gpus_per_run,
         timeout_s=timeout_per_run,
-        overrides=RecipeOverrides(steps, sequences_per_step, sequence_length),
+        overrides=overrides,
     )
+    cluster = slurm_launcher(
+        launcher,
+        slurm,
+        local={
+            "--jobs": jobs,
+            "--gpus-per-run": gpus_per_run,
+            "--timeout-per-run": timeout_per_run,
+        },
+        folder=request.folder,
+        data_dir=data_dir,
+        isolate=isolate,
+    )
+    starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
+    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
+
+
+def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
+
+
+def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
+    """Make a record, print its certificate, and exit with its code."""
+    from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.run.campaign import Interrupted
+
     console = make_console()
     try:
-        certificate = run_record(request, launcher, console)
+        certificate = make(console)
     except Interrupted as interruption:
         complain(
             f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}"
+            f"speedcheck run --resume --out {folder}{options}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate, request.folder)
+    print_certificate(console, certificate, folder)
     raise typer.Exit(exit_code([certificate]))

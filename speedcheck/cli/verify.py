@@ -19,6 +19,7 @@ from speedcheck.cli.common import (
     exit_code,
     say,
 )
+from speedcheck.cli.race import verify_races
 from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
 from speedcheck.words import join_some
 
@@ -71,10 +72,13 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
+    from speedcheck.races.plan import is_race
     from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rules.rule import Overrides
     from speedcheck.sample import Selection
 
+    if any(map(is_race, folders)):
+        verify_races(folders, config, json=json)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(

@@ -16,6 +16,7 @@ from speedcheck.checks.noninferiority import loss_curves
 from speedcheck.comparison.decision import basis_of, by_loss, by_steps, by_time
 from speedcheck.comparison.model import RecordComparison
 from speedcheck.comparison.sides import Side, describe, read_sides
+from speedcheck.comparison.steps import by_step_rule
 from speedcheck.rules.rule import Overrides
 from speedcheck.sample import Sample
 from speedcheck.stats import comparison as stats
@@ -35,7 +36,8 @@ def compare(
     """Tell whether record A is better than record B.
 
     On a track that counts time, better is: faster at alpha, with losses that are non-inferior. On
-    one that counts steps: fewer of them, with non-inferior losses. On one whose runs all train
+    one that counts steps: fewer of them, with non-inferior losses, or what the track's pairwise
+    rule says where it names the worth of a step. On one whose runs all train
     for the same time: a better loss at alpha. Unless the logs name one machine and show that the
     runs were made in turn there, the spread between machines goes into the standard error of the
     times.
@@ -81,8 +83,10 @@ def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordCompari
     )
     shown_a, shown_b = describe(a), describe(b)
     hardware = different_hardware(a.sample, b.sample, ("A", "B"))
-    basis = basis_of(track)
-    if basis == "time":
+    basis, steps = basis_of(track), None
+    if track.exchange_rate is not None:
+        decision, steps = by_step_rule(a, b, (shown_a, shown_b), losses, alpha)
+    elif basis == "time":
         decision = by_time(measured, shown_a, shown_b, hardware)
     elif basis == "steps":
         decision = by_steps(measured, shown_a, shown_b, same_losses=seeds.shown)
@@ -99,6 +103,7 @@ def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordCompari
         paired=pairs is not None,
         hardware=hardware,
         seeds=seeds,
+        steps=steps,
     )
 
 

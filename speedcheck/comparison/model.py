@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats.comparison import Comparison
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.noninferiority import EqualSeeds
 from speedcheck.stats.race import Outcome
+from speedcheck.stats.steps import StepRow, StepRule
 
 Basis = Literal["time", "steps", "loss"]
 
@@ -26,6 +28,8 @@ class Undecided(StrEnum):
     """Chance and the spread between machines explain the difference of the times."""
     STEPS = "steps"
     """Neither side takes fewer steps than the other, or not all logs say how many."""
+    STEP_RULE = "step_rule"
+    """Steps and losses together do not reach the margin of the track's pairwise rule."""
     LOSS = "loss"
     """The losses do not differ, or those of the cheaper side are not shown to be non-inferior."""
 
@@ -91,7 +95,42 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordComparison:
+class StepChoice:
+    """One validation step of the record with fewer steps.
+
+    Attributes:
+        alone: the record's own test at this step.
+        pair: the pairwise rule at this step, against the other record's final step.
+    """
+
+    alone: StepRow
+    pair: StepRule
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """The record with fewer steps beside the other, by the pairwise rule of the track.
+
+    Attributes:
+        new: which side takes fewer steps; A where both take as many.
+        rule: the rule at the final steps of both, which decides.
+        choices: the rule at every validation step that all its runs have in common. A step that
+            passes is a choice among so many looks.
+    """
+
+    new: Literal["A", "B"]
+    rule: StepRule
+    choices: tuple[StepChoice, ...]
+
+    @property
+    def earliest(self) -> int | None:
+        """Return the first step that passes alone and in the pair; None where none does."""
+        both = (c.alone.step for c in self.choices if c.alone.passes and c.pair.shown)
+        return next(both, None)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordComparison(ShownInNotebooks):
     """Record A beside record B.
 
     Attributes:
@@ -106,6 +145,7 @@ class RecordComparison:
         paired: whether the runs were made in turn on one machine, and are compared in pairs.
         hardware: why the times cannot be compared; "" where they can.
         seeds: what the runs with equal seeds have in common.
+        steps: the pairwise rule, on a track that says what a step is worth; None without.
     """
 
     a: Compared
@@ -118,3 +158,4 @@ class RecordComparison:
     paired: bool
     hardware: str
     seeds: EqualSeeds
+    steps: StepRecord | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,19 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
+from speedcheck.checks.frontier import FEWEST_RUNS
 from speedcheck.errors import SpeedcheckError
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.workplace import Workplace
+from speedcheck.records.plan import Plan
+from speedcheck.rules.tracks import Track
+from speedcheck.stats import one_sample_t
+from speedcheck.stats.frontier import beats_frontier
 
 # Ten times as fast as the fastest record is not progress but another clock, or another program.
 FASTEST_SHARE = 0.1
+
+_OF_THE_TEST = frozenset({codes.FRONTIER_NOT_BEATEN, codes.NOT_SIGNIFICANT})
 
 _DATE = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
 
@@ -51,6 +59,76 @@ def frontier(workplace: Workplace, track: str, without: frozenset[PurePosixPath]
     )
 
 
+def best_record(
+    workplace: Workplace, track: Track, without: frozenset[PurePosixPath], date: str
+) -> PurePosixPath | None:
+    """Return the best certified record of a track with the test "welch", made until a date.
+
+    A base record is certified where nothing but the frontier was unknown of it and it beats the
+    best one before it; the first one must pass the t-test against the track's target.
+
+    Args:
+        workplace: the base and its records.
+        track: the track.
+        without: folders that are left out: the judged record itself.
+        date: ISO date of the judged record where it was merged before; "" for a new one, which
+            comes after all records of the base.
+    """
+    sound = {
+        folder: certificate
+        for folder, certificate in workplace.earlier().items()
+        if folder not in without and certificate.track == track.name and _is_sound(certificate)
+    }
+    dates = _dates(workplace, sound)
+    best: tuple[PurePosixPath, list[float]] | None = None
+    # Of one day the better comes first: the higher bar.
+    for folder in sorted(sound, key=lambda f: (dates[f], track.sign * _mean(sound[f]), f)):
+        losses = [run.val_loss for run in sound[folder].counted if run.val_loss is not None]
+        is_earlier = not date or dates[folder] <= date
+        if is_earlier and _beats(losses, best[1] if best else None, sound[folder], track):
+            best = folder, losses
+    return best[0] if best else None
+
+
+def _beats(
+    losses: list[float], best: list[float] | None, certificate: Certificate, track: Track
+) -> bool:
+    if best is None:
+        p_value = one_sample_t(losses, track.target, track.direction).p_value
+        return p_value is not None and p_value < certificate.alpha
+    test = beats_frontier(
+        losses,
+        best,
+        improvement=track.improvement,
+        alpha=certificate.alpha,
+        direction=track.direction,
+    )
+    return test.shown
+
+
+def _is_sound(certificate: Certificate) -> bool:
+    """Return whether only the test against a frontier can speak against a record."""
+    return certificate.loss.n >= FEWEST_RUNS and not any(
+        finding.severity == "fail" and finding.code not in _OF_THE_TEST
+        for finding in certificate.verdicts.findings()
+    )
+
+
+def _mean(certificate: Certificate) -> float:
+    return math.inf if certificate.loss.mean is None else certificate.loss.mean
+
+
+def record_date(plan: Plan | None, folder: PurePosixPath) -> str:
+    """Return when a record was made: by its record.toml, else by its folder's name; "" if neither.
+
+    Args:
+        plan: its record.toml.
+        folder: its folder.
+    """
+    named = _DATE.search(str(folder))
+    return (plan.date if plan else None) or (named[0] if named else "")
+
+
 def is_excused(certificate: Certificate) -> bool:
     """Return whether a record passes without the loss test, as a systems record may."""
     return any(f.code == codes.LOSS_EXCUSED for f in certificate.verdicts.loss.findings)
@@ -77,6 +155,5 @@ def _dates(
             plan = workplace.plan("base", folder)
         except SpeedcheckError:
             plan = None
-        named = _DATE.search(str(folder))
-        dates[folder] = (plan.date if plan else None) or (named[0] if named else "")
+        dates[folder] = record_date(plan, folder)
     return dates

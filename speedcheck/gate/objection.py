@@ -25,6 +25,7 @@ CLOSES = frozenset(
         codes.CRASHES_MATTER,
         codes.OPAQUE_FILE,
         codes.LEDGER_TIMES,
+        codes.EXTENDED,
     }
 )
 """Warnings that close the gate."""
@@ -75,6 +76,9 @@ def _closing(certificate: Certificate, rules: PathRules) -> Iterator[Finding]:
     for finding in verdicts.rules.findings:
         if finding.code in _OF_HARDWARE and finding.severity != "fail":
             if "hardware" not in rules.allow_unknown:
+                yield finding
+        elif finding.code == codes.ENVIRONMENT_UNKNOWN:
+            if not rules.allow_unknown & {"rules", "environment"}:
                 yield finding
         elif finding.severity == "unknown" and "rules" not in rules.allow_unknown:
             yield finding

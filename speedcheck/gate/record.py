@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
-from speedcheck.gate.baselines import frontier, too_fast
+from speedcheck.gate.baselines import best_record, frontier, record_date, too_fast
 from speedcheck.gate.copies import CountedRun, counted_runs
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.declared import not_allowed, remarks
@@ -22,6 +22,7 @@ from speedcheck.gate.objection import Objection, objections
 from speedcheck.gate.workplace import Which, Workplace
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.plan import Plan
+from speedcheck.rules.tracks import get_track
 
 
 class RecordJudge:
@@ -96,8 +97,12 @@ class RecordJudge:
         best = frontier(workplace, track, frozenset((folder, *merged)))
         is_systems = plan is not None and plan.kind == "systems"
         named = workplace.named_baseline("head", folder)
-        # The base chooses what the loss of a systems record is held against.
+        # The base chooses what the loss of a systems record is held against, and the frontier.
         baseline = best.last_tested if is_systems else named or best.fastest
+        rule = get_track(track, workplace.config.tracks)
+        if rule.test == "welch":
+            itself = frozenset((folder, *merged))
+            baseline = best_record(workplace, rule, itself, self._merged_date(merged))
         certificate = workplace.judge("head", folder, baseline)
         found = [*self._objections("head", folder, certificate)]
         if is_systems and best.fastest not in (None, baseline):
@@ -111,6 +116,12 @@ class RecordJudge:
         self.new_runs += self._runs("head", folder, certificate)
         said = tuple(self._remarks(folder, certificate))
         return Decision(folder, certificate, tuple(found), baseline, said)
+
+    def _merged_date(self, merged: tuple[PurePosixPath, ...]) -> str:
+        """Return when a merged record was made; "" for a new one, whatever date it claims."""
+        if not merged:
+            return ""
+        return record_date(self._workplace.plan("left", merged[0]), merged[0])
 
     def _objections(
         self, which: Which, folder: PurePosixPath, certificate: Certificate

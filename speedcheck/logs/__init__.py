@@ -1,32 +1,65 @@
 """Log text to runs: what a training log says, read by a grammar and nothing guessed.
 
 `parse_log` and `read_log` give a `LogFile`, whose `Run`s hold the validation losses, the training
-time and the environment; what could not be read is in its `problems`. `docs/log-format.md`
-is the format of the bundled trainer; `sections` states the grammar.
+time and the environment; what could not be read is in its `problems`. A `ForeignParser` does the
+same for the logs of a track with patterns of its own. `docs/log-format.md` is the format of the
+bundled trainer; `sections` states the grammar.
 """
 
 from __future__ import annotations
 
-from speedcheck.logs.lines import StepLine, parse_step_line
+from speedcheck.logs.figures import Columns
+from speedcheck.logs.foreign import ForeignFormat, ForeignParser, TakenLine
+from speedcheck.logs.gather import HELD
 from speedcheck.logs.model import (
     Environment,
     Header,
     LogFile,
     Problem,
     Run,
+    UnreadValidation,
     Validation,
 )
-from speedcheck.logs.parse import Parser, parse_log, program_text, read_log
+from speedcheck.logs.parse import (
+    MAX_BYTES,
+    Parser,
+    embedded_program,
+    output_lines,
+    parse_log,
+    program_text,
+    read_log,
+)
+from speedcheck.logs.patterns import FINAL, MEASURE, TIME_UNITS, Expression, LogPattern
+from speedcheck.logs.step_lines import StepLine, parse_step_line
+from speedcheck.logs.text import NotTextError, fold
+from speedcheck.logs.unread import find_validations
 
 __all__ = [
+    "FINAL",
+    "HELD",
+    "MAX_BYTES",
+    "MEASURE",
+    "TIME_UNITS",
+    "Columns",
     "Environment",
+    "Expression",
+    "ForeignFormat",
+    "ForeignParser",
     "Header",
     "LogFile",
+    "LogPattern",
+    "NotTextError",
     "Parser",
     "Problem",
     "Run",
     "StepLine",
+    "TakenLine",
+    "UnreadValidation",
     "Validation",
+    "embedded_program",
+    "find_validations",
+    "fold",
+    "output_lines",
     "parse_log",
     "parse_step_line",
     "program_text",

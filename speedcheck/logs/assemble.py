@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from speedcheck.logs.gather import elapsed_ms
-from speedcheck.logs.grouping import RunLines, group_runs
-from speedcheck.logs.model import Environment, Run
-from speedcheck.logs.pattern import STEP
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from speedcheck.logs.gather import Fact, Gatherer, Stretch
-    from speedcheck.logs.model import Validation
-    from speedcheck.logs.text import Problems
-    from speedcheck.logs.validations import PlacedValidation
-
+from speedcheck.logs.gather import Fact, Gatherer, Stretch, elapsed_ms
+from speedcheck.logs.model import Environment, Run, Validation
+from speedcheck.logs.patterns import STEP
+from speedcheck.logs.runs import RunLines, group_runs
+from speedcheck.logs.step_lines import PlacedValidation
+from speedcheck.logs.text import Problems
 
 Placed = TypeVar("Placed", bound=tuple[Any, ...])
 

@@ -12,28 +12,39 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from speedcheck.logs.assemble import assemble
-from speedcheck.logs.environment import completed, read_environment
-from speedcheck.logs.fingerprints import read_fingerprints
-from speedcheck.logs.gather import HELD, Gatherer, Line
-from speedcheck.logs.model import MAX_UNREAD, Environment, LogFile, Problem, UnreadValidation
+from speedcheck.logs.figures import Columns, Table
+from speedcheck.logs.gather import HELD, Gatherer
+from speedcheck.logs.header import completed, read_environment, read_fingerprints
+from speedcheck.logs.model import (
+    MAX_UNREAD,
+    Environment,
+    LogFile,
+    Problem,
+    Run,
+    UnreadValidation,
+)
 from speedcheck.logs.parse import MAX_VALIDATIONS
-from speedcheck.logs.pattern import FINAL, MEASURE, STEP, names_of_measure
-from speedcheck.logs.search import MAX_MATCHED_LINE, Search, TooSlowError
-from speedcheck.logs.sections import SEPARATOR, note_open_program, outside_programs
-from speedcheck.logs.strays import find_validations
+from speedcheck.logs.patterns import (
+    FINAL,
+    MAX_MATCHED_LINE,
+    MEASURE,
+    STEP,
+    Expression,
+    Line,
+    LogPattern,
+    Search,
+    TooSlowError,
+    names_of_measure,
+)
+from speedcheck.logs.sections import note_open_program, output_stretches
 from speedcheck.logs.text import MAX_SHOWN, NotTextError, Problems, Text, normalise, quoted
-
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Iterator
-
-    from speedcheck.logs.columns import Columns, Table
-    from speedcheck.logs.model import Run
-    from speedcheck.logs.pattern import Expression, LogPattern
+from speedcheck.logs.unread import find_validations
 
 MAX_PATTERNS = 16
 
@@ -144,13 +155,13 @@ class ForeignParser:
     def _hidden(self, data: bytes) -> tuple[UnreadValidation, ...]:
         """The validations of bytes that are not text, as if they were without their NUL bytes."""
         runs, _ = self._read(normalise(data.replace(b"\0", b"")), "")
-        told = [
+        found = [
             validation
             for run in runs
             for validation in (*run.validations, run.result)
             if validation is not None
         ]
-        unread = {v.line: UnreadValidation(v.line, v.step, v.loss, "") for v in told}
+        unread = {v.line: UnreadValidation(v.line, v.step, v.loss, "") for v in found}
         return tuple(unread.values())[:MAX_UNREAD] or tuple(find_validations(data))
 
     def _read(self, text: Text, name: str) -> tuple[tuple[Run, ...], Problems]:
@@ -184,7 +195,8 @@ class ForeignParser:
     ) -> tuple[Gatherer, list[tuple[int, int]]]:
         """What the lines of a log tell, and the stretches outside of its programs."""
         self.taken = []
-        stretches = _stretches(text.data, problems)
+        stretches = output_stretches(text.data)
+        note_open_program(text.data, stretches[-1][1], problems)
         gatherer = Gatherer(problems, has_steps=has_steps)
         begin, end = self._kept(text.data, stretches)
         header, table = self._table(text.data, stretches)
@@ -253,14 +265,6 @@ class ForeignParser:
         if first is None:
             return None, None
         return first.start, self._format.columns.table(first.text)
-
-
-def _stretches(data: bytes, problems: Problems) -> list[tuple[int, int]]:
-    if SEPARATOR not in data:
-        return [(0, len(data))]
-    stretches = outside_programs(data, with_literals=True)
-    note_open_program(data, stretches[-1][1], problems)
-    return stretches
 
 
 def _lines(

@@ -8,34 +8,21 @@ step, the validations of a stretch are counted.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from speedcheck.logs import figures
-from speedcheck.logs.fingerprints import parse_count
-from speedcheck.logs.folding import fold
+from speedcheck.logs.header import parse_count
 from speedcheck.logs.model import Validation
-from speedcheck.logs.pattern import FINAL, MEASURE, STEP
-from speedcheck.logs.text import quoted
-from speedcheck.logs.validations import PlacedValidation
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from speedcheck.logs.text import Problems
+from speedcheck.logs.patterns import FINAL, MEASURE, STEP, Line
+from speedcheck.logs.step_lines import PlacedValidation
+from speedcheck.logs.text import Problems, fold, quoted
 
 HELD = frozenset({"seed", "run", "total", "val_tokens", "train_shards"})
 """Figures of a whole run, which a log may print before the run's warm-up."""
 
 _COUNTS = ("artifact_bytes", "val_tokens", "train_shards")
-
-
-class Line(NamedTuple):
-    """A line of the log; its positions are those of `Text.data`."""
-
-    text: str
-    start: int
-    end: int
 
 
 class Fact(NamedTuple):
@@ -209,8 +196,8 @@ class Gatherer:
         why = f"{what} of this line is not a number"
         self._problems.add("malformed", line.start, f"{why}: {quoted(line.text)}")
         folded = figures.measure(fold(fields[MEASURE]))
-        told = math.nan if folded is None else folded
-        self._problems.keep_unread(line.start, stretch.step, told, line.text)
+        printed = math.nan if folded is None else folded
+        self._problems.keep_unread(line.start, stretch.step, printed, line.text)
         return why
 
 

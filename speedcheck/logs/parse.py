@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from speedcheck.errors import InputError
-from speedcheck.logs.model import LogFile, Problem
-from speedcheck.logs.runs import read_runs
-from speedcheck.logs.sections import SEPARATOR, find_sections
-from speedcheck.logs.strays import find_validations
-from speedcheck.logs.text import NotTextError, Problems, long_lines, normalise
-from speedcheck.logs.validations import KEYWORDS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from speedcheck.logs.model import Run
-    from speedcheck.logs.strays import find_validations
-from speedcheck.logs.text import Text
+from speedcheck.logs.header import (
+    completed,
+    read_environment,
+    read_fingerprints,
+    read_header,
+    with_header,
+)
+from speedcheck.logs.model import Environment, LogFile, Problem, Run
+from speedcheck.logs.runs import find_spans, read_ending
+from speedcheck.logs.sections import SEPARATOR, Section, find_sections, output_stretches
+from speedcheck.logs.step_lines import KEYWORDS
+from speedcheck.logs.text import NotTextError, Problems, Text, long_lines, normalise
+from speedcheck.logs.unread import find_validations, note_unread
 
 Parser = Callable[[bytes, str], LogFile]
 """Reads the bytes of a file under a name, whatever they are."""
@@ -94,9 +94,35 @@ def program_text(data: bytes, run: Run) -> str:
     Raises:
         NotTextError: the bytes are not those of a log.
     """
+    return embedded_program(data, run)[0]
+
+
+def embedded_program(data: bytes, run: Run) -> tuple[str, int]:
+    """The program embedded in a log, and the number of its first line in the file; ("", 1) if none.
+
+    Raises:
+        NotTextError: the bytes are not those of a log.
+    """
     if run.source_span is None:
-        return ""
-    return normalise(data).data[slice(*run.source_span)].decode("utf-8", "replace")
+        return "", 1
+    text, (start, end) = normalise(data).data, run.source_span
+    return text[start:end].decode("utf-8", "replace"), text.count(b"\n", 0, start)
+
+
+def output_lines(data: bytes) -> list[tuple[int, str]]:
+    """The lines of a log outside of its programs, with their numbers; none of a binary file."""
+    try:
+        text = normalise(data).data
+    except NotTextError:
+        return []
+    found: list[tuple[int, str]] = []
+    number, counted = 1, 1
+    for start, end in output_stretches(text):
+        number += text.count(b"\n", counted, start + 1)
+        counted = start + 1
+        lines = text[start + 1 : end].split(b"\n")
+        found += [(number + i, line.decode("utf-8", "replace")) for i, line in enumerate(lines)]
+    return found
 
 
 def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
@@ -111,7 +137,7 @@ def _read(text: Text, name: str) -> tuple[list[Run], Problems]:
         )
     runs: list[Run] = []
     for section in find_sections(text.data, problems):
-        runs += read_runs(text, section, name, len(runs), problems)
+        runs += _read_runs(text, section, name, len(runs), problems)
     if not runs:
         problems.add("no_run", None, "no step line" if text.data.strip() else "empty file")
     return runs, problems
@@ -126,3 +152,57 @@ def _flood(data: bytes) -> str:
     if has_room and sum(map(data.count, KEYWORDS)) > MAX_VALIDATIONS:
         return f"more than {MAX_VALIDATIONS} validation lines: not read"
     return ""
+
+
+def _read_runs(
+    text: Text, section: Section, log: str, first_index: int, problems: Problems
+) -> list[Run]:
+    """The runs of a section, in order.
+
+    Args:
+        text: the log.
+        section: where the program, the environment and the output stand.
+        log: name of the log.
+        first_index: position of the section's first run within the file.
+        problems: takes what cannot be read.
+    """
+    spans = find_spans(text, section, problems)
+    read = [validation for span in spans for validation in span.validations]
+    note_unread(text.data, section, spans[0].format if spans else None, read, problems)
+    printed = read_fingerprints(text.data[section.start : section.end])
+    source_sha256 = _sha256(text.data, section.program) if spans else None
+    environment = Environment()
+    runs: list[Run] = []
+    for index, span in enumerate(spans, first_index):
+        preamble = text.data[span.before : span.start + 1]
+        header = read_header(text.data, span.before, span.start + 1, problems)
+        environment = with_header(completed(read_environment(preamble), environment), header)
+        ending = read_ending(text.data, span, problems)
+        runs.append(
+            Run(
+                log=log,
+                index=index,
+                format=span.format,
+                validations=span.validations,
+                last_step=ending.last_step,
+                total_steps=ending.total_steps,
+                environment=environment,
+                header=header,
+                source_sha256=source_sha256,
+                source_span=section.program,
+                diverged=ending.diverged,
+                stopped=ending.stopped,
+                peak_memory_mib=ending.peak_memory_mib,
+                step_repeats=span.repeats,
+                first_step=span.first_step,
+                last_time_ms=ending.last_time_ms,
+                step_time_ms=ending.step_time_ms,
+                printed_val_tokens=printed.val_tokens,
+                printed_train_shards=printed.train_shards,
+            )
+        )
+    return runs
+
+
+def _sha256(data: bytes, span: tuple[int, int] | None) -> str | None:
+    return None if span is None else hashlib.sha256(data[slice(*span)]).hexdigest()

@@ -1,71 +1,308 @@
-"""One section of a log to its runs."""
+"""Validation lines of one section to runs.
+
+A run is a sequence of lines whose steps rise. Where the step does not rise, one of three holds:
+
+- the line has been read before, to the letter: a copy of the run's last lines, as a combined
+  standard output prints them, or the beginning of the next run, whose step 0 has the same loss
+  and no time yet. The first line that differs decides: a run goes on from where it began.
+- the run has ended, because it is complete or the step is back at its first: a new run begins.
+- else it is a problem. Steps that run backwards belong to the same run, as that of a run resumed
+  from a checkpoint; of two different validations at one step the first counts.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from speedcheck.logs.environment import completed, read_environment, with_header
-from speedcheck.logs.fingerprints import read_fingerprints
-from speedcheck.logs.header import read_header
-from speedcheck.logs.model import Environment, Run
-from speedcheck.logs.spans import find_spans, read_ending
-from speedcheck.logs.strays import note_strays
+from speedcheck.logs.header import parse_json
+from speedcheck.logs.model import LogFormat, Validation
+from speedcheck.logs.sections import Section
+from speedcheck.logs.step_lines import (
+    PlacedValidation,
+    StepLine,
+    parse_step_line,
+    read_validations,
+)
+from speedcheck.logs.text import MAX_LINE, Problems, Text
 
-if TYPE_CHECKING:
-    from speedcheck.logs.sections import Section
-    from speedcheck.logs.text import Problems, Text
 
+@dataclass(slots=True)
+class RunLines:
+    """The lines of one run while they are gathered.
 
-def read_runs(
-    text: Text, section: Section, log: str, first_index: int, problems: Problems
-) -> list[Run]:
-    """The runs of a section, in order.
-
-    Args:
-        text: the log.
-        section: where the program, the environment and the output stand.
-        log: name of the log.
-        first_index: position of the section's first run within the file.
-        problems: takes what cannot be read.
+    Attributes:
+        placed: its validations; never empty.
+        repeats: lines printed again.
+        end: line end behind its last line, repeats included.
     """
-    spans = find_spans(text, section, problems)
-    read = [validation for span in spans for validation in span.validations]
-    note_strays(text.data, section, spans[0].format if spans else None, read, problems)
-    printed = read_fingerprints(text.data[section.start : section.end])
-    source_sha256 = _sha256(text.data, section.program) if spans else None
-    environment = Environment()
-    runs: list[Run] = []
-    for index, span in enumerate(spans, first_index):
-        preamble = text.data[span.before : span.start + 1]
-        header = read_header(text.data, span.before, span.start + 1, problems)
-        environment = with_header(completed(read_environment(preamble), environment), header)
-        ending = read_ending(text.data, span, problems)
-        runs.append(
-            Run(
-                log=log,
-                index=index,
-                format=span.format,
-                validations=span.validations,
-                last_step=ending.last_step,
-                total_steps=ending.total_steps,
-                environment=environment,
-                header=header,
-                source_sha256=source_sha256,
-                source_span=section.program,
-                diverged=ending.diverged,
-                stopped=ending.stopped,
-                peak_memory_mib=ending.peak_memory_mib,
-                step_repeats=span.repeats,
-                first_step=span.first_step,
-                last_time_ms=ending.last_time_ms,
-                step_time_ms=ending.step_time_ms,
-                printed_val_tokens=printed.val_tokens,
-                printed_train_shards=printed.train_shards,
-            )
-        )
+
+    placed: list[PlacedValidation]
+    repeats: int = 0
+    end: int = 0
+    printed: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.printed = {line.printed for line in self.placed}
+        self.end = self.placed[-1].end
+
+    @property
+    def first(self) -> Validation:
+        """The first validation."""
+        return self.placed[0].validation
+
+    @property
+    def validations(self) -> tuple[Validation, ...]:
+        """All validations, in the order of the file."""
+        return tuple(line.validation for line in self.placed)
+
+    @property
+    def last(self) -> Validation:
+        """The newest validation."""
+        return self.placed[-1].validation
+
+    def append(self, line: PlacedValidation) -> None:
+        """Add a line that has not been read before."""
+        self.placed.append(line)
+        self.printed.add(line.printed)
+        self.end = line.end
+
+
+def group_runs(lines: Iterable[PlacedValidation], problems: Problems) -> list[RunLines]:
+    """The runs in the order in which they begin."""
+    runs: list[RunLines] = []
+    seen_before: list[PlacedValidation] = []
+    for line in lines:
+        if runs and line.printed in runs[-1].printed:
+            seen_before.append(line)
+        elif _begins_run(runs, seen_before, line.validation):
+            runs.append(RunLines([*seen_before, line]))
+            seen_before = []
+        else:
+            _count_repeats(runs, seen_before)
+            _extend(runs, line, problems)
+            seen_before = []
+    _count_repeats(runs, seen_before)
     return runs
 
 
-def _sha256(data: bytes, span: tuple[int, int] | None) -> str | None:
-    return None if span is None else hashlib.sha256(data[slice(*span)]).hexdigest()
+def _begins_run(
+    runs: list[RunLines], seen_before: list[PlacedValidation], following: Validation
+) -> bool:
+    """Whether lines read before are the beginning of a run that `following` goes on with."""
+    if not seen_before:
+        return False
+    head, last = seen_before[0].validation, seen_before[-1].validation
+    is_start = head.step == runs[-1].first.step
+    return is_start and last.step < following.step <= runs[-1].last.step
+
+
+def _count_repeats(runs: list[RunLines], seen_before: list[PlacedValidation]) -> None:
+    if seen_before:
+        runs[-1].repeats += len(seen_before)
+        runs[-1].end = seen_before[-1].end
+
+
+def _extend(runs: list[RunLines], line: PlacedValidation, problems: Problems) -> None:
+    """Add a line to the last run, or begin a run with it."""
+    if not runs or _restarts(runs[-1], line.validation):
+        runs.append(RunLines([line]))
+        return
+    step, last = line.validation.step, runs[-1].last.step
+    if step == last:
+        problems.add(
+            "conflict", line.start, f"another validation at step {step}; the first one counts"
+        )
+        return
+    if step < last:
+        problems.add("backwards", line.start, f"steps run backwards: {step} after {last}")
+    runs[-1].append(line)
+
+
+def _restarts(run: RunLines, validation: Validation) -> bool:
+    """Whether a validation that was not read before begins a new run."""
+    totals = {run.last.total_steps, validation.total_steps} - {None}
+    if len(totals) > 1:
+        return True
+    is_complete = run.last.step == run.last.total_steps
+    is_behind = validation.step < run.last.step
+    return validation.step <= run.first.step or (is_complete and is_behind)
+
+
+_STEP_LINES: dict[LogFormat, re.Pattern[bytes]] = {
+    "modded": re.compile(rb"\nstep:([0-9]{1,12})(?:/[0-9]{1,12})? "),
+    "llmc": re.compile(rb"\ns:([0-9]{1,12}) "),
+}
+_PREFIXES: dict[LogFormat, bytes] = {"modded": b"\nstep:", "llmc": b"\ns:"}
+# Logs print the last step once for the training and once for the validation, some with more lines.
+_LOOK_BACK = 8
+_PEAK = re.compile(rb"\npeak memory allocated: ([0-9]{1,12}) MiB")
+_STOPPED = re.compile(rb"\nstopped: ([^\n]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where one run stands; all positions are those of line ends in `Text.data`.
+
+    Attributes:
+        format: format of its step lines.
+        first_step: step of its first step line.
+        before: where the run before it ends, or where the section begins.
+        start: before its first step line.
+        end: behind its last validation line; `start` where there is none.
+        after: before the first step line of the next run, or where the section ends.
+        validations: its validations.
+        repeats: validation lines printed again.
+    """
+
+    format: LogFormat
+    first_step: int
+    before: int
+    start: int
+    end: int
+    after: int
+    validations: tuple[Validation, ...] = ()
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ends; the attributes are those of `Run`."""
+
+    last_step: int
+    total_steps: int | None
+    diverged: bool
+    stopped: str | None
+    peak_memory_mib: int | None
+    last_time_ms: float | None
+    step_time_ms: float | None
+
+
+def find_spans(text: Text, section: Section, problems: Problems) -> list[Span]:
+    """The runs of a section in the format of its first step line; none without a step line."""
+    first = _first_step_line(text.data, section)
+    if first is None:
+        return []
+    start, log_format, first_step = first
+    groups = group_runs(read_validations(text, section, log_format, problems), problems)
+    if not groups:
+        return [Span(log_format, first_step, section.start, start, start, section.end)]
+    first_steps = [first_step, *_next_first_steps(text.data, log_format, groups)]
+    starts = [start, *(group.placed[0].start - 1 for group in groups[1:])]
+    return [
+        Span(log_format, step, before, start, group.end, after, group.validations, group.repeats)
+        for group, step, before, start, after in zip(
+            groups,
+            first_steps,
+            [section.start, *(group.end for group in groups[:-1])],
+            starts,
+            [*starts[1:], section.end],
+            strict=True,
+        )
+    ]
+
+
+def _first_step_line(data: bytes, section: Section) -> tuple[int, LogFormat, int] | None:
+    """Position, format and step of a section's first step line."""
+    found: tuple[int, LogFormat, int] | None = None
+    end = section.end
+    for log_format, step_line in _STEP_LINES.items():
+        if match := step_line.search(data, section.start, end):
+            found, end = (match.start(), log_format, int(match[1])), match.end()
+    return found
+
+
+def _next_first_steps(
+    data: bytes, log_format: LogFormat, groups: Sequence[RunLines]
+) -> Iterator[int]:
+    """The first step of every run but the first: where the steps fall behind the run before."""
+    for before, run in pairwise(groups):
+        step = before.last.step
+        for match in _STEP_LINES[log_format].finditer(data, before.end, run.placed[0].start):
+            if int(match[1]) < step:
+                yield int(match[1])
+                break
+            step = int(match[1])
+        else:
+            yield run.first.step
+
+
+def read_ending(data: bytes, span: Span, problems: Problems) -> Ending:
+    """What follows a run's last validation line, or the first step line of a run without one."""
+    final = span.validations[-1] if span.validations else None
+    last_step, position = _newest_step(data, span, final.step if final else 0)
+    newest = None if position is None else _step_line(data, position)
+    last_time_ms, step_time_ms = _last_times(data, span, position)
+    losses = [final.loss if final else None]
+    if newest is not None:
+        losses += [newest.val_loss, newest.train_loss]
+    peak = _PEAK.search(data, span.end, span.after)
+    return Ending(
+        last_step=last_step,
+        total_steps=final.total_steps if final else newest.total if newest else None,
+        diverged=any(loss is not None and not math.isfinite(loss) for loss in losses),
+        stopped=_stop_reason(data, span, problems),
+        peak_memory_mib=int(peak[1]) if peak else None,
+        last_time_ms=last_time_ms,
+        step_time_ms=step_time_ms,
+    )
+
+
+def _newest_step(data: bytes, span: Span, step: int) -> tuple[int, int | None]:
+    """The last step behind the last validation and where its line ends the one before it.
+
+    Without one, the validation's step and None.
+
+    Where the step falls, the first training lines of the next run begin.
+    """
+    position = None
+    for match in _STEP_LINES[span.format].finditer(data, span.end, span.after):
+        if int(match[1]) < step:
+            break
+        step, position = int(match[1]), match.start()
+    return step, position
+
+
+def _step_line(data: bytes, position: int) -> StepLine | None:
+    """Read the step line behind the line end at a position."""
+    start = position + 1
+    end = min(data.find(b"\n", start), start + MAX_LINE)
+    return parse_step_line(data[start:end].decode("utf-8", "replace"))
+
+
+def _last_times(data: bytes, span: Span, position: int | None) -> tuple[float | None, float | None]:
+    """The time of a run's last step line, and how much later it is than that of another step.
+
+    Args:
+        data: the log.
+        span: the run.
+        position: line end before its last step line; None where that is its last validation.
+    """
+    prefix = _PREFIXES[span.format]
+    if position is None:
+        position = data.rfind(prefix, span.start, span.end)
+    last = _step_line(data, position) if position >= 0 else None
+    if last is None or last.train_time_ms is None:
+        return None, None
+    for _ in range(_LOOK_BACK):
+        position = data.rfind(prefix, span.start, position)
+        earlier = _step_line(data, position) if position >= 0 else None
+        if earlier is None:
+            break
+        if earlier.step < last.step and earlier.train_time_ms is not None:
+            return last.train_time_ms, max(last.train_time_ms - earlier.train_time_ms, 0.0)
+    return last.train_time_ms, None
+
+
+def _stop_reason(data: bytes, span: Span, problems: Problems) -> str | None:
+    match = _STOPPED.search(data, span.end, span.after)
+    if match is None:
+        return None
+    try:
+        return str(parse_json(match[1].decode("utf-8", "replace")))
+    except ValueError as error:
+        problems.add("header", match.start() + 1, f"the reason for stopping is not JSON: {error}")
+        return None

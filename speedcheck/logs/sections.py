@@ -1,4 +1,4 @@
-r"""Where the data are in a log: the grammar of its parts.
+"""Where the data are in a log: the grammar of its parts.
 
     log         = {section}
     section     = [[head] separator] program separator environment separator output
@@ -22,12 +22,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from speedcheck.logs.literals import Literals
-
-if TYPE_CHECKING:
-    from speedcheck.logs.text import Problems
+from speedcheck.logs.text import Problems
 
 SEPARATOR = b"\n" + b"=" * 100 + b"\n"
 
@@ -111,6 +107,13 @@ def outside_programs(data: bytes, *, with_literals: bool = False) -> list[tuple[
         start = separator + len(SEPARATOR) - 1
 
 
+def output_stretches(data: bytes) -> list[tuple[int, int]]:
+    """Stretches outside of programs in a log of any format: all of a file without separators."""
+    if SEPARATOR not in data:
+        return [(0, len(data))]
+    return outside_programs(data, with_literals=True)
+
+
 def _environments(data: bytes, stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Where each environment begins, and where the stretch that it is in ends."""
     return [
@@ -165,3 +168,66 @@ def _end_of_output(data: bytes, section: Section) -> int:
     if last < 0:
         last = data.find(SEPARATOR, section.start + 1, section.end)
     return data.find(b"\n", max(last, section.start) + 1)
+
+
+MAX_PROGRAM = 4 << 20
+"""Published programs have up to 0.2 MB; what is longer was made to take long."""
+
+# Comments, strings, and (as the group) three quotes that no others close. What an alternative takes
+# it never gives back, so that no byte is looked at twice but behind such quotes.
+_PIECES = re.compile(
+    rb"""\#[^\n]*+
+       | \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+\"{3}
+       | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+'{3}
+       | (?P<open>\"{3}|'{3})
+       | "(?:[^"\\\n]++|\\[\s\S])*+"?+
+       | '(?:[^'\\\n]++|\\[\s\S])*+'?+
+    """,
+    re.VERBOSE,
+)
+
+
+class Literals:
+    """The string literals of programs within a text.
+
+    Where one is never closed, nobody can say what is text and what is code: from there on
+    nothing is taken to be in a string, and nothing is searched again, so that no text takes long.
+    The same holds from a program on that is longer than `MAX_PROGRAM`.
+
+    Args:
+        data: the text.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._can_tell = True
+
+    def first_outside(self, word: bytes, start: int) -> int:
+        """Find a word in the program that begins at a position, but in no string; -1 if not there.
+
+        Args:
+            word: what to find, which begins with a line end.
+            start: where the program begins.
+        """
+        position = self._data.find(word, start)
+        while position >= 0:
+            behind = self._behind(start, position)
+            if behind == position:
+                break
+            start, position = behind, self._data.find(word, behind - 1)
+        return position
+
+    def _behind(self, start: int, position: int) -> int:
+        """The end of the string that a position is in, or the position where it is in none."""
+        self._can_tell = self._can_tell and position - start <= MAX_PROGRAM
+        if not self._can_tell:
+            return position
+        for match in _PIECES.finditer(self._data, start):
+            if match.start() >= position:
+                break
+            if match.lastgroup == "open":
+                self._can_tell = False
+                break
+            if match.end() > position:
+                return match.end()
+        return position

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from speedcheck.logs.folding import fold
-from speedcheck.logs.model import MAX_UNREAD, Problem, UnreadValidation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from speedcheck.logs.model import ProblemKind
+from speedcheck.logs.model import MAX_UNREAD, Problem, ProblemKind, UnreadValidation
 
 MAX_LINE = 1 << 20
 """No writer of logs prints a line of 1 MiB; such a line is stated and not read."""
@@ -97,7 +92,7 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
-def told_validation(line: str) -> tuple[int, str] | None:
+def step_and_loss(line: str) -> tuple[int, str] | None:
     """The step and the loss, as printed, that a line tells; None where it does not tell both."""
     line = fold(line)
     step, loss = _STEP.search(line), _LOSS.search(line)
@@ -134,8 +129,8 @@ class Problems:
 
     def add_unread(self, position: int, text: str) -> None:
         """Keep the line that starts at a position, if it tells a step and a validation loss."""
-        if len(self._unread) < MAX_UNREAD and (told := told_validation(text)):
-            step, loss = told
+        if len(self._unread) < MAX_UNREAD and (found := step_and_loss(text)):
+            step, loss = found
             self.keep_unread(position, step, float(loss), text)
 
     def keep_unread(self, position: int, step: int | None, loss: float, text: str) -> None:
@@ -169,3 +164,51 @@ def long_lines(data: bytes) -> Iterator[int]:
             yield start
             end = data.find(b"\n", start)
         start = end + 1
+
+
+# The sign for bytes that are not text, common in binary files, is left as it is.
+_FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]+")
+
+
+def fold(text: str) -> str:
+    """Return `text` with compatible letters, signs, digits and blanks as ASCII.
+
+    Each character is folded on its own: to normalise a text as a whole takes time with the square
+    of its combining marks.
+    """
+    return text if text.isascii() else _FOREIGN.sub(_fold_match, text)
+
+
+def _fold_match(match: re.Match[str]) -> str:
+    return match[0].translate(_FOLDED)
+
+
+_MOST_KEPT = 0x10000
+
+
+class _Folded(dict[int, str]):
+    """The table for `str.translate`, filled with what it is asked for."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_character(chr(code))
+        shown = chr(code) if folded is None else folded
+        # A text may hold each of a million characters, and the table is kept.
+        if code < _MOST_KEPT:
+            self[code] = shown
+        return shown
+
+
+def _fold_character(character: str) -> str | None:
+    """Return the ASCII that a character stands for; None where it stands for none."""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Cf":
+        return ""
+    if category in {"Zs", "Zl", "Zp"}:
+        return " "
+    folded = unicodedata.normalize("NFKC", character)
+    return folded if folded.isascii() else None
+
+
+_FOLDED = _Folded()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats.plan import RacePlan, RunPlan
 
@@ -39,6 +40,7 @@ class SoFar:
         folder: the folder as the caller names it.
         runs: number of counted runs.
         e_value: evidence of the sequential test in the order of the seeds; 1 / alpha certifies.
+            None where the track takes the standard deviation as known.
         more_runs: further runs up to the fixed number that is planned; None where no number will
             do.
         at_these_figures: number of runs at which exactly this mean and standard deviation pass;
@@ -47,7 +49,7 @@ class SoFar:
 
     folder: str
     runs: int
-    e_value: float
+    e_value: float | None
     more_runs: int | None
     at_these_figures: int | None
 
@@ -85,7 +87,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(ShownInNotebooks):
     """How many runs to make.
 
     Attributes:

@@ -27,6 +27,7 @@ from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN
 from speedcheck.stats.plan import (
     RacePlan,
     RunPlan,
+    plan_known_sigma,
     plan_non_inferiority,
     plan_race,
     plan_runs,
@@ -35,6 +36,7 @@ from speedcheck.stats.plan import (
 from speedcheck.stats.power import runs_needed
 from speedcheck.stats.race import RACE_PAIRS
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, sequential_t
+from speedcheck.stats.ztest import margin_for, runs_needed_z
 
 # The probability of success that a campaign is planned for.
 POWER = 0.9
@@ -95,7 +97,7 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         The plan; `problems` says where no number of runs will do.
 
     Raises:
-        UsageError: a figure is missing or out of range, or the track has no t-test.
+        UsageError: a figure is missing or out of range, or the track tests against a frontier.
         InputError: the folder cannot be read, or holds no run with a loss.
     """
     check_figures(mean=mean, sd=sd, difference=difference, gpu_hours_per_run=gpu_hours_per_run)
@@ -163,12 +165,15 @@ def _question(
         track = get_track(name, settings.tracks)
         target = track.target if overrides.target is None else overrides.target
         alpha = track.alpha if overrides.alpha is None else overrides.alpha
-    if track.sigma is not None:
+    if track.test == "welch":
         raise UsageError(
-            f"track {track.name} takes the standard deviation as known, and plans are for t-tests",
-            remedy="name another track",
+            f"track {track.name} tests against a frontier, and plans are for a fixed target",
+            remedy="name another track, or plan a change of speed with --baseline-runs",
         )
     source: SdSource = "given"
+    if sd is None and track.sigma is not None:
+        # What the test takes as known is what a plan goes by.
+        sd, source = track.sigma, "track"
     if sd is None and measured and measured.loss.std is not None:
         sd, source = measured.loss.std, "folder"
     elif sd is None:
@@ -183,6 +188,11 @@ def _record(asked: _Question, power: float, max_runs: int) -> RunPlan | None:
     expected = asked.expected
     if expected.mean is None or expected.sd is None:
         return None
+    if asked.track.sigma is not None and expected.sd > 0:
+        gap = sign_of(expected.direction) * (expected.target - expected.mean)
+        return plan_known_sigma(
+            gap, asked.track.sigma, asked.alpha, sd=expected.sd, wanted=power, maximum=max_runs
+        )
     effect = standardise(expected.mean, expected.sd, expected.target, expected.direction)
     return plan_runs(effect, asked.alpha, wanted=power, maximum=max_runs)
 
@@ -216,15 +226,20 @@ def _so_far(folder: str | Path | None, asked: _Question, record: RunPlan | None)
     measured, expected = asked.measured, asked.expected
     if measured is None:
         return None
-    n = measured.loss.n
-    test = sequential_t(measured.losses, expected.target, asked.alpha, expected.direction)
+    n, sigma = measured.loss.n, asked.track.sigma
     sign = sign_of(expected.direction)
-    mean, std = measured.loss.mean, measured.loss.std
+    mean, std, target = measured.loss.mean, measured.loss.std, sign * expected.target
     needed = None
-    if mean is not None and std is not None:
-        needed = runs_needed(sign * mean, std, sign * expected.target, asked.alpha)
+    if mean is not None and sigma is not None:
+        needed = runs_needed_z(sign * mean, target, margin_for(sigma, asked.alpha))
+    elif mean is not None and std is not None:
+        needed = runs_needed(sign * mean, std, target, asked.alpha)
     more = None if record is None or record.runs is None else max(0, record.runs - n)
-    return SoFar(str(folder), n, test.e_value, more, needed)
+    e_value = None
+    if sigma is None:
+        test = sequential_t(measured.losses, expected.target, asked.alpha, expected.direction)
+        e_value = test.e_value
+    return SoFar(str(folder), n, e_value, more, needed)
 
 
 def _campaigns(

@@ -7,17 +7,11 @@ what is read, how, and what cannot be seen.
 
 from __future__ import annotations
 
-from speedcheck.program.diff import (
-    KINDS,
-    Difference,
-    Kind,
-    code_digest,
-    compare,
-    differences,
-)
+from speedcheck.program.diff import KINDS, Difference, Kind, compare, differences
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
-from speedcheck.program.model import Program, Setting, TokenCount, UnreadableProgramError
-from speedcheck.program.read import read_program
+from speedcheck.program.normal import code_digest, digests
+from speedcheck.program.parse import Program, Setting, TokenCount, UnreadableProgramError
+from speedcheck.program.sources import Source, Sources, read_program
 
 __all__ = [
     "KINDS",
@@ -25,12 +19,15 @@ __all__ = [
     "Kind",
     "Program",
     "Setting",
+    "Source",
+    "Sources",
     "TokenCount",
     "UnreadableProgramError",
     "code_digest",
     "compare",
     "data_loader_fingerprint",
     "differences",
+    "digests",
     "loader_definitions",
     "read_program",
 ]

@@ -1,29 +1,20 @@
-"""How two programs differ: in text, names, constants or code; and a digest of the code alone."""
+"""How two programs differ: in text, names, constants or code."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import zip_longest
 from typing import Literal, get_args
 
-from speedcheck.program.identifiers import find_identifiers
-from speedcheck.program.model import Program, UnreadableProgramError
-from speedcheck.program.normal import Atom, normal_form
-from speedcheck.program.read import syntax_of_program
-from speedcheck.program.shown import shortened
+from speedcheck.program.normal import CONSTANTS, Atom, NormalProgram
+from speedcheck.program.parse import Program, shortened
 
 Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """From the least difference to the greatest."""
 
 MAX_DETAILS = 5
-
-_CONSTANTS = frozenset({"constant", "identifier"})
-# A record's program is often the baseline's in the next record.
-_MOST_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,73 +44,18 @@ def compare(a: Program, b: Program) -> Difference | None:
 
 def differences(a: Program, others: Iterable[Program]) -> Iterator[Difference | None]:
     """Say of each of several programs how it differs from `a`, which is parsed once."""
-    before: _Parsed | None = None
+    before: NormalProgram | None = None
     for b in others:
         if a.problem or b.problem:
             yield None
         elif a.text == b.text:
             yield Difference("same")
         else:
-            before = before or _Parsed(a)
-            yield _compare(before, _Parsed(b))
+            before = before or NormalProgram(a.text)
+            yield _compare(before, NormalProgram(b.text))
 
 
-@lru_cache(_MOST_KEPT)
-def code_digest(program: Program) -> str | None:
-    """Return a digest of the program's code without its own names and its constants.
-
-    None where the program cannot be parsed. Two programs have the same digest exactly when
-    `compare` finds no difference of kind "code".
-    """
-    try:
-        parsed = _Parsed(program)
-    except UnreadableProgramError:
-        return None
-    numbers: dict[object, int] = {}
-
-    def text(atom: Atom) -> str:
-        if atom.kind in _CONSTANTS:
-            return "constant"
-        if atom.kind == "name" or (atom.kind == "attribute" and atom.value in parsed.attributes):
-            return numbered(atom, numbers)
-        return f"{atom.kind} {atom.value!r}"
-
-    return sha256(map(text, parsed.atoms))
-
-
-def numbered(atom: Atom, numbers: dict[object, int]) -> str:
-    """Return an atom with the number of its value in place of it: the first to come is 0."""
-    return f"{atom.kind} {numbers.setdefault((atom.kind, atom.value), len(numbers))}"
-
-
-def sha256(texts: Iterable[str]) -> str:
-    """Return the SHA-256 of a sequence of texts, in which none can run into the next."""
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class _Parsed:
-    """A program in the form that is compared.
-
-    Attributes:
-        attributes: names that the program gives itself, see `Names`.
-        atoms: the normal form.
-    """
-
-    def __init__(self, program: Program) -> None:
-        syntax = syntax_of_program(program)
-        self.attributes = syntax.names.attributes
-        identifiers = find_identifiers(syntax.names)
-        self.atoms = normal_form(syntax.tree, syntax.names, identifiers)
-        self._text = program.text
-
-    def lines(self, first: int) -> list[tuple[int, str]]:
-        """Return the lines from a number on that are not blank or comments, with their numbers."""
-        numbered = enumerate(self._text.split("\n"), start=1)
-        stripped = ((number, line.strip()) for number, line in numbered if number >= first)
-        return [(number, line) for number, line in stripped if line and not line.startswith("#")]
-
-
-def _compare(a: _Parsed, b: _Parsed) -> Difference:
+def _compare(a: NormalProgram, b: NormalProgram) -> Difference:
     """Compare atom for atom, up to the first that says that the code differs."""
     renamed = _Renaming(a.attributes, b.attributes)
     changes: list[tuple[int, str]] = []
@@ -132,7 +68,7 @@ def _compare(a: _Parsed, b: _Parsed) -> Difference:
             continue
         if x.kind == y.kind == "identifier":
             continue
-        if x.kind in _CONSTANTS:
+        if x.kind in CONSTANTS:
             kinds.add("constants")
             numbers = numbers or not (_is_word(x) and _is_word(y))
         elif x.kind == "code" or not renamed.agrees(x, y):
@@ -155,7 +91,7 @@ class _Renaming:
         self._own = attributes_a, attributes_b
         self._there: dict[tuple[str, object], object] = {}
         self._back: dict[tuple[str, object], object] = {}
-        self._told: set[tuple[str, object]] = set()
+        self._seen: set[tuple[str, object]] = set()
 
     def agrees(self, a: Atom, b: Atom) -> bool:
         """Whether `b` may be the new name of `a`, after all that went before."""
@@ -170,20 +106,27 @@ class _Renaming:
     def is_new(self, a: Atom, b: Atom) -> bool:
         """Whether this is the first place at which `a` has another name."""
         key = a.kind, a.value
-        if a.value == b.value or key in self._told:
+        if a.value == b.value or key in self._seen:
             return False
-        self._told.add(key)
+        self._seen.add(key)
         return True
 
 
-def _code(a: _Parsed, b: _Parsed, x: Atom | None, y: Atom | None) -> Difference:
+def _code(a: NormalProgram, b: NormalProgram, x: Atom | None, y: Atom | None) -> Difference:
     """Show the lines at which the code begins to differ."""
     starts = ((x.line if x else 1, y.line if y else 1), (1, 1))
     # From the top where both read alike from there on: a name stands for another than before.
-    pairs = (_unlike(a.lines(i), b.lines(j)) for i, j in starts)
+    pairs = (_unlike(_lines(a.text, i), _lines(b.text, j)) for i, j in starts)
     number, old, new = next((pair for pair in pairs if pair), (a.atoms[-1].line, "", ""))
     old, new = (f"`{shortened(line)}`" if line else "nothing" for line in (old, new))
     return Difference("code", number, (f"line {number}: {old} -> {new}",), numbers=True)
+
+
+def _lines(text: str, first: int) -> list[tuple[int, str]]:
+    """Return the lines from a number on that are not blank or comments, with their numbers."""
+    every = enumerate(text.split("\n"), start=1)
+    stripped = ((number, line.strip()) for number, line in every if number >= first)
+    return [(number, line) for number, line in stripped if line and not line.startswith("#")]
 
 
 def _unlike(a: list[tuple[int, str]], b: list[tuple[int, str]]) -> tuple[int, str, str] | None:
@@ -196,7 +139,7 @@ def _unlike(a: list[tuple[int, str]], b: list[tuple[int, str]]) -> tuple[int, st
 
 
 def _kind(atom: Atom) -> str:
-    return "constant" if atom.kind in _CONSTANTS else atom.kind
+    return "constant" if atom.kind in CONSTANTS else atom.kind
 
 
 def _is_word(atom: Atom) -> bool:

@@ -6,8 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from speedcheck.program.model import Setting
-from speedcheck.program.shown import Snippets, is_literal
+from speedcheck.program.parse import Setting, is_literal
 from speedcheck.program.uses import Use, Uses
 
 _PATHS = ("os.environ", "os.getenv", "os.putenv", "os.unsetenv", "posix.")
@@ -45,11 +44,10 @@ class EnvironmentReader:
         read: the names of variables that are accounted for.
     """
 
-    def __init__(self, uses: Uses, snippets: Snippets) -> None:
+    def __init__(self, uses: Uses) -> None:
         self.read: set[ast.AST] = set()
         self._copied: dict[ast.Dict, set[ast.expr]] = {}
         self._uses = uses
-        self._snippets = snippets
         self._parent_of = uses.names.parent_of
 
     def settings(self, use: Use) -> Iterator[Setting]:
@@ -59,14 +57,14 @@ class EnvironmentReader:
             case ast.Subscript(value=value, slice=key) if value is use.node:
                 self.read.add(key)
                 if isinstance(parent.ctx, ast.Store):
-                    yield from self._variable(use, key, self._assigned(parent))
+                    yield from self._variable(use, key, self._uses.names.given.get(parent))
             case ast.AugAssign(target=target, value=value) if target is use.node:
                 yield from self._variables(use, [value], [])
             case ast.Call(func=func) if func is use.node:
                 yield from self._called(use, parent)
             case _:
                 if use.path not in _GETTERS and not self._is_looked_at(use.node, parent):
-                    yield Setting(use.path, "", use.line, certain=False)
+                    yield use.unclear()
 
     def _called(self, use: Use, call: ast.Call) -> Iterator[Setting]:
         if use.path in _GETTERS:
@@ -76,7 +74,7 @@ class EnvironmentReader:
         elif use.path == "os.environ.update":
             yield from self._variables(use, call.args, call.keywords)
         else:
-            yield Setting(f"{use.path}(...)", "", use.line, certain=False)
+            yield use.unclear_call()
 
     def _variables(
         self, use: Use, values: Iterable[ast.expr], keywords: Iterable[ast.keyword]
@@ -94,20 +92,14 @@ class EnvironmentReader:
     def _variable(
         self, use: Use, key: ast.expr | None, value: ast.expr | None
     ) -> Iterator[Setting]:
-        shown = self._snippets.of(value)
+        shown = self._uses.shown(value)
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             self.read.add(key)
             if is_variable(key.value):
                 certain = use.is_sure and is_literal(value, self._uses.names)
                 yield Setting(key.value, shown, use.line, certain)
         else:
-            yield Setting(f"os.environ[{self._snippets.of(key)}]", shown, use.line, certain=False)
-
-    def _assigned(self, target: ast.expr) -> ast.expr | None:
-        match self._parent_of.get(target):
-            case ast.Assign(value=value) if value is not target:
-                return value
-        return None
+            yield use.unclear(f"os.environ[{self._uses.shown(key)}]", shown)
 
     def _is_looked_at(self, node: ast.expr, parent: ast.AST | None) -> bool:
         match parent:

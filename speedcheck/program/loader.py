@@ -1,4 +1,4 @@
-"""The data loader of a program: what reads the shards, told by its name, and what that uses."""
+"""The data loader of a program: what reads the shards, found by its name, and what that uses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import ast
 import re
 from collections.abc import Mapping
 
-from speedcheck.program.diff import numbered, sha256
-from speedcheck.program.model import Program
 from speedcheck.program.names import Names
-from speedcheck.program.normal import Atom, normal_form
-from speedcheck.program.parse import Syntax
-from speedcheck.program.read import syntax_of_program
+from speedcheck.program.normal import Atom, normal_form, numbered, printed, sha256
+from speedcheck.program.parse import Program, names_of
 
 # Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
 # _load_data_shard, TokenStream, BOSFinder.
@@ -47,19 +44,19 @@ def loader_definitions(program: Program) -> Mapping[str, str]:
     Raises:
         UnreadableProgramError: the program cannot be parsed.
     """
-    syntax = syntax_of_program(program)
-    return {node.name: _digest(node, syntax.names) for node in _loader(syntax)}
+    names = names_of(program.text)
+    return {node.name: _digest(node, names) for node in _loader(names)}
 
 
-def _loader(syntax: Syntax) -> list[_Definition]:
-    known = {node.name: node for node in syntax.tree.body if isinstance(node, _Definition)}
+def _loader(names: Names) -> list[_Definition]:
+    known = {node.name: node for node in names.tree.body if isinstance(node, _Definition)}
     found: dict[str, _Definition] = {}
     waiting = [name for name in known if _LOADER.search(name.lower().replace("_", ""))]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found[name] = known[name]
-            waiting.extend(_used(known[name], syntax.names) & known.keys())
+            waiting.extend(_used(known[name], names) & known.keys())
     return list(found.values())
 
 
@@ -74,12 +71,7 @@ def _digest(node: _Definition, names: Names) -> str:
     numbers: dict[object, int] = {}
 
     def text(atom: Atom) -> str:
-        match atom:
-            case Atom("name", (int(scope), _)) if scope > 0:
-                return numbered(atom, numbers)
-            case Atom("constant", (_, int(number))):
-                # In decimal Python refuses to print more than 4300 digits.
-                return f"constant {number:#x}"
-        return f"{atom.kind} {atom.value!r}"
+        is_local = atom.kind == "name" and isinstance(atom.value, tuple) and atom.value[0] > 0
+        return numbered(atom, numbers) if is_local else printed(atom)
 
     return sha256(map(text, normal_form(node, names)))

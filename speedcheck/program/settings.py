@@ -1,4 +1,4 @@
-"""Where a program changes the compiler's configuration.
+"""Where a program changes the compiler's configuration, and what it asks of torch.compile.
 
 Read as a change: an assignment of a literal below `torch._inductor.config` or
 `torch._dynamo.config` by any name that the program gives them, a call of their `patch` with
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from speedcheck.program.environment import EnvironmentReader, is_environment, is_variable
-from speedcheck.program.model import Setting
-from speedcheck.program.shown import Snippets, is_literal
+from speedcheck.program.parse import Setting, is_literal
 from speedcheck.program.uses import (
     COMPILE,
     IMPORTERS,
@@ -61,11 +60,25 @@ _UNSAFE = frozenset({
 _SETTERS = frozenset({"setattr", "delattr"})
 _BY_NAME = _SETTERS | {"getattr", "hasattr"}
 _MODULE_NAME = re.compile(r"(?:torch\.)?_(?:inductor|dynamo)(?:\.config(?:\.\w{1,60})?)?")
+# Which shapes are compiled, and whether a break in the graph is an error, is free; everything else
+# only as it is by default.
+_FREE: dict[str, tuple[object, ...]] = {
+    "dynamic": (False, None),
+    "backend": ("inductor",),
+    "mode": (None, "default"),
+    "options": (None,),
+    "disable": (False,),
+}
+_ALWAYS_FREE = frozenset({"model", "fullgraph"})
+_TELLING = frozenset({"backend", "mode", "options", None})
 
 
-def find_settings(uses: Uses, snippets: Snippets) -> tuple[Setting, ...]:
+def find_settings(uses: Uses) -> tuple[Setting, ...]:
     """Return the changes in the order of the source, the first `MAX_SETTINGS` of them."""
-    groups = _SettingFinder(uses, snippets).find()
+    return _first(_SettingFinder(uses).find())
+
+
+def _first(groups: Iterable[Iterator[Setting]]) -> tuple[Setting, ...]:
     found = [setting for group in groups for setting in islice(group, MAX_SETTINGS)]
     return tuple(sorted(found, key=lambda setting: setting.line)[:MAX_SETTINGS])
 
@@ -73,11 +86,10 @@ def find_settings(uses: Uses, snippets: Snippets) -> tuple[Setting, ...]:
 class _SettingFinder:
     """Asks of each use what it does."""
 
-    def __init__(self, uses: Uses, snippets: Snippets) -> None:
+    def __init__(self, uses: Uses) -> None:
         self._uses = uses
-        self._snippets = snippets
         self._parent_of = uses.names.parent_of
-        self._environment = EnvironmentReader(uses, snippets)
+        self._environment = EnvironmentReader(uses)
         # Strings that the use they belong to accounts for.
         self._read: set[ast.AST] = self._environment.read
 
@@ -104,45 +116,37 @@ class _SettingFinder:
 
     def _changed(self, use: Use, target: ast.expr) -> Iterator[Setting]:
         """A target of any kind; only an assignment of a literal says what is set."""
-        value = self._assigned(target)
+        value = self._uses.names.given.get(target)
         is_set = is_configuration(use.path) and "._" not in use.path.partition(".config")[2]
         certain = use.is_sure and is_set and is_literal(value, self._uses.names)
         if is_set or is_watched(use.path):
-            yield Setting(use.path, self._snippets.of(value), use.line, certain)
-
-    def _assigned(self, target: ast.expr) -> ast.expr | None:
-        match self._parent_of.get(target):
-            case ast.Assign(value=value) if value is not target:
-                return value
-            case ast.AnnAssign(value=value):
-                return value
-        return None
+            yield Setting(use.path, self._uses.shown(value), use.line, certain)
 
     def _subscript(self, use: Use, node: ast.Subscript) -> Iterator[Setting]:
         if use.path == "sys.modules":
             if not _is_own_or_other_module(node.slice):
-                yield self._unclear(use)
+                yield use.unclear()
         elif not isinstance(node.ctx, ast.Load):
             yield from self._changed(use, node)
-        elif _has_dunder(use.path):
-            yield self._unclear(use)
+        elif "__" in use.path:
+            yield use.unclear()
 
     def _called(self, use: Use, call: ast.Call) -> Iterator[Setting]:
         path = use.path
         if path in TEXT_RUNNERS:
-            yield Setting(f"{path}(...)", "", use.line, certain=False)
+            yield use.unclear_call()
         elif path in NAMESPACES:
             if path != "vars" or not call.args:
-                yield Setting(f"{path}()", "", use.line, certain=False)
+                yield use.unclear(f"{path}()")
         elif path in IMPORTERS:
             yield from self._imported(use, call)
         elif path.startswith(_PROCESSES):
             if not path.startswith("subprocess.") or _has_environment(call):
-                yield self._called_unclear(use)
+                yield use.unclear_call()
         elif is_configuration(path):
             yield from self._by_function(use, call)
-        elif path not in COMPILE and (_is_unsafe(path)):
-            yield self._called_unclear(use)
+        elif path not in COMPILE and _is_unsafe(path):
+            yield use.unclear_call()
 
     def _imported(self, use: Use, call: ast.Call) -> Iterator[Setting]:
         match call.args:
@@ -150,9 +154,9 @@ class _SettingFinder:
                 self._read.add(constant)
                 root = name.replace(":", ".").split(".", 1)[0]
                 if root in {"torch", "os", "sys", "builtins", "importlib", "posix"}:
-                    yield Setting(name, "", use.line, certain=False)
+                    yield use.unclear(name)
             case _:
-                yield self._called_unclear(use)
+                yield use.unclear_call()
 
     def _by_function(self, use: Use, call: ast.Call) -> Iterator[Setting]:
         """A call of a function below a module of configuration: `patch`, a list's `append`."""
@@ -160,10 +164,10 @@ class _SettingFinder:
         if function == "patch" and module.endswith(".config"):
             for name, value in _patched(call):
                 certain = use.is_sure and name != "<...>" and is_literal(value, self._uses.names)
-                shown = self._snippets.of(value)
+                shown = self._uses.shown(value)
                 yield Setting(f"{module}.{name}", shown, use.line, certain)
         elif function not in _READERS:
-            yield self._called_unclear(use)
+            yield use.unclear_call()
 
     def _passed_on(self, use: Use, parent: ast.AST | None) -> Iterator[Setting]:
         """Something that goes where it cannot be followed."""
@@ -174,22 +178,22 @@ class _SettingFinder:
                 return
         is_decorator = isinstance(parent, ast.FunctionDef | ast.ClassDef)
         if _is_unsafe(use.path) and not (is_decorator and use.path in COMPILE):
-            yield self._unclear(use)
+            yield use.unclear()
 
     def _by_name(self, use: Use, call: ast.Call, *, setter: bool) -> Iterator[Setting]:
         """`getattr` and `setattr`: what they reach is never taken for certain."""
         name = call.args[1] if len(call.args) > 1 else None
         literal = name.value if isinstance(name, ast.Constant) else None
-        shown = literal if isinstance(literal, str) else f"<{self._snippets.of(name)}>"
+        shown = literal if isinstance(literal, str) else f"<{self._uses.shown(name)}>"
         path = f"{use.path}.{shown}"
         if name is not None:
             self._read.add(name)
         if setter:
             if is_configuration(path) or is_watched(path) or not isinstance(literal, str):
-                value = self._snippets.of(call.args[2] if len(call.args) > 2 else None)
-                yield Setting(path, value, use.line, certain=False)
+                value = self._uses.shown(call.args[2] if len(call.args) > 2 else None)
+                yield use.unclear(path, value)
         elif not isinstance(literal, str) or _is_unsafe(path):
-            yield Setting(path, "", use.line, certain=False)
+            yield use.unclear(path)
 
     def _of_string(self, node: ast.Constant) -> Iterator[Setting]:
         text = str(node.value)
@@ -213,23 +217,13 @@ class _SettingFinder:
                 parent = self._parent_of.get(parent)
         return isinstance(parent, ast.Call) and bool(self._uses.paths.of(parent.func) & _LOOKING)
 
-    def _unclear(self, use: Use) -> Setting:
-        return Setting(use.path, "", use.line, certain=False)
-
-    def _called_unclear(self, use: Use) -> Setting:
-        return Setting(f"{use.path}(...)", "", use.line, certain=False)
-
 
 def _is_unsafe(path: str) -> bool:
     """Return whether the compiler can be set up through what `path` names."""
-    if path in _UNSAFE or _has_dunder(path) or path.startswith(_AROUND):
+    if path in _UNSAFE or "__" in path or path.startswith(_AROUND):
         return True
     last = path.rpartition(".")[2]
     return is_configuration(path) and (last in _NOT_VALUES or last.startswith("_"))
-
-
-def _has_dunder(path: str) -> bool:
-    return "__" in path
 
 
 def _is_own_or_other_module(name: ast.expr | None = None) -> bool:
@@ -264,3 +258,52 @@ def _patched(node: ast.Call) -> Iterator[tuple[str, ast.expr | None]]:
             yield "<...>", other
     for keyword in node.keywords:
         yield keyword.arg or "<...>", keyword.value
+
+
+def find_compile_options(uses: Uses) -> tuple[Setting, ...]:
+    """Return the options in the order of the source, the first `MAX_SETTINGS` of them."""
+    methods = uses.names.places.get("compile", ())
+    return _first(
+        [
+            (option for use in uses.all for option in _of_use(use, uses)),
+            (option for node in methods for option in _of_method(node, uses)),
+        ]
+    )
+
+
+def _of_use(use: Use, uses: Uses) -> Iterator[Setting]:
+    if use.path not in COMPILE:
+        return
+    parent = uses.names.parent_of.get(use.node)
+    calls = [parent] if isinstance(parent, ast.Call) and parent.func is use.node else []
+    for call in (*use.partials, *calls):
+        yield from _options(call, uses, certain=use.is_sure)
+
+
+def _of_method(node: ast.AST, uses: Uses) -> Iterator[Setting]:
+    """`compile` of an object that may be a model."""
+    call = uses.names.parent_of.get(node)
+    if isinstance(node, ast.Attribute) and isinstance(call, ast.Call) and call.func is node:
+        # A function of another module, such as `re.compile`, is not one of torch's.
+        others = {path for path in uses.paths.of(node) if path and ".torch." not in path}
+        if not others and any(keyword.arg in _TELLING for keyword in call.keywords):
+            yield from _options(call, uses, certain=False)
+
+
+def _options(call: ast.Call, uses: Uses, *, certain: bool) -> Iterator[Setting]:
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            yield Setting("**" + uses.shown(keyword.value), "", call.lineno, certain=False)
+        elif not _is_free(keyword.arg, keyword.value):
+            is_said = certain and is_literal(keyword.value, uses.names)
+            line = keyword.value.lineno
+            yield Setting(keyword.arg, uses.shown(keyword.value), line, is_said)
+
+
+def _is_free(option: str, value: ast.expr) -> bool:
+    if option in _ALWAYS_FREE:
+        return True
+    if isinstance(value, ast.Dict) and option == "options":
+        return not value.keys
+    # 0 and 1 are equal to False and True, and mean the same here.
+    return isinstance(value, ast.Constant) and value.value in _FREE.get(option, ())

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from speedcheck.logs import LogFile, Run
-from speedcheck.logs.text import NotTextError, normalise
-from speedcheck.program.diff import code_digest
-from speedcheck.program.model import Program
-from speedcheck.program.read import read_program
+from speedcheck.logs import LogFile, NotTextError, Run, embedded_program
+from speedcheck.program.diff import Difference, differences
+from speedcheck.program.normal import Digests, digests
+from speedcheck.program.parse import Program, UnreadableProgramError, names_of
+from speedcheck.program.settings import find_compile_options, find_settings
+from speedcheck.program.tokens import find_val_tokens
+from speedcheck.program.uses import Uses
 
-MAX_PROGRAMS = 64
-MAX_CHARACTERS = 4 << 20
-"""Of a record's programs, which are one; a folder of many attempts has some tens of 100 KB."""
+MAX_CHARACTERS = 32 << 20
+"""Of a record's programs. A record has one of 20 to 100 KB; a folder whose seeds are written into
+the programs has one a run, and 300 of the longest fit. A MiB takes 2 to 3 s."""
+
+# A record and its baseline, or the records of one author, often have the same.
+_MOST_KEPT = 64
+
+
+@lru_cache(_MOST_KEPT)
+def read_program(text: str) -> Program:
+    """Read a program, or several source files one after another; nothing of it is run.
+
+    Never raises: where the text cannot be parsed, `problem` says why.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        names = names_of(text)
+    except UnreadableProgramError as error:
+        return Program(text, problem=str(error))
+    uses = Uses(names, text)
+    return Program(
+        text=text,
+        settings=find_settings(uses),
+        compile_options=find_compile_options(uses),
+        val_tokens=find_val_tokens(names),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A program and where it stands.
+    """A program and where it is.
 
     Attributes:
         program: what was read.
@@ -31,7 +56,7 @@ class Source:
 
     program: Program
     log: str
-    first_line: int
+    first_line: int = 1
 
     def where(self, line: int | None = None) -> str:
         """Return the log, and the line in it of a line of the program."""
@@ -50,6 +75,7 @@ class Sources:
         self._root = root
         self._sha256 = {log.name: log.sha256 for log in logs}
         self._read: dict[str, Source] = {}
+        self._digests: dict[Program, Digests | None] = {}
         self._characters = 0
 
     def of(self, run: Run) -> Source | None:
@@ -61,37 +87,67 @@ class Sources:
         if key is None or run.source_span is None:
             return None
         if key not in self._read:
-            self._read[key] = self._source(run, run.source_span)
+            self._read[key] = self._source(run)
         return self._read[key]
 
     def codes_of(self, runs: Iterable[Run]) -> list[str | None]:
         """Return a code for each run: equal where only names and constants differ.
 
         None where its log holds no program, or one that cannot be read. It tells apart the runs of
-        one call: a digest costs as much as reading, so a program that no other one can be equal to
-        is known by its number of names.
+        one call: where there is a single program, whose digest costs as much as reading it, the
+        code is "".
         """
-        programs = [source.program if (source := self.of(run)) else None for run in runs]
-        readable = dict.fromkeys(p for p in programs if p is not None and not p.problem)
-        alike = Counter(program.n_names for program in readable)
-        codes = {p: code_digest(p) if alike[p.n_names] > 1 else str(p.n_names) for p in readable}
-        return [codes.get(p) if p is not None else None for p in programs]
+        programs: list[Program | None] = []
+        first: Program | None = None
+        for run in runs:
+            source = self.of(run)
+            program = source.program if source and not source.program.problem else None
+            programs.append(program)
+            first = first or program
+            if program and first and program != first:
+                # Digested while its syntax tree is there.
+                self._digest(program)
+                self._digest(first)
+        return [self._code(program) if program else None for program in programs]
 
-    def _source(self, run: Run, span: tuple[int, int]) -> Source:
-        if len(self._read) >= MAX_PROGRAMS:
-            problem = f"more than {MAX_PROGRAMS} different programs: not read"
-            return Source(Program("", problem=problem), run.log, 1)
+    def _digest(self, program: Program) -> None:
+        if program not in self._digests:
+            self._digests[program] = digests(program)
+
+    def _code(self, program: Program) -> str:
+        found = self._digests.get(program)
+        return found.code if found else ""
+
+    def differences(self, source: Source, others: Sequence[Source]) -> list[Difference | None]:
+        """Say of each of several programs how it differs from one, which is parsed once.
+
+        None where one of the two cannot be parsed. Nothing is parsed again where the digests of
+        `codes_of` show that only the text differs, such as a seed in it.
+        """
+        known = self._digests.get(source.program)
+
+        def is_equal(other: Source) -> bool:
+            theirs = self._digests.get(other.program)
+            return bool(known and theirs and known.all_but_text == theirs.all_but_text)
+
+        compared = [other.program for other in others if not is_equal(other)]
+        found = differences(source.program, compared)
+        return [Difference("text") if is_equal(other) else next(found) for other in others]
+
+    def _source(self, run: Run) -> Source:
         try:
             raw = (self._root / run.log).read_bytes()
             if hashlib.sha256(raw).hexdigest() != self._sha256.get(run.log):
-                return Source(Program("", problem="the log changed while it was read"), run.log, 1)
-            data = normalise(raw).data
+                return _unread(run, "the log changed while it was read")
+            text, first_line = embedded_program(raw, run)
         except (OSError, NotTextError) as error:
-            problem = f"the log cannot be read again ({error})"
-            return Source(Program("", problem=problem), run.log, 1)
-        text = data[slice(*span)].decode("utf-8", "replace")
+            return _unread(run, f"the log cannot be read again ({error})")
         self._characters += len(text)
         if self._characters > MAX_CHARACTERS:
-            problem = f"programs of more than {MAX_CHARACTERS} characters together: not read"
-            return Source(Program("", problem=problem), run.log, 1)
-        return Source(read_program(text), run.log, data.count(b"\n", 0, span[0]))
+            problem = f"programs of more than {MAX_CHARACTERS >> 20} MiB together: not read"
+            return _unread(run, problem)
+        return Source(read_program(text), run.log, first_line)
+
+
+def _unread(run: Run, problem: str) -> Source:
+    return Source(Program("", problem=problem), run.log)

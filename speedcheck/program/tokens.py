@@ -6,8 +6,8 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 
-from speedcheck.program.model import TokenCount
 from speedcheck.program.names import Names, Scope
+from speedcheck.program.parse import TokenCount
 
 # Sums and products of a few names are written a few levels deep.
 _MAX_DEPTH = 20
@@ -95,60 +95,34 @@ def _places(names: Names) -> list[ast.AST]:
 
 def _values(place: ast.AST, names: Names) -> Iterator[ast.expr | None]:
     """Yield what a place sets the number to; None for what cannot be known."""
-    parent = names.parent_of.get(place)
     match place:
-        case ast.Name() | ast.Attribute():
-            if not isinstance(place.ctx, ast.Load):
-                yield from _assigned(parent)
-        case ast.keyword(value=value):
-            yield value
-        case ast.arg():
-            if isinstance(parent, ast.arguments) and (default := _default(place, parent)):
-                yield default
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.alias():
-            yield None
-        case ast.Constant():
-            yield from _named(place, parent, names)
-        case _:
-            yield None
-
-
-def _assigned(parent: ast.AST | None) -> Iterator[ast.expr | None]:
-    match parent:
-        case ast.Assign(value=value) | ast.NamedExpr(value=value):
-            yield value
-        case ast.AnnAssign(value=value):
-            if value is not None:
+        case _ if place in names.given:
+            if (value := names.given[place]) is not None:
                 yield value
-        case _:
+        case ast.Name() | ast.Attribute():
             # Of a loop, `with`, a tuple, `del`, or one to which something is added.
+            if not isinstance(place.ctx, ast.Load):
+                yield None
+        case ast.arg():
+            pass
+        case ast.Constant():
+            yield from _named(place, names)
+        case _:
             yield None
 
 
-def _named(node: ast.Constant, parent: ast.AST | None, names: Names) -> Iterator[ast.expr | None]:
-    """Yield what is set where the name stands as a string."""
+def _named(node: ast.Constant, names: Names) -> Iterator[ast.expr | None]:
+    """Yield what is set where the name is a string."""
+    parent = names.parent_of.get(node)
     match parent:
-        case ast.Dict(keys=keys, values=values):
-            for key, value in zip(keys, values, strict=True):
-                if key is node:
-                    yield value
         case ast.Subscript(slice=key) if key is node and not isinstance(parent.ctx, ast.Load):
-            yield from _assigned(names.parent_of.get(parent))
+            yield names.given.get(parent)
         case ast.Call(func=function):
             called = getattr(function, "attr", getattr(function, "id", ""))
             if called == "add_argument":
                 yield from (word.value for word in parent.keywords if word.arg == "default")
             elif called not in _READERS:
                 yield None
-
-
-def _default(parameter: ast.arg, arguments: ast.arguments) -> ast.expr | None:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    pairs = [
-        *zip(reversed(positional), reversed(arguments.defaults), strict=False),
-        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-    ]
-    return next((default for argument, default in pairs if argument is parameter), None)
 
 
 def _line(node: ast.AST, names: Names) -> int:

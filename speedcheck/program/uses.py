@@ -1,6 +1,7 @@
 """Every place at which a program uses what can set up the compiler, by whatever name.
 
-A rule then says of each place what it does there. A place that no rule understands is reported as
+After `import torch._inductor.config as config`, `config.x` is `torch._inductor.config.x`. A rule
+then says of each place what it does there. A place that no rule understands is reported as
 unknown: what a value does where it cannot be followed is not known.
 """
 
@@ -11,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from speedcheck.program.names import Names, imported_path
-from speedcheck.program.parse import Syntax
-from speedcheck.program.paths import PARTIAL, PathFinder
+from speedcheck.program.names import Names, Scope, Value, imported_path
+from speedcheck.program.parse import MAX_SHOWN, Setting, shortened
 
 COMPILE = frozenset({"torch.compile", "torch.compiler.compile"})
 TEXT_RUNNERS = frozenset({"exec", "eval", "compile"})
@@ -44,6 +44,90 @@ _BACK_DOORS = ("__globals__", "__builtins__", "f_globals", "f_builtins", "__subc
 _PRIVATE = ("_inductor", "_dynamo")
 _PRIVATE_MODULES = ("torch._inductor.", "torch._dynamo.")
 
+Paths = frozenset[str | None]
+"""Every dotted path that an expression may stand for; None among them: or something else."""
+
+UNKNOWN: Paths = frozenset({None})
+PARTIAL = "functools.partial"
+
+# Honest programs rename a module once or twice and bind a name to one or two modules. Beyond these
+# limits a name may be anything.
+_MAX_RENAMINGS = 8
+_MAX_PATHS = 8
+
+# What can give a path another name.
+_RENAMING = (str, ast.Name, ast.Attribute, ast.NamedExpr, ast.IfExp, ast.BoolOp, ast.Call)
+
+
+class PathFinder:
+    """Finds the paths of expressions and keeps the answer for each name of a scope."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._known: dict[tuple[Scope, str, int], Paths] = {}
+
+    def of(self, node: ast.AST, renamings: int = 0) -> Paths:
+        """Return what `node` may stand for."""
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        heads = self._of_head(node, renamings)
+        if not attributes or heads == UNKNOWN:
+            return heads
+        rest = "".join(f".{name}" for name in reversed(attributes))
+        return frozenset(None if head is None else head + rest for head in heads)
+
+    def of_name(self, name: str, scope: Scope, renamings: int = 0) -> Paths:
+        """Return what `name`, used in `scope`, may stand for."""
+        key = scope, name, renamings
+        if key not in self._known:
+            # What a name may stand for besides itself, where it is bound to itself.
+            self._known[key] = UNKNOWN
+            owner = scope.owner(name)
+            if owner is None:
+                self._known[key] = frozenset({name})
+            elif owner is scope:
+                self._known[key] = self._of_values(owner.bindings[name], renamings + 1)
+            else:
+                self._known[key] = self.of_name(name, owner, renamings)
+        return self._known[key]
+
+    def bound_names(self) -> Iterator[tuple[str, Paths]]:
+        """Yield the names that the program binds to something with a path, and those paths."""
+        for scope in self._names.scopes:
+            for name, values in scope.bindings.items():
+                # Most names are parameters, or bound to the one result of something.
+                if values != [None] and any(isinstance(value, _RENAMING) for value in values):
+                    yield name, self.of_name(name, scope)
+
+    def _of_head(self, node: ast.AST, renamings: int) -> Paths:
+        match node:
+            case ast.Name(id=name):
+                return self.of_name(name, self._names.scope_of[node], renamings)
+            case _ if renamings > _MAX_RENAMINGS:
+                pass
+            case ast.NamedExpr(value=value):
+                return self.of(value, renamings + 1)
+            case ast.IfExp(body=body, orelse=orelse):
+                return self._of_values([body, orelse], renamings + 1)
+            case ast.BoolOp(values=values):
+                return self._of_values(values, renamings + 1)
+            case ast.Call(func=function, args=[first, *_]):
+                if self.of(function, renamings + 1) == {PARTIAL}:
+                    return self.of(first, renamings + 1)
+        return UNKNOWN
+
+    def _of_values(self, values: list[Value] | list[ast.expr], renamings: int) -> Paths:
+        if renamings > _MAX_RENAMINGS:
+            return UNKNOWN
+        paths: set[str | None] = set()
+        for value in values:
+            paths.update(self.of(value, renamings) if isinstance(value, ast.AST) else {value})
+            if len(paths) > _MAX_PATHS:
+                return UNKNOWN
+        return frozenset(paths)
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -66,6 +150,14 @@ class Use:
         """Number of its line in the program."""
         return self.node.lineno
 
+    def unclear(self, name: str = "", value: str = "") -> Setting:
+        """Return the setting that may be made here, by the path unless a name is given."""
+        return Setting(name or self.path, value, self.line, certain=False)
+
+    def unclear_call(self) -> Setting:
+        """Return the setting that a call may make."""
+        return self.unclear(f"{self.path}(...)")
+
 
 class Uses:
     """Finds the uses in a program.
@@ -75,9 +167,10 @@ class Uses:
         paths: what its names may refer to.
     """
 
-    def __init__(self, syntax: Syntax) -> None:
-        self.names: Names = syntax.names
-        self.paths = PathFinder(syntax.names)
+    def __init__(self, names: Names, text: str) -> None:
+        self.names = names
+        self.paths = PathFinder(names)
+        self._lines = text.split("\n")
 
     @cached_property
     def all(self) -> list[Use]:
@@ -85,11 +178,21 @@ class Uses:
         found = {(use.node, use.path): use for use in self._all()}
         return sorted(found.values(), key=lambda use: (use.line, use.node.col_offset))
 
+    def shown(self, node: ast.expr | None) -> str:
+        """Return the text of `node`, short; its first line where it has several."""
+        if node is None or getattr(node, "end_lineno", None) is None:
+            return ""
+        # Columns count bytes of UTF-8, and the rest of a long line is not needed.
+        line = self._lines[node.lineno - 1].encode("utf-8", "replace")
+        is_one_line = node.lineno == node.end_lineno
+        piece = line[node.col_offset : node.end_col_offset if is_one_line else None]
+        text = piece[: 4 * MAX_SHOWN].decode("utf-8", "replace")
+        return shortened(text if is_one_line else text.rstrip() + " ...")
+
     def hidden_imports(self) -> Iterator[tuple[str, int]]:
         """Yield imports that bind what is watched where it cannot be followed, and their lines."""
-        for alias in self.names.imports:
-            if path := self._hidden(alias):
-                yield path, alias.lineno
+        found = ((self._hidden(alias), alias.lineno) for alias in self.names.imports)
+        yield from (place for place in found if place[0])
 
     def is_alias(self, use: Use) -> bool:
         """Return whether the place only gives the thing another name, which is followed."""

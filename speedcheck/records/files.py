@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from speedcheck.errors import InputError
-from speedcheck.logs.parse import MAX_BYTES
+from speedcheck.logs import MAX_BYTES
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.plan import PLAN_NAME
 

@@ -73,6 +73,11 @@ class Record:
         """Return whether it is a pure speed change, which is excused from the loss test."""
         return self.plan is not None and self.plan.kind == "systems"
 
+    @property
+    def is_sequential(self) -> bool:
+        """Return whether it was planned to stop by the anytime-valid test."""
+        return self.plan is not None and self.plan.is_sequential
+
 
 def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, ...]:
     """Return the record folders at or below `path`, in the order of their paths.

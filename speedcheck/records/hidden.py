@@ -12,9 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speedcheck.logs import LogFile
-from speedcheck.logs.model import UnreadValidation
-from speedcheck.logs.strays import find_validations
+from speedcheck.logs import LogFile, UnreadValidation, find_validations
 
 FEWEST_VALIDATIONS = 2
 

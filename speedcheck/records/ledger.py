@@ -23,10 +23,12 @@ from typing import IO, Any, Literal, Self, get_args
 
 from speedcheck.errors import RecordError
 
-Event = Literal["planned", "started", "finished", "failed", "abandoned"]
+Event = Literal["planned", "started", "finished", "failed", "abandoned", "extended"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 LEDGER_NAME = "ledger.jsonl"
+STOPPING_RULE = "stopping_rule"
+"""The detail of a planned line that names the stopping rule."""
 GENESIS = "0" * 64
 LOCK_TRIES = 5
 LOCK_WAIT_SECONDS = 0.05
@@ -37,9 +39,9 @@ class Entry:
     """One line of the ledger.
 
     Attributes:
-        event: what happened.
+        event: what happened. "extended" is about the plan and no run: more seeds were added to it.
         utc: when, as `2026-11-21T18:30:00Z`.
-        seed: the run's seed.
+        seed: the run's seed; the first of the seeds that were added.
         log: the log's name inside the folder `logs/`; None while there is none.
         log_sha256: SHA-256 of the log at that moment; None while there is none.
         reason: why the run failed or was abandoned, or a remark; "" where nothing is to be said.
@@ -82,11 +84,26 @@ class Ledger:
 
     def latest(self) -> dict[int, Entry]:
         """Return each seed's last entry, in the order in which the seeds were planned."""
-        return {entry.seed: entry for entry in self.entries}
+        return {entry.seed: entry for entry in self.entries if entry.event != "extended"}
 
     def starts(self) -> dict[int, Entry]:
         """Return the entry of each seed's last start."""
         return {entry.seed: entry for entry in self.entries if entry.event == "started"}
+
+    def looks(self) -> tuple[Entry, ...]:
+        """Return the lines that add to the plan after a run had finished.
+
+        Somebody who adds runs then may have seen a result: a test with a fixed number of runs does
+        not allow that.
+        """
+        events = [entry.event for entry in self.entries]
+        first = events.index("finished") if "finished" in events else len(events)
+        return tuple(e for e in self.entries[first:] if e.event in ("extended", "planned"))
+
+    def stopping_rules(self) -> set[str]:
+        """Return the stopping rules under which seeds were planned; "fixed" where none is named."""
+        planned = (entry for entry in self.entries if entry.event == "planned")
+        return {str(entry.details.get(STOPPING_RULE, "fixed")) for entry in planned}
 
     def attempts(self, seed: int) -> int:
         """Return how often the run of `seed` was started."""
@@ -246,12 +263,25 @@ class LedgerWriter:
         self.ledger = Ledger((*self.ledger.entries, entry), self.ledger.problems)
         return entry
 
-    def append_planned(self, seeds: Iterable[int]) -> None:
-        """Append a `planned` line for each seed that has no line yet."""
+    def append_planned(
+        self, seeds: Iterable[int], details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Append a `planned` line for each seed that has no line yet.
+
+        Where seeds were planned before, a line `extended` comes first: a plan never grows unseen.
+
+        Args:
+            seeds: the planned seeds.
+            details: what else the new lines say of the plan.
+        """
         known = self.ledger.latest()
-        for seed in seeds:
-            if seed not in known:
-                self.append("planned", seed)
+        new = [seed for seed in seeds if seed not in known]
+        if known and new:
+            numbers = {"from": len(known), "to": len(known) + len(new)}
+            reason = f"{numbers['from']} to {numbers['to']} runs"
+            self.append("extended", new[0], reason=reason, details=numbers)
+        for seed in new:
+            self.append("planned", seed, details=details)
 
     def _name_of(self, log: Path) -> str:
         inside = log.is_relative_to(self._logs)

@@ -12,13 +12,14 @@ import tomli_w
 from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
+from speedcheck.records.script import Script, read_script
 
 PLAN_NAME = "record.toml"
 
 Kind = Literal["model", "systems"]
 Role = Literal["baseline", "retiming", "ablation", "crashed"]
 """What runs in the folder are that are not part of the sample."""
-StoppingRule = Literal["fixed"]
+StoppingRule = Literal["fixed", "sequential"]
 
 # What a program prints for a number; float() would also take "1_000", "nan" and an exponent of
 # a million digits.
@@ -98,9 +99,11 @@ class Plan:
         runs: the planned number of runs.
         seeds: the planned seeds.
         recipe: the recipe that the bundled trainer ran.
+        script: the foreign trainer that ran instead.
         overrides: what was changed in the recipe.
         gpus_per_run: GPUs of each run, where several train side by side on a machine.
-        stopping_rule: "fixed": the number of runs is the planned one whatever the losses are.
+        stopping_rule: "fixed": the number of runs is the planned one whatever the losses are;
+            "sequential": it is the largest, and the anytime-valid test says when to stop.
         published: the figures of a record without logs.
         sample: the sample that is declared; None where the file does not declare one.
         excluded: the runs that are declared not to be part of it.
@@ -116,12 +119,18 @@ class Plan:
     runs: int | None = None
     seeds: tuple[int, ...] | None = None
     recipe: str | None = None
+    script: Script | None = None
     overrides: RecipeOverrides = NO_OVERRIDES
     gpus_per_run: int | None = None
     stopping_rule: StoppingRule = "fixed"
     published: Published | None = None
     sample: SampleDeclaration | None = None
     excluded: tuple[Excluded, ...] = ()
+
+    @property
+    def is_sequential(self) -> bool:
+        """Return whether the anytime-valid test says when to stop."""
+        return self.stopping_rule == "sequential"
 
 
 def read_plan(path: Path) -> Plan:
@@ -139,6 +148,33 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: the file exists or cannot be written.
     """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_toml(plan))
+    except OSError as error:
+        raise RecordError(
+            f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
+        ) from error
+
+
+def replace_plan(path: Path, plan: Plan) -> None:
+    """Write `plan` in the place of a record.toml, the whole file or none.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(_toml(plan), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RecordError(
+            f"cannot write ({error.strerror})", where=str(path), remedy="free some space"
+        ) from error
+
+
+def _toml(plan: Plan) -> str:
     fields: dict[str, Any] = {
         "name": plan.name,
         "date": plan.date,
@@ -153,6 +189,8 @@ def write_plan(path: Path, plan: Plan) -> None:
         "gpus_per_run": plan.gpus_per_run,
         "stopping_rule": plan.stopping_rule,
     }
+    if plan.script is not None:
+        fields["script"] = plan.script.table()
     if plan.overrides != NO_OVERRIDES:
         fields["overrides"] = plan.overrides.given()
     if plan.sample is not None:
@@ -164,14 +202,7 @@ def write_plan(path: Path, plan: Plan) -> None:
             {"logs": list(entry.logs), "role": entry.role, "reason": entry.reason}
             for entry in plan.excluded
         ]
-    text = tomli_w.dumps(_present(fields))
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
-        ) from error
+    return tomli_w.dumps(_present(fields))
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:
@@ -192,10 +223,11 @@ def _plan(table: toml.Table, *, default_name: str) -> Plan:
         runs=table.get("runs", toml.whole, "a whole number from 0"),
         seeds=seeds,
         recipe=table.get("recipe", toml.text, "the name of a recipe"),
+        script=read_script(table.table("script")),
         overrides=read_overrides(table.table("overrides")),
         gpus_per_run=table.get("gpus_per_run", toml.whole, "a whole number"),
         stopping_rule=table.get(
-            "stopping_rule", toml.one_of(get_args(StoppingRule)), '"fixed": no other rule is known'
+            "stopping_rule", toml.one_of(get_args(StoppingRule)), '"fixed" or "sequential"'
         )
         or "fixed",
         published=_published(published) if published else None,

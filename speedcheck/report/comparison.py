@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from speedcheck.comparison.model import Compared, RecordComparison
 from speedcheck.report.comparison_words import headline, next_step, span
+from speedcheck.report.step_table import step_table
 from speedcheck.report.text import ABSENT, aligned, number, printable, rounded, small_p, two_digits
 from speedcheck.stats.compare import EQUIVALENCE_MARGIN, Difference
 from speedcheck.stats.moments import Moments
@@ -23,6 +24,8 @@ def comparison_text(found: RecordComparison) -> str:
     verdict = headline(found)
     measured = found.measured
     rule = _RULES[found.basis].format(alpha=measured.alpha, margin=measured.a_loss.margin)
+    if found.steps is not None:
+        rule = "(d_loss + rate * d_steps) / sqrt(1/n_old + 1/n_new) reaches the margin"
     lines = [
         verdict,
         f"track {found.track}",
@@ -35,6 +38,7 @@ def comparison_text(found: RecordComparison) -> str:
         *aligned(_tests(found)),
         "",
         *aligned(_hosts(found)),
+        *(step_table(found.steps) if found.steps else ()),
     ]
     step = next_step(found)
     if step:

@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from speedcheck.comparison.model import Compared, RecordComparison
+from speedcheck.comparison.model import Compared, RecordComparison, StepRecord
 from speedcheck.stats.compare import EQUIVALENCE_MARGIN, Difference
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.noninferiority import NonInferiority
+from speedcheck.stats.steps import StepRule
 
 SCHEMA = "speedcheck.comparison/1"
 
@@ -38,6 +39,40 @@ def comparison_dict(found: RecordComparison) -> dict[str, Any]:
         "b": _side(found.b),
         "time": _time(found),
         "loss": _loss(found),
+        "step_rule": None if found.steps is None else _step_rule(found.steps),
+    }
+
+
+def _step_rule(steps: StepRecord) -> dict[str, Any]:
+    rule = steps.rule
+    return {
+        "new": steps.new,
+        "rate": rule.rate,
+        "margin": rule.margin,
+        "n_old": rule.n_old,
+        "n_new": rule.n_new,
+        "steps_needed": rule.steps_needed,
+        **_pair(rule),
+        "earliest": steps.earliest,
+        "choices": [
+            {
+                "step": choice.alone.step,
+                "mean": choice.alone.mean,
+                "p_alone": choice.alone.p_value,
+                "passes_alone": choice.alone.passes,
+                **_pair(choice.pair),
+            }
+            for choice in steps.choices
+        ],
+    }
+
+
+def _pair(rule: StepRule) -> dict[str, Any]:
+    return {
+        "steps_saved": rule.steps_saved,
+        "loss_gain": rule.loss_gain,
+        "value": rule.value,
+        "shown": rule.shown,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.comparison.model import RecordComparison, Undecided
+from speedcheck.comparison.model import RecordComparison, StepRecord, Undecided
 from speedcheck.report.text import ABSENT, small_p
 from speedcheck.stats.noninferiority import NonInferiority
 from speedcheck.words import count
@@ -14,6 +14,8 @@ def headline(found: RecordComparison) -> str:
     if blocked is not None:
         return f"UNDECIDED: {_why(found, blocked)}"
     lead, p = _lead(found), _p(found)
+    if found.steps is not None:
+        return f"{found.decision.outcome.upper()}: {lead}; {pairwise(found.steps)}"
     what = "" if found.basis == "loss" else f", and {_cheaper(found)}'s losses are not worse"
     return f"{found.decision.outcome.upper()}: {lead}{p}{what}"
 
@@ -56,12 +58,22 @@ def _why(found: RecordComparison, blocked: Undecided) -> str:
         return _no_test(found)
     if blocked is Undecided.STEPS:
         return _equal_steps(found)
+    if found.steps is not None:
+        return f"{_lead(found)}, but {pairwise(found.steps)}"
     if blocked is Undecided.LOSS and found.basis != "loss":
         return f"{_lead(found)}, but its losses are not shown to be no worse{_limit(found)}"
     explains = "chance explains"
     if blocked is Undecided.TIME and not found.paired:
         explains = "chance and the spread between machines explain"
     return f"{_lead(found)}, but {explains} that much{_p(found)}"
+
+
+def pairwise(steps: StepRecord) -> str:
+    """Return what the pairwise rule gives at the final steps, from the side that it favours."""
+    value, other = steps.rule.value or 0.0, "B" if steps.new == "A" else "A"
+    # Seen from the other side the value has the other sign.
+    side = steps.new if value >= 0 else other
+    return f"by the pairwise rule {side} reaches {abs(value):.4g} of {steps.rule.margin:.4g}"
 
 
 def _equal_steps(found: RecordComparison) -> str:
@@ -83,7 +95,7 @@ def _limit(found: RecordComparison) -> str:
 
 
 def _no_test(found: RecordComparison) -> str:
-    if found.basis == "loss":
+    if found.basis != "time":
         values, what = (found.a.losses, found.b.losses), "loss"
     else:
         values, what = (found.a.times, found.b.times), "time"

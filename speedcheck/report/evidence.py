@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from speedcheck.certificate import Certificate
 from speedcheck.records.folder import Record
@@ -26,20 +27,27 @@ _FILES = (
 )
 
 
-def readme(certificate: Certificate, record: Record, command: str) -> str:
+def readme(
+    certificate: Certificate,
+    record: Record,
+    command: str,
+    pictures: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return the README of a record that `speedcheck run` made.
 
     Args:
         certificate: the judgement of the record.
         record: the record as it was read.
         command: the command that made it.
+        pictures: title and file of each picture that it shows.
     """
     parts = [
         f"# {certificate.record}",
         f"**{headline(certificate)}**",
         f"## Evidence for < {certificate.target:g} mean loss",
-        *_loss_evidence(certificate),
+        *(_loss_evidence(certificate) if _has_step_lines(record) else ()),
         *_runtime_evidence(certificate),
+        *(f"![{title}]({file})" for title, file in pictures),
         "## Runs",
         _run_table(certificate),
         "## How it was made",
@@ -72,6 +80,11 @@ def _loss_evidence(certificate: Certificate) -> list[str]:
         lines.append(f"Std_dev({_estimate(loss.bayes_std)})")
     lines.append(f"p={loss.p_value:.4f}")
     return [_fence("\n".join(lines), "bash"), f"In five digits p is {loss.p_value:.5g}."]
+
+
+def _has_step_lines(record: Record) -> bool:
+    """Return whether the shell line can read the logs: all are of the competition's format."""
+    return all(run.format == "modded" for log in record.logs for run in log.runs)
 
 
 def _estimate(estimate: Estimate) -> str:

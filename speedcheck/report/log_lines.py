@@ -7,13 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from speedcheck.logs import LogFile, Parser, Run, read_log
-from speedcheck.logs.folding import fold
-from speedcheck.logs.foreign import ForeignParser, TakenLine
-from speedcheck.logs.gather import HELD
-from speedcheck.logs.pattern import FINAL, MEASURE
-from speedcheck.logs.sections import SEPARATOR, outside_programs
-from speedcheck.logs.text import NotTextError, normalise
+from speedcheck.logs import (
+    FINAL,
+    HELD,
+    MEASURE,
+    ForeignParser,
+    LogFile,
+    Parser,
+    Run,
+    TakenLine,
+    fold,
+    output_lines,
+    read_log,
+)
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 
@@ -44,7 +50,7 @@ def explain_log(
     parser = ForeignParser(chosen.log_format, keep_lines=True) if chosen.log_format else None
     held: list[bytes] = []
     log = read_log(path, path.parent, _keeping(held, parser or chosen.parser()))
-    texts = _texts(held)
+    texts = [line for data in held for line in output_lines(data)]
     taken = _taken(parser.taken, log) if parser else _validations(log, texts)
     lines = [f"{path}: read by track {chosen.name}, {_means(chosen)}", *taken, *_problems(log)]
     known = {line.line for line in parser.taken} if parser else set[int]()
@@ -70,24 +76,6 @@ def _means(track: Track) -> str:
     columns = track.log_format.columns
     named = ", ".join(f"{figure} in {name!r}" for figure, name in columns.names) if columns else ""
     return "\n  ".join(["by", *patterns, *([f"columns: {named}"] if named else [])])
-
-
-def _texts(held: Sequence[bytes]) -> list[tuple[int, str]]:
-    """Return the lines outside of programs with their numbers."""
-    try:
-        data = normalise(held[0]).data if held else b"\n"
-    except NotTextError:
-        return []
-    has_parts = SEPARATOR in data
-    parts = outside_programs(data, with_literals=True) if has_parts else [(0, len(data) - 1)]
-    found: list[tuple[int, str]] = []
-    number, counted = 1, 1
-    for start, end in parts:
-        number += data.count(b"\n", counted, start + 1)
-        counted = start + 1
-        lines = data[start + 1 : end].split(b"\n")
-        found += [(number + i, line.decode("utf-8", "replace")) for i, line in enumerate(lines)]
-    return found
 
 
 def _taken(lines: Sequence[TakenLine], log: LogFile) -> Iterator[str]:

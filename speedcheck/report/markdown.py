@@ -22,6 +22,7 @@ from speedcheck.certificate import (
     Verdict,
 )
 from speedcheck.errors import Unusable
+from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.text import (
     ABSENT,
     collapsed,
@@ -149,6 +150,7 @@ def _section(certificate: Certificate, room: _Room) -> str:
         f"Track {code(certificate.track)}: {rule(certificate)}",
         table(("figure", "value"), statistics(certificate)),
         _verdicts(certificate, room.findings),
+        *_scan(certificate, room.runs),
         *_claims(certificate.claims, room.claims),
         *_runs(certificate, room.runs),
     ]
@@ -205,6 +207,16 @@ def _runs(certificate: Certificate, most: int | None) -> list[str]:
     summary = f"runs: {len(certificate.counted)} of {len(runs)} counted"
     columns = (">seed", ">val_loss", ">time [s]", ">step", "counted", "log", "")
     return [_details(summary, columns, [_run(run) for run in runs[:most]], len(runs))]
+
+
+def _scan(certificate: Certificate, most: int | None) -> list[str]:
+    """Return the test at every validation step, where the track counts steps."""
+    scan = certificate.loss.scan
+    if scan is None:
+        return []
+    columns = (*(f">{name}" for name in SCAN_HEADER[:-1]), SCAN_HEADER[-1])
+    rows = list(scan_rows(scan))
+    return [_details(f"steps: {scan_summary(scan)}", columns, rows[:most], len(rows))]
 
 
 def _run(run: JudgedRun) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def write_outputs(
             stream.write(certificate_annotations(certificate, folder))
         stream.writelines(map(unusable_annotation, unusable))
     if outputs.junit is not None:
-        _write_file(outputs.junit, certificates_junit(certificates, unusable))
+        write_file(outputs.junit, certificates_junit(certificates, unusable))
 
 
 def _headline(certificate: Certificate) -> str:
@@ -113,7 +113,12 @@ def check_writable(path: Path) -> None:
         raise UsageError(problem, where=str(path), remedy="name another file")
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -15,7 +15,7 @@ from speedcheck.words import count
 SCHEMA = "speedcheck.plan/1"
 
 # Of the numbers of runs, those whose power is printed.
-_SHOWN = (2, 4, 8, 16, 32, 64, 128, 256, 512)
+_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _ALL_BUT_CERTAIN = 0.995
 
 
@@ -76,7 +76,7 @@ def _expected(plan: Plan) -> list[str]:
     sd = f"sd {number(expected.sd, '#.3g')}{source[expected.sd_source]}"
     mean = "" if expected.mean is None else f"mean {rounded(expected.mean)}, "
     side = "below" if expected.direction == "less" else "above"
-    goal = f"{side} {expected.target:g} at p < {plan.alpha:g}"
+    goal = f"{side} {expected.target:g} at p < {plan.alpha:.4g}"
     return [f"expected: {mean}{sd}", *([f"to show: mean {goal}"] if mean else [])]
 
 
@@ -132,11 +132,14 @@ def _details(plan: Plan) -> Iterator[tuple[str, ...]]:
         yield "non-inferiority", f"no number of runs rules out a loss worse by {margin:g}"
     so_far = plan.so_far
     if so_far:
-        yield "so far", f"{so_far.folder}: {count(so_far.runs, 'run')}, E = {so_far.e_value:.3g}"
+        evidence = "" if so_far.e_value is None else f", E = {so_far.e_value:.3g}"
+        yield "so far", f"{so_far.folder}: {count(so_far.runs, 'run')}{evidence}"
         if so_far.at_these_figures is not None:
             runs = count(so_far.at_these_figures, "run")
-            yield "", f"{runs} with exactly this mean and sd would pass"
-        yield "", "the fixed t-test allows no further runs after a look at the losses:"
-        yield "", f"plan a new folder, or certify by the sequential test (E >= {1 / plan.alpha:g})"
+            given = "this mean" if so_far.e_value is None else "this mean and sd"
+            yield "", f"{runs} with exactly {given} would pass"
+        yield "", "the fixed test allows no further runs after a look at the losses:"
+        other = f", or certify by the sequential test (E >= {1 / plan.alpha:g})"
+        yield "", f"plan a new folder{'' if so_far.e_value is None else other}"
     if plan.hours_are_training:
         yield "GPU-hours", "training time alone; --gpu-hours-per-run can say more"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -14,10 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from speedcheck.certificate import Certificate, Claim, JudgedRun, Status
+from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.text import (
     ABSENT,
     against,
     collapsed,
+    confirmed,
+    decimals,
     headline,
     next_step,
     number,
@@ -41,9 +43,9 @@ _EXTREMES = 3
 _MOST_UNCOUNTED = 8
 
 
-def make_console() -> Console:
-    """Return the console on standard output, which shows every text as it is."""
-    return Console(highlight=False, markup=False, emoji=False)
+def make_console(*, to_stderr: bool = False) -> Console:
+    """Return a console that shows every text as it is."""
+    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr)
 
 
 def print_certificate(
@@ -62,6 +64,7 @@ def print_certificate(
         _statistics(certificate),
         _groups(certificate),
         _runs(certificate, every=runs),
+        _scan(certificate),
         _against(certificate),
         _claims(certificate),
         _verdicts(certificate),
@@ -151,7 +154,7 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
     if not runs:
         return _published(certificate)
     shown, left_out = (runs, 0) if every else _selected(runs)
-    decimals = max((_decimals(run.val_loss) for run in shown), default=4)
+    digits = decimals(run.val_loss for run in shown)
     has_seeds = any(run.seed is not None for run in shown)
     excluded = ["not counted"] if any(run.exclusion for run in shown) else []
     seeds = [">seed"] if has_seeds else []
@@ -164,7 +167,7 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
         table.add_row(
             f"{name} #{run.run}" if run.run else name,
             *seed,
-            number(run.val_loss, f".{decimals}f") if is_finite else "not finite",
+            number(run.val_loss, f".{digits}f") if is_finite else "not finite",
             number(seconds, ".3f"),
             steps(run),
             *(
@@ -180,6 +183,17 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
     return Group(table, Text(more, style="dim"))
 
 
+def _scan(certificate: Certificate) -> RenderableType | None:
+    """Show the test at every validation step, where the track counts steps."""
+    scan = certificate.loss.scan
+    if scan is None:
+        return None
+    table = _table(*(f">{name}" for name in SCAN_HEADER[:-1]), SCAN_HEADER[-1])
+    for row in scan_rows(scan):
+        table.add_row(*row)
+    return Group(table, Text(scan_summary(scan), style="dim"))
+
+
 def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:
     """Return the runs to show, and how many are left out: of many the extremes are enough."""
     if len(runs) <= MOST_RUNS:
@@ -193,10 +207,6 @@ def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:
     )
     shown = [*extremes, *[run for run in runs if not run.counted][:_MOST_UNCOUNTED]]
     return shown, len(runs) - len(shown)
-
-
-def _decimals(value: float | None) -> int:
-    return 0 if value is None else min(len(repr(value).partition(".")[2]), 6)
 
 
 def _shortened(name: str) -> str:
@@ -221,24 +231,16 @@ def _claims(certificate: Certificate) -> RenderableType | None:
     """Say how many figures are confirmed, and list only those that differ."""
     if not certificate.claims:
         return None
-    confirmed = [claim for claim in certificate.claims if claim.status == "confirmed"]
     different = [claim for claim in certificate.claims if claim.status == "not_confirmed"]
     parts: list[RenderableType] = []
-    if confirmed:
-        by_file = Counter(_file(claim.where) for claim in confirmed)
-        files = ", ".join(f"{count(n, 'figure')} of {printable(f)}" for f, n in by_file.items())
-        parts.append(Text(f"{files} confirmed"))
+    if said := confirmed(certificate):
+        parts.append(Text(said))
     if different:
         table = _table("where", "what", "README says", "logs give", "")
         for claim in different:
             table.add_row(*_difference(claim))
         parts.append(table)
     return Group(*parts) if parts else None
-
-
-def _file(where: str) -> str:
-    """Return the file of a place such as "README.md:12" or "record.toml [published] p"."""
-    return where.split(" [", maxsplit=1)[0].partition(":")[0]
 
 
 def _difference(claim: Claim) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from speedcheck.words import count, join_some
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate, Finding, JudgedRun, Severity
+    from speedcheck.figures import FrontierFigures, SequentialFigures
 
 # What stands for a figure that does not exist.
 ABSENT = "-"
@@ -90,6 +91,23 @@ def small_p(p: float | None) -> str:
     return f"< {_SMALLEST_P:g}" if p is not None and p < _SMALLEST_P else f"= {p_value(p)}"
 
 
+def decimals(values: Iterable[float | None]) -> int:
+    """Return the decimals that show every value as the logs print it, at most 6."""
+    shown = [repr(value).partition(".")[2] for value in values if value is not None]
+    return max((min(len(digits), 6) for digits in shown), default=4)
+
+
+def confirmed(certificate: Certificate) -> str:
+    """Return how many figures the logs confirm, by document; "" for none."""
+    files = Counter(
+        claim.where.split(" [", maxsplit=1)[0].partition(":")[0]
+        for claim in certificate.claims
+        if claim.status == "confirmed"
+    )
+    named = (f"{count(n, 'figure')} of {printable(file)}" for file, n in files.items())
+    return f"{', '.join(named)} confirmed" if files else ""
+
+
 def steps(run: JudgedRun) -> str:
     """Return how far the run came, as the log writes it."""
     if run.final_step is None:
@@ -103,12 +121,7 @@ def statistics(certificate: Certificate) -> list[tuple[str, str]]:
     sd = "" if loss.std is None else f", sd {loss.std:#.2g}"
     mean = "" if loss.mean is None else f", mean {rounded(loss.mean)}{sd}"
     rows = [("losses", f"n = {loss.n}{mean}")]
-    side = f"one-sided p = {p_value(loss.p_value)} ({_side(certificate)})"
-    if loss.t is not None:
-        rows.append(("t-test", f"t = {loss.t:.2f}, df = {loss.df}, {side}"))
-    elif loss.p_value is not None:
-        # Only the z-test of a known sigma has a p without t.
-        rows.append(("z-test", side))
+    rows += _test(certificate)
     if loss.bayes_mean and loss.bayes_std:
         low, high = loss.bayes_mean.low, loss.bayes_mean.high
         level = f"{loss.bayes_mean.level:.0%} intervals"
@@ -119,6 +132,43 @@ def statistics(certificate: Certificate) -> list[tuple[str, str]]:
         span = f"{runtime.min_s:.2f} to {runtime.max_s:.2f} s"
         rows.append(("runtime", f"mean {runtime.mean_s:.2f} s{sd}, {span} (n = {runtime.n})"))
     return rows
+
+
+def _test(certificate: Certificate) -> list[tuple[str, str]]:
+    """Return the test that decides, and what it compares with."""
+    loss = certificate.loss
+    if loss.sequential is not None:
+        return [("sequential", _evidence(loss.sequential, certificate.alpha))]
+    if loss.frontier is not None:
+        return _frontier(loss.frontier)
+    side = f"one-sided p = {p_value(loss.p_value)} ({_side(certificate)})"
+    if loss.t is not None:
+        return [("t-test", f"t = {loss.t:.2f}, df = {loss.df}, {side}")]
+    return [] if loss.p_value is None else [("z-test", side)]
+
+
+def _evidence(figures: SequentialFigures, alpha: float) -> str:
+    last = figures.e_values[-1] if figures.e_values else 1.0
+    runs = f"{figures.runs} of at most {count(figures.maximum, 'run')}"
+    at = figures.certified_at
+    reached = f"below {1 / alpha:g}" if at is None else f"{1 / alpha:g} reached at run {at}"
+    return f"E = {last:.4g} after {runs}, {reached}, anytime-valid p = {figures.p_anytime:.2g}"
+
+
+def _frontier(figures: FrontierFigures) -> list[tuple[str, str]]:
+    own = "" if figures.low is None else f", 95% interval {_span(figures.low, figures.high)}"
+    rows = [("frontier", f"n = {figures.n}, mean {rounded(figures.mean)}{own}: {figures.name}")]
+    if figures.difference is not None:
+        ends = _span(figures.difference_low, figures.difference_high, "+.5f")
+        interval = "" if figures.difference_low is None else f" (95% interval {ends})"
+        more = f" by more than {figures.improvement:g}" if figures.improvement else ""
+        p = f"one-sided Welch p = {p_value(figures.p_value)} (better{more})"
+        rows.append(("difference", f"{figures.difference:+.5f}{interval}, {p}"))
+    return rows
+
+
+def _span(low: float | None, high: float | None, spec: str = "#.5g") -> str:
+    return f"{number(low, spec)} to {number(high, spec)}"
 
 
 def _side(certificate: Certificate) -> str:
@@ -132,6 +182,8 @@ def beyond(certificate: Certificate) -> str:
 
 def rule(certificate: Certificate) -> str:
     """Return what the record must show."""
+    if certificate.loss.frontier is not None:
+        return f"a better mean loss than the frontier's at p < {certificate.alpha:.4g}"
     sign = "<" if certificate.direction == "less" else ">"
     return f"mean loss {sign} {certificate.target:g} at p < {certificate.alpha:.4g}"
 
@@ -196,6 +248,13 @@ def headline(certificate: Certificate) -> str:
         return f"{judgement}: faster than the baseline, and its loss is not worse ({runs})"
     loss = certificate.loss
     shown = f"mean loss {rounded(loss.mean)} is {beyond(certificate)} {certificate.target:g}"
+    if loss.frontier is not None:
+        more = f" by more than {loss.frontier.improvement:g}" if loss.frontier.improvement else ""
+        shown = f"mean loss {rounded(loss.mean)} beats the frontier's "
+        shown += f"{rounded(loss.frontier.mean)}{more}"
+    if loss.sequential is not None:
+        reached = f"E >= {1 / certificate.alpha:g} at run {loss.sequential.certified_at}"
+        return f"{judgement}: {shown} ({reached}, {runs})"
     return f"{judgement}: {shown} (one-sided p = {p_value(loss.p_value)}, {runs})"
 
 

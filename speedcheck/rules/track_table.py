@@ -7,9 +7,7 @@ from typing import get_args
 
 from speedcheck import toml
 from speedcheck.errors import InputError
-from speedcheck.logs.columns import Columns
-from speedcheck.logs.foreign import ForeignFormat
-from speedcheck.logs.pattern import TIME_UNITS, Expression, LogPattern
+from speedcheck.logs import TIME_UNITS, Columns, Expression, ForeignFormat, LogPattern
 from speedcheck.rules.tracks import (
     ALPHA,
     BUILT_IN_MEASURE,
@@ -28,6 +26,9 @@ KEYS = (
     "test",
     "sigma",
     "margin",
+    "improvement",
+    "frontier",
+    "exchange_rate",
     "cost",
     "hardware",
     "val_tokens",
@@ -80,7 +81,8 @@ def read_track(name: str, table: toml.Table, source: str) -> Track:
     target = table.get("target", toml.number, "a finite number")
     if target is None:
         raise InputError("target is missing", where=table.where, remedy="give the figure to beat")
-    test: Test = table.get("test", toml.one_of(get_args(Test)), '"t" or "known-sigma"') or "t"
+    tests = '"t", "known-sigma" or "welch"'
+    test: Test = table.get("test", toml.one_of(get_args(Test)), tests) or "t"
     sigma, alpha = _sigma_and_alpha(table, test)
     n_gpus, gpu = _hardware(table.table("hardware"))
     direction = table.get("direction", toml.one_of(get_args(Direction)), '"less" or "greater"')
@@ -100,6 +102,8 @@ def read_track(name: str, table: toml.Table, source: str) -> Track:
         direction=direction or "less",
         test=test,
         sigma=sigma,
+        improvement=_improvement(table, test),
+        exchange_rate=_exchange_rate(table, test, cost, direction),
         cost=cost or "time",
         log_format=log_format,
         measure=_measure(table, log_format),
@@ -135,6 +139,36 @@ def _sigma_and_alpha(table: toml.Table, test: Test) -> tuple[float | None, float
         remedy = "give a margin of a few sigma"
         raise InputError(f"margin is {margin:g}", where=table.where, remedy=remedy)
     return sigma, alpha
+
+
+def _improvement(table: toml.Table, test: Test) -> float:
+    """Return by how much a record must beat the frontier, where the track has one."""
+    improvement = table.get("improvement", toml.not_negative, "a number from 0")
+    frontier = table.get("frontier", toml.one_of(("best",)), '"best"')
+    if test != "welch" and (improvement is not None or frontier is not None):
+        key = "frontier" if improvement is None else "improvement"
+        remedy = 'give it with test = "welch"'
+        raise InputError(f"test is {test!r}, and {key} is given", where=table.where, remedy=remedy)
+    return improvement or 0.0
+
+
+def _exchange_rate(
+    table: toml.Table, test: Test, cost: Cost | None, direction: Direction | None
+) -> float | None:
+    """Return what one step is worth, where the track says it."""
+    rate = table.table("exchange_rate")
+    if rate is None:
+        return None
+    rate.refuse_unknown(("loss", "steps"))
+    loss = rate.get("loss", toml.positive, "a number above 0")
+    steps = rate.get("steps", toml.positive, "a number above 0")
+    if loss is None or steps is None:
+        remedy = "give both, as in { loss = 0.0045, steps = 100 }"
+        raise InputError("loss or steps is missing", where=rate.where, remedy=remedy)
+    if test != "known-sigma" or cost != "steps" or direction == "greater":
+        remedy = 'give it for losses, with test = "known-sigma" and cost = "steps"'
+        raise InputError("exchange_rate is given", where=table.where, remedy=remedy)
+    return loss / steps
 
 
 def _hardware(table: toml.Table | None) -> tuple[int | None, str | None]:

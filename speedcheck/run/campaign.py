@@ -5,19 +5,23 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from speedcheck.errors import LaunchError, RecordError
-from speedcheck.logs import Run, StepLine, read_log
+from speedcheck.logs import Run, StepLine
 from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records.shared_ledger import FolderLedger
+from speedcheck.rules.tracks import Track
 from speedcheck.run.follow import LogFollower
-from speedcheck.run.launcher import Job, Launcher, Process, Setup
+from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
+from speedcheck.run.names import log_name
+from speedcheck.run.result import End, clock_details, remark_on, result_of, why_no_result
+from speedcheck.run.stopping import FixedNumber, Stopping
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
@@ -52,6 +56,10 @@ class Observer(Protocol):
         """A run was stopped because the campaign was."""
         ...
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """A run was interrupted and is to start again."""
+        ...
+
 
 class Interrupted(Exception):  # noqa: N818 - what happened, not an error of anyone
     """A signal has ended the campaign; every run of it is in the ledger.
@@ -71,6 +79,8 @@ class _Active:
     job: Job
     follower: LogFollower
     since: float
+    end: End = field(default_factory=End)
+    is_announced: bool = False
 
 
 class Campaign:
@@ -78,30 +88,37 @@ class Campaign:
 
     Args:
         folder: the record folder; its `logs/` exists.
-        ledger: the ledger, open and locked.
+        ledger: the ledger, open and locked; or the folder's part of one that it shares.
         setup: what the trainer said of the recipe.
         launcher: starts the runs; closed at the end.
         observer: hears of everything.
         slots: how many runs train side by side.
+        track: the track, which says how logs are read.
+        stopping: says when no further seed is started; never unless given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a campaign
         self,
         folder: Path,
         *,
-        ledger: LedgerWriter,
+        ledger: LedgerWriter | FolderLedger,
         setup: Setup,
         launcher: Launcher,
         observer: Observer,
         slots: int,
+        track: Track,
+        stopping: Stopping | None = None,
     ) -> None:
+        self._stopping = stopping or FixedNumber()
         self._logs = folder / "logs"
         self._ledger = ledger
         self._setup = setup
         self._launcher = launcher
         self._observer = observer
         self._slots = slots
+        self._track = track
         self._active: list[_Active] = []
+        self._waiting: deque[int] = deque()
 
     def run(self, seeds: tuple[int, ...]) -> None:
         """Train every seed that has no result yet; return when all have ended.
@@ -110,18 +127,24 @@ class Campaign:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; the runs under way are abandoned.
             RecordError: the ledger cannot be written, and the runs under way are stopped; or a
                 finished log is gone.
-            LaunchError: the trainer cannot be started.
+            LaunchError: the trainer cannot be started, or what it writes is not the log of a run.
         """
         self._settle_left_open(seeds)
         finished = self._finished_before(seeds)
+        for seed, run in finished.items():
+            self._stopping.finished(seed, run)
         if finished:
             self._observer.kept(finished)
-        waiting = deque(seed for seed in seeds if seed not in finished)
+        known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
+        self._waiting.extend(seed for seed in seeds if seed not in known)
         with _signals_noted() as noted:
             try:
-                while (waiting or self._active) and not noted:
-                    while waiting and len(self._active) < self._slots:
-                        self._start(waiting.popleft())
+                while (self._waiting or self._active) and not noted:
+                    if self._stopping.is_met:
+                        # What was begun is brought to its end, even in a later session.
+                        self._waiting = deque(filter(self._ledger.ledger.attempts, self._waiting))
+                    while self._waiting and len(self._active) < self._slots:
+                        self._start(self._waiting.popleft())
                     self._watch()
                     if self._active:
                         time.sleep(POLL_SECONDS)
@@ -144,7 +167,8 @@ class Campaign:
             if entry.event != "finished" or entry.log is None:
                 continue
             log = self._logs / entry.log
-            run = _result(log)
+            # A log that does not state its number of steps was complete by the exit status.
+            run = result_of(log, self._track, End(0))
             if run is None:
                 raise RecordError(
                     f"the ledger says that seed {seed} finished, and its log holds no result",
@@ -162,25 +186,48 @@ class Campaign:
             if entry is None or entry.event != "started" or entry.log is None:
                 continue
             log = self._logs / entry.log
-            run = _result(log)
-            if run is None:
-                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
-            else:
-                reason = _remark(run) or "found finished on --resume"
+            run = result_of(log, self._track)
+            if run is not None:
+                reason = remark_on(run, End()) or "found finished on --resume"
                 self._ledger.append("finished", seed, log=log, reason=reason)
+            elif not self._take_over(self._job(seed, log)):
+                self._ledger.append("abandoned", seed, log=log, reason="the launcher was gone")
+        # What has ended without a result in the meantime is tried again, like what failed before.
+        self._watch()
+
+    def _take_over(self, job: Job) -> bool:
+        """Follow a run of an earlier session; return whether there is one to follow."""
+        process = self._launcher.take_over(job)
+        if process is None:
+            return False
+        self._follow(process, job)
+        return True
 
     def _start(self, seed: int) -> None:
-        job = self._job(seed)
-        self._ledger.append("started", seed, log=job.log)
+        log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
+        job = self._job(seed, log)
+        details = self._launcher.details(job)
+        self._ledger.append("started", seed, log=job.log, details=details)
         try:
             process = self._launcher.start(job)
         except LaunchError as error:
             self._ledger.append("failed", seed, log=job.log, reason=str(error))
             raise
-        self._active.append(_Active(process, job, LogFollower(job.log), time.monotonic()))
-        self._observer.started(seed, job.log)
+        self._follow(process, job)
 
-    def _job(self, seed: int) -> Job:
+    def _follow(self, process: Process, job: Job) -> None:
+        follower = LogFollower(job.log, has_program=self._setup.steps is not None)
+        active = _Active(process, job, follower, time.monotonic())
+        self._active.append(active)
+        if not self._setup.queue:
+            self._announce(active)
+
+    def _announce(self, active: _Active) -> None:
+        if not active.is_announced:
+            active.is_announced = True
+            self._observer.started(active.job.seed, active.job.log)
+
+    def _job(self, seed: int, log: Path) -> Job:
         """Return the seed's run in the first free slot, on the GPUs of that slot."""
         setup, taken = self._setup, {active.job.slot for active in self._active}
         slot = next(slot for slot in range(self._slots) if slot not in taken)
@@ -188,7 +235,7 @@ class Campaign:
         return Job(
             recipe=setup.recipe,
             seed=seed,
-            log=self._logs / _log_name(seed, self._ledger.ledger.attempts(seed)),
+            log=log,
             ranks=setup.ranks,
             threads=setup.threads,
             overrides=setup.overrides,
@@ -199,29 +246,57 @@ class Campaign:
 
     def _watch(self) -> None:
         for active in tuple(self._active):
-            status = active.process.poll()
+            status = self._poll(active)
+            # A queue starts runs when it likes.
+            if status is not None or active.job.log.exists():
+                self._announce(active)
             for line in active.follower.new():
                 self._observer.progressed(active.job.seed, line)
-            if status is not None:
-                self._close(active, partial(_exit_reason, status))
+            if isinstance(status, Ended) and status.again:
+                self._put_back(active, status.reason)
+            elif isinstance(status, Ended):
+                self._close(active, status.reason)
+            elif status is not None:
+                # The time in a queue is not the run's.
+                wall_s = None if self._setup.queue else time.monotonic() - active.since
+                active.end = End(status, wall_s)
+                self._close(active)
             elif time.monotonic() - active.since > self._setup.timeout_s:
                 active.process.terminate()
-                self._close(active, self._timeout_reason)
+                limit = f"{self._setup.timeout_s:g} s"
+                self._close(active, f"stopped after {limit} without a result (--timeout-per-run)")
 
-    def _close(self, active: _Active, reason: Callable[[str], str]) -> None:
+    def _poll(self, active: _Active) -> int | Ended | None:
+        try:
+            return active.process.poll()
+        except LaunchError as error:
+            self._active.remove(active)
+            self._fail(active, error.what)
+            raise
+
+    def _close(self, active: _Active, why: str = "") -> None:
         """Enter how a run has ended, when nothing of it can write any more."""
         active.process.stop()
         self._active.remove(active)
-        if self._is_finished(active):
-            return
-        seed, log = active.job.seed, active.job.log
-        last_lines = active.process.last_lines()
-        why = reason(last_lines)
+        if not self._is_finished(active):
+            self._fail(active, why)
+
+    def _fail(self, active: _Active, why: str) -> None:
+        seed, log, last_lines = active.job.seed, active.job.log, active.process.last_lines()
+        why = why or why_no_result(log, self._track, active.end, last_lines)
         self._ledger.append("failed", seed, log=log, reason=why)
+        self._stopping.failed(seed)
         self._observer.failed(seed, why, last_lines)
 
-    def _timeout_reason(self, _: str) -> str:
-        return f"stopped after {self._setup.timeout_s:g} s without a result (--timeout-per-run)"
+    def _put_back(self, active: _Active, reason: str) -> None:
+        """Let the run of an interrupted attempt start again, unless the attempt has a result."""
+        self._active.remove(active)
+        if self._is_finished(active):
+            return
+        seed = active.job.seed
+        self._ledger.append("abandoned", seed, log=active.job.log, reason=reason)
+        self._observer.interrupted(seed, reason)
+        self._waiting.append(seed)
 
     def _abandon_active(self) -> None:
         for active in self._active:
@@ -238,10 +313,13 @@ class Campaign:
     def _is_finished(self, active: _Active) -> bool:
         """Enter the run as finished if its log has a result, however its process ended."""
         seed, log = active.job.seed, active.job.log
-        run = _result(log)
+        run = result_of(log, self._track, active.end)
         if run is None:
             return False
-        self._ledger.append("finished", seed, log=log, reason=_remark(run))
+        details = clock_details(run, active.end)
+        reason = remark_on(run, active.end)
+        self._ledger.append("finished", seed, log=log, reason=reason, details=details)
+        self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
 
@@ -260,34 +338,3 @@ def _signals_noted() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log_name(seed: int, earlier: int) -> str:
-    """Return the log's name; a later attempt never overwrites an earlier one's log."""
-    return f"seed-{seed:03d}.txt" if not earlier else f"seed-{seed:03d}.attempt-{earlier + 1}.txt"
-
-
-def _result(log: Path) -> Run | None:
-    """Return the run in `log` if it came to a result: its last validation, or a divergence."""
-    if not log.exists():
-        return None
-    runs = read_log(log, log.parent).runs
-    return runs[0] if len(runs) == 1 and (runs[0].complete or runs[0].diverged) else None
-
-
-def _remark(run: Run) -> str:
-    return "diverged" if run.diverged else ""
-
-
-def _exit_reason(status: int, last_lines: str) -> str:
-    end = _signal_name(-status) if status < 0 else f"exit status {status}"
-    if status == 0:
-        return f"{end}, and its log holds no result"
-    said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
-    return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"
-
-
-def _signal_name(number: int) -> str:
-    name = signal.Signals(number).name
-    # The trainer never sends it to itself; the kernel does to make room.
-    return f"signal {name}" + (" (often: out of memory)" if number == signal.SIGKILL else "")

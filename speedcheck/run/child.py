@@ -33,6 +33,9 @@ class Child:
         folder: the record folder, by which a later campaign finds it.
         environment: variables beside those of this process.
         stdin: file descriptor of its standard input; it is passed on, not closed.
+        cwd: the folder that it starts in; this process's unless given.
+        output: the file that gets what it prints, which is closed with the child; a temporary one
+            unless given.
 
     Raises:
         LaunchError: the process cannot be started.
@@ -45,9 +48,11 @@ class Child:
         folder: Path,
         environment: Mapping[str, str],
         stdin: int = subprocess.DEVNULL,
+        cwd: Path | None = None,
+        output: IO[bytes] | None = None,
     ) -> None:
         self._mark = CHILD_VARIABLE, uuid.uuid4().hex
-        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+        self._output = output or tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self._read_from = 0
         marks = dict((mark_of(folder), self._mark))
         try:
@@ -57,6 +62,7 @@ class Child:
                 stdin=stdin,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
+                cwd=cwd,
                 env=os.environ | environment | marks,
                 start_new_session=True,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from speedcheck.logs import StepLine, parse_step_line
@@ -16,12 +17,14 @@ class LogFollower:
 
     Args:
         path: the log; it need not exist yet.
+        has_program: whether it begins with the program and the environment.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_program: bool = True) -> None:
         self._path = path
         self._offset = 0
-        self._separators = 0
+        self._inode: int | None = None
+        self._separators = 0 if has_program else _SEPARATORS_BEFORE_STEPS
 
     def newest(self) -> StepLine | None:
         """Return the newest complete step line that was not there at the last look."""
@@ -29,9 +32,16 @@ class LogFollower:
         return lines[-1] if lines else None
 
     def new(self) -> list[StepLine]:
-        """Return the complete step lines that were not there at the last look."""
+        """Return the complete step lines that were not there at the last look.
+
+        A file that has taken the place of the log is not followed: the run has ended.
+        """
         try:
             with self._path.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if self._inode not in (None, inode):
+                    return []
+                self._inode = inode
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:

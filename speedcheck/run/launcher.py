@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 
@@ -19,25 +20,27 @@ class Setup:
         device: "cpu" or "cuda".
         ranks: processes that train one run together.
         threads: CPU threads of each.
-        steps: updates of one run.
+        steps: updates of one run; None for a foreign trainer, which says it when it runs.
         memory_mib: memory that one run needs, MiB.
         gpus: GPUs of the machine.
         timeout_s: a run that takes longer has hung, in seconds.
         overrides: what is changed in the recipe.
         gpus_per_run: GPUs of each run, where several share the machine; None for one run on all
             that it can use.
+        queue: the batch system's queue that decides when runs start; "" for this machine.
     """
 
     recipe: str
     device: str
     ranks: int
     threads: int
-    steps: int
+    steps: int | None
     memory_mib: int
     gpus: int = 0
     timeout_s: float = math.inf
     overrides: RecipeOverrides = NO_OVERRIDES
     gpus_per_run: int | None = None
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,28 @@ class Job:
         return self.log.parent.parent
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended that has no exit status.
+
+    Attributes:
+        reason: what ended it.
+        again: whether the run was only interrupted and is to start again.
+    """
+
+    reason: str
+    again: bool = False
+
+
 class Process(Protocol):
     """A run that has been started."""
 
-    def poll(self) -> int | None:
-        """Return the exit status, or None while the run goes on."""
+    def poll(self) -> int | Ended | None:
+        """Return the exit status or what ended the run, or None while it goes on.
+
+        Raises:
+            LaunchError: the run has ended, and no run of this trainer can have a result.
+        """
         ...
 
     def terminate(self) -> None:
@@ -113,6 +133,10 @@ class Launcher(Protocol):
         """
         ...
 
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return what the ledger notes of a run before it starts, as JSON values."""
+        ...
+
     def start(self, job: Job) -> Process:
         """Start one run.
 
@@ -123,4 +147,8 @@ class Launcher(Protocol):
 
     def close(self) -> None:
         """End what was kept for further runs."""
+        ...
+
+    def take_over(self, job: Job) -> Process | None:
+        """Return the process of a run that an earlier session left; None where there is none."""
         ...

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.rules.tracks import TRACK_OF_RECIPE
 from speedcheck.run.child import TRAINER_SAYS, Child
+from speedcheck.run.conditions import conditions
 from speedcheck.run.launcher import Job, Process, Setup
 
 GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -41,19 +43,18 @@ class LocalLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
+
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return the command and the conditions on this machine."""
+        return conditions(self._command(job), environment_of(job))
 
     def start(self, job: Job) -> Process:
         """Start the run as a process that ends when this one does."""
-        command = (
-            *trainer_command(job, "train", self._data),
-            *("--seed", str(job.seed)),
-            *("--log-dir", str(job.log.parent)),
-            *("--log-name", job.log.name),
-        )
+        command, environment = self._command(job), environment_of(job)
         read, write = os.pipe()
         try:
-            child = Child(command, folder=job.folder, environment=environment_of(job), stdin=read)
+            child = Child(command, folder=job.folder, environment=environment, stdin=read)
         except LaunchError:
             os.close(write)
             raise
@@ -65,6 +66,18 @@ class LocalLauncher:
 
     def close(self) -> None:
         """Nothing outlives a run."""
+
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        return (
+            *trainer_command(job, "train", self._data),
+            *("--seed", str(job.seed)),
+            *("--log-dir", str(job.log.parent)),
+            *("--log-name", job.log.name),
+        )
 
 
 def data_options(data_dir: Path | None) -> tuple[str, ...]:
@@ -78,9 +91,21 @@ def trainer_words(*words: str) -> tuple[str, ...]:
 
 
 def ask_trainer(
-    recipe: str, overrides: RecipeOverrides, gpus_per_run: int | None, data: tuple[str, ...]
+    recipe: str,
+    overrides: RecipeOverrides,
+    data: tuple[str, ...],
+    gpus_per_run: int | None = None,
+    *,
+    elsewhere: bool = False,
 ) -> Setup:
     """Let the trainer make or check the data of a recipe, and return what it says of it.
+
+    Args:
+        recipe: its name.
+        overrides: what is changed in it.
+        data: the trainer's options for the folder of the data.
+        gpus_per_run: for runs side by side; None for one run on as many GPUs as it can use.
+        elsewhere: whether other machines train, so that this one needs no GPU.
 
     Raises:
         LaunchError: the recipe cannot be trained here.
@@ -94,7 +119,8 @@ def ask_trainer(
             remedy="pip install 'speedcheck[train]'",
         )
     gpus = () if gpus_per_run is None else ("--gpus", str(gpus_per_run))
-    options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare")
+    place = ("--elsewhere",) if elsewhere else ()
+    options = ("--recipe", recipe, *overrides.options(), *gpus, *data, "--prepare", *place)
     done = subprocess.run(trainer_words(*options), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return replace(_read_setup(done.stdout), overrides=overrides, gpus_per_run=gpus_per_run)
@@ -104,7 +130,7 @@ def ask_trainer(
 
 def trainer_command(job: Job, command: str, data: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words that start a command of the trainer on all ranks of a job."""
-    torchrun = (*_PYTHON, "torch.distributed.run", "--standalone", f"--nproc-per-node={job.ranks}")
+    torchrun = (*_PYTHON, "trainer.torchrun", "--standalone", f"--nproc-per-node={job.ranks}")
     start = (*torchrun, "-m") if job.ranks > 1 else _PYTHON
     beside = ("--side-by-side", str(job.side_by_side)) if job.side_by_side > 1 else ()
     recipe = ("--recipe", job.recipe, *job.overrides.options())

@@ -76,6 +76,11 @@ class Pace:
         if run is not None and finished:
             self._taken.append(self._clock() - run.since)
 
+    def put_back(self, seed: int) -> None:
+        """A run is to start again."""
+        if self.under_way.pop(seed, None) is not None:
+            self._waiting += 1
+
     def seconds_left(self) -> float | None:
         """Return how long it still takes; None while nothing tells."""
         run_seconds = self._run_seconds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,11 +24,13 @@ class Tally:
     Args:
         runs: the planned number of runs.
         target: loss that the mean must be below, nats per token.
+        evidence: gives the evidence so far where a sequential campaign allows a look at it.
     """
 
-    def __init__(self, runs: int, target: float) -> None:
+    def __init__(self, runs: int, target: float, evidence: Callable[[], str] | None = None) -> None:
         self._runs = runs
         self._target = target
+        self._evidence = evidence
         self._losses: list[float] = []
 
     def add(self, run: Run) -> None:
@@ -39,13 +41,15 @@ class Tally:
     def line(self) -> str:
         """Return number, mean and sd of the runs that have finished.
 
-        No p-value: the test is run once, on all planned runs, and a look at it invites stopping.
+        No p-value where their number is fixed: the test is run once, on all planned runs, and a
+        look at it invites stopping.
         """
         test = one_sample_t(self._losses, self._target)
-        return (
+        line = (
             f"{test.n}/{self._runs} runs: mean {number(test.mean, '.4f')}, "
             f"sd {number(test.std, '.4f')} (target {self._target:g})"
         )
+        return line if self._evidence is None else f"{line}; {self._evidence()}"
 
 
 class PlainDisplay:
@@ -106,6 +110,11 @@ class PlainDisplay:
         self._pace.end(seed, finished=False)
         self._say(f"seed {seed}: abandoned")
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Say why the run starts again."""
+        self._pace.put_back(seed)
+        self._say(f"seed {seed}: interrupted, {reason}")
+
     def _move(self, seed: int, line: StepLine) -> None:
         run = self._pace.under_way.get(seed)
         if run is not None and line.total:
@@ -144,7 +153,7 @@ class LiveDisplay(PlainDisplay):
         pace: the time that is left.
         logs: folder of the logs, whose finished runs the others are compared with.
         runs: the planned number of runs.
-        steps: updates of one run.
+        steps: updates of one run; None until the first run says it.
     """
 
     def __init__(
@@ -155,18 +164,18 @@ class LiveDisplay(PlainDisplay):
         logs: Path | None = None,
         *,
         runs: int,
-        steps: int,
+        steps: int | None,
     ) -> None:
         super().__init__(console, tally, pace, logs)
         self._runs = runs
-        self._steps = steps
+        self._steps = steps or 0
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
         self._bars = _bars(
             console, "step {task.completed:.0f}/{task.total:.0f} loss {task.fields[shown]}"
         )
         self._overall = _bars(console, "{task.fields[shown]}")
-        self._all = self._overall.add_task("all     ", total=runs * steps, shown="")
+        self._all = self._overall.add_task("all     ", total=runs * self._steps, shown="")
         self._move_overall()
 
     def __rich__(self) -> Group:
@@ -185,9 +194,18 @@ class LiveDisplay(PlainDisplay):
 
     def progressed(self, seed: int, line: StepLine) -> None:
         """Move the bar of the run, and the one of all runs."""
+        if line.total and not self._steps:
+            self._learn_steps(line.total)
         self._move(seed, line)
         self._bars.update(self._tasks[seed], completed=line.step, shown=self._shown(line))
         self._move_overall()
+
+    def _learn_steps(self, steps: int) -> None:
+        """Give the bars their lengths, which a foreign trainer says in its first line."""
+        self._steps = steps
+        self._overall.update(self._all, total=self._runs * steps)
+        for task in self._tasks.values():
+            self._bars.update(task, total=steps)
 
     def finished(self, seed: int, run: Run) -> None:
         """Replace the bar by the result."""
@@ -204,11 +222,19 @@ class LiveDisplay(PlainDisplay):
         super().abandoned(seed)
         self._end(seed)
 
+    def interrupted(self, seed: int, reason: str) -> None:
+        """Take the bar away until the run starts again."""
+        super().interrupted(seed, reason)
+        self._remove_bar(seed)
+
     def _end(self, seed: int) -> None:
+        self._ended += 1
+        self._remove_bar(seed)
+
+    def _remove_bar(self, seed: int) -> None:
         task = self._tasks.pop(seed, None)
         if task is not None:
             self._bars.remove_task(task)
-        self._ended += 1
         self._move_overall()
 
     def _move_overall(self) -> None:
@@ -223,18 +249,25 @@ class LiveDisplay(PlainDisplay):
 
 @contextmanager
 def open_display(
-    console: Console, *, runs: int, steps: int, target: float, logs: Path | None = None
+    console: Console,
+    *,
+    runs: int,
+    steps: int | None,
+    target: float,
+    logs: Path | None = None,
+    evidence: Callable[[], str] | None = None,
 ) -> Iterator[PlainDisplay]:
     """Show the campaign on `console` for as long as the context lasts.
 
     Args:
         console: a terminal, or anything else.
         runs: the planned number of runs.
-        steps: updates of one run.
+        steps: updates of one run; None where only the run says it.
         target: loss that the mean must be below, nats per token.
         logs: folder of the logs, whose finished runs the others are compared with.
+        evidence: gives the evidence so far where a sequential campaign allows a look at it.
     """
-    tally, pace = Tally(runs, target), Pace(runs)
+    tally, pace = Tally(runs, target, evidence), Pace(runs)
     if not console.is_terminal:
         yield PlainDisplay(console, tally, pace, logs)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from speedcheck.machine import available_cpus, available_memory_mib
 from speedcheck.run.launcher import Setup
 
@@ -10,8 +12,10 @@ def slots(setup: Setup) -> int:
     """Return how many runs of `setup` can train side by side, at least 1.
 
     A run on GPUs takes all of them, so that its time can be compared with the next one's, unless
-    it was asked for to take some.
+    it was asked for to take some. A queue takes every run at once.
     """
+    if setup.queue:
+        return sys.maxsize
     if setup.device != "cpu":
         return max(1, setup.gpus // setup.gpus_per_run) if setup.gpus_per_run else 1
     by_cpu = available_cpus() // (setup.ranks * setup.threads)

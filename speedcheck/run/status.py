@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 from speedcheck.errors import RecordError
-from speedcheck.logs import StepLine, read_log
+from speedcheck.logs import Run, StepLine, read_log
 from speedcheck.records.files import LOGS_NAME
-from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, parse_ledger
+from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, Ledger, parse_ledger
 from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, named_track
+from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.outlook import Curve, loss_of, seconds_left, step_ms
+from speedcheck.run.stopping import UntilCertified, stopping_rule
 from speedcheck.stats import one_sample_t
 
 Launcher = Literal["running", "gone", "unknown"]
@@ -65,13 +67,15 @@ class Status:
         finished: runs with a result.
         failed: runs that ended without one.
         abandoned: runs that were stopped with their campaign.
-        waiting: runs that have not started.
+        waiting: runs that have not started; none where the stopping rule is met.
         under_way: runs that have started and not ended.
         launcher: whether a process holds the folder; "unknown" where its file system does not say.
         mean: mean loss of the finished runs, nats per token; None where one has diverged.
         sd: its standard deviation over runs.
         target: loss that the mean must be below; None where neither plan nor track says.
         seconds_left: until all have ended, as long as nothing fails.
+        evidence: what a sequential campaign has shown, and why it starts no further run; "" where
+            the number of runs is fixed.
     """
 
     folder: str
@@ -87,6 +91,7 @@ class Status:
     sd: float | None
     target: float | None
     seconds_left: float | None
+    evidence: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -121,7 +126,7 @@ def read_status(folder: Path, now: datetime | None = None) -> Status:
 def _status(
     folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Launcher, now: datetime
 ) -> Status:
-    latest = {entry.seed: entry for entry in entries}
+    latest = Ledger(entries, ()).latest()
     ended = [entry for entry in latest.values() if entry.event == "finished"]
     curve, losses = Curve(), []
     for entry in ended:
@@ -131,7 +136,8 @@ def _status(
     under_way = tuple(
         _under_way(folder, entry, curve, now) for entry in _with(latest.values(), "started")
     )
-    waiting = len(_with(latest.values(), "planned"))
+    rule = _stopping(folder, plan, ended)
+    waiting = 0 if rule and rule.is_met else len(_with(latest.values(), "planned"))
     test = one_sample_t(losses, 0.0)
     return Status(
         folder=str(folder),
@@ -147,7 +153,19 @@ def _status(
         sd=_finite(test.std),
         target=_target(folder, plan),
         seconds_left=_seconds_left(_run_seconds(entries, under_way), under_way, waiting),
+        evidence="" if rule is None else ": ".join(filter(None, (rule.reason, rule.line()))),
     )
+
+
+def _stopping(folder: Path, plan: Plan, ended: Iterable[Entry]) -> UntilCertified | None:
+    """Return the stopping rule of a sequential campaign with its finished runs."""
+    track = named_track(folder, plan, Overrides(), load_config(folder, None))
+    rule = stopping_rule(plan, track or get_track(DEFAULT_TRACK))
+    if rule is not None:
+        for entry in ended:
+            for run in _runs(folder / LOGS_NAME / (entry.log or "")):
+                rule.finished(entry.seed, run)
+    return rule
 
 
 def _finite(value: float | None) -> float | None:
@@ -179,13 +197,13 @@ def _with_line(run: UnderWay, line: StepLine, curve: Curve) -> UnderWay:
     )
 
 
+def _runs(log: Path) -> tuple[Run, ...]:
+    return read_log(log, log.parent).runs if log.is_file() else ()
+
+
 def _final_losses(log: Path) -> list[float]:
-    if not log.exists():
-        return []
     return [
-        math.nan if run.diverged else run.val_loss
-        for run in read_log(log, log.parent).runs
-        if run.val_loss is not None
+        math.nan if run.diverged else run.val_loss for run in _runs(log) if run.val_loss is not None
     ]
 
 

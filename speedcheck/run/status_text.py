@@ -21,9 +21,10 @@ def status_json(status: Status) -> str:
 
 def status_text(status: Status) -> str:
     """Return the screen, with a line end behind its last line."""
+    most = "at most " if status.evidence else ""
     counts = (
-        f"{status.finished} of {status.planned} runs finished, {len(status.under_way)} under way, "
-        f"{status.waiting} to start"
+        f"{status.finished} of {most}{status.planned} runs finished, "
+        f"{len(status.under_way)} under way, {status.waiting} to start"
     )
     lines = [
         f"{status.folder}: {_state(status)}",
@@ -31,6 +32,8 @@ def status_text(status: Status) -> str:
         f"mean {number(status.mean, '.4f')}, sd {number(status.sd, '.4f')}"
         + ("" if status.target is None else f" (target {status.target:g})"),
     ]
+    if status.evidence:
+        lines.append(status.evidence)
     if status.seconds_left is not None and status.launcher != "gone":
         lines.append(f"about {duration(status.seconds_left)} left")
     if status.under_way:

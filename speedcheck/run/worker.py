@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.child import Child
+from speedcheck.run.conditions import conditions
 from speedcheck.run.launcher import Job, Process, Setup
 from speedcheck.run.local import ask_trainer, data_options, environment_of, trainer_command
 
@@ -37,7 +40,11 @@ class WorkerLauncher:
         gpus_per_run: int | None = None,
     ) -> Setup:
         """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, gpus_per_run, self._data)
+        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
+
+    def details(self, job: Job) -> Mapping[str, Any]:
+        """Return the worker's command and the conditions on this machine."""
+        return conditions(self._command(job), environment_of(job))
 
     def start(self, job: Job) -> Process:
         """Give the run to the slot's worker, or to a new one where it has none."""
@@ -45,10 +52,16 @@ class WorkerLauncher:
         if worker is None or not worker.send(job):
             if worker is not None:
                 worker.stop()
-            command = (*trainer_command(job, "worker", self._data), "--answers", STDIN)
-            worker = self._workers[job.slot] = _Worker(command, job)
+            worker = self._workers[job.slot] = _Worker(self._command(job), job)
             worker.send(job)
         return _WorkerRun(worker, job.seed)
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        return (*trainer_command(job, "worker", self._data), "--answers", STDIN)
+
+    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
+        """Return None: what outlives its launcher is ended, not followed."""
+        return None
 
     def close(self) -> None:
         """End the workers, which have no jobs left."""

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from speedcheck.certificate import Ground
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.plan import Role
 from speedcheck.sample.model import ALL_GROUPS, Group
 from speedcheck.sample.select import named

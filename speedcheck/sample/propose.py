@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from speedcheck.certificate import Exclusion
-from speedcheck.program import compare
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources, compare
 from speedcheck.records.folder import Record
 from speedcheck.records.plan import Excluded, Plan, Role, SampleDeclaration
 from speedcheck.sample.model import Group, Sample

@@ -39,4 +39,5 @@ def _times(path: Path) -> dict[int, float]:
     except OSError:
         return {}
     scale = {b"ms": 1.0, b"s": 1000.0}
-    return {int(m[1]): float(m[2]) * scale[m[3]] for m in _STEP_TIME.finditer(data)}
+    found = _STEP_TIME.findall(data)
+    return {int(step): float(time) * scale[unit] for step, time, unit in found}

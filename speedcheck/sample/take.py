@@ -9,10 +9,11 @@ from dataclasses import replace
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
-from speedcheck.program.sources import Sources
+from speedcheck.program import Sources
 from speedcheck.records.folder import Record
 from speedcheck.records.ledger import Ledger
 from speedcheck.records.plan import Role
+from speedcheck.sample.clock import outside_clock
 from speedcheck.sample.completeness import Ends, cut_at, find_ends
 from speedcheck.sample.duplicates import describe as describe_copy
 from speedcheck.sample.duplicates import exact_copies, near_copies
@@ -76,6 +77,7 @@ class _Taker:
         self._budget_ms = budget_ms
         self._rulings = [Ruling() for _ in runs]
         self._ends: dict[str, Ends] = {}
+        self._outside_clock = outside_clock(record.ledger)
 
     def sample(self) -> Sample:
         """Rule on each run, and return the sample."""
@@ -216,6 +218,7 @@ class _Taker:
             source_sha256=run.source_sha256,
             exclusion=ruling.exclusion,
             group=group,
+            outside_clock_s=self._outside_clock.get(run.log),
         )
 
 

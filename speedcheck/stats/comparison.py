@@ -14,6 +14,7 @@ from speedcheck.stats.compare import (
     Difference,
     effect_size,
     equivalence_p,
+    reach,
     two_sided_p,
     welch_error,
 )
@@ -26,7 +27,7 @@ from speedcheck.stats.noninferiority import (
     NonInferiority,
     non_inferiority,
 )
-from speedcheck.stats.times import MACHINE_SPREAD, between_machines, time_difference, with_known
+from speedcheck.stats.times import MACHINE_SPREAD, time_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,8 +250,7 @@ def _time_decides(
             error, df = error_now * np.sqrt(a.n / (a.n + more)), a.n + more - 1.0
         else:
             error, df = welch_error(a.std or 0.0, a.n + more, b.std or 0.0, b.n + more)
-            error, df = with_known(error, df, between_machines(times, spread))
-        answers: Answers = -stdtrit(df, alpha / 2) * error < size
+        answers: Answers = reach(alpha / 2, error, df, times.known) < size
         return answers
 
     return decides

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtr
 
 from speedcheck.errors import UsageError
 from speedcheck.stats.arguments import Direction, check_positive, check_probability, sign_of
@@ -21,6 +22,7 @@ from speedcheck.stats.power import MOST_RUNS, power, runs_for_power, smallest_n
 from speedcheck.stats.race import PAIRS_OF_A_BLOCK, RACE_PAIRS
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, check_maximum
 from speedcheck.stats.welch_power import welch_power
+from speedcheck.stats.ztest import margin_for
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -57,12 +59,13 @@ class RunPlan:
 
     Attributes:
         effect: standard deviations of a loss on the right side of the target; None without one.
-        powers: pairs of a number of runs and the power of the fixed t-test with it, from 2 runs
-            to the maximum; none without an effect.
+        powers: pairs of a number of runs and the power of the fixed test with it, from 2 runs
+            (from 1 where the standard deviation is known) to the maximum; none without an effect.
         wanted: the power that is asked for.
         runs: smallest number of runs with that power; None where no number will do: the mean is
             not on the right side of the target, or too near to it, or there is no sd.
-        sequential: cost of the sequential test; None where `runs` is.
+        sequential: cost of the sequential test; None where `runs` is, and where the standard
+            deviation is known.
     """
 
     effect: float | None
@@ -144,6 +147,51 @@ def plan_runs(
         return RunPlan(effect, powers, wanted, None, None)
     campaigns = _campaigns(effect, boundary(maximum, alpha), generator)
     return RunPlan(effect, powers, wanted, runs, campaigns)
+
+
+def plan_known_sigma(
+    gap: float,
+    sigma: float,
+    alpha: float,
+    *,
+    sd: float | None = None,
+    wanted: float = 0.9,
+    maximum: int = SEQUENTIAL_MAXIMUM,
+) -> RunPlan:
+    """Plan the runs of a record whose track takes the standard deviation of a loss as known.
+
+    The test passes when the mean is at least margin / sqrt(n) on the right side of the target, so
+    the power is that of a normal mean: P(Z <= (gap sqrt(n) - margin) / sd). There is no sequential
+    test of this kind.
+
+    Args:
+        gap: how far the expected mean is on the right side of the target, in the measure's unit.
+        sigma: the standard deviation that the track takes as known, above 0.
+        alpha: size of the z-test.
+        sd: the expected standard deviation; sigma unless given.
+        wanted: power that is asked for.
+        maximum: largest number of runs of `powers`.
+
+    Raises:
+        UsageError: alpha or the power is not between 0 and 1, a standard deviation is not above
+            0, or the maximum is below 2 or above 1,000.
+    """
+    check_probability("power", wanted)
+    check_positive("sigma", sigma)
+    check_maximum(maximum)
+    scatter = sigma if sd is None else sd
+    check_positive("sd", scatter)
+    margin = margin_for(sigma, alpha)
+
+    def power_of(n: int) -> float:
+        return float(ndtr((gap * math.sqrt(n) - margin) / scatter))
+
+    powers = tuple((n, power_of(n)) for n in range(1, maximum + 1))
+    runs = None
+    if gap > 0:
+        runs = next((n for n in range(1, MOST_RUNS + 1) if power_of(n) >= wanted), None)
+    effect = gap / scatter
+    return RunPlan(effect if math.isfinite(effect) else None, powers, wanted, runs, None)
 
 
 def plan_race(

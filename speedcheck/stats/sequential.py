@@ -74,6 +74,11 @@ class SequentialTest:
         return self.certified_at is not None and self.diverged_at is None
 
     @property
+    def e_values(self) -> tuple[float, ...]:
+        """The e-values E_1 to E_n, each at most the largest float."""
+        return tuple(map(_exp, self.log_e_values))
+
+    @property
     def e_value(self) -> float:
         """The last e-value; 1 without runs, at most the largest float."""
         return _exp(self.log_e_values[-1]) if self.log_e_values else 1.0
@@ -187,15 +192,19 @@ def futility(
     return Futility(test.n, maximum, -sign * good, -sign * best, chance, chance < FUTILE_CHANCE)
 
 
-def check_maximum(maximum: int) -> None:
+def check_maximum(maximum: int, name: str = "maximum") -> None:
     """Refuse a largest number of runs that the test is not made for.
+
+    Args:
+        maximum: the number.
+        name: what the caller calls it.
 
     Raises:
         UsageError: the maximum is below 2 or above 1,000, to which the e-values are exact.
     """
-    check_count("maximum", maximum, least=2)
+    check_count(name, maximum, least=2)
     if maximum > LARGEST_N:
-        raise UsageError(f"the maximum is {maximum} runs", remedy=f"choose at most {LARGEST_N}")
+        raise UsageError(f"{name} is {maximum}", remedy=f"choose at most {LARGEST_N}")
 
 
 def _log_e_values(losses: Floats, target: float, direction: Direction) -> Floats:

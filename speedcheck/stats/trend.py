@@ -31,6 +31,11 @@ class Trend:
     low: float
     high: float
 
+    @property
+    def shown(self) -> bool:
+        """Whether the interval excludes a slope of 0."""
+        return self.low > 0 or self.high < 0
+
 
 def trend(order: ArrayLike, values: ArrayLike, series: Sequence[Hashable]) -> Trend | None:
     """Fit the slope of values against their order within each series, by least squares.

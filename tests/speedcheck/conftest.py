@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,9 @@ import speedcheck
 from speedcheck.certificate import Certificate
 from speedcheck.cli import main
 from speedcheck.rules.tracks import TINY
+
+# Tests are collected without packages; this makes foreign_scripts importable by its name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 # A busy machine is no failure of what is tested.
 settings.register_profile("no deadline", deadline=None)
@@ -177,7 +181,15 @@ class Builder:
         return self.folder(logs, name)
 
     def record(
-        self, losses=LOSSES, *, name="record", plan=None, logs=None, endings=None, **options
+        self,
+        losses=LOSSES,
+        *,
+        name="record",
+        plan=None,
+        logs=None,
+        endings=None,
+        details=None,
+        **options,
     ):
         """Write a folder as `speedcheck run` does, but for its reports.
 
@@ -186,6 +198,7 @@ class Builder:
             plan: keys of record.toml that are not as usual; None as the value leaves one out.
             logs: seeds whose log's text is another; None as the text leaves the log out.
             endings: seeds that end otherwise than with the events started and finished.
+            details: what the ledger notes of every start and end.
             options: arguments of `make_log` for every log.
         """
         seeds = range(len(losses))
@@ -200,7 +213,8 @@ class Builder:
                 ended = event != "started" and text is not None
                 digest = sha256(text.encode()) if ended else None
                 log = f"seed-{seed:03d}.txt"
-                entries.append({"event": event, "seed": seed, "log": log, "log_sha256": digest})
+                entry = {"event": event, "seed": seed, "log": log, "log_sha256": digest}
+                entries.append(entry | ({"details": details} if details else {}))
         usual = {
             "name": name,
             "date": "2026-11-30",
@@ -213,6 +227,20 @@ class Builder:
         files = {"record.toml": tomli_w.dumps(values), "ledger.jsonl": make_ledger(entries)}
         files |= {f"logs/seed-{s:03d}.txt": text for s, text in texts.items() if text is not None}
         return self.folder(files, name)
+
+    def sequential(self, losses=LOSSES, *, maximum=64, plan=None, name="record", **options):
+        """Write a folder as `speedcheck run --until-certified` does, after so many runs."""
+        seeds = {"runs": maximum, "seeds": list(range(maximum)), "stopping_rule": "sequential"}
+        folder = self.record(losses, name=name, plan=seeds | (plan or {}), **options)
+        details = {"stopping_rule": "sequential", "max_seeds": maximum}
+        entries = [
+            {"event": "planned", "seed": seed, "details": details} for seed in range(maximum)
+        ]
+        path = folder / "ledger.jsonl"
+        written = map(json.loads, path.read_text().splitlines())
+        entries += [entry for entry in written if entry["event"] != "planned"]
+        path.write_bytes(make_ledger(entries))
+        return folder
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,9 @@ def test_a_systems_record_certifies_only_with_its_speed_shown(timed, cli):
     assert verify(folder, baseline=faster).certified
     shown = cli("verify", folder, "--baseline", faster)
     assert shown.code == 0
-    assert "CERTIFIED: faster than the baseline, and its loss is not worse (8 runs)" in shown.out
+    # Nobody logged the environment of these runs.
+    headline = "CERTIFIED (loss only; rules unknown): faster than the baseline, and its loss is not"
+    assert headline in " ".join(shown.out.split())
 
 
 def test_a_systems_record_must_not_make_the_loss_worse(timed):

@@ -46,7 +46,8 @@ RUN = [
     "exclusion",
     "group",
 ]
-LOSS = ["n", "mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std", "sequential"]
+LOSS = ["n", "mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std"]
+LOSS += ["sequential", "frontier", "scan"]
 ESTIMATE = ["estimate", "low", "high", "level"]
 RUNTIME = ["n", "mean_s", "std_s", "median_s", "min_s", "max_s"]
 CLAIM = ["what", "claimed", "recomputed", "status", "where", "basis"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import get_args
@@ -17,7 +17,9 @@ import pytest
 from speedcheck import certificate as model
 from speedcheck.api import verify
 from speedcheck.checks import codes
+from speedcheck.figures import FrontierFigures, SequentialFigures
 from speedcheck.stats import Estimate, Runtime
+from speedcheck.stats.steps import StepRow, StepScan
 
 ROOT = Path(__file__).parents[2]
 DEV_SET = ROOT.parent / "shared" / "logs"
@@ -45,14 +47,42 @@ CLASSES = {
             "source_sha256",
             "exclusion",
             "group",
+            "outside_clock_s",
         },
     ),
     "group": (model.GroupSummary, {"role", "mean", "std", "p_value"}),
     "selection": (model.SelectionSummary, {"at_step", "stops_at"}),
     "loss": (
         model.LossStatistics,
-        {"mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std", "sequential"},
+        {
+            "mean",
+            "std",
+            "t",
+            "df",
+            "p_value",
+            "bayes_mean",
+            "bayes_std",
+            "sequential",
+            "frontier",
+            "scan",
+        },
     ),
+    "sequential": (SequentialFigures, {"certified_at"}),
+    "frontier": (
+        FrontierFigures,
+        {
+            "mean",
+            "low",
+            "high",
+            "difference",
+            "difference_low",
+            "difference_high",
+            "p_value",
+            "runs_needed",
+        },
+    ),
+    "scan": (StepScan, {"earliest"}),
+    "scan_row": (StepRow, {"mean", "std", "p_value"}),
     "estimate": (Estimate, {"estimate"}),
     "runtime": (Runtime, {"std_s"}),
     "claim": (model.Claim, {"recomputed"}),
@@ -77,7 +107,10 @@ def full(build):
     plan = {"published": {"losses": [3, 4], "p": "0.01"}}
     certificate = verify(build.record(plan=plan))
     data = certificate.to_dict()
-    data["loss"]["sequential"] = {"e_value": 120.5, "p_anytime": 0.008, "certified_at": None}
+    loss = data["loss"]
+    loss["sequential"] = asdict(SequentialFigures(2, 64, (1.0, 120.5), 0.008, 2))
+    loss["frontier"] = asdict(FrontierFigures("f", 3, *[0.5] * 6, 0.0, 0.01, 4))
+    loss["scan"] = asdict(StepScan((StepRow(125, 2, 3.3, 0.1, 0.5, passes=False),), None))
     return json.loads(json.dumps(data))
 
 

@@ -275,3 +275,9 @@ def test_a_disk_that_fills_up_is_one_line_and_status_2(data: Path, tmp_path: Pat
     assert process.returncode == 2
     assert err.count("\n") == 1
     assert "seed-000.txt: the log cannot be written (File too large)" in err
+
+
+def test_a_machine_that_only_prepares_needs_the_data_and_no_gpu(tmp_path, capsys):
+    options = ["--recipe", "sub3", "--prepare", "--elsewhere", "--data-dir", str(tmp_path)]
+    assert command.main(options) == 2
+    assert "GPU" not in capsys.readouterr().err

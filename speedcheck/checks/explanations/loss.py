@@ -101,4 +101,53 @@ LOSS = {
         "confidence limit of the difference to the baseline's mean is not below the margin.",
         "Run as many seeds as the message names, or pass the loss test of the track.",
     ),
+    codes.SEQUENTIAL: Explanation(
+        ("info",),
+        "The record was planned to stop by the anytime-valid test. E is the evidence against a "
+        "mean at the target, taken in the planned order of the seeds. It allows a look after "
+        "every run, and the record is certified at the first run with E at 1 / alpha or above.",
+        "Nothing: the message has the figures. Runs after that one count in mean and sd only.",
+    ),
+    codes.NOT_REACHED: Explanation(
+        ("fail",),
+        "The record was planned to stop by the anytime-valid test, and E has not reached 1 / alpha "
+        "within the completed runs.",
+        "Continue with `speedcheck run --resume --out FOLDER`. Past the planned maximum add "
+        "--max-seeds with a larger number: this test allows it.",
+    ),
+    codes.NOT_SEQUENTIAL: Explanation(
+        ("fail",),
+        "record.toml asks for the anytime-valid test, which needs a ledger that says the order of "
+        "the seeds, and a track with a t-test against a fixed target.",
+        "Submit the ledger that `speedcheck run --until-certified` wrote, or plan a fixed number "
+        "of runs.",
+    ),
+    codes.FRONTIER_BEATEN: Explanation(
+        ("info",),
+        "The track asks for a better mean than that of the best certified record, the frontier, by "
+        "more than the track's improvement: a one-sided Welch test.",
+        "Nothing. The frontier was chosen for its figure, so its true mean is probably worse than "
+        "it looks; the message has its own 95 % interval.",
+    ),
+    codes.FRONTIER_UNKNOWN: Explanation(
+        ("unknown",),
+        "The track asks for a better mean than that of the best certified record, and no such "
+        "record of at least 2 runs is known.",
+        "Name it with --baseline FOLDER, or as baseline in record.toml. The gate takes it from the "
+        "base. The first record of a track has nothing to beat: a maintainer merges it.",
+    ),
+    codes.FRONTIER_NOT_BEATEN: Explanation(
+        ("fail",),
+        "The runs do not show a mean that is better than that of the best certified record by more "
+        "than the track's improvement.",
+        "Plan a new record with the number of runs that the message names, or train better. Do not "
+        "add runs to this one until the test passes.",
+    ),
+    codes.STEP_SCAN: Explanation(
+        ("info",),
+        "On a track that counts steps, the test at each validation step that all runs have in "
+        "common. The verdict is for the last one.",
+        "Treat the earliest step that passes as a choice among so many looks: chance passes one of "
+        "them more often than alpha says. New runs that end there show it clearly.",
+    ),
 }

@@ -254,4 +254,18 @@ PROVENANCE = {
         "Some logs print no seed, so repeated seeds cannot be found among them.",
         "Let the program print its seed into the log.",
     ),
+    codes.STOPPING_CHANGED: Explanation(
+        ("fail",),
+        "record.toml names another stopping rule than the ledger, which noted it before the first "
+        "run. Which test holds is decided before a result is known.",
+        "Restore record.toml, or run a new record by the rule that you want.",
+    ),
+    codes.EXTENDED: Explanation(
+        ("warn",),
+        "Runs were added to the plan after one had finished. The test is made for a number of runs "
+        "that was fixed before: with a look after every run from the 3rd to the 32nd it certifies "
+        "7 in 100 records that only equal their target. The gate closes.",
+        "Plan a new record with enough runs, or one with `speedcheck run --until-certified`, whose "
+        "test allows looks.",
+    ),
 }

@@ -35,8 +35,9 @@ RULES = {
     codes.COMPILER_SETTING: Explanation(
         ("fail", "warn"),
         "The program changes torch._inductor.config or torch._dynamo.config, or sets an "
-        "environment variable TORCHINDUCTOR_*. The first records are older than the rule against "
-        "it, so it is a warning, and a failure if the baseline's program does without it.",
+        "environment variable TORCHINDUCTOR_*, or a run had such a variable. The first records "
+        "are older than the rule against it, so it is a warning, and a failure if the baseline's "
+        "program does without it.",
         "Remove the setting and time the record again.",
     ),
     codes.COMPILE_OPTION: Explanation(
@@ -80,5 +81,12 @@ RULES = {
         ("unknown",),
         "The track limits what a run may use, and the log does not say how much it used.",
         "Print the figure into the log, in a form that the track's log_patterns read.",
+    ),
+    codes.ENVIRONMENT_UNKNOWN: Explanation(
+        ("unknown",),
+        "Environment variables such as TORCHINDUCTOR_* set up the compiler from outside of the "
+        "program, and no ledger says which ones the runs had.",
+        "Make the runs with `speedcheck run`, which notes the environment of each run in the "
+        'ledger, or let the base allow it: allow_unknown = ["environment"].',
     ),
 }

@@ -61,4 +61,10 @@ SPEED = {
         "but each run had only a part of the machine, and its neighbours slowed it down.",
         "For the time of a record, run the seeds again without --gpus-per-run.",
     ),
+    codes.OUTSIDE_CLOCK: Explanation(
+        ("info",),
+        "How long the runs took beside the time that they report: start-up, compilation, warm-up "
+        "and validation. The ledger says it for each run, and so does the certificate's JSON.",
+        "Nothing, as long as all training is inside of the clock.",
+    ),
 }

@@ -9,8 +9,7 @@ import pytest
 from speedcheck.checks import codes
 from speedcheck.checks.budget import check_budget
 from speedcheck.checks.data import check_data
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs import ForeignFormat, ForeignParser, LogPattern
 from speedcheck.rules.tracks import Limits, Track
 
 PATTERNS = (

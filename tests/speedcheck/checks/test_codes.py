@@ -51,6 +51,29 @@ def beside(b, losses=(3.277, 3.276, 3.278), *, kind="model", **options):
     return with_file(b.published(), "record.toml", f'kind = "{kind}"\nbaseline = "../baseline"')
 
 
+def on_frontier(b, losses, baseline="../best"):
+    """Write a record of a track with the test "welch", and beside it the frontier."""
+    rules = '[tracks.best]\ntarget = 1.3\ntest = "welch"\n'
+    config = with_file(b.folder({}, "rules"), "own.toml", rules) / "own.toml"
+    b.record([1.25, 1.251, 1.252], name="best", plan={"track": "best"})
+    return b.record(losses, plan={"track": "best", "baseline": baseline}), {"config": config}
+
+
+def planned_late(b):
+    """Write a record whose last seed was planned when all others had finished."""
+    folder = b.record()
+    path = folder / "ledger.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    last = next(e for e in entries if (e["event"], e["seed"]) == ("planned", 7))
+    entries.remove(last)
+    entries.insert(-2, last)
+    previous, lines = "0" * 64, []
+    for entry in entries:
+        lines.append(json.dumps(entry | {"prev": previous}))
+        previous = hashlib.sha256(lines[-1].encode()).hexdigest()
+    return with_file(folder, path.name, "\n".join(lines) + "\n")
+
+
 def with_many_files(folder):
     for index in range(MAX_FILES + 1):
         (folder / f"{index}.txt").touch()
@@ -152,6 +175,30 @@ CASES = {
         lambda b, log, pub: with_file(b.published(), "record.toml", 'track = "gpt2-small-steps"'),
     ),
     codes.EARLIER_STEP: ("loss", lambda b, log, pub: earlier_step(b, pub)),
+    codes.SEQUENTIAL: ("loss", lambda b, log, pub: b.sequential()),
+    codes.NOT_REACHED: ("loss", lambda b, log, pub: b.sequential([1.29, 1.31, 1.28])),
+    codes.NOT_SEQUENTIAL: (
+        "loss",
+        lambda b, log, pub: with_file(b.published(), "record.toml", 'stopping_rule="sequential"'),
+    ),
+    codes.FRONTIER_BEATEN: ("loss", lambda b, log, pub: on_frontier(b, [1.2, 1.201, 1.202])),
+    codes.FRONTIER_UNKNOWN: ("loss", lambda b, log, pub: on_frontier(b, [1.2, 1.21], None)),
+    codes.FRONTIER_NOT_BEATEN: ("loss", lambda b, log, pub: on_frontier(b, [1.249, 1.251])),
+    codes.STEP_SCAN: (
+        "loss",
+        lambda b, log, pub: b.folder(
+            {"record.toml": 'track = "gpt2-small-steps"'}
+            | {
+                f"{i}.txt": pub(val_loss=3.27 + i / 1e4).replace("4.4043", f"{3.275 + i / 1e4:.4f}")
+                for i in range(3)
+            }
+        ),
+    ),
+    codes.STOPPING_CHANGED: (
+        "provenance",
+        lambda b, log, pub: b.record(plan={"stopping_rule": "sequential"}),
+    ),
+    codes.EXTENDED: ("provenance", lambda b, log, pub: planned_late(b)),
     codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
     codes.SLOWER: ("speed", lambda b, log, pub: slower(b, pub)),
     codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),
@@ -164,6 +211,7 @@ CASES = {
         ),
     ),
     codes.SIDE_BY_SIDE: ("speed", lambda b, log, pub: b.record(header={"side_by_side": 4})),
+    codes.OUTSIDE_CLOCK: ("speed", lambda b, log, pub: b.record(details={"outside_clock_s": 60.5})),
     codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
     codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
     codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),
@@ -221,6 +269,7 @@ CASES = {
             track(b, "limits = { train_s = 8 }", r"val:(?P<val_loss>\S+)"),
         ),
     ),
+    codes.ENVIRONMENT_UNKNOWN: ("rules", lambda b, log, pub: b.published()),
     codes.TEXT_DIFFERS: (
         "provenance",
         lambda b, log, pub: with_file(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from speedcheck.api import verify
-from speedcheck.program import sources
-from speedcheck.program.sources import MAX_PROGRAMS, Sources
+from speedcheck.program import Sources, sources
 from speedcheck.records.folder import read_record
 
 H100 = "NVIDIA H100 80GB HBM3"
 CLEAN = "import torch\nval_tokens = 10485760\nclass DataLoader:\n    size = 1\n"
 TUNED = f"{CLEAN}torch._inductor.config.coordinate_descent_tuning = True\n"
 OPTION = f"{CLEAN}model = torch.compile(model, dynamic=False, mode='max-autotune')\n"
+
+
+@pytest.fixture(autouse=True)
+def _environment_known(monkeypatch):
+    """The environment of runs is the subject of test_environment.py."""
+    monkeypatch.setattr("speedcheck.checks.rules.check_environment", lambda sample: ())
 
 
 @pytest.fixture
@@ -183,18 +188,19 @@ def test_a_log_that_changes_after_it_was_read_is_not_read_again(build):
     assert source.program.problem.startswith("the log cannot be read again")
 
 
-def test_more_programs_than_a_record_has_are_not_read(build, published_log_text):
+def test_each_of_many_programs_with_a_seed_of_its_own_is_read(build, published_log_text):
     texts = {
         f"{i:02d}.txt": published_log_text(
-            val_loss=3.27 + i / 1000, time_ms=i, script=f"{CLEAN}x = {i}\n"
+            val_loss=3.27 + i / 10_000,
+            time_ms=i,
+            script=f"{TUNED if i == 99 else CLEAN}seed = {i}\n",
         )
-        for i in range(MAX_PROGRAMS + 4)
+        for i in range(100)
     }
-    verdicts = verify(build.folder(texts), group="all").verdicts
-    messages = {finding.message for finding in verdicts.rules.findings}
-    assert messages == {
-        f"the program cannot be read: more than {MAX_PROGRAMS} different programs: not read"
-    }
+    certificate = verify(build.folder(texts), group="all")
+    (finding,) = certificate.verdicts.rules.findings
+    assert (finding.code.split()[0], finding.where) == ("R005", "99.txt:5")
+    assert [group.n for group in certificate.groups] == [99, 1]
 
 
 def test_more_text_of_programs_than_a_record_has_is_not_read(
@@ -208,7 +214,7 @@ def test_more_text_of_programs_than_a_record_has_is_not_read(
     findings = verify(build.folder(texts), group="all").verdicts.rules.findings
     assert [(finding.message, finding.where) for finding in findings] == [
         (
-            "the program cannot be read: programs of more than 1000 characters together: not read",
+            "the program cannot be read: programs of more than 0 MiB together: not read",
             "1.txt",
         )
     ]

@@ -80,7 +80,7 @@ def test_the_readme_of_a_run_is_never_refuted_whatever_became_of_it(campaign, bu
         assert readme(after, read_record(folder), COMMAND) == text
 
 
-def test_all_figures_of_the_readme_are_claims(record):
+def test_all_plot_data_of_the_readme_are_claims(record):
     claims = verify(record).claims
     assert {claim.what for claim in claims} == {
         *("losses", "times", "mean", "std", "p", "time_mean", "time_std")

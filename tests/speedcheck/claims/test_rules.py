@@ -10,8 +10,7 @@ import pytest
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.checks.documents import check_documents
 from speedcheck.claims import Question, document_claims
-from speedcheck.logs import Run
-from speedcheck.logs.model import Environment, LogFile, Validation
+from speedcheck.logs import Environment, LogFile, Run, Validation
 from speedcheck.records.folder import Record
 
 NATS = Question(3.28)

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.logs.columns import Columns
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs import Columns, ForeignFormat, ForeignParser, LogPattern
 
 NAMES = {
     "val_loss": "val/loss",
@@ -29,7 +27,7 @@ def read(text, names=NAMES, patterns=()):
     return ForeignParser(log_format)(text.encode(), "a.csv")
 
 
-def told(log):
+def taken(log):
     return [(r.seed, [(v.step, v.loss, v.train_time_ms) for v in r.validations]) for r in log.runs]
 
 
@@ -52,7 +50,7 @@ ROWS = [
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_a_table_is_read_by_the_names_of_its_columns(delimiter):
     log = read(as_csv(ROWS, HEADER, delimiter))
-    assert told(log) == [(7, [(0, 8.5, 500.0), (100, 3.25, 10_250.0)])]
+    assert taken(log) == [(7, [(0, 8.5, 500.0), (100, 3.25, 10_250.0)])]
     (run,) = log.runs
     assert (run.last_time_ms, run.step_time_ms) == (10_250.0, 5250.0)
     assert log.problems == ()
@@ -62,7 +60,7 @@ def test_json_lines_are_read_by_the_names_of_their_keys_among_other_lines():
     lines = [json.dumps(dict(zip(HEADER, row, strict=True))) for row in ROWS]
     lines[1] = lines[1].replace('"val/loss": ""', '"val/loss": null')
     text = "starting\n" + "\n".join(lines) + '\n{"val/loss": 3.0\n[1, 2]\ndone'
-    assert told(read(text)) == [(7, [(0, 8.5, 500.0), (100, 3.25, 10_250.0)])]
+    assert taken(read(text)) == [(7, [(0, 8.5, 500.0), (100, 3.25, 10_250.0)])]
 
 
 @given(

@@ -14,9 +14,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import LogPattern
-from speedcheck.logs.search import SECONDS_PER_LINE
+from speedcheck.logs import ForeignFormat, ForeignParser, LogPattern
+from speedcheck.logs.patterns import SECONDS_PER_LINE
 
 # What git takes for a repository.
 REPOSITORY = {
@@ -292,8 +291,7 @@ def test_the_memory_of_a_search_is_bounded():
     code = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import LogPattern
+from speedcheck.logs import ForeignFormat, ForeignParser, LogPattern
 pattern = ForeignFormat((LogPattern(r"(?P<step>(((((((((a))))))))))*(?P<val_loss>b)"),))
 for n in (60_000, 10_000_000):
     print(ForeignParser(pattern)(b"a" * n + b"!b" + b"\\n", "a.log").runs)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.logs.foreign import ForeignFormat, ForeignParser
-from speedcheck.logs.pattern import Expression, LogPattern
+from speedcheck.logs import Expression, ForeignFormat, ForeignParser, LogPattern
 from speedcheck.rules.config import Tracks, read_config
 
 PAGE = Path(__file__).parents[3] / "docs" / "tracks.md"
@@ -38,7 +37,7 @@ def run_of(text, *patterns, **more):
     return run
 
 
-def test_figures_of_one_line_may_come_from_several_patterns():
+def test_plot_data_of_one_line_may_come_from_several_patterns():
     run = run_of("seed=7\nstep:3/9 val_bpb:1.5 time:2.5m\n", *STEPS)
     (validation,) = run.validations
     assert (run.seed, validation.step, validation.total_steps) == (7, 3, 9)
@@ -238,11 +237,11 @@ def test_no_measure_is_lost(lines):
         log = read("".join(f"{line}\n" for line in lines), *patterns)
         has_final, has_steps = FINAL in patterns, STEPS[0] in patterns
         printed = [n for n, line in enumerate(lines, 1) if re.search("val_bpb:[0-9]", line)]
-        told = {v.line for run in log.runs for v in (*run.validations, run.result) if v}
-        told |= {problem.line for problem in log.problems}
+        known = {v.line for run in log.runs for v in (*run.validations, run.result) if v}
+        known |= {problem.line for problem in log.problems}
         repeats = sum(run.step_repeats for run in log.runs)
         finals = [n for n in printed if has_final and lines[n - 1].startswith("final")]
-        missing = [n for n in printed if n not in told and n not in finals]
+        missing = [n for n in printed if n not in known and n not in finals]
         assert len(missing) == repeats or (has_steps and len(missing) <= repeats)
         if finals:
             assert any(run.ended for run in log.runs)

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedcheck.logs import parse_log
-from speedcheck.logs.folding import fold
+from speedcheck.logs import find_validations, fold, parse_log
 from speedcheck.logs.model import MAX_UNREAD
-from speedcheck.logs.strays import find_validations
 
 LINE = "=" * 100 + "\n"
 STEPS = [

@@ -58,6 +58,50 @@ def test_the_runs_of_a_change_of_speed_are_those_of_the_specification(cli):
     assert planned(cli, *words, "--power", "0.535")["non_inferiority"]["runs"] == 4
 
 
+STEPS = ("--track", "gpt2-small-steps")
+
+
+def z_power(n, gap, sd=0.0013):
+    """Give the chance that (target - mean) * sqrt(n) reaches 0.004, by scipy."""
+    return scipy.stats.norm.sf(0.004 / np.sqrt(n), loc=gap, scale=sd / np.sqrt(n))
+
+
+def test_where_the_standard_deviation_is_known_the_power_is_that_of_the_z_test(cli):
+    record = planned(cli, *STEPS, "--mean", "3.2785")["record"]
+    runs = record["runs"]
+    assert z_power(runs - 1, 0.0015) < 0.9 <= z_power(runs, 0.0015)
+    powers = {row["runs"]: row["power"] for row in record["powers"]}
+    assert powers[1] == pytest.approx(z_power(1, 0.0015))
+    assert powers[32] == pytest.approx(z_power(32, 0.0015))
+    assert record["sequential"] is None
+    scattered = planned(cli, *STEPS, "--mean", "3.2785", "--sd", "0.00185")["record"]["runs"]
+    assert z_power(scattered - 1, 0.0015, 0.00185) < 0.9 <= z_power(scattered, 0.0015, 0.00185)
+
+
+def test_a_folder_of_such_a_track_says_what_its_mean_would_take(cli, build):
+    record = build.published([3.2785, 3.2795], name="a")
+    so_far = planned(cli, *STEPS, "--from", record)["so_far"]
+    assert so_far["e_value"] is None
+    # (3.28 - 3.279) * sqrt(16) = 0.004
+    assert so_far["at_these_figures"] == 16
+    assert "16 runs with exactly this mean would pass" in cli("plan", *STEPS, "--from", record).out
+
+
+@pytest.mark.parametrize("mean", ["3.28", "3.2801", "3.27999"])
+def test_no_number_of_runs_passes_at_the_target_with_a_known_sigma(cli, mean):
+    made = planned(cli, *STEPS, "--mean", mean)
+    assert not made["possible"]
+    assert made["record"]["runs"] is None
+
+
+def test_a_track_with_a_frontier_is_refused_in_one_line(cli, tmp_path):
+    config = tmp_path / "own.toml"
+    config.write_text('[tracks.best]\ntarget = 1.3\ntest = "welch"\n')
+    result = cli("plan", "--track", "best", "--config", config, "--mean", "1.2", "--sd", "0.1")
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "tests against a frontier" in result.err
+
+
 def test_costs_are_runs_times_hours_times_price(cli):
     words = ("--mean", "3.2787", "--sd", "0.00176", "--difference", "0.15", "--time-sd", "0.1")
     made = planned(cli, *words, "--gpu-hours-per-run", "0.75", "--price", "2")
@@ -112,7 +156,6 @@ def test_where_no_number_of_runs_will_do_the_plan_says_so_and_fails(cli, words, 
         ("--mean", "3.27", "--gpu-hours-per-run", "0"),
         ("--mean", "3.27", "--margin", "0"),
         ("--mean", "2.9", "--track", "gpt2-medium"),
-        ("--mean", "3.27", "--track", "gpt2-small-steps"),
         ("--difference", "0.1"),
         ("--difference", "0.1", "--time-sd", "0"),
         ("--from", "nowhere"),
@@ -175,3 +218,12 @@ def test_certify_sequentially_stays_valid_after_every_look():
             speedcheck.certify_sequentially(losses, **wrong)
     with pytest.raises(speedcheck.UsageError):
         speedcheck.certify_sequentially(["a"])
+
+
+def test_one_run_gives_a_mean_and_the_track_the_spread(cli, build):
+    record = build.published([3.2785], name="one")
+    made = planned(cli, "--from", record)
+    assert made["expected"]["sd_source"] == "track"
+    assert made["so_far"]["runs"] == 1
+    medium = cli("plan", "--track", "gpt2-medium", "--target", "3.3", "--from", record)
+    assert (medium.code, "has no typical sd; give --sd" in medium.err) == (2, True)

@@ -13,6 +13,7 @@ from speedcheck.program import (
     compare,
     data_loader_fingerprint,
     differences,
+    digests,
     loader_definitions,
     read_program,
 )
@@ -379,7 +380,32 @@ def test_programs_have_one_code_digest_exactly_when_they_do_not_differ_in_code(o
     found = compare(a, b)
     assert found is not None
     assert (code_digest(a) == code_digest(b)) == (found.kind != "code")
-    assert found.kind == "code" or a.n_names == b.n_names
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # features", ""),
+        ("3b22a9d4", "4b22a9d4"),
+        ("A net.", "Another net."),
+        ("=1393", "=1394"),
+        ("width=64", "width=64.0"),
+        ("is not None else -1", "is not None else True"),
+        ("LR", "RATE"),
+        ("relu", "gelu"),
+    ],
+)
+def test_programs_with_equal_digests_differ_in_text_alone(old, new):
+    a, b = read_program(PROGRAM), read_program(PROGRAM.replace(old, new))
+    found, (first, second) = compare(a, b), (digests(a), digests(b))
+    assert None not in (found, first, second)
+    assert (first.all_but_text == second.all_but_text) == (found.kind == "text")
+
+
+def test_one_and_true_and_a_number_of_ten_thousand_digits_have_their_own_digests():
+    values = ("1", "True", "1.0", "'1'", "-1", f"0x{'f' * 9000}", f"0x{'f' * 9001}")
+    found = {digests(read_program(f"x = {value}")).all_but_text for value in values}
+    assert len(found) == len(values)
 
 
 def test_what_cannot_be_read_has_no_code_digest():

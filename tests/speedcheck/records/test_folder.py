@@ -230,3 +230,18 @@ def test_a_folder_that_cannot_be_looked_into_is_said_and_hides_no_other(build, m
     shown = capsys.readouterr()
     assert f"{closed}: cannot be read (Permission denied)" in shown.err
     assert '"record": "a"' in shown.out
+
+
+def test_probes_between_step_lines_are_neither_runs_nor_hidden_runs(build, published_log_text):
+    probes = "".join(
+        f"tailavg step:{step} tau:{tau} lambda:0.4 val_loss:3.2{step}\n"
+        for step in (1200, 1300, 1390)
+        for tau in (150, 300)
+    )
+    lines = published_log_text().splitlines(keepends=True)
+    folder = build.folder({"a.txt": "".join([*lines[:-1], probes, lines[-1]])})
+    record = read_record(folder)
+    (log,) = record.logs
+    assert [(run.val_loss, len(run.validations)) for run in log.runs] == [(3.2779, 3)]
+    assert [problem.kind for problem in log.problems] == ["probe"]
+    assert record.hidden == ()

@@ -96,7 +96,25 @@ def test_a_second_session_goes_on_with_the_chain_and_plans_no_seed_twice(tmp_pat
             writer.append_planned(seeds)
     ledger = parse_ledger(path.read_bytes())
     assert ledger.problems == ()
-    assert [entry.seed for entry in ledger.entries] == [0, 1, 2]
+    planned = [entry.seed for entry in ledger.entries if entry.event == "planned"]
+    assert planned == list(ledger.latest()) == [0, 1, 2]
+
+
+def test_a_plan_never_grows_without_a_line_that_says_so(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    with LedgerWriter(path) as writer:
+        writer.append_planned((0, 1))
+        writer.append_planned((0, 1))
+        writer.append_planned((0, 1, 2, 3), {"stopping_rule": "sequential"})
+        assert writer.ledger.looks() == ()
+        writer.append("finished", 0)
+        writer.append_planned(range(5))
+    ledger = parse_ledger(path.read_bytes())
+    grown = [(e.seed, e.reason) for e in ledger.entries if e.event == "extended"]
+    assert grown == [(2, "2 to 4 runs"), (4, "4 to 5 runs")]
+    assert [(e.event, e.seed) for e in ledger.looks()] == [("extended", 4), ("planned", 4)]
+    assert list(ledger.latest()) == list(range(5))
+    assert ledger.stopping_rules() == {"fixed", "sequential"}
 
 
 @given(data=st.data())

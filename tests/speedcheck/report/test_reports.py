@@ -367,7 +367,9 @@ def test_the_last_line_names_what_stands_in_the_way(build, cli, plan, why):
     assert last.startswith("CERTIFIED" if plan == "name = 'x'" else "NOT CERTIFIED")
 
 
-def test_the_last_line_has_both_figures_of_a_claim_that_is_not_confirmed(build, cli, small_losses):
+def test_the_last_line_has_both_plot_data_of_a_claim_that_is_not_confirmed(
+    build, cli, small_losses
+):
     folder = build.published()
     wrong = [*small_losses[:-1], 3.2111]
     (folder / "README.md").write_text(f"```\nlosses = {wrong}\n```\n")

@@ -267,7 +267,7 @@ WRONG = [
     ({"target": 10**400}, "target is 1000"),
     ({"target": 3, "direction": "down"}, 'direction is \'down\'; it must be "less" or "greater"'),
     ({"target": 3, "alpha": 1}, "alpha is 1; it must be a number between 0 and 1"),
-    ({"target": 3, "test": "z"}, 'test is \'z\'; it must be "t" or "known-sigma"'),
+    ({"target": 3, "test": "z"}, 'test is \'z\'; it must be "t", "known-sigma" or "welch"'),
     ({"target": 3, "test": "known-sigma"}, "test is 'known-sigma', sigma is missing"),
     ({"target": 3, "sigma": 0.1}, "test is 't', sigma is 0.1"),
     ({"target": 3, "test": "known-sigma", "sigma": 0}, "sigma is 0; it must be a number above 0"),

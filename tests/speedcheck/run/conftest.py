@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from speedcheck import cli
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
+from speedcheck.report import record
 from speedcheck.run import campaign
 from speedcheck.run.launcher import Job, Setup
 
@@ -140,6 +142,12 @@ class FakeLauncher:
         assert recipe == self.setup.recipe
         return replace(self.setup, overrides=overrides, gpus_per_run=gpus_per_run)
 
+    def details(self, job: Job) -> dict[str, Any]:
+        return {"argv": ["fake", str(job.seed)]}
+
+    def take_over(self, job: Job) -> None:
+        return None
+
     def close(self) -> None:
         self.closed += 1
 
@@ -155,6 +163,12 @@ class FakeLauncher:
     @property
     def seeds(self) -> list[int]:
         return [job.seed for job in self.jobs]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not draw in every test, and run them the same with and without matplotlib."""
+    monkeypatch.setattr(record, "can_draw", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -251,9 +251,9 @@ def test_resume_of_a_finished_record_trains_nothing(run_tiny, fake):
     assert "4/4 runs" in result.out
 
 
-def test_resume_with_another_plan_is_refused(run_tiny):
+def test_resume_with_fewer_runs_than_planned_is_refused(run_tiny):
     run_tiny("--seeds", "2")
-    result = run_tiny("--resume", "--seeds", "3")
+    result = run_tiny("--resume", "--seeds", "1")
     assert result.code == 2
     assert "2 runs were planned" in result.err
 

@@ -35,7 +35,7 @@ def rule(old, new, saved, **kwargs):
     ],
     ids=["15 steps", "40 steps", "50 steps"],
 )
-def test_the_rule_gives_the_worked_figures_of_the_public_track(old, new, saved, value, shown):
+def test_the_rule_gives_the_worked_plot_data_of_the_public_track(old, new, saved, value, shown):
     found = rule(old, new, saved)
     assert (f"{found.value:.5f}", found.shown) == (value, shown)
     assert found.margin == pytest.approx(0.004)

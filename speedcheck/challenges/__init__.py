@@ -1,0 +1,1 @@
+"""Challenges: a record's own program, run again by somebody else."""

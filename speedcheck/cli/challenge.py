@@ -1,0 +1,115 @@
+"""`speedcheck challenge`: run a record's own program again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speedcheck.cli.common import ConfigOption, TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.errors import UsageError
+from speedcheck.report.text import without_commands
+
+if TYPE_CHECKING:
+    from speedcheck.challenges.program import RecordProgram
+
+
+def challenge(  # noqa: PLR0913 - one argument an option
+    folder: Annotated[
+        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Arguments of the program, after --.", metavar="[-- ARGS...]", show_default=False
+        ),
+    ] = None,
+    *,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of runs.  [default: 8]",
+            parser=whole_number,
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder whose files the program finds beside it, such as data/.  "
+            "[default: the working folder]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    gpus: GpusOption = None,
+    ranks: RanksOption = None,
+    seed_env: SeedEnvOption = None,
+    seed_arg: SeedArgOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Record folder of the challenge.  [default: challenges/DATE_RECORD]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the program and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run the program without asking.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    track: TrackOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run a record's own program again on this machine; these runs decide.
+
+    The program is a stranger's: it is shown first, and runs when you say so. Exit codes: 0
+    certified, 1 not certified, 2 usage or input error.
+    """
+    from speedcheck.challenges.program import program_of_record
+    from speedcheck.report.challenge import challenge_json, challenge_text, program_text
+    from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.rules.rule import Overrides
+    from speedcheck.run.campaign import Interrupted
+    from speedcheck.run.challenge import ChallengeRequest, run_challenge
+    from speedcheck.run.program import Start
+
+    request = ChallengeRequest(
+        program=program_of_record(folder, Overrides(track=track, config=config)),
+        arguments=tuple(arguments or ()),
+        start=Start(gpus, ranks, seed_env, seed_arg),
+        beside=beside or Path(),
+        seeds=seeds,
+        out=out,
+    )
+    if show:
+        typer.echo(request.program.text, nl=False)
+        raise typer.Exit
+    typer.echo(without_commands(program_text(request.program, request.beside)), nl=False, err=json)
+    if not yes:
+        _confirm(request.program)
+    console = make_console(to_stderr=json)
+    try:
+        result = run_challenge(request, console)
+    except Interrupted as interruption:
+        complain(
+            f"{interruption}: the runs were stopped; to continue: "
+            f"speedcheck run --resume --out {request.folder}"
+        )
+        raise typer.Exit(128 + interruption.signum) from None
+    if json:
+        typer.echo(challenge_json(result), nl=False)
+    else:
+        print_certificate(console, result.certificate, request.folder)
+        typer.echo(without_commands(challenge_text(result)), nl=False)
+    raise typer.Exit(exit_code([result.certificate]))
+
+
+def _confirm(program: RecordProgram) -> None:
+    if not sys.stdin.isatty():
+        remedy = "read it with --show, then add --yes"
+        raise UsageError("nobody is there to confirm that the program may run", remedy=remedy)
+    typer.confirm(f"Run this program of {program.folder}?", abort=True, err=True)

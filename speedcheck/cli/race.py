@@ -1,0 +1,166 @@
+"""`speedcheck race`: two trainers on this machine, run in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from speedcheck.cli.common import (
+    CERTIFIED,
+    EXIT_CODES,
+    NOT_CERTIFIED,
+    AlphaOption,
+    TrackOption,
+    complain,
+    whole_number,
+)
+from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.errors import UsageError
+from speedcheck.report.text import without_commands
+
+if TYPE_CHECKING:
+    from speedcheck.races.model import RaceResult
+
+
+def race(  # noqa: PLR0913 - one argument an option
+    context: typer.Context,
+    a: Annotated[
+        str | None,
+        typer.Argument(
+            help="Recipe, or script with its arguments.", metavar="A", show_default=False
+        ),
+    ] = None,
+    b: Annotated[
+        str | None,
+        typer.Argument(help="The trainer to race against.", metavar="B", show_default=False),
+    ] = None,
+    *,
+    pairs: Annotated[
+        int | None,
+        typer.Option(
+            help="Most pairs, an even number.  [default: 32]",
+            parser=whole_number,
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
+    aa: Annotated[
+        bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
+    ] = False,
+    alpha: AlphaOption = None,
+    track: TrackOption = None,
+    gpus: GpusOption = None,
+    ranks: RanksOption = None,
+    seed_env: SeedEnvOption = None,
+    seed_arg: SeedArgOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the race.  [default: races/DATE_A_B]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the race in --out.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Training data of recipes.  [default: $SPEEDCHECK_DATA, else the user's cache]",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run A and B in turn on this machine until it is decided which is faster.
+
+    Exit codes: 0 better (A is faster), 1 worse, 3 undecided, 2 unusable; 0 with --aa.
+    """
+    from speedcheck.report.terminal import make_console
+    from speedcheck.run.campaign import Interrupted
+    from speedcheck.run.program import Start
+    from speedcheck.run.race_command import RaceRequest, run_race
+
+    request = RaceRequest(
+        a=a,
+        b=b,
+        pairs=pairs,
+        is_aa=aa,
+        alpha=alpha,
+        track=track,
+        start=Start(gpus, ranks, seed_env, seed_arg),
+        out=out,
+        resume=resume,
+        data_dir=data_dir,
+    )
+    try:
+        result = run_race(request, make_console(to_stderr=json), context.obj)
+    except Interrupted as interruption:
+        complain(
+            f"{interruption}: the race was stopped; to continue: "
+            f"speedcheck race --resume --out {request.folder}"
+        )
+        raise typer.Exit(128 + interruption.signum) from None
+    _print([result], json=json)
+    raise typer.Exit(_exit_code(result))
+
+
+def compare_race(
+    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool
+) -> NoReturn:
+    """Print what a race has shown, and exit by its outcome.
+
+    Raises:
+        UsageError: the folder is not a race, an option is given that a race has planned, or the
+            evidence is not intact.
+    """
+    from speedcheck.races.plan import is_race
+    from speedcheck.races.read import read_race
+
+    if not is_race(folder):
+        remedy = "name two record folders, or a folder of speedcheck race"
+        raise UsageError("B is missing", where=str(folder), remedy=remedy)
+    for option, value in options.items():
+        if value is not None:
+            what = f"{option} is given, and a race is decided by its plan"
+            raise UsageError(what, where=str(folder), remedy="leave it out")
+    result = read_race(folder, config)
+    if result.problems:
+        remedy = f"see all of it: speedcheck verify {folder}"
+        raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
+    _print([result], json=json)
+    raise typer.Exit(_exit_code(result))
+
+
+def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoReturn:
+    """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
+
+    Raises:
+        UsageError: not all folders are races.
+    """
+    from speedcheck.races.plan import is_race
+    from speedcheck.races.read import read_race
+
+    for folder in folders:
+        if not is_race(folder):
+            remedy = "verify races and records apart"
+            raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
+    results = [read_race(folder, config) for folder in folders]
+    _print(results, json=json)
+    raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
+
+
+def _print(results: list[RaceResult], *, json: bool) -> None:
+    from speedcheck.report.race import race_text
+    from speedcheck.report.race_json import races_json
+
+    text = races_json(results) if json else "\n".join(map(race_text, results))
+    typer.echo(text if json else without_commands(text), nl=False)
+
+
+def _exit_code(result: RaceResult) -> int:
+    """Return the exit code of a race; A against A is a report and never a threshold."""
+    return EXIT_CODES["better" if result.plan.is_aa else result.test.outcome]

@@ -1,0 +1,55 @@
+"""`speedcheck report`: the page and the pictures of a record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speedcheck.cli.common import (
+    AlphaOption,
+    BaselineOption,
+    ConfigOption,
+    TargetOption,
+    TrackOption,
+)
+from speedcheck.report.text import printable, without_commands
+
+
+def report(  # noqa: PLR0913 - one argument an option
+    folder: Annotated[
+        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
+    ],
+    *,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the page to this file.  [default: NAME.html, unless --png is given]",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the pictures into this folder.", metavar="DIR", show_default=False
+        ),
+    ] = None,
+    track: TrackOption = None,
+    target: TargetOption = None,
+    alpha: AlphaOption = None,
+    baseline: BaselineOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a record as one web page, or its pictures as PNG files.
+
+    The page holds everything it shows. Exit codes: 0 written, 2 usage or input error; `verify`
+    tells whether the record is certified.
+    """
+    from speedcheck.report.record import Wanted, write_report
+    from speedcheck.rules.rule import Overrides
+
+    overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
+    for line in write_report(folder, overrides, Wanted(html=html, png=png)):
+        typer.echo(without_commands(printable(line)))

@@ -1,0 +1,195 @@
+"""Lines that tell of a validation and were not read.
+
+A prefix (`[rank0]: step:...`), a progress bar before it, another spelling (`val_loss=`) or digits
+of another script keep a line from being a step line. What it tells would be missing without a
+word, so it is said; unless the same validation is on a line that was read, as where a summary
+repeats it, or the line is a probe: an evaluation beside the run under parameters of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from speedcheck.logs.model import MAX_UNREAD, LogFormat, UnreadValidation, Validation
+from speedcheck.logs.sections import Section
+from speedcheck.logs.step_lines import is_candidate
+from speedcheck.logs.text import MAX_SHOWN, Problems, fold, quoted, step_and_loss
+
+# What to look at closely; a search for "_loss" would stop at the training line of every step. A
+# line with other characters than ASCII may hold the words in other letters.
+_WORDS = (b"al_loss", b"al loss", b"ation_loss", b"ation loss")
+_WORD_OF_LLMC = b"tel:"
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+# Enough to say that there are such lines, and how many of an honest log.
+_MOST_LINES = 100_000
+_MOST_CHARACTERS = 4000
+
+# "tailavg step:2720 tau:150 lambda:0.4 val_loss:3.27909": a name, the step, and fields.
+_PROBE = re.compile(
+    r"[A-Za-z][A-Za-z0-9_-]{0,30} step:([0-9]{1,12})((?: [A-Za-z_]\w{0,30}:\S+)+)\s*"
+)
+_KEY = re.compile(r" ([A-Za-z_]\w*):")
+_OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
+
+# A validation in one of the built-in formats, anywhere on a line. No two steps may be
+# between its figures, so that no text is searched twice.
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
+_BUILT_IN = re.compile(
+    r"(?<![A-Za-z0-9_])(?:"
+    r"step ?: ?([0-9]{1,12})(?: ?/ ?[0-9]{1,12})?\b(?:(?!step)[^\n]){0,200}?\bval_loss ?: ?"
+    + _NUMBER
+    + r"|s:([0-9]{1,12}) tel: ?"
+    + _NUMBER
+    + r")"
+)
+
+
+# A terminal's colour code precedes a word as if it were a letter of it.
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
+
+
+class _Line(NamedTuple):
+    start: int
+    text: str
+    step: int
+    loss: str
+
+
+def note_unread(
+    data: bytes,
+    section: Section,
+    log_format: LogFormat | None,
+    read: Sequence[Validation],
+    problems: Problems,
+) -> None:
+    """State the lines of a section that tell a validation which was not read.
+
+    Args:
+        data: the log.
+        section: where its output stands.
+        log_format: format of its step lines; None without any.
+        read: the validations that were read.
+        problems: takes each of the lines as unread, and one problem that shows the first.
+    """
+    known: dict[int, list[float]] = {}
+    for validation in read:
+        known.setdefault(validation.step, []).append(validation.loss)
+    reach = max(known, default=-1)
+    keys = _OWN_KEYS.union(*(validation.extra for validation in read))
+    unread: list[_Line] = []
+    probes: list[_Line] = []
+    for line in _candidates(data, section, log_format, problems):
+        if _is_known(line.step, line.loss, known):
+            continue
+        (probes if _is_probe(line, reach, keys) else unread).append(line)
+    for line in unread[:MAX_UNREAD]:
+        problems.add_unread(line.start, line.text)
+    if unread:
+        lines = "1 line tells" if len(unread) == 1 else f"{len(unread)} lines tell"
+        what = "of a validation, not as a step line does: not read"
+        problems.add("unread", unread[0].start, f"{lines} {what}: {quoted(unread[0].text)}")
+    if probes:
+        lines = "1 line gives" if len(probes) == 1 else f"{len(probes)} lines give"
+        what = "losses of evaluations beside the run: not read"
+        problems.add("probe", probes[0].start, f"{lines} {what}: {quoted(probes[0].text)}")
+
+
+def find_validations(data: bytes) -> list[UnreadValidation]:
+    """Find what any bytes tell of validations in the built-in formats, whatever stands around it.
+
+    The bytes may be a document or a binary file. NUL bytes are dropped, UTF-16 is decoded, and
+    characters are folded to the ASCII that they stand for. Takes time linear in the bytes.
+
+    Args:
+        data: the bytes.
+
+    Returns:
+        The validations by their lines, the first `MAX_UNREAD` of them.
+    """
+    found: dict[tuple[int, int | None, str], UnreadValidation] = {}
+    for reading in _readings(data):
+        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading)
+        if "val_loss" not in text and " tel:" not in text:
+            continue
+        line, counted = 1, 0
+        for match in _BUILT_IN.finditer(text):
+            line += match.string.count("\n", counted, match.start())
+            counted = match.start()
+            step, loss = match[1] or match[3], match[2] or match[4]
+            start = match.string.rfind("\n", max(0, match.start() - MAX_SHOWN), match.start()) + 1
+            shown = match.string[start or match.start() : match.end()].strip()[:MAX_SHOWN]
+            validation = UnreadValidation(line, int(step), float(loss), shown)
+            found.setdefault((line, int(step), loss), validation)
+            if len(found) >= MAX_UNREAD:
+                break
+    return sorted(found.values(), key=lambda validation: validation.line)[:MAX_UNREAD]
+
+
+def _readings(data: bytes) -> Iterator[str]:
+    """The texts that bytes may be."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    # A NUL may stand between two letters, or end what was stored before a line.
+    for instead in (b"", b" ")[: 1 + (b"\0" in data)]:
+        yield data.replace(b"\0", instead).decode("utf-8", "replace")
+    if b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            try:
+                yield data[: len(data) // 2 * 2].decode(encoding)
+            except UnicodeDecodeError:
+                continue
+
+
+def _candidates(
+    data: bytes, section: Section, log_format: LogFormat | None, problems: Problems
+) -> Iterator[_Line]:
+    """Lines that tell a step and a loss, but those that were read or are a problem already."""
+    words = _WORDS if log_format == "modded" else (*_WORDS, _WORD_OF_LLMC)
+    looked_at = 0
+    for start in _starts(data, section, words):
+        end = data.find(b"\n", start)
+        if log_format is not None and is_candidate(data, start, end, log_format):
+            continue
+        looked_at += 1
+        if looked_at > _MOST_LINES:
+            message = f"more than {_MOST_LINES} lines may tell of validations: not read further"
+            problems.add("flood", start, message)
+            return
+        text = data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")
+        if found := step_and_loss(text):
+            yield _Line(start, text, *found)
+
+
+def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
+    """First position of each line of a section that holds a word, or is not ASCII."""
+    start, end = section.start, section.end
+    hits = [_positions(data, word, start, end) for word in words]
+    if not data[start:end].isascii():
+        hits.append(match.start() for match in _NOT_ASCII.finditer(data, start, end))
+    line_end = start
+    for hit in heapq.merge(*hits):
+        if hit >= line_end:
+            yield data.rfind(b"\n", line_end, hit) + 1
+            line_end = data.find(b"\n", hit)
+
+
+def _positions(data: bytes, word: bytes, start: int, end: int) -> Iterator[int]:
+    while (start := data.find(word, start, end)) >= 0:
+        yield start
+        start += len(word)
+
+
+def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
+    decimals = len(printed.partition(".")[2])
+    return any(round(loss, decimals) == float(printed) for loss in known.get(step, ()))
+
+
+def _is_probe(line: _Line, reach: int, keys: frozenset[str]) -> bool:
+    """Whether a line evaluates a run that was read, under parameters that its own lines lack."""
+    match = _PROBE.fullmatch(line.text)
+    if match is None or line.step > reach:
+        return False
+    return not keys.issuperset(_KEY.findall(match[2]))

@@ -1,0 +1,219 @@
+"""The page in a real browser: nothing is cut, nothing overlaps, nothing foreign runs.
+
+Needs Chromium (found as `chromium` or `google-chrome`, or named by $CHROMIUM) and the package
+playwright. The check of accessibility also needs axe-core, whose axe.min.js $AXE_CORE names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+pytest.importorskip("jinja2", reason="the extra `report` is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from hostile import TEXTS, with_text
+
+from speedcheck.api import judge_folder
+from speedcheck.plot_data import plot_data_of
+from speedcheck.report.html import record_page
+from speedcheck.report.plots import draw_pictures
+from speedcheck.report.text import printable
+from speedcheck.rules.rule import Overrides
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+AXE = os.environ.get("AXE_CORE")
+WIDTHS, SCHEMES = (360, 800, 1600), ("light", "dark")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+# Elements whose content is wider than they are, besides those that scroll by design.
+CUT = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline"
+    && !e.closest("svg") && !e.closest(".scroll"))
+  .map((e) => e.outerHTML.slice(0, 80))"""
+
+# Pairs of texts that lie on each other: within the drawings, and the blocks of the page.
+OVERLAPS = """() => {
+  const found = [];
+  const compare = (elements) => {
+    const boxes = elements.map((e) => [e, e.getBoundingClientRect()]);
+    boxes.forEach(([a, x], i) => boxes.slice(i + 1).forEach(([b, y]) => {
+      const wide = Math.min(x.right, y.right) - Math.max(x.left, y.left);
+      const high = Math.min(x.bottom, y.bottom) - Math.max(x.top, y.top);
+      if (wide > 1 && high > 2 && !a.contains(b) && !b.contains(a))
+        found.push(`${a.textContent.slice(0, 40)} | ${b.textContent.slice(0, 40)}`);
+    }));
+  };
+  document.querySelectorAll("svg").forEach((svg) => compare([...svg.querySelectorAll("text")]));
+  compare([...document.querySelectorAll("h1, h2, p, dt, dd, figure, table")]);
+  return found;
+}"""
+
+# Texts of drawings that reach beyond their drawing.
+OUTSIDE = """() => [...document.querySelectorAll("svg")].flatMap((svg) => {
+  const frame = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].filter((text) => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1
+      || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+  }).map((text) => text.textContent);
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory, builder_at):
+    """Give the certificate and pictures of a record that passes and of one that fails."""
+    build = builder_at(tmp_path_factory.mktemp("records"))
+    baseline = build.record(name="baseline", losses=(1.25, 1.26, 1.24))
+    good = judge_folder(build.record(), Overrides(baseline=baseline))
+    bad = judge_folder(build.published(losses=(3.29, 3.2801, 3.2712)), Overrides())
+    return {
+        name: (judgement.certificate, draw_pictures(plot_data_of(judgement)))
+        for name, judgement in (("certified", good), ("refused", bad))
+    }
+
+
+@pytest.fixture(scope="module")
+def pages(records, tmp_path_factory):
+    """Give the address of a page for each record, and of one full of hostile text."""
+    folder = tmp_path_factory.mktemp("pages")
+    certificate, pictures = records["certified"]
+    every = records | {
+        f"hostile-{i}": (with_text(certificate, text), pictures) for i, text in enumerate(TEXTS)
+    }
+    for name, (judged, drawn) in every.items():
+        (folder / f"{name}.html").write_text(record_page(judged, drawn), encoding="utf-8")
+    return lambda name: (folder / f"{name}.html").as_uri()
+
+
+def opened(browser, address, *, width=800, scheme="light", script=True, free=False):
+    """Open a page and gather what its console and its network say."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        java_script_enabled=script,
+        bypass_csp=free,
+    )
+    page = context.new_page()
+    page.said = []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("dialog", lambda dialog: (page.said.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: request.url == address or page.said.append(request.url))
+    page.goto(address)
+    return page
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["certified", "refused", "hostile-11"])
+def test_nothing_is_cut_and_nothing_overlaps(browser, pages, name, width):
+    page = opened(browser, pages(name), width=width)
+    size = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert size[0] <= size[1]
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(OUTSIDE) == []
+    assert page.said == []
+    page.context.close()
+
+
+def test_the_two_schemes_have_different_grounds(browser, pages):
+    colours = set()
+    for scheme in SCHEMES:
+        page = opened(browser, pages("certified"), scheme=scheme)
+        colours.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        colours.add(page.evaluate("getComputedStyle(document.querySelector('svg text')).fill"))
+        page.context.close()
+    assert len(colours) == 4
+
+
+@pytest.mark.skipif(AXE is None, reason="$AXE_CORE names no axe.min.js")
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_no_violation(browser, pages, width, scheme):
+    for name in ("certified", "refused"):
+        page = opened(browser, pages(name), width=width, scheme=scheme, free=True)
+        page.evaluate(Path(AXE).read_text(encoding="utf-8"))
+        violations = page.evaluate("axe.run().then((result) => result.violations)")
+        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+        page.context.close()
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)))
+def test_hostile_text_is_shown_and_not_obeyed(browser, pages, number):
+    page = opened(browser, pages(f"hostile-{number}"))
+    harmless = opened(browser, pages("hostile-11"))
+    tags = "[...document.querySelectorAll('*')].map((e) => e.tagName).join()"
+    assert page.evaluate(tags) == harmless.evaluate(tags)
+    shown = page.evaluate("document.body.textContent")
+    assert " ".join(printable(TEXTS[number]).split()) in " ".join(shown.split())
+    assert page.said == []
+    page.context.close()
+    harmless.context.close()
+
+
+def test_the_policy_stops_scripts_and_styles_that_are_not_the_page_s_own(browser, pages):
+    page = opened(browser, pages("certified"))
+    failed = []
+    page.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
+    page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.ran = true";
+          const image = new Image();
+          image.src = "https://example.invalid/a.png";
+          document.body.append(script, image);
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in text for text in page.said)
+    assert failed == [("https://example.invalid/a.png", "csp")]
+    page.context.close()
+
+
+def column(page, number):
+    cells = f"#table-1 ~ .scroll tbody td:nth-child({number})"
+    return page.evaluate(f"[...document.querySelectorAll('{cells}')].map((e) => e.textContent)")
+
+
+def test_a_click_on_a_head_sorts_the_table(browser, pages):
+    page = opened(browser, pages("certified"))
+    before = column(page, 3)
+    head = page.get_by_role("button", name="val_loss")
+    head.click()
+    assert column(page, 3) == sorted(before, key=float) != before
+    assert page.locator("th[aria-sort=ascending]").count() == 1
+    head.click()
+    assert column(page, 3) == sorted(before, key=float, reverse=True)
+    page.context.close()
+
+
+def test_the_page_works_without_scripts(browser, pages, records):
+    page = opened(browser, pages("certified"), script=False)
+    rows = page.locator("#table-1 ~ .scroll tbody tr").count()
+    assert rows == len(records["certified"][0].runs)
+    assert page.get_by_role("button").count() == 0
+    assert page.locator("svg").first.is_visible()
+    page.context.close()

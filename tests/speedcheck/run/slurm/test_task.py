@@ -1,0 +1,57 @@
+"""One array task, in this process, with the stand-in trainer."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from speedcheck.run.launcher import Job
+from speedcheck.run.names import log_name
+from speedcheck.run.slurm import files, task
+from speedcheck.run.slurm.files import ENDED, STARTED, Batch, marker, read_end
+
+
+@pytest.fixture
+def batch(home: Path, record: Path, monkeypatch: pytest.MonkeyPatch) -> Batch:
+    """Two seeds, one a task, of which this is the second."""
+    (record / "logs").mkdir(parents=True)
+    jobs = [Job("tiny", seed, record / "logs" / log_name(seed, 0), 0, 0) for seed in range(2)]
+    written = Batch(record, "array", tuple((job,) for job in jobs))
+    written.write()
+    monkeypatch.setenv(task.TASK_VARIABLE, "1")
+    return written
+
+
+def test_a_task_trains_its_own_runs_and_leaves_their_exit_status(batch, record):
+    assert task.main([str(batch.path)]) == 0
+    assert [path.name for path in (record / "logs").iterdir()] == ["seed-001.txt"]
+    assert read_end(record / "logs" / "seed-001.txt").status == 0
+    assert batch.here(1).exists()
+
+
+def test_a_failed_run_is_the_tasks_exit_status_and_its_last_words_are_kept(batch, record, fates):
+    fates({1: "fail"})
+    assert task.main([str(batch.path)]) == 2
+    assert read_end(record / "logs" / "seed-001.txt").last_lines == "trainer: shard 3 is broken"
+
+
+def test_a_full_disk_is_one_line_of_the_task_and_no_exit_status(batch, record, monkeypatch, capsys):
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(files, "write_whole", refuse)
+    assert task.main([str(batch.path)]) == 2
+    assert "seed-001.txt.ended: No space left on device" in capsys.readouterr().err
+    log = record / "logs" / "seed-001.txt"
+    assert marker(log, STARTED).exists()
+    assert not marker(log, ENDED).exists()
+
+
+def test_without_slurm_a_task_says_what_it_needs(batch, monkeypatch, capsys):
+    monkeypatch.delenv(task.TASK_VARIABLE)
+    assert task.main([str(batch.path)]) == 2
+    assert task.main([]) == 2
+    assert capsys.readouterr().err.count("SLURM_ARRAY_TASK_ID from Slurm") == 2
