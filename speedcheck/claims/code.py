@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from speedcheck.certificate import ClaimSubject
-from speedcheck.claims import words
 from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import read_nulls, read_text
+from speedcheck.claims.text import kind_of, list_of, read_nulls, read_text
 
 _MOST_NUMBERS = 10_000
 _MOST_LISTS = 100
@@ -107,7 +106,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         about = [passage.heading, passage.said if first < 2 else ""]
         about += [] if name else lines[max(0, first - 2) : first]
         where = reader.where(passage.line + first)
-        figure = words.list_of(name, numbers, " ".join(about), where, reader)
+        figure = list_of(name, numbers, " ".join(about), where, reader)
         if figure is None:
             continue
         if not (name or match[1]):
@@ -182,7 +181,7 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     lists = [found.figure for found in above if not code or found.name in named]
     if not lists or _ARITHMETIC.search(code) or _OTHER_TEST.search(f"{code} {text}"):
         return
-    label = words.kind_of(text, reader.measure)
+    label = kind_of(text, reader.measure)
     for figure in _shapes(text, code):
         kind = "losses" if figure.what == "p" else label
         owners = [listed for listed in lists if kind in (None, listed.kind)]

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from speedcheck.claims import words
 from speedcheck.claims.model import Figure, Grade, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import read_text
+from speedcheck.claims.text import is_baseline, list_of, read_text, step_of, unit_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -60,7 +59,7 @@ class _Row:
     def is_run(self) -> bool:
         """Whether it is of one run of the record."""
         label = self.cell(0)
-        return not _SUMMARY.search(label) and not words.is_baseline(label)
+        return not _SUMMARY.search(label) and not is_baseline(label)
 
 
 def read_table(passage: Passage, reader: Reader) -> list[Figure]:
@@ -81,7 +80,7 @@ def read_table(passage: Passage, reader: Reader) -> list[Figure]:
     for column, heading in enumerate(rows[0].cells[1:], start=1):
         listed = _column(rows, column, passage, reader)
         figures += [listed] if listed else []
-        if listed and listed.grade > Grade.CONFIRM and words.step_of(heading) is None:
+        if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
             summaries = [row for row in rows[1:] if _SUMMARY.search(row.cell(0))]
             figures += _as_text(summaries, column, passage, reader)
     return figures
@@ -112,14 +111,14 @@ def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> 
     if not own:
         return None
     is_keyed = "seed" in rows[0].cell(0).lower()
-    listed = words.list_of(
+    listed = list_of(
         rows[0].cells[column] or "-",
         tuple(number for _, number in own),
         f"{passage.heading} {passage.said}",
         reader.where(own[0][0].line),
         reader,
         seeds_of(row.cell(0) for row, _ in own) if is_keyed else (),
-        words.unit_of(own[0][0].cell(column)),
+        unit_of(own[0][0].cell(column)),
     )
     # Times in tables are often those of another machine.
     is_time = listed is not None and listed.kind == "times"

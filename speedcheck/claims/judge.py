@@ -2,23 +2,35 @@
 
 A statistic that is printed under a list follows from that list or does not. One of the text agrees
 with any sample at any step; it differs where no figure of its subject in the text agrees.
+
+Authors print different things under one name: a sample's deviation, numpy's, a Bayesian estimate;
+a p-value of one side or of two. A statistic agrees where any of them gives it at its printed
+digits, from values that were perhaps rounded.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Container, Iterator
 from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtr, stdtr
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.evidence import Evidence, Samples, in_unit_of
 from speedcheck.claims.lists import Lists
 from speedcheck.claims.model import DocumentClaims, Figure, Grade, Question
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.statistics import Range, ranges
+from speedcheck.stats import bayes_mean_std, moments
+
+Range = tuple[float, float]
 
 # A text prints this many digits of a loss, so that its p may be of losses rounded to them.
 _LIKELY_HALF = 0.5e-4
+# Sums in another order, or in float32 as PyTorch makes them, differ in the last bits.
+_PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def compare(
@@ -93,12 +105,12 @@ class _Statistics:
     def _of_runs(self, figure: Figure, evidence: Evidence, half: float = 0.0) -> list[Range]:
         is_whole = len(evidence.runs) == evidence.n
         values = in_unit_of(figure, evidence.values) if is_whole else []
-        return ranges(figure, values, half, self._question)
+        return _ranges(figure, values, half, self._question)
 
     def _of_list(self, figure: Figure, listed: Figure, *, rounded: bool = True) -> list[Range]:
         """Return what a figure is of a list, over what the list's own rounding leaves open."""
         half = 0.5 * 10.0**-listed.decimals if rounded and not figure.is_exact else 0.0
-        return ranges(figure, listed.values, half, self._question)
+        return _ranges(figure, listed.values, half, self._question)
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
@@ -141,3 +153,56 @@ class _Statistics:
             return Claim(figure.what, claimed, None, "not_checkable", figure.where, figure.basis)
         recomputed = f"{shown(value)}{unit}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+
+
+def _ranges(figure: Figure, values: list[float], half: float, question: Question) -> list[Range]:
+    """Return what a statistic can be for values that are each known to within `half`.
+
+    That is a range for each reading of it, the usual one first; none where it is not defined.
+    """
+    sample = moments(values)
+    if sample.mean is None:
+        return []
+    if figure.what == "p":
+        return _p_values(figure, sample.n, sample.mean, sample.std, half, question)
+    error = half + _PRECISION * max(map(abs, values))
+    is_mean, estimates = figure.what in ("mean", "time_mean"), bayes_mean_std(values)
+    if is_mean and figure.part is None:
+        return [(sample.mean - error, sample.mean + error)]
+    found: list[float | None] = []
+    if figure.part is not None:
+        found = [getattr(estimates[0 if is_mean else 1], figure.part)] if estimates else []
+    elif sample.std is not None and sample.squares is not None:
+        found = [sample.std, math.sqrt(sample.squares / sample.n)]
+        found += [estimates[1].estimate] if estimates else []
+    return [(value - 3 * error, value + 3 * error) for value in found if value is not None]
+
+
+def _p_values(
+    figure: Figure, n: int, mean: float, std: float | None, half: float, question: Question
+) -> list[Range]:
+    """Return the p of a t-test, and of a z-test with each known sigma, for each null value."""
+    sigmas = [*figure.sigmas, *([question.sigma] if question.sigma else [])]
+    found: list[Range] = []
+    for target in figure.nulls or (question.target,):
+        if std is not None:
+            found += _sides(n, mean - target, std, half, n - 1, question)
+        for sigma in sigmas:
+            found += _sides(n, mean - target, sigma, half, None, question)
+    return found
+
+
+def _sides(
+    n: int, difference: float, std: float, half: float, df: int | None, question: Question
+) -> list[Range]:
+    """Return the p of the track's side, and of both sides, over what rounding leaves open."""
+    if std <= 0:
+        return []
+    spread = 2 * half if df is not None else 0.0
+    stds = (max(std - spread, 1e-3 * std), std + spread)
+    differences = (difference - half, difference + half)
+    scores = [d / s * math.sqrt(n) for d, s in itertools.product(differences, stds)]
+    below = [float(ndtr(t) if df is None else stdtr(df, t)) for t in scores]
+    one_sided = below if question.direction == "less" else [1 - p for p in below]
+    both = [2 * min(p, 1 - p) for p in below]
+    return [(min(p) * (1 - 1e-7), max(p) * (1 + 1e-7)) for p in (one_sided, both)]

@@ -1,6 +1,7 @@
-"""Statistics in running text: a figure directly behind the name of a statistic or of the loss.
+"""What words say: names of lists and figures, and statistics in running text.
 
-They can only warn, so a sentence is read only if each of its words states a result.
+All the vocabulary is here. A name or a sentence is certain where each of its words is listed; one
+with any other word may be of something else. Text can only warn, so that no other sentence is read.
 """
 
 from __future__ import annotations
@@ -11,10 +12,44 @@ from dataclasses import replace
 from itertools import islice
 
 from speedcheck.certificate import ClaimSubject
-from speedcheck.claims import words
-from speedcheck.claims.model import Figure, Grade, Passage, Reader
+from speedcheck.claims.model import Figure, Grade, Kind, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOSSES = _set("loss losses acc accs val vals")
+_TIMES = _set("time times runtime runtimes wallclock timing timings")
+_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
+}
+# Beside the measure or a word for times, these leave a name what it is.
+_PLAIN = _set(
+    "final validation val wall clock new this ours pr all list results result n runs run seeds "
+    "seed sorted per the of over is are record total last at step sliding window"
+)
+# With these it is at most a warning: logs print such losses beside the run's own.
+_QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval")
+# A sentence of these, words for losses and times, and numbers states a result of the record.
+_RESULT = _PLAIN - {"step"} | _set(
+    "mean average avg std stdev stddev sd dev deviation standard sample p pvalue value t z df test "
+    "ttest sided one two sigma a an and with against gives in on for our we nats \u03bc \u03c3"
+)
+# What a record is compared with: a list, a heading or a paragraph with one of these words.
+_BASELINE = _set(
+    "baseline baselines base prior previous previously prev before old older original originally "
+    "reference control master upstream earlier main merged retime retimed retiming remeasured "
+    "rerun reran official reproduction reproduced replicated ablation ablations without sota "
+    "leaderboard attempt attempts failed variant variants sweep history negative tried"
+)
+
+_WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
+_NAME = re.compile(r"[a-z0-9_]+")
+_STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
 # A loss of fewer digits is a target or a goal.
@@ -41,10 +76,95 @@ _NULL = re.compile(
 _SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.IGNORECASE)
 
 
+def words(text: str) -> set[str]:
+    """Return the words of a name or a line, lower case; `val_bpb` gives its parts."""
+    return {word.lower() for word in _WORD.findall(text[:1_000])}
+
+
+def names_measure(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a heading or a name is the measure, as a word of its own."""
+    found = {*_NAME.findall(text.lower()[:1_000]), *words(text)}
+    return any(word in found or word + "s" in found for word in measure)
+
+
+def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
+    """Return what a name says that a list holds; None where it says nothing."""
+    if names_measure(text, measure):
+        return "losses"
+    found = words(text)
+    if found & _TIMES:
+        return "times"
+    return "losses" if measure[0].endswith("loss") and found & _LOSSES else None
+
+
+def list_of(
+    name: str,
+    numbers: tuple[Printed, ...],
+    about: str,
+    where: str,
+    reader: Reader,
+    seeds: tuple[int, ...] = (),
+    unit: Unit | None = None,
+) -> Figure | None:
+    """Return a list as a figure; None where its name is for neither losses nor times.
+
+    One without a name is of losses if it can be; what stands `about` it may say that it is of
+    other runs.
+    """
+    is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
+    step = step_of(name)
+    kind = kind_of(name, reader.measure)
+    if kind is None and is_near and words(name) <= {"step"} and (step or not name):
+        kind = "losses"
+    if kind is None:
+        return None
+    is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
+    grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
+    unit = (unit_of(name) or unit) if kind == "times" else None
+    return Figure(kind, numbers, where, grade, step, unit, seeds)
+
+
+def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
+    """Return how certain it is that a name is for losses, or for times, and for no other."""
+    times = _TIMES | _UNITS.keys() | {"train", "training"}
+    left = words(name) - _PLAIN - (times if kind == "times" else _of_losses(measure))
+    if not left:
+        return Grade.REFUTE
+    return Grade.WARN if kind == "losses" and left <= _QUALIFIED else Grade.CONFIRM
+
+
+def _states_result(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence states a result of the record's runs, and nothing else."""
+    known = _RESULT | _TIMES | _UNITS.keys() | _of_losses(measure)
+    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→"))
+
+
+def _of_losses(measure: tuple[str, ...]) -> set[str]:
+    """Return the words for the track's loss; a loss that is called so is in nats."""
+    own = {part for word in measure for part in (*words(word), word + "s")}
+    return own | _LOSSES | {"nats", "nat"} if measure[0].endswith("loss") else own
+
+
+def is_baseline(text: str) -> bool:
+    """Return whether a text is of what the record is compared with."""
+    return not words(text).isdisjoint(_BASELINE)
+
+
+def unit_of(text: str) -> Unit | None:
+    """Return the unit of time that a name gives."""
+    return next((_UNITS[w.lower()] for w in _WORD.findall(text) if w.lower() in _UNITS), None)
+
+
+def step_of(text: str) -> int | None:
+    """Return the validation step that a name gives: "step 2745" or "val_loss@2745"."""
+    found = _STEP.search(text[:1_000])
+    return int(found[1]) if found else None
+
+
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    if words.is_baseline(f"{text} {passage.heading} {passage.said}"):
+    if is_baseline(f"{text} {passage.heading} {passage.said}"):
         return
     nulls, sigmas = read_nulls(text, reader)
     start = 0
@@ -71,12 +191,16 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain = _RUNS.sub(" ", plain)
-    is_clear = runs <= reader.sizes and words.states_result(plain, reader.measure)
-    is_mean = not words.words(plain).isdisjoint(_MEANS)
+    is_clear = runs <= reader.sizes and _states_result(plain, reader.measure)
+    is_mean = not words(plain).isdisjoint(_MEANS)
     for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS if is_clear else 0):
-        number, unit = printed(match["number"]), words.unit_of(match["unit"] or "")
+        number, unit = printed(match["number"]), unit_of(match["unit"] or "")
         name = match["name"].lower() if match["name"] else "p"
-        what = _time(name, is_mean=is_mean) if unit else number and _subject(name, number, reader)
+        what = (
+            _time(name, reader, is_mean=is_mean)
+            if unit
+            else number and _subject(name, number, reader)
+        )
         if number and what:
             is_one = what == "mean" and not is_mean
             yield Figure(what, (number,), where, Grade.WARN, unit=unit, may_be_one_run=is_one)
@@ -90,13 +214,13 @@ def _subject(name: str, number: Printed, reader: Reader) -> ClaimSubject | None:
         return None
     if name in _DEVIATIONS:
         return "std"
-    is_mean = name in _MEANS or words.names_measure(name, reader.measure)
+    is_mean = name in _MEANS or names_measure(name, reader.measure)
     return "mean" if is_mean and reader.is_near(number) else None
 
 
-def _time(name: str, *, is_mean: bool) -> ClaimSubject | None:
+def _time(name: str, reader: Reader, *, is_mean: bool) -> ClaimSubject | None:
     """Return what a time is by the name before it; one run's own is not a statistic."""
     if name in _DEVIATIONS:
         return "time_std"
-    is_of_runs = is_mean and words.kind_of(name, ("",)) == "times"
+    is_of_runs = is_mean and kind_of(name, reader.measure) == "times"
     return "time_mean" if name in _MEANS or is_of_runs else None
