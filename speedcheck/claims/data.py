@@ -12,7 +12,7 @@ from itertools import islice
 
 from speedcheck.claims.model import Figure, Grade, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import is_baseline, list_of, read_text, step_of, unit_of
+from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -118,7 +118,6 @@ def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> 
         reader.where(own[0][0].line),
         reader,
         seeds_of(row.cell(0) for row, _ in own) if is_keyed else (),
-        unit_of(own[0][0].cell(column)),
     )
     # Times in tables are often those of another machine.
     is_time = listed is not None and listed.kind == "times"

@@ -59,7 +59,7 @@ class Figure:
         where: document and line, or document and key.
         grade: what it does where the logs differ.
         step: the validation step that it names; None for the final loss.
-        unit: unit of times, where the document gives it.
+        unit: of a statistic of times, its unit.
         seeds: of a list, the seed of each value; empty where the document does not say.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.

@@ -104,7 +104,6 @@ def list_of(
     where: str,
     reader: Reader,
     seeds: tuple[int, ...] = (),
-    unit: Unit | None = None,
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
@@ -120,8 +119,7 @@ def list_of(
         return None
     is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    unit = (unit_of(name) or unit) if kind == "times" else None
-    return Figure(kind, numbers, where, grade, step, unit, seeds)
+    return Figure(kind, numbers, where, grade, step, seeds=seeds)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
@@ -191,36 +189,32 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain = _RUNS.sub(" ", plain)
-    is_clear = runs <= reader.sizes and _states_result(plain, reader.measure)
+    if not (runs <= reader.sizes and _states_result(plain, reader.measure)):
+        return
     is_mean = not words(plain).isdisjoint(_MEANS)
-    for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS if is_clear else 0):
-        number, unit = printed(match["number"]), unit_of(match["unit"] or "")
-        name = match["name"].lower() if match["name"] else "p"
-        what = (
-            _time(name, reader, is_mean=is_mean)
-            if unit
-            else number and _subject(name, number, reader)
-        )
+    for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS):
+        name, unit = (match["name"] or "p").lower(), unit_of(match["unit"] or "")
+        number = printed(match["number"])
+        what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
         if number and what:
             is_one = what == "mean" and not is_mean
             yield Figure(what, (number,), where, Grade.WARN, unit=unit, may_be_one_run=is_one)
 
 
-def _subject(name: str, number: Printed, reader: Reader) -> ClaimSubject | None:
-    """Return what a number without a unit is by the name before it and by its size."""
+def _subject(
+    name: str, number: Printed, unit: Unit | None, reader: Reader, *, is_mean: bool
+) -> ClaimSubject | None:
+    """Return what a number is by the name before it, its unit and its size."""
+    if unit:
+        # One run's own time is not a statistic.
+        is_time = is_mean and kind_of(name, reader.measure) == "times"
+        is_deviation = name in _DEVIATIONS
+        return "time_std" if is_deviation else "time_mean" if is_time or name in _MEANS else None
     if name == "p":
         return "p" if number.value <= 1 else None
     if number.decimals < _FEWEST_DIGITS:
         return None
     if name in _DEVIATIONS:
         return "std"
-    is_mean = name in _MEANS or names_measure(name, reader.measure)
-    return "mean" if is_mean and reader.is_near(number) else None
-
-
-def _time(name: str, reader: Reader, *, is_mean: bool) -> ClaimSubject | None:
-    """Return what a time is by the name before it; one run's own is not a statistic."""
-    if name in _DEVIATIONS:
-        return "time_std"
-    is_of_runs = is_mean and kind_of(name, reader.measure) == "times"
-    return "time_mean" if name in _MEANS or is_of_runs else None
+    is_loss = name in _MEANS or names_measure(name, reader.measure)
+    return "mean" if is_loss and reader.is_near(number) else None
