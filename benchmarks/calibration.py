@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from speedcheck.stats.compare import welch_error
 from speedcheck.stats.crossing import first_crossing
 from speedcheck.stats.eprocess import boundary
 from speedcheck.stats.sequential import futility, sequential_t
+from speedcheck.stats.welch import welch_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -22,10 +22,10 @@ from scipy import stats
 
 from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
-from speedcheck.checks.documents import check_documents
+from speedcheck.checks.document_claims import check_documents
 from speedcheck.claims import Question, document_claims
 from speedcheck.logs import Environment, Run, Validation
-from speedcheck.records.folder import Record
+from speedcheck.records.record_folder import Record
 
 NATS = Question(3.28)
 BITS = Question(1.2, measure=("val_bpb", "bpb"))

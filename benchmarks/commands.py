@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from speedcheck.api import verify
-from speedcheck.report.evidence import shell_line
+from speedcheck.report.record_readme import shell_line
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = "shell line"

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["speedcheck"]):
     from speedcheck.logs import parse_log, parse_step_line
     from speedcheck.program import code_digest, compare, read_program
     from speedcheck.records.ledger import parse_ledger
-    from speedcheck.records.plan import read_plan
+    from speedcheck.records.record_toml import read_plan
     from speedcheck.report.markdown import certificates_markdown, code
 
 FOLDER = Path(tempfile.mkdtemp(prefix="speedcheck-fuzz-"))

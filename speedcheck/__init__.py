@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from speedcheck.api import LossCertificate, certify, certify_sequentially, read, verify
     from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
     from speedcheck.comparison.compare import compare
-    from speedcheck.comparison.model import RecordComparison
+    from speedcheck.comparison.record_comparison import RecordComparison
     from speedcheck.errors import (
         InputError,
         LaunchError,
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         SpeedcheckError,
         UsageError,
     )
-    from speedcheck.planning.model import Plan
-    from speedcheck.planning.plan import plan
-    from speedcheck.races.model import RaceResult
-    from speedcheck.races.read import read_race
+    from speedcheck.planning.plan_runs import plan
+    from speedcheck.planning.planned import Plan
+    from speedcheck.races.race_result import RaceResult
+    from speedcheck.races.read_race import read_race
 
 __version__ = "0.1.0"
 
@@ -70,7 +70,7 @@ _MODULES = {
         "Verdicts",
     ),
     "speedcheck.comparison.compare": ("compare",),
-    "speedcheck.comparison.model": ("RecordComparison",),
+    "speedcheck.comparison.record_comparison": ("RecordComparison",),
     "speedcheck.errors": (
         "InputError",
         "LaunchError",
@@ -78,10 +78,10 @@ _MODULES = {
         "SpeedcheckError",
         "UsageError",
     ),
-    "speedcheck.planning.model": ("Plan",),
-    "speedcheck.planning.plan": ("plan",),
-    "speedcheck.races.model": ("RaceResult",),
-    "speedcheck.races.read": ("read_race",),
+    "speedcheck.planning.planned": ("Plan",),
+    "speedcheck.planning.plan_runs": ("plan",),
+    "speedcheck.races.race_result": ("RaceResult",),
+    "speedcheck.races.read_race": ("read_race",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -90,5 +90,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Its objects then show themselves in notebooks.
-    import_module("speedcheck.report.notebook")
+    import_module("speedcheck.report.notebook_tables")
     return getattr(import_module(_HOME[name]), name)

@@ -14,7 +14,7 @@ from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement, judge
 from speedcheck.notebook import ShownInNotebooks
-from speedcheck.records.folder import find_records, read_record
+from speedcheck.records.record_folder import find_records, read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track

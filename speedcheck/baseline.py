@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.loss import passes_test, sample_statistics
 from speedcheck.errors import InputError
-from speedcheck.records.folder import ParserFor, Record, find_records, read_record
-from speedcheck.records.plan import PLAN_NAME
+from speedcheck.records.record_folder import ParserFor, Record, find_records, read_record
+from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.rules.config import project_root
 from speedcheck.rules.rule import Overrides, Rule
 from speedcheck.sample import take_sample

@@ -15,7 +15,7 @@ from speedcheck.figures import FrontierFigures, SequentialFigures
 from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats import Estimate, Runtime
-from speedcheck.stats.steps import StepScan
+from speedcheck.stats.step_rule import StepScan
 
 SCHEMA = "speedcheck.certificate/2"
 

@@ -12,8 +12,8 @@ from speedcheck.certificate import (
     Verdict,
     Verdicts,
 )
-from speedcheck.checks.comparison import Baseline, compare_losses
-from speedcheck.checks.documents import check_documents
+from speedcheck.checks.beside_baseline import Baseline, compare_losses
+from speedcheck.checks.document_claims import check_documents
 from speedcheck.checks.earlier_steps import check_earlier_steps
 from speedcheck.checks.loss import check_loss, loss_statistics, sample_statistics
 from speedcheck.checks.provenance import check_provenance
@@ -21,7 +21,7 @@ from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
 from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
 from speedcheck.program import Sources
-from speedcheck.records.folder import Record
+from speedcheck.records.record_folder import Record
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample, Selection, take_sample
 

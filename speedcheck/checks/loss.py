@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity, Verdict
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.frontier import check_frontier, frontier_statistics
-from speedcheck.checks.noninferiority import check_non_inferiority
+from speedcheck.checks.beat_frontier import check_frontier, frontier_statistics
+from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.scan import check_scan, scan_of
-from speedcheck.checks.sequential import check_sequential, sequential_statistics
+from speedcheck.checks.stopping_rule import check_sequential, sequential_statistics
+from speedcheck.checks.systems_loss import check_non_inferiority
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import (

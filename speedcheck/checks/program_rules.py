@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.program import (
     Program,
     Setting,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.files import check_files
-from speedcheck.checks.ledger import check_ledger
+from speedcheck.checks.beside_baseline import Baseline
+from speedcheck.checks.contradictions import check_times
+from speedcheck.checks.ledger_agreement import check_ledger
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.sample import check_sample
-from speedcheck.checks.times import check_times
+from speedcheck.checks.unread_files import check_files
 from speedcheck.program import Sources
-from speedcheck.records.plan import PLAN_NAME
+from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
+from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.budget import check_budget
-from speedcheck.checks.comparison import Baseline
-from speedcheck.checks.data import check_data
-from speedcheck.checks.environment import check_environment
 from speedcheck.checks.program_rules import check_programs, forbids_settings
+from speedcheck.checks.run_environment import check_environment
+from speedcheck.checks.training_data import check_data
 from speedcheck.program import Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from speedcheck.certificate import Exclusion, Finding, JudgedRun
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import Baseline
+from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.loss import loss_statistics, passes_test
 from speedcheck.logs import Run
 from speedcheck.program import Difference, Sources, compare
-from speedcheck.records.plan import PLAN_NAME, Role
+from speedcheck.records.record_toml import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
 from speedcheck.sample.select import named

@@ -9,7 +9,7 @@ from speedcheck.certificate import Finding, LossStatistics
 from speedcheck.checks import codes
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
-from speedcheck.stats.steps import StepScan, step_scan
+from speedcheck.stats.step_rule import StepScan, step_scan
 from speedcheck.words import count
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from speedcheck.certificate import Finding, JudgedRun, Severity
 from speedcheck.checks import codes
-from speedcheck.checks.comparison import (
+from speedcheck.checks.beside_baseline import (
     Baseline,
     compare_times,
     interval,

@@ -22,8 +22,8 @@ from speedcheck.claims.markdown import MAX_LINES, read_passages
 from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
 from speedcheck.claims.text import read_text
 from speedcheck.logs import Run
-from speedcheck.records.files import MAX_FILES
-from speedcheck.records.folder import Record
+from speedcheck.records.record_files import MAX_FILES
+from speedcheck.records.record_folder import Record
 
 MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000

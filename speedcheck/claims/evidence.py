@@ -14,7 +14,7 @@ from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Kind
 from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
-from speedcheck.records.folder import Record
+from speedcheck.records.record_folder import Record
 
 _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.

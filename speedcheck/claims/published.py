@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject, JudgedRun, LossStatistics
 from speedcheck.claims.numbers import Printed
-from speedcheck.records.plan import PLAN_NAME, Plan
+from speedcheck.records.record_toml import PLAN_NAME, Plan
 from speedcheck.stats import Estimate, Runtime
 
 _SECONDS_PER_MINUTE = 60

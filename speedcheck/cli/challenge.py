@@ -11,10 +11,10 @@ import typer
 from speedcheck.cli.common import ConfigOption, TrackOption, complain, exit_code, whole_number
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
-from speedcheck.report.text import without_commands
+from speedcheck.report.wording import without_commands
 
 if TYPE_CHECKING:
-    from speedcheck.challenges.program import RecordProgram
+    from speedcheck.challenges.own_program import RecordProgram
 
 
 def challenge(  # noqa: PLR0913 - one argument an option
@@ -69,13 +69,13 @@ def challenge(  # noqa: PLR0913 - one argument an option
     The program is a stranger's: it is shown first, and runs when you say so. Exit codes: 0
     certified, 1 not certified, 2 usage or input error.
     """
-    from speedcheck.challenges.program import program_of_record
-    from speedcheck.report.challenge import challenge_json, challenge_text, program_text
+    from speedcheck.challenges.own_program import program_of_record
+    from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
     from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.challenge import ChallengeRequest, run_challenge
-    from speedcheck.run.program import Start
+    from speedcheck.run.challenge_campaign import ChallengeRequest, run_challenge
+    from speedcheck.run.foreign_program import Start
 
     request = ChallengeRequest(
         program=program_of_record(folder, Overrides(track=track, config=config)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperCommand
 
-from speedcheck.report.text import printable, without_commands
+from speedcheck.report.wording import printable, without_commands
 
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate

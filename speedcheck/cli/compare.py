@@ -9,7 +9,7 @@ import typer
 
 from speedcheck.cli.common import EXIT_CODES, AlphaOption, ConfigOption, TrackOption, number
 from speedcheck.cli.race import compare_race
-from speedcheck.report.text import without_commands
+from speedcheck.report.wording import without_commands
 
 
 def compare(
@@ -42,8 +42,8 @@ def compare(
     Exit codes: 0 better, 1 worse, 3 undecided, 2 the two cannot be compared.
     """
     from speedcheck.comparison.compare import compare as compare_folders
-    from speedcheck.report.comparison import comparison_text
     from speedcheck.report.comparison_json import comparison_json
+    from speedcheck.report.comparison_text import comparison_text
 
     if b is None:
         compare_race(a, {"--track": track, "--alpha": alpha, "--margin": margin}, config, json=json)

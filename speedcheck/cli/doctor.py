@@ -9,7 +9,7 @@ import typer
 
 from speedcheck.cli.common import NOT_CERTIFIED
 from speedcheck.errors import UsageError
-from speedcheck.report.text import printable, without_commands
+from speedcheck.report.wording import printable, without_commands
 
 
 def doctor(
@@ -30,8 +30,8 @@ def doctor(
     Exit codes: 0 where nothing is missing, 1 where the recipe needs something.
     """
     from speedcheck.rules.tracks import TRACK_OF_RECIPE
-    from speedcheck.run.doctor import doctor_text, examine
     from speedcheck.run.local import data_options
+    from speedcheck.run.machine_check import doctor_text, examine
 
     if recipe not in TRACK_OF_RECIPE:
         known = ", ".join(TRACK_OF_RECIPE)

@@ -60,7 +60,7 @@ def gate(
     ] = None,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
-    from speedcheck.gate.command import run_gate
+    from speedcheck.gate.gate_command import run_gate
 
     passed = run_gate(
         paths or (),

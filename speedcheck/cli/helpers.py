@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import NOT_CERTIFIED, ConfigOption, TrackOption
-from speedcheck.report.text import printable, without_commands
+from speedcheck.report.wording import printable, without_commands
 
 
 def init(

@@ -16,7 +16,7 @@ from speedcheck.cli.common import (
     number,
     whole_number,
 )
-from speedcheck.report.text import without_commands
+from speedcheck.report.wording import without_commands
 
 
 def plan(  # noqa: PLR0913 - one argument an option
@@ -124,8 +124,8 @@ def plan(  # noqa: PLR0913 - one argument an option
 
     Exit codes: 0 for a plan, 1 where no number of runs will do.
     """
-    from speedcheck.planning.plan import plan as make_plan
-    from speedcheck.report.plan import plan_json, plan_text
+    from speedcheck.planning.plan_runs import plan as make_plan
+    from speedcheck.report.plan_text import plan_json, plan_text
 
     made = make_plan(
         mean,

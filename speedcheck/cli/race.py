@@ -19,10 +19,10 @@ from speedcheck.cli.common import (
 )
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
-from speedcheck.report.text import without_commands
+from speedcheck.report.wording import without_commands
 
 if TYPE_CHECKING:
-    from speedcheck.races.model import RaceResult
+    from speedcheck.races.race_result import RaceResult
 
 
 def race(  # noqa: PLR0913 - one argument an option
@@ -81,7 +81,7 @@ def race(  # noqa: PLR0913 - one argument an option
     """
     from speedcheck.report.terminal import make_console
     from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.program import Start
+    from speedcheck.run.foreign_program import Start
     from speedcheck.run.race_command import RaceRequest, run_race
 
     request = RaceRequest(
@@ -117,8 +117,8 @@ def compare_race(
         UsageError: the folder is not a race, an option is given that a race has planned, or the
             evidence is not intact.
     """
-    from speedcheck.races.plan import is_race
-    from speedcheck.races.read import read_race
+    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.read_race import read_race
 
     if not is_race(folder):
         remedy = "name two record folders, or a folder of speedcheck race"
@@ -141,8 +141,8 @@ def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoR
     Raises:
         UsageError: not all folders are races.
     """
-    from speedcheck.races.plan import is_race
-    from speedcheck.races.read import read_race
+    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.read_race import read_race
 
     for folder in folders:
         if not is_race(folder):
@@ -154,8 +154,8 @@ def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoR
 
 
 def _print(results: list[RaceResult], *, json: bool) -> None:
-    from speedcheck.report.race import race_text
     from speedcheck.report.race_json import races_json
+    from speedcheck.report.race_text import race_text
 
     text = races_json(results) if json else "\n".join(map(race_text, results))
     typer.echo(text if json else without_commands(text), nl=False)

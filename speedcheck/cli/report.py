@@ -14,7 +14,7 @@ from speedcheck.cli.common import (
     TargetOption,
     TrackOption,
 )
-from speedcheck.report.text import printable, without_commands
+from speedcheck.report.wording import printable, without_commands
 
 
 def report(  # noqa: PLR0913 - one argument an option
@@ -47,7 +47,7 @@ def report(  # noqa: PLR0913 - one argument an option
     The page holds everything it shows. Exit codes: 0 written, 2 usage or input error; `verify`
     tells whether the record is certified.
     """
-    from speedcheck.report.record import Wanted, write_report
+    from speedcheck.report.report_files import Wanted, write_report
     from speedcheck.rules.rule import Overrides
 
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)

@@ -177,11 +177,11 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
-    from speedcheck.run.command import Request, run_record
+    from speedcheck.run.foreign_program import Start
     from speedcheck.run.local import LocalLauncher
-    from speedcheck.run.program import Start
+    from speedcheck.run.record_campaign import Request, run_record
     from speedcheck.run.script_command import ScriptRequest, is_script_record, run_script
-    from speedcheck.run.worker import WorkerLauncher
+    from speedcheck.run.worker_launcher import WorkerLauncher
 
     overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
     start = Start(gpus, ranks, seed_env, seed_arg)

@@ -12,7 +12,7 @@ from speedcheck.cli.common import say, whole_number
 from speedcheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from speedcheck.run.slurm.launcher import SlurmLauncher
+    from speedcheck.run.slurm.slurm_launcher import SlurmLauncher
 
 LOCAL, SLURM = "local", "slurm"
 
@@ -85,8 +85,8 @@ def slurm_launcher(
         UsageError: there is no such launcher, or an option does not go with it.
         RecordError: this machine is to train what Slurm may still train.
     """
-    from speedcheck.run.slurm.files import refuse_unsettled
-    from speedcheck.run.slurm.launcher import SlurmLauncher, SlurmOptions
+    from speedcheck.run.slurm.batch_files import refuse_unsettled
+    from speedcheck.run.slurm.slurm_launcher import SlurmLauncher, SlurmOptions
 
     if name not in {LOCAL, SLURM}:
         raise UsageError(f"there is no launcher {name!r}", remedy=f"choose {LOCAL} or {SLURM}")

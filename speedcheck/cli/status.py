@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.report.text import without_commands
+from speedcheck.report.wording import without_commands
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[H\x1b[2J"
@@ -27,7 +27,7 @@ def status(
     """Say how far the campaign of a record folder has come."""
     import sys
 
-    from speedcheck.run.status import read_status
+    from speedcheck.run.campaign_status import read_status
     from speedcheck.run.status_text import status_json, status_text
 
     clears = watch and not json and sys.stdout.isatty()

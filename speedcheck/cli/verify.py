@@ -72,7 +72,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
-    from speedcheck.races.plan import is_race
+    from speedcheck.races.race_plan import is_race
     from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rules.rule import Overrides
     from speedcheck.sample import Selection
@@ -117,7 +117,7 @@ def _judge_all(
     error only if the others have none either.
     """
     from speedcheck.many import verify_folders
-    from speedcheck.records.folder import find_records
+    from speedcheck.records.record_folder import find_records
 
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speedcheck.checks.comparison import (
+from speedcheck.checks.beside_baseline import (
     different_hardware,
     host_of,
     hosts_of,
@@ -12,14 +12,14 @@ from speedcheck.checks.comparison import (
     times_in_turn,
     times_of,
 )
-from speedcheck.checks.noninferiority import loss_curves
-from speedcheck.comparison.decision import basis_of, by_loss, by_steps, by_time
-from speedcheck.comparison.model import RecordComparison
+from speedcheck.checks.systems_loss import loss_curves
+from speedcheck.comparison.outcome import basis_of, by_loss, by_steps, by_time
+from speedcheck.comparison.record_comparison import RecordComparison
 from speedcheck.comparison.sides import Side, describe, read_sides
-from speedcheck.comparison.steps import by_step_rule
+from speedcheck.comparison.step_choices import by_step_rule
 from speedcheck.rules.rule import Overrides
 from speedcheck.sample import Sample
-from speedcheck.stats import comparison as stats
+from speedcheck.stats import faster_record as stats
 from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN, equal_seeds
 from speedcheck.stats.times import MACHINE_SPREAD
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.baseline import one_record, refuse_unread
-from speedcheck.checks.comparison import hardware_of, host_of, losses_of, times_of
-from speedcheck.comparison.model import Compared, HostTimes
+from speedcheck.checks.beside_baseline import hardware_of, host_of, losses_of, times_of
+from speedcheck.comparison.record_comparison import Compared, HostTimes
 from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Run
-from speedcheck.records.folder import read_record
+from speedcheck.records.record_folder import read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.sample import Sample, take_sample

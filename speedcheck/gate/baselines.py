@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
-from speedcheck.checks.frontier import FEWEST_RUNS
+from speedcheck.checks.beat_frontier import FEWEST_RUNS
 from speedcheck.errors import SpeedcheckError
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.workplace import Workplace
-from speedcheck.records.plan import Plan
+from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import Track
 from speedcheck.stats import one_sample_t
 from speedcheck.stats.frontier import beats_frontier

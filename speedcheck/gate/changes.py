@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from speedcheck.gate.objects import Blob
 from speedcheck.gate.tree import Tree, is_inside
-from speedcheck.records.files import LOGS_NAME
+from speedcheck.records.record_files import LOGS_NAME
 
 _Change = tuple[PurePosixPath, PurePosixPath]
 _Changes = dict[tuple[PurePosixPath, PurePosixPath], list[_Change]]

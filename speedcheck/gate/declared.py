@@ -10,10 +10,10 @@ from typing import get_args
 from speedcheck.certificate import Certificate
 from speedcheck.gate.baselines import is_excused
 from speedcheck.gate.objection import Objection
-from speedcheck.records.files import CERTIFICATE_NAME
 from speedcheck.records.ledger import LEDGER_NAME
-from speedcheck.records.plan import PLAN_NAME, Plan, Role
-from speedcheck.rules.gate import PathRules
+from speedcheck.records.record_files import CERTIFICATE_NAME
+from speedcheck.records.record_toml import PLAN_NAME, Plan, Role
+from speedcheck.rules.gate_rules import PathRules
 from speedcheck.words import join_some
 
 # The certificate of the largest public record has 1 MiB.

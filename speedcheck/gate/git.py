@@ -18,7 +18,7 @@ from typing import IO
 
 from speedcheck.checks import codes
 from speedcheck.errors import InputError, UsageError
-from speedcheck.gate.environment import git_environment, git_program
+from speedcheck.gate.git_environment import git_environment, git_program
 from speedcheck.gate.objects import Blob, write_blob
 
 # The largest public repository of records has some 2,000 files; a branch with more than this is

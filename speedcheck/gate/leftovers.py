@@ -13,9 +13,9 @@ from speedcheck.checks import codes
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.objects import Blob
 from speedcheck.gate.workplace import Workplace
-from speedcheck.records.files import MAX_FILE_BYTES
 from speedcheck.records.hidden import hidden_runs, look_into
-from speedcheck.rules.gate import PathRules
+from speedcheck.records.record_files import MAX_FILE_BYTES
+from speedcheck.rules.gate_rules import PathRules
 from speedcheck.words import join_some
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from speedcheck.gate.evidence import Evidence, merged_evidence
+from speedcheck.gate.merged_runs import Evidence, merged_evidence
 from speedcheck.gate.tree import Tree
 from speedcheck.gate.workplace import Workplace
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from speedcheck.certificate import Certificate, Finding
 from speedcheck.checks import codes
-from speedcheck.rules.gate import PathRules
+from speedcheck.rules.gate_rules import PathRules
 from speedcheck.words import join_some
 
 CLOSES = frozenset(

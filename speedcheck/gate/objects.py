@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from speedcheck.errors import InputError
-from speedcheck.records.files import MAX_FILE_BYTES
+from speedcheck.records.record_files import MAX_FILE_BYTES
 
 _LINK = "120000"
 _SUBMODULE = "160000"

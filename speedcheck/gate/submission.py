@@ -12,7 +12,7 @@ from speedcheck.gate.moves import Moves
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.tree import is_document
 from speedcheck.gate.workplace import Which, Workplace
-from speedcheck.records.plan import PLAN_NAME
+from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.words import join_some
 
 

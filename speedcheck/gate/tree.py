@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from speedcheck.errors import InputError
 from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
-from speedcheck.records.plan import PLAN_NAME
+from speedcheck.records.record_toml import PLAN_NAME
 
 
 class Tree(Mapping[PurePosixPath, Blob]):

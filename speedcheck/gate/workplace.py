@@ -19,11 +19,11 @@ from speedcheck.gate.tree import Tree, read_tree
 from speedcheck.judge import Judgement
 from speedcheck.logs import LogFile, Parser
 from speedcheck.many import verify_folders
-from speedcheck.records.files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
-from speedcheck.records.folder import find_records, read_record
-from speedcheck.records.plan import PLAN_NAME, Plan, read_plan
+from speedcheck.records.record_files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
+from speedcheck.records.record_folder import find_records, read_record
+from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
 from speedcheck.rules.config import CONFIG_NAME, Config, read_config
-from speedcheck.rules.gate import GateRules, PathRules, read_gate_rules
+from speedcheck.rules.gate_rules import GateRules, PathRules, read_gate_rules
 from speedcheck.rules.rule import Overrides, SystemsRule
 from speedcheck.rules.tracks import get_track
 

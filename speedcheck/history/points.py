@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from speedcheck.comparison.decision import basis_of
+from speedcheck.comparison.outcome import basis_of
 from speedcheck.history.series import Entry, Unit
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from speedcheck.certificate import Certificate, JudgedRun
-from speedcheck.comparison.decision import basis_of
+from speedcheck.comparison.outcome import basis_of
 from speedcheck.rules.tracks import Track
 from speedcheck.stats.arguments import sign_of
-from speedcheck.stats.compare import Difference, welch
 from speedcheck.stats.times import MACHINE_SPREAD, between_machines, time_difference
+from speedcheck.stats.welch import Difference, welch
 
 LEVEL = 0.95
 # Standard deviations on each side of zero that hold 95 % of a normal distribution.

@@ -8,10 +8,10 @@ bundled trainer; `sections` states the grammar.
 
 from __future__ import annotations
 
-from speedcheck.logs.figures import Columns
 from speedcheck.logs.foreign import ForeignFormat, ForeignParser, TakenLine
 from speedcheck.logs.gather import HELD
-from speedcheck.logs.model import (
+from speedcheck.logs.line_figures import Columns
+from speedcheck.logs.log_file import (
     Environment,
     Header,
     LogFile,
@@ -20,6 +20,7 @@ from speedcheck.logs.model import (
     UnreadValidation,
     Validation,
 )
+from speedcheck.logs.log_text import NotTextError, fold
 from speedcheck.logs.parse import (
     MAX_BYTES,
     Parser,
@@ -31,7 +32,6 @@ from speedcheck.logs.parse import (
 )
 from speedcheck.logs.patterns import FINAL, MEASURE, TIME_UNITS, Expression, LogPattern
 from speedcheck.logs.step_lines import StepLine, parse_step_line
-from speedcheck.logs.text import NotTextError, fold
 from speedcheck.logs.unread import find_validations
 
 __all__ = [

@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from speedcheck.logs.gather import Fact, Gatherer, Stretch, elapsed_ms
-from speedcheck.logs.model import Environment, Run, Validation
+from speedcheck.logs.log_file import Environment, Run, Validation
+from speedcheck.logs.log_text import Problems
 from speedcheck.logs.patterns import STEP
 from speedcheck.logs.runs import RunLines, group_runs
 from speedcheck.logs.step_lines import PlacedValidation
-from speedcheck.logs.text import Problems
 
 Placed = TypeVar("Placed", bound=tuple[Any, ...])
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from speedcheck.logs.assemble import assemble
-from speedcheck.logs.figures import Columns, Table
 from speedcheck.logs.gather import HELD, Gatherer
 from speedcheck.logs.header import completed, read_environment, read_fingerprints
-from speedcheck.logs.model import (
+from speedcheck.logs.line_figures import Columns, Table
+from speedcheck.logs.log_file import (
     MAX_UNREAD,
     Environment,
     LogFile,
@@ -29,6 +29,7 @@ from speedcheck.logs.model import (
     Run,
     UnreadValidation,
 )
+from speedcheck.logs.log_text import MAX_SHOWN, NotTextError, Problems, Text, normalise, quoted
 from speedcheck.logs.parse import MAX_VALIDATIONS
 from speedcheck.logs.patterns import (
     FINAL,
@@ -43,7 +44,6 @@ from speedcheck.logs.patterns import (
     names_of_measure,
 )
 from speedcheck.logs.sections import note_open_program, output_stretches
-from speedcheck.logs.text import MAX_SHOWN, NotTextError, Problems, Text, normalise, quoted
 from speedcheck.logs.unread import find_validations
 
 MAX_PATTERNS = 16

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from speedcheck.logs import figures
+from speedcheck.logs import line_figures
 from speedcheck.logs.header import parse_count
-from speedcheck.logs.model import Validation
+from speedcheck.logs.log_file import Validation
+from speedcheck.logs.log_text import Problems, fold, quoted
 from speedcheck.logs.patterns import FINAL, MEASURE, STEP, Line
 from speedcheck.logs.step_lines import PlacedValidation
-from speedcheck.logs.text import Problems, fold, quoted
 
 HELD = frozenset({"seed", "run", "total", "val_tokens", "train_shards"})
 """Figures of a whole run, which a log may print before the run's warm-up."""
@@ -64,7 +64,7 @@ class Stretch:
         """Take the seed and the name of the run that a line gives."""
         if "seed" in fields:
             self.printed_seed = _seed_key(fields["seed"])
-            self.seed = figures.seed_number(fields["seed"])
+            self.seed = line_figures.seed_number(fields["seed"])
         self.run = fields.get("run", self.run)
 
     def is_other_than(self, fields: Mapping[str, str]) -> bool:
@@ -126,9 +126,9 @@ class Gatherer:
         if self.counts_steps:
             stretch.step = (stretch.step or 0) + (MEASURE in fields and not is_final)
         elif STEP in fields:
-            stretch.step = figures.whole(fields[STEP])
+            stretch.step = line_figures.whole(fields[STEP])
         if "total" in fields:
-            stretch.total = figures.whole(fields["total"]) or None
+            stretch.total = line_figures.whole(fields["total"]) or None
         self._take_facts(stretch, fields, line)
         if MEASURE not in fields:
             if is_final:
@@ -147,10 +147,10 @@ class Gatherer:
 
     def _take_facts(self, stretch: Stretch, fields: Mapping[str, str], line: Line) -> None:
         times = {
-            "train_time_ms": figures.duration_ms(fields, "train_time"),
-            "eval_time_ms": figures.duration_ms(fields, "eval_time"),
-            "started_ms": figures.number(fields.get("started_ms", "")),
-            "stopped_ms": figures.number(fields.get("stopped_ms", "")),
+            "train_time_ms": line_figures.duration_ms(fields, "train_time"),
+            "eval_time_ms": line_figures.duration_ms(fields, "eval_time"),
+            "started_ms": line_figures.number(fields.get("started_ms", "")),
+            "stopped_ms": line_figures.number(fields.get("stopped_ms", "")),
             STEP: stretch.step if STEP in fields else None,
         }
         counts = {name: parse_count(fields[name]) for name in _COUNTS if name in fields}
@@ -165,7 +165,7 @@ class Gatherer:
     def _validation(
         self, stretch: Stretch, fields: Mapping[str, str], line: Line
     ) -> PlacedValidation | None:
-        loss = figures.measure(fields[MEASURE])
+        loss = line_figures.measure(fields[MEASURE])
         step = (stretch.step or 0) if FINAL in fields else stretch.step
         if loss is None or step is None:
             return None
@@ -184,18 +184,18 @@ class Gatherer:
         return PlacedValidation(validation, printed, line.start, line.end)
 
     def _train_time(self, fields: Mapping[str, str]) -> float | None:
-        stopped = figures.number(fields.get("stopped_ms", ""))
+        stopped = line_figures.number(fields.get("stopped_ms", ""))
         if stopped is not None and self._started_ms is not None:
             return elapsed_ms(self._started_ms, stopped)
-        return figures.duration_ms(fields, "train_time")
+        return line_figures.duration_ms(fields, "train_time")
 
     def _refuse(self, stretch: Stretch, fields: Mapping[str, str], line: Line) -> str:
-        loss = figures.measure(fields[MEASURE])
+        loss = line_figures.measure(fields[MEASURE])
         self.lacks_steps = self.lacks_steps or (loss is not None and not self._has_step)
         what = MEASURE if loss is None else "the step"
         why = f"{what} of this line is not a number"
         self._problems.add("malformed", line.start, f"{why}: {quoted(line.text)}")
-        folded = figures.measure(fold(fields[MEASURE]))
+        folded = line_figures.measure(fold(fields[MEASURE]))
         printed = math.nan if folded is None else folded
         self._problems.keep_unread(line.start, stretch.step, printed, line.text)
         return why
@@ -210,5 +210,5 @@ def elapsed_ms(started_ms: float, stopped_ms: float) -> float | None:
 
 
 def _seed_key(printed: str | None) -> int | str | None:
-    seed = None if printed is None else figures.seed_number(printed)
+    seed = None if printed is None else line_figures.seed_number(printed)
     return printed if seed is None else seed

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from speedcheck.logs.model import Environment, Header
-from speedcheck.logs.text import Problems, quoted
+from speedcheck.logs.log_file import Environment, Header
+from speedcheck.logs.log_text import Problems, quoted
 
 _VERSIONS = {
     "python": re.compile(rb"\nRunning Python ([0-9][^\s]*)"),

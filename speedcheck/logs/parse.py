@@ -15,11 +15,11 @@ from speedcheck.logs.header import (
     read_header,
     with_header,
 )
-from speedcheck.logs.model import Environment, LogFile, Problem, Run
+from speedcheck.logs.log_file import Environment, LogFile, Problem, Run
+from speedcheck.logs.log_text import NotTextError, Problems, Text, long_lines, normalise
 from speedcheck.logs.runs import find_spans, read_ending
 from speedcheck.logs.sections import SEPARATOR, Section, find_sections, output_stretches
 from speedcheck.logs.step_lines import KEYWORDS
-from speedcheck.logs.text import NotTextError, Problems, Text, long_lines, normalise
 from speedcheck.logs.unread import find_validations, note_unread
 
 Parser = Callable[[bytes, str], LogFile]

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from speedcheck.logs.header import parse_json
-from speedcheck.logs.model import LogFormat, Validation
+from speedcheck.logs.log_file import LogFormat, Validation
+from speedcheck.logs.log_text import MAX_LINE, Problems, Text
 from speedcheck.logs.sections import Section
 from speedcheck.logs.step_lines import (
     PlacedValidation,
@@ -27,7 +28,6 @@ from speedcheck.logs.step_lines import (
     parse_step_line,
     read_validations,
 )
-from speedcheck.logs.text import MAX_LINE, Problems, Text
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from speedcheck.logs.text import Problems
+from speedcheck.logs.log_text import Problems
 
 SEPARATOR = b"\n" + b"=" * 100 + b"\n"
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from speedcheck.logs.model import LogFormat, Validation
+from speedcheck.logs.log_file import LogFormat, Validation
+from speedcheck.logs.log_text import MAX_LINE, Problems, Text, quoted
 from speedcheck.logs.sections import Section
-from speedcheck.logs.text import MAX_LINE, Problems, Text, quoted
 
 # "step:125 / 1393" is not read: it would be a step without its total, and so without an end.
 STEP = re.compile(r"(?:step:([0-9]{1,12})(?:/([0-9]{1,12}))?|s:([0-9]{1,12}))(?= )(?! {1,9}/)")

@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from speedcheck.logs.model import MAX_UNREAD, LogFormat, UnreadValidation, Validation
+from speedcheck.logs.log_file import MAX_UNREAD, LogFormat, UnreadValidation, Validation
+from speedcheck.logs.log_text import MAX_SHOWN, Problems, fold, quoted, step_and_loss
 from speedcheck.logs.sections import Section
 from speedcheck.logs.step_lines import is_candidate
-from speedcheck.logs.text import MAX_SHOWN, Problems, fold, quoted, step_and_loss
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step. A
 # line with other characters than ASCII may hold the words in other letters.

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from speedcheck.errors import UsageError
-from speedcheck.planning.model import Expected
-from speedcheck.stats.plan import RacePlan, RunPlan
+from speedcheck.planning.planned import Expected
+from speedcheck.stats.sample_size import RacePlan, RunPlan
 
 
 def problems(expected: Expected, record: RunPlan | None, race: RacePlan | None) -> Iterator[str]:

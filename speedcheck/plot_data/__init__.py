@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.plot_data.gather import plot_data_of
-from speedcheck.plot_data.model import PlotData
+from speedcheck.plot_data.collect import plot_data_of
+from speedcheck.plot_data.pictures import PlotData
 
 __all__ = ["PlotData", "plot_data_of"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from speedcheck.program.diff import KINDS, Difference, Kind, compare, differences
 from speedcheck.program.loader import data_loader_fingerprint, loader_definitions
 from speedcheck.program.normal import code_digest, digests
-from speedcheck.program.parse import Program, Setting, TokenCount, UnreadableProgramError
-from speedcheck.program.sources import Source, Sources, read_program
+from speedcheck.program.program_sources import Source, Sources, read_program
+from speedcheck.program.syntax import Program, Setting, TokenCount, UnreadableProgramError
 
 __all__ = [
     "KINDS",

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Literal, get_args
 
 from speedcheck.program.normal import CONSTANTS, Atom, NormalProgram
-from speedcheck.program.parse import Program, shortened
+from speedcheck.program.syntax import Program, shortened
 
 Kind = Literal["same", "text", "names", "constants", "names and constants", "code"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

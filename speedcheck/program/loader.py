@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from speedcheck.program.names import Names
 from speedcheck.program.normal import Atom, normal_form, numbered, printed, sha256
-from speedcheck.program.parse import Program, names_of
+from speedcheck.program.syntax import Program, names_of
 
 # Of a name in lower case without underscores: DistributedDataLoader, distributed_data_generator,
 # _load_data_shard, TokenStream, BOSFinder.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from speedcheck.program.names import Names, Scope
-from speedcheck.program.parse import Program, UnreadableProgramError, is_text_alone, names_of
+from speedcheck.program.syntax import Program, UnreadableProgramError, is_text_alone, names_of
 
 # Fields of no consequence to what runs, and those of each kind of node that are left.
 _IGNORED = frozenset({"ctx", "kind", "type_ignores", "type_comment"})

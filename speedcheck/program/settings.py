@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from speedcheck.program.environment import EnvironmentReader, is_environment, is_variable
-from speedcheck.program.parse import Setting, is_literal
+from speedcheck.program.syntax import Setting, is_literal
 from speedcheck.program.uses import (
     COMPILE,
     IMPORTERS,
@@ -26,6 +25,7 @@ from speedcheck.program.uses import (
     is_configuration,
     is_watched,
 )
+from speedcheck.program.variables import EnvironmentReader, is_environment, is_variable
 
 MAX_SETTINGS = 100
 """A reader learns nothing from the next."""

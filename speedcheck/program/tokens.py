@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterator
 
 from speedcheck.program.names import Names, Scope
-from speedcheck.program.parse import TokenCount
+from speedcheck.program.syntax import TokenCount
 
 # Sums and products of a few names are written a few levels deep.
 _MAX_DEPTH = 20

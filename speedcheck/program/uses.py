@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from speedcheck.program.names import Names, Scope, Value, imported_path
-from speedcheck.program.parse import MAX_SHOWN, Setting, shortened
+from speedcheck.program.syntax import MAX_SHOWN, Setting, shortened
 
 COMPILE = frozenset({"torch.compile", "torch.compiler.compile"})
 TEXT_RUNNERS = frozenset({"exec", "eval", "compile"})

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from speedcheck.races.plan import SIDES, RacePlan, SideName, order
+from speedcheck.races.race_plan import SIDES, RacePlan, SideName, order
 from speedcheck.records.ledger import Entry, Ledger
 from speedcheck.records.shared_ledger import folder_of
 

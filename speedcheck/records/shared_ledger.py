@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speedcheck.records.files import LOGS_NAME
 from speedcheck.records.ledger import Entry, Event, Ledger, LedgerWriter
+from speedcheck.records.record_files import LOGS_NAME
 
 FOLDER_KEY = "folder"
 """The detail that says which folder an entry is about."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from speedcheck.certificate import SEVERITIES, Certificate, Finding, Severity
 from speedcheck.errors import Unusable
-from speedcheck.report.text import headline, printable
+from speedcheck.report.wording import headline, printable
 
 _COMMANDS: dict[Severity, str] = {
     "fail": "error",

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from speedcheck.comparison.model import Compared, RecordComparison, StepRecord
-from speedcheck.stats.compare import EQUIVALENCE_MARGIN, Difference
+from speedcheck.comparison.record_comparison import Compared, RecordComparison, StepRecord
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.noninferiority import NonInferiority
-from speedcheck.stats.steps import StepRule
+from speedcheck.stats.step_rule import StepRule
+from speedcheck.stats.welch import EQUIVALENCE_MARGIN, Difference
 
 SCHEMA = "speedcheck.comparison/1"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speedcheck.comparison.model import RecordComparison, StepRecord, Undecided
-from speedcheck.report.text import ABSENT, small_p
+from speedcheck.comparison.record_comparison import RecordComparison, StepRecord, Undecided
+from speedcheck.report.wording import ABSENT, small_p
 from speedcheck.stats.noninferiority import NonInferiority
 from speedcheck.words import count
 

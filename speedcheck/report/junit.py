@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from speedcheck.certificate import Certificate, Finding, Status, Verdict
 from speedcheck.errors import Unusable
-from speedcheck.report.text import collapsed, headline, printable
+from speedcheck.report.wording import collapsed, headline, printable
 
 _RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 

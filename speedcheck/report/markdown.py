@@ -23,7 +23,7 @@ from speedcheck.certificate import (
 )
 from speedcheck.errors import Unusable
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
-from speedcheck.report.text import (
+from speedcheck.report.wording import (
     ABSENT,
     collapsed,
     headline,

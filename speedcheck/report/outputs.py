@@ -13,7 +13,7 @@ from speedcheck.report.annotations import certificate_annotations, unusable_anno
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.markdown import certificates_markdown
-from speedcheck.report.text import headline, printable, with_distinct_names, without_commands
+from speedcheck.report.wording import headline, printable, with_distinct_names, without_commands
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from speedcheck.races.model import RaceResult, RaceSide
+from speedcheck.races.race_result import RaceResult, RaceSide
 from speedcheck.stats.moments import Moments
 
 SCHEMA = "speedcheck.race/1"

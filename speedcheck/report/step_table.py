@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedcheck.comparison.model import StepChoice, StepRecord
-from speedcheck.report.text import aligned, number, rounded, small_p
-from speedcheck.stats.steps import StepScan
+from speedcheck.comparison.record_comparison import StepChoice, StepRecord
+from speedcheck.report.wording import aligned, number, rounded, small_p
+from speedcheck.stats.step_rule import StepScan
 from speedcheck.words import count
 
 SCAN_HEADER = ("step", "mean", "sd", "p", "")

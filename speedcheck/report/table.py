@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.text import ABSENT, number, printable, steps, without_commands
+from speedcheck.report.wording import ABSENT, number, printable, steps, without_commands
 from speedcheck.runs_table import runs_table
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from speedcheck.certificate import Certificate, Claim, JudgedRun, Status
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
-from speedcheck.report.text import (
+from speedcheck.report.wording import (
     ABSENT,
     against,
     collapsed,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Parser, parse_log
-from speedcheck.records.folder import Record
 from speedcheck.records.overrides import NO_OVERRIDES
-from speedcheck.records.plan import PLAN_NAME, Plan
+from speedcheck.records.record_folder import Record
+from speedcheck.records.record_toml import PLAN_NAME, Plan
 from speedcheck.rules.config import Config, load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track, without_track
 from speedcheck.stats.noninferiority import (

@@ -19,8 +19,8 @@ from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
-from speedcheck.run.names import log_name
-from speedcheck.run.result import End, clock_details, remark_on, result_of, why_no_result
+from speedcheck.run.log_names import log_name
+from speedcheck.run.run_result import End, clock_details, remark_on, result_of, why_no_result
 from speedcheck.run.stopping import FixedNumber, Stopping
 
 # Often enough for a live display, seldom enough to cost nothing.

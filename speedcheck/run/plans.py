@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import STOPPING_RULE, LedgerWriter
-from speedcheck.records.plan import PLAN_NAME, Plan, read_plan, replace_plan
+from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan, replace_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 

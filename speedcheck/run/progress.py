@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from speedcheck.logs import Run, StepLine
-from speedcheck.report.text import number, printable
+from speedcheck.report.wording import number, printable
 from speedcheck.run.follow import LogFollower
 from speedcheck.run.outlook import Curve, Pace, duration, loss_of, step_ms
 from speedcheck.stats import one_sample_t

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from speedcheck.errors import RecordError, UsageError
-from speedcheck.races.model import RaceResult
-from speedcheck.races.plan import (
+from speedcheck.races.race_plan import (
     RESULT_NAME,
     SIDES,
     RacePlan,
@@ -20,20 +19,21 @@ from speedcheck.races.plan import (
     read_race_plan,
     write_race_plan,
 )
-from speedcheck.races.read import track_of, trainer_name
-from speedcheck.records.files import LOGS_NAME
-from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
+from speedcheck.races.race_result import RaceResult
+from speedcheck.races.read_race import track_of, trainer_name
+from speedcheck.records.record_files import LOGS_NAME
+from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.command import make_folder, refuse_taken, today, write_whole
+from speedcheck.run.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.launcher import Launcher
 from speedcheck.run.local import LocalLauncher
-from speedcheck.run.program import Start, check_machine, check_script, put_program
-from speedcheck.run.race import Racer, RaceRunner
+from speedcheck.run.race_campaign import Racer, RaceRunner
 from speedcheck.run.race_display import open_race_display
+from speedcheck.run.record_campaign import make_folder, refuse_taken, today, write_whole
 from speedcheck.run.script import ScriptLauncher
-from speedcheck.stats.race import PAIRS_OF_A_BLOCK, RACE_PAIRS
+from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, RACE_PAIRS
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 

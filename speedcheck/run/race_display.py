@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from speedcheck.logs import Run, StepLine
-from speedcheck.races.model import RaceResult
-from speedcheck.races.plan import SideName
-from speedcheck.report.race import standing
-from speedcheck.report.text import number, printable
+from speedcheck.races.race_plan import SideName
+from speedcheck.races.race_result import RaceResult
+from speedcheck.report.race_text import standing
+from speedcheck.report.wording import number, printable
 
 
 class RaceDisplay:

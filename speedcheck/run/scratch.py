@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speedcheck.errors import InputError, LaunchError
 from speedcheck.logs import Parser, read_log
-from speedcheck.records.files import MAX_FILE_BYTES, kind_of
+from speedcheck.records.record_files import MAX_FILE_BYTES, kind_of
 from speedcheck.words import count, join_some
 
 OUTPUT_FOLDERS = frozenset({"log", "logs", "out", "output", "outputs", "results", "runs"})

@@ -16,13 +16,13 @@ from speedcheck.errors import LaunchError
 from speedcheck.logs import read_log
 from speedcheck.machine import available_cpus
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
-from speedcheck.records.script import Script, program_of
+from speedcheck.records.script_table import Script, program_of
 from speedcheck.rules.tracks import Track
 from speedcheck.run.child import Child
 from speedcheck.run.conditions import conditions
+from speedcheck.run.foreign_program import check_machine
 from speedcheck.run.launcher import Job, Process, Setup
-from speedcheck.run.program import check_machine
-from speedcheck.run.result import result_of
+from speedcheck.run.run_result import result_of
 from speedcheck.run.scratch import Scratch
 
 _ASKED = "EOFError"

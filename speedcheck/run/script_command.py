@@ -9,11 +9,13 @@ from rich.console import Console
 
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError
-from speedcheck.records.files import LOGS_NAME
-from speedcheck.records.plan import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
+from speedcheck.records.record_files import LOGS_NAME
+from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
-from speedcheck.run.command import (
+from speedcheck.run.foreign_program import Start, check_machine, check_script, put_program
+from speedcheck.run.plans import extended_plan, planned_track
+from speedcheck.run.record_campaign import (
     DEFAULT_SEEDS,
     Request,
     make_folder,
@@ -22,8 +24,6 @@ from speedcheck.run.command import (
     train,
     write_evidence,
 )
-from speedcheck.run.plans import extended_plan, planned_track
-from speedcheck.run.program import Start, check_machine, check_script, put_program
 from speedcheck.run.script import ScriptLauncher
 from speedcheck.run.slots import slots
 from speedcheck.run.stopping import check_sequential_track, stopping_rule

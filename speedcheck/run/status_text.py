@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from speedcheck.report.text import aligned, number, printable
+from speedcheck.report.wording import aligned, number, printable
+from speedcheck.run.campaign_status import Status, UnderWay
 from speedcheck.run.outlook import duration
-from speedcheck.run.status import Status, UnderWay
 
 # More would not fit on a screen; those that have come furthest are the first to end.
 MOST_ROWS = 16

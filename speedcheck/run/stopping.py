@@ -8,7 +8,7 @@ from typing import Protocol
 
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
-from speedcheck.records.plan import Plan
+from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import Direction, Track
 from speedcheck.stats.sequential import Futility, SequentialTest, futility, sequential_t
 

@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 
 from speedcheck.logs import Environment, Run, Validation
-from speedcheck.sample.model import run_name
+from speedcheck.sample.sample import run_name
 
 StepTimes = Mapping[int, float]
 """Milliseconds since the start of training, by step."""

@@ -10,8 +10,8 @@ from speedcheck.certificate import Ground
 from speedcheck.errors import UsageError
 from speedcheck.logs import Run
 from speedcheck.program import Sources
-from speedcheck.records.plan import Role
-from speedcheck.sample.model import ALL_GROUPS, Group
+from speedcheck.records.record_toml import Role
+from speedcheck.sample.sample import ALL_GROUPS, Group
 from speedcheck.sample.select import named
 
 

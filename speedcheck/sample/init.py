@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from speedcheck.errors import InputError, RecordError
-from speedcheck.records.folder import read_record
-from speedcheck.records.plan import PLAN_NAME, write_plan
+from speedcheck.records.record_folder import read_record
+from speedcheck.records.record_toml import PLAN_NAME, write_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, rule_for
 from speedcheck.sample.propose import Proposal, propose

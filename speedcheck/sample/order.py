@@ -6,7 +6,7 @@ from datetime import datetime
 
 from speedcheck.certificate import JudgedRun
 from speedcheck.logs import Run
-from speedcheck.sample.model import Sample
+from speedcheck.sample.sample import Sample
 
 
 def started(run: Run) -> datetime | None:

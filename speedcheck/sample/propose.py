@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 
 from speedcheck.certificate import Exclusion
 from speedcheck.program import Sources, compare
-from speedcheck.records.folder import Record
-from speedcheck.records.plan import Excluded, Plan, Role, SampleDeclaration
-from speedcheck.sample.model import Group, Sample
+from speedcheck.records.record_folder import Record
+from speedcheck.records.record_toml import Excluded, Plan, Role, SampleDeclaration
+from speedcheck.sample.sample import Group, Sample
 from speedcheck.sample.take import take_sample
 from speedcheck.words import count
 

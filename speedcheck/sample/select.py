@@ -8,8 +8,8 @@ from pathlib import Path
 
 from speedcheck.certificate import Exclusion
 from speedcheck.logs import Run
-from speedcheck.records.plan import Excluded
-from speedcheck.sample.model import Ruling, Selection
+from speedcheck.records.record_toml import Excluded
+from speedcheck.sample.sample import Ruling, Selection
 
 
 def not_selected(root: Path, run: Run, selection: Selection) -> Ruling | None:

@@ -10,16 +10,16 @@ from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
 from speedcheck.program import Sources
-from speedcheck.records.folder import Record
 from speedcheck.records.ledger import Ledger
-from speedcheck.records.plan import Role
-from speedcheck.sample.clock import outside_clock
+from speedcheck.records.record_folder import Record
+from speedcheck.records.record_toml import Role
 from speedcheck.sample.completeness import Ends, cut_at, find_ends
 from speedcheck.sample.duplicates import describe as describe_copy
 from speedcheck.sample.duplicates import exact_copies, near_copies
 from speedcheck.sample.groups import choose, describe, divide, letter
-from speedcheck.sample.model import Group, Ruling, Sample, Selection, run_name
+from speedcheck.sample.outside_clock import outside_clock
 from speedcheck.sample.resumed import join_resumed
+from speedcheck.sample.sample import Group, Ruling, Sample, Selection, run_name
 from speedcheck.sample.select import declared, named, not_selected
 from speedcheck.sample.step_times import read_step_times
 

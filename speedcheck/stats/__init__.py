@@ -12,15 +12,6 @@ and `race` (tests that may be looked at after every run), `plan` (how many runs)
 from __future__ import annotations
 
 from speedcheck.stats.bayes import Estimate, bayes_mean_std
-from speedcheck.stats.compare import (
-    EQUIVALENCE_MARGIN,
-    Difference,
-    effect_size,
-    equivalence_p,
-    paired,
-    two_sided_p,
-    welch,
-)
 from speedcheck.stats.moments import Moments, moments
 from speedcheck.stats.noninferiority import (
     NON_INFERIORITY_ALPHA,
@@ -36,6 +27,15 @@ from speedcheck.stats.outliers import outliers
 from speedcheck.stats.power import power, runs_for_power, runs_needed
 from speedcheck.stats.runtime import Runtime, runtime_stats
 from speedcheck.stats.ttest import TTest, one_sample_t
+from speedcheck.stats.welch import (
+    EQUIVALENCE_MARGIN,
+    Difference,
+    effect_size,
+    equivalence_p,
+    paired,
+    two_sided_p,
+    welch,
+)
 from speedcheck.stats.ztest import ZTest, margin_for, one_sample_z, passes, runs_needed_z
 
 __all__ = [

@@ -10,9 +10,9 @@ from scipy.special import stdtrit
 
 from speedcheck.errors import UsageError
 from speedcheck.stats.arguments import Direction, check_probability, sign_of
-from speedcheck.stats.compare import Difference, welch
 from speedcheck.stats.moments import moments
 from speedcheck.stats.needed import runs_to_show
+from speedcheck.stats.welch import Difference, welch
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from speedcheck.stats.compare import welch_error
 from speedcheck.stats.power import MOST_RUNS
+from speedcheck.stats.welch import welch_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ from speedcheck.stats.arguments import (
     check_probability,
     sign_of,
 )
-from speedcheck.stats.compare import Difference, welch
 from speedcheck.stats.moments import Moments, moments
 from speedcheck.stats.needed import runs_to_show
+from speedcheck.stats.welch import Difference, welch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from speedcheck.errors import UsageError
-from speedcheck.stats.compare import Difference, paired, welch, with_interval
+from speedcheck.stats.welch import Difference, paired, welch, with_interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaincinv, ndtr, stdtrit
 
-from speedcheck.stats.compare import welch_error
+from speedcheck.stats.welch import welch_error
 
 # Nodes for the probability of each sample variance; 48 give the power to 1e-4 (tests).
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)

@@ -19,7 +19,7 @@ from speedcheck.api import verify
 from speedcheck.checks import codes
 from speedcheck.figures import FrontierFigures, SequentialFigures
 from speedcheck.stats import Estimate, Runtime
-from speedcheck.stats.steps import StepRow, StepScan
+from speedcheck.stats.step_rule import StepRow, StepScan
 
 ROOT = Path(__file__).parents[2]
 DEV_SET = ROOT.parent / "shared" / "logs"

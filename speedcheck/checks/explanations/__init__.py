@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from speedcheck.checks.explanations.loss import LOSS
-from speedcheck.checks.explanations.model import Explanation
-from speedcheck.checks.explanations.provenance import PROVENANCE
-from speedcheck.checks.explanations.rules import RULES
-from speedcheck.checks.explanations.speed import SPEED
+from speedcheck.checks.explanations.explanation import Explanation
+from speedcheck.checks.explanations.loss_findings import LOSS
+from speedcheck.checks.explanations.provenance_findings import PROVENANCE
+from speedcheck.checks.explanations.rules_findings import RULES
+from speedcheck.checks.explanations.speed_findings import SPEED
 
 __all__ = ["EXPLANATIONS", "Explanation"]
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
 from speedcheck.history.series import Entry
-from speedcheck.report.html.content import content_of
-from speedcheck.report.html.history import history_content
+from speedcheck.report.html.history_content import history_content
+from speedcheck.report.html.record_content import content_of
 from speedcheck.report.plots import Picture
-from speedcheck.report.text import printable
+from speedcheck.report.wording import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup

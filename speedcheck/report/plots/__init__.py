@@ -9,7 +9,7 @@ from speedcheck.report.plots.draw import (
     draw_pictures,
     require_matplotlib,
 )
-from speedcheck.report.plots.files import write_pngs
+from speedcheck.report.plots.png import write_pngs
 
 __all__ = [
     "Picture",

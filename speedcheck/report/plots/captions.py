@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.plot_data.model import (
+from speedcheck.plot_data.pictures import (
     Comparison,
     Curves,
     Evidence,
@@ -11,7 +11,7 @@ from speedcheck.plot_data.model import (
     Runtimes,
     StepTimes,
 )
-from speedcheck.report.text import printable, rounded, small_p, two_digits
+from speedcheck.report.wording import printable, rounded, small_p, two_digits
 from speedcheck.stats import Difference
 from speedcheck.words import count
 

@@ -64,29 +64,40 @@ def draw_pictures(data: PlotData) -> tuple[Picture, ...]:
 
 def draw_history(series: Iterable[Points]) -> tuple[Picture, ...]:
     """Draw a picture for each track of a series of records."""
-    from speedcheck.report.plots import history, style  # noqa: PLC0415 - needs matplotlib
+    # They need matplotlib.
+    from speedcheck.report.plots import history_plot, style  # noqa: PLC0415
 
     with style.styled():
         return tuple(
             Picture(
-                f"history-{number}", figure.get_suptitle(), history.history_caption(one), figure
+                f"history-{number}",
+                figure.get_suptitle(),
+                history_plot.history_caption(one),
+                figure,
             )
             for number, one in enumerate(series, start=1)
-            for figure in (history.history_figure(one),)
+            for figure in (history_plot.history_figure(one),)
         )
 
 
 def _pictures(data: PlotData) -> Iterator[Picture]:
-    from speedcheck.report.plots import comparison, losses, runs, training  # noqa: PLC0415
+    from speedcheck.report.plots import (  # noqa: PLC0415
+        baseline_plot,
+        loss_plots,
+        run_plots,
+        training_plots,
+    )
 
-    yield from _draw("losses", data.losses, losses.losses_figure, captions.losses)
-    yield from _draw("posterior", data.posterior, losses.posterior_figure, captions.posterior)
-    yield from _draw("curves", data.curves, training.curves_figure, captions.curves)
-    yield from _draw("runtimes", data.runtimes, runs.runtimes_figure, captions.runtimes)
-    yield from _draw("step-times", data.step_times, training.step_times_figure, captions.step_times)
-    yield from _draw("evidence", data.evidence, runs.evidence_figure, captions.evidence)
+    yield from _draw("losses", data.losses, loss_plots.losses_figure, captions.losses)
+    yield from _draw("posterior", data.posterior, loss_plots.posterior_figure, captions.posterior)
+    yield from _draw("curves", data.curves, training_plots.curves_figure, captions.curves)
+    yield from _draw("runtimes", data.runtimes, run_plots.runtimes_figure, captions.runtimes)
     yield from _draw(
-        "comparison", data.comparison, comparison.comparison_figure, captions.comparison
+        "step-times", data.step_times, training_plots.step_times_figure, captions.step_times
+    )
+    yield from _draw("evidence", data.evidence, run_plots.evidence_figure, captions.evidence)
+    yield from _draw(
+        "comparison", data.comparison, baseline_plot.comparison_figure, captions.comparison
     )
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from speedcheck.run.slurm.batch_files import Batch
 from speedcheck.run.slurm.commands import cancel_name, cancel_tasks, final_state
-from speedcheck.run.slurm.files import Batch
 from speedcheck.run.slurm.queue import OVER, WAITING, Queue, TaskState
 
 # A network folder may hide a new file for a minute from those who have looked for it before.

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from speedcheck.errors import LaunchError
 from speedcheck.run.launcher import Ended, Job
-from speedcheck.run.names import next_log
+from speedcheck.run.log_names import next_log
 from speedcheck.run.slurm.array import Array
-from speedcheck.run.slurm.files import STARTED, marker, read_end
+from speedcheck.run.slurm.batch_files import STARTED, marker, read_end
 
 # Often enough for people, seldom enough for a network folder with many runs.
 LOOK_SECONDS = 0.5

@@ -20,7 +20,7 @@ from types import FrameType
 from speedcheck.errors import LaunchError, SpeedcheckError
 from speedcheck.run.launcher import Job, Launcher, Process
 from speedcheck.run.local import LocalLauncher
-from speedcheck.run.slurm.files import (
+from speedcheck.run.slurm.batch_files import (
     STARTED,
     Batch,
     End,
@@ -30,7 +30,7 @@ from speedcheck.run.slurm.files import (
     write_end,
     write_whole,
 )
-from speedcheck.run.worker import WorkerLauncher
+from speedcheck.run.worker_launcher import WorkerLauncher
 
 TASK_VARIABLE = "SLURM_ARRAY_TASK_ID"
 POLL_SECONDS = 0.2

@@ -13,7 +13,7 @@ from foreign_scripts import FINAL, PUBLIC
 from jsonschema import Draft202012Validator
 from scipy import stats
 
-from speedcheck.challenges.program import program_of_record, write_program
+from speedcheck.challenges.own_program import program_of_record, write_program
 from speedcheck.rules.rule import Overrides
 from speedcheck.run import campaign
 
@@ -120,7 +120,7 @@ def test_the_gate_cannot_reach_what_runs_a_program():
     import sys
 
     code = (
-        "import sys, speedcheck.gate.command, speedcheck.gate\n"
+        "import sys, speedcheck.gate.gate_command, speedcheck.gate\n"
         "sys.exit(any(name.startswith('speedcheck.run') for name in sys.modules))"
     )
     assert subprocess.run((sys.executable, "-c", code), check=False).returncode == 0

@@ -8,7 +8,7 @@ import pytest
 
 from speedcheck.checks import codes
 from speedcheck.checks.budget import check_budget
-from speedcheck.checks.data import check_data
+from speedcheck.checks.training_data import check_data
 from speedcheck.logs import ForeignFormat, ForeignParser, LogPattern
 from speedcheck.rules.tracks import Limits, Track
 

@@ -9,7 +9,7 @@ import pytest
 
 from speedcheck.api import verify
 from speedcheck.checks import codes
-from speedcheck.records.files import MAX_FILES
+from speedcheck.records.record_files import MAX_FILES
 
 ALL_CODES = {value for name, value in vars(codes).items() if name.isupper()}
 NAN = float("nan")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from speedcheck.api import verify
-from speedcheck.program import Sources, sources
-from speedcheck.records.folder import read_record
+from speedcheck.program import Sources, program_sources
+from speedcheck.records.record_folder import read_record
 
 H100 = "NVIDIA H100 80GB HBM3"
 CLEAN = "import torch\nval_tokens = 10485760\nclass DataLoader:\n    size = 1\n"
@@ -206,7 +206,7 @@ def test_each_of_many_programs_with_a_seed_of_its_own_is_read(build, published_l
 def test_more_text_of_programs_than_a_record_has_is_not_read(
     build, published_log_text, monkeypatch
 ):
-    monkeypatch.setattr(sources, "MAX_CHARACTERS", 1000)
+    monkeypatch.setattr(program_sources, "MAX_CHARACTERS", 1000)
     texts = {
         f"{i}.txt": published_log_text(script=f"{CLEAN}x = {i}\n#{'-' * 500}\n", time_ms=i)
         for i in range(2)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.records.folder import read_record
-from speedcheck.report.evidence import readme
+from speedcheck.records.record_folder import read_record
+from speedcheck.report.record_readme import readme
 
 COMMAND = "speedcheck run --recipe tiny --seeds 8"
 # What may become of a run: its end in the ledger, and its log.

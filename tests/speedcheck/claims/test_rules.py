@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from speedcheck.certificate import Exclusion, JudgedRun
-from speedcheck.checks.documents import check_documents
+from speedcheck.checks.document_claims import check_documents
 from speedcheck.claims import Question, document_claims
 from speedcheck.logs import Environment, LogFile, Run, Validation
-from speedcheck.records.folder import Record
+from speedcheck.records.record_folder import Record
 
 NATS = Question(3.28)
 BITS = Question(1.2, measure=("val_bpb", "bpb"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speedcheck.report import record as reports
+from speedcheck.report import report_files as reports
 from speedcheck.report.html import page
 from speedcheck.report.plots import draw
 

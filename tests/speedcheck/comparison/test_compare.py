@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from speedcheck.comparison import decision
-from speedcheck.comparison.model import Compared
-from speedcheck.stats.comparison import LossRule, Side, compare_records
+from speedcheck.comparison import outcome
+from speedcheck.comparison.record_comparison import Compared
+from speedcheck.stats.faster_record import LossRule, Side, compare_records
 from speedcheck.stats.moments import moments
 
 SCHEMA = json.loads(files("speedcheck").joinpath("schema/comparison.schema.json").read_text())
@@ -370,8 +370,8 @@ MIRROR = {"better": "worse", "worse": "better", "undecided": "undecided"}
 
 @given(LOSS_LISTS, LOSS_LISTS, STEPS, STEPS, st.sampled_from(["less", "greater"]))
 def test_to_exchange_a_and_b_mirrors_every_decision(a, b, a_steps, b_steps, direction):
-    first = decision.by_loss(a, b, 0.05, direction)
-    second = decision.by_loss(b, a, 0.05, direction)
+    first = outcome.by_loss(a, b, 0.05, direction)
+    second = outcome.by_loss(b, a, 0.05, direction)
     assert second == replace(first, outcome=MIRROR[first.outcome])
     sides = [
         Compared("", len(x), 0, (), (), moments(x), moments([]), steps)
@@ -381,6 +381,6 @@ def test_to_exchange_a_and_b_mirrors_every_decision(a, b, a_steps, b_steps, dire
     measured = [
         compare_records(Side([], x), Side([], y), loss_rule=rule) for x, y in ((a, b), (b, a))
     ]
-    first = decision.by_steps(measured[0], *sides, same_losses=False)
-    second = decision.by_steps(measured[1], *reversed(sides), same_losses=False)
+    first = outcome.by_steps(measured[0], *sides, same_losses=False)
+    second = outcome.by_steps(measured[1], *reversed(sides), same_losses=False)
     assert second == replace(first, outcome=MIRROR[first.outcome])

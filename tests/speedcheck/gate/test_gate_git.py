@@ -10,7 +10,7 @@ from speedcheck.errors import InputError, UsageError
 from speedcheck.gate.changes import submissions
 from speedcheck.gate.git import Repository
 from speedcheck.gate.tree import read_tree
-from speedcheck.records.files import MAX_FILE_BYTES
+from speedcheck.records.record_files import MAX_FILE_BYTES
 
 
 def exported(clone, commit, folder, destination):

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath as P
 import pytest
 
 from speedcheck.errors import InputError
-from speedcheck.gate.environment import git_environment, git_program
 from speedcheck.gate.git import MAX_ENTRIES, Repository
+from speedcheck.gate.git_environment import git_environment, git_program
 from speedcheck.gate.tree import read_tree
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speedcheck.gate.gate import decide
+from speedcheck.gate.decide import decide
 from speedcheck.gate.workplace import Commits
 from tests.speedcheck.gate.conftest import Clone
 from tests.speedcheck.gate.submissions import (

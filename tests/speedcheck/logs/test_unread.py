@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.logs import find_validations, fold, parse_log
-from speedcheck.logs.model import MAX_UNREAD
+from speedcheck.logs.log_file import MAX_UNREAD
 
 LINE = "=" * 100 + "\n"
 STEPS = [

@@ -18,7 +18,7 @@ from speedcheck.program import (
     loader_definitions,
     read_program,
 )
-from speedcheck.program.parse import MAX_BRACES, MAX_CHARACTERS, MAX_TOKENS
+from speedcheck.program.syntax import MAX_BRACES, MAX_CHARACTERS, MAX_TOKENS
 
 HONEST = """\
 import os, torch

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from speedcheck.races.pairs import account, half_pairs
-from speedcheck.races.plan import RacePlan, order, write_race_plan
-from speedcheck.races.read import read_race
+from speedcheck.races.race_plan import RacePlan, order, write_race_plan
+from speedcheck.races.read_race import read_race
 from speedcheck.records.ledger import Entry, Ledger, LedgerWriter
-from speedcheck.records.plan import Plan, write_plan
+from speedcheck.records.record_toml import Plan, write_plan
 from speedcheck.records.shared_ledger import FolderLedger
-from speedcheck.stats.race import race
+from speedcheck.stats.sequential_pairs import race
 
 PLAN = RacePlan("r", "2026-11-28", "gpt2-small", pairs=4, alpha=0.01, is_aa=False)
 

@@ -10,8 +10,8 @@ import pytest
 from speedcheck.api import verify
 from speedcheck.cli import main
 from speedcheck.errors import InputError, NoRecordError
-from speedcheck.records.files import MAX_FILE_BYTES
-from speedcheck.records.folder import find_records, read_record
+from speedcheck.records.record_files import MAX_FILE_BYTES
+from speedcheck.records.record_folder import find_records, read_record
 
 QUOTATION = "The log ends with\n\nstep:1393/1393 val_loss:3.2000 train_time:100000ms\n"
 

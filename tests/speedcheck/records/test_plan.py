@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.errors import InputError, RecordError
-from speedcheck.records.plan import Plan, Published, read_plan, write_plan
+from speedcheck.records.record_toml import Plan, Published, read_plan, write_plan
 
 WHOLE = Plan(
     name="a “name” with\nodd\tcharacters \\ \x7f",

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from speedcheck.api import verify
 from speedcheck.checks import codes
 from speedcheck.errors import InputError, Unusable
-from speedcheck.records import folder as folder_module
-from speedcheck.records.files import MAX_FILE_BYTES
+from speedcheck.records import record_folder as folder_module
+from speedcheck.records.record_files import MAX_FILE_BYTES
 from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown
 
 

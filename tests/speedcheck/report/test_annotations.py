@@ -28,8 +28,8 @@ from speedcheck.certificate import (
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.objection import Objection
 from speedcheck.report.annotations import certificate_annotations
-from speedcheck.report.gate import gate_lines, gate_markdown
-from speedcheck.report.text import without_commands
+from speedcheck.report.gate_text import gate_lines, gate_markdown
+from speedcheck.report.wording import without_commands
 
 NAN = float("nan")
 COMMANDS = (

@@ -22,7 +22,7 @@ from speedcheck.api import judge_folder
 from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page
 from speedcheck.report.plots import draw_pictures
-from speedcheck.report.text import printable
+from speedcheck.report.wording import printable
 from speedcheck.rules.rule import Overrides
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

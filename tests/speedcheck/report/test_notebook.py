@@ -12,7 +12,7 @@ from hostile import TEXTS, with_text
 
 import speedcheck
 from speedcheck.certificate import Verdict
-from speedcheck.report.text import headline, printable
+from speedcheck.report.wording import headline, printable
 
 ALLOWED = {"p", "strong", "table", "tr", "th", "td", "pre"}
 

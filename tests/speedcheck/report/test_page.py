@@ -18,7 +18,7 @@ from speedcheck.api import judge_folder
 from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page
 from speedcheck.report.plots import draw_pictures
-from speedcheck.report.text import headline, printable
+from speedcheck.report.wording import headline, printable
 from speedcheck.rules.rule import Overrides
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from speedcheck.api import judge_folder
 from speedcheck.errors import UsageError
 from speedcheck.plot_data import plot_data_of
-from speedcheck.plot_data.model import Evidence, PlotData
+from speedcheck.plot_data.pictures import Evidence, PlotData
 from speedcheck.report.plots import draw_pictures, write_pngs
 from speedcheck.report.plots.style import COLOURS
 from speedcheck.rules.rule import Overrides

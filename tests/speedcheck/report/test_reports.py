@@ -22,11 +22,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from speedcheck.api import verify
-from speedcheck.records.folder import read_record
-from speedcheck.report.evidence import readme
+from speedcheck.records.record_folder import read_record
+from speedcheck.report.record_readme import readme
 from speedcheck.report.table import runs_table
 from speedcheck.report.terminal import print_certificate
-from speedcheck.report.text import printable
+from speedcheck.report.wording import printable
 
 GOLDEN = Path(__file__).with_name("golden")
 RECORDS = Path(__file__).parents[3] / "records"

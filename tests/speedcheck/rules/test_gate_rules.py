@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from speedcheck import toml
 from speedcheck.errors import InputError
-from speedcheck.rules.gate import (
+from speedcheck.rules.gate_rules import (
     GateRules,
     PathRules,
     matches,

@@ -8,7 +8,7 @@ import pytest
 
 from speedcheck.api import verify
 from speedcheck.errors import UsageError
-from speedcheck.records.folder import read_record
+from speedcheck.records.record_folder import read_record
 from speedcheck.rules.config import Config
 from speedcheck.rules.rule import Overrides, rule_for
 from speedcheck.rules.tracks import GPT2_MEDIUM, GPT2_SMALL, TINY, TRACKS

@@ -14,7 +14,7 @@ import pytest
 from speedcheck import cli
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
-from speedcheck.report import record
+from speedcheck.report import report_files
 from speedcheck.run import campaign
 from speedcheck.run.launcher import Job, Setup
 
@@ -168,7 +168,7 @@ class FakeLauncher:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not draw in every test, and run them the same with and without matplotlib."""
-    monkeypatch.setattr(record, "can_draw", lambda: False)
+    monkeypatch.setattr(report_files, "can_draw", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from speedcheck import cli
-from speedcheck.run import doctor
+from speedcheck.run import machine_check
 
 READY = {
     "torch": {"version": "2.11.0", "cuda": "12.8", "gpus": ["NVIDIA H100"] * 8},
@@ -31,7 +31,7 @@ def diagnose(monkeypatch, capsys):
             is_survey = "survey" in command
             return subprocess.CompletedProcess(command, 0, answer if is_survey else "550.1\n", "")
 
-        monkeypatch.setattr(doctor.subprocess, "run", fake)
+        monkeypatch.setattr(machine_check.subprocess, "run", fake)
         code = cli.main(["doctor"])
         return code, capsys.readouterr().out
 
@@ -77,21 +77,21 @@ def test_what_is_missing_exits_with_1_and_has_a_remedy_below(diagnose, found, na
 
 
 def test_a_full_disk_is_missing_space(diagnose, monkeypatch):
-    usage = doctor.shutil.disk_usage("/")._replace(free=1 << 20)
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage)
+    usage = machine_check.shutil.disk_usage("/")._replace(free=1 << 20)
+    monkeypatch.setattr(machine_check.shutil, "disk_usage", lambda path: usage)
     code, out = diagnose()
     assert code == 1
     assert "free 1 GiB there" in out
 
 
 def test_without_pytorch_the_extra_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine_check.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["doctor", "--recipe", "tiny"]) == 1
     assert "pip install 'speedcheck[train]'" in capsys.readouterr().out
 
 
 def test_without_git_or_slurm_training_goes_on(diagnose, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(machine_check.shutil, "which", lambda name: None)
     code, out = diagnose()
     assert code == 0
     assert out.count(" note ") == 3  # and the driver
@@ -106,6 +106,6 @@ def test_a_trainer_that_cannot_start_is_named_by_its_last_words(monkeypatch, cap
     def broken(command, **options):
         return subprocess.CompletedProcess(command, 1, "", "Traceback\nImportError: libcudart\n")
 
-    monkeypatch.setattr(doctor.subprocess, "run", broken)
+    monkeypatch.setattr(machine_check.subprocess, "run", broken)
     assert cli.main(["doctor"]) == 1
     assert "the trainer cannot start (ImportError: libcudart)" in capsys.readouterr().out

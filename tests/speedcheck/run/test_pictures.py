@@ -8,13 +8,13 @@ import re
 import pytest
 
 import speedcheck
-from speedcheck.report import record
+from speedcheck.report import report_files
 
 
 @pytest.fixture
 def drawing(monkeypatch):
     pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
-    monkeypatch.setattr(record, "can_draw", lambda: True)
+    monkeypatch.setattr(report_files, "can_draw", lambda: True)
 
 
 def test_the_readme_shows_pictures_that_are_there(drawing, run_tiny, tmp_path):

@@ -14,7 +14,7 @@ from speedcheck import cli
 from speedcheck.checks import codes
 from speedcheck.errors import UsageError
 from speedcheck.records.ledger import parse_ledger
-from speedcheck.records.plan import Plan
+from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import GPT2_SMALL_STEPS, TINY
 from speedcheck.run.stopping import Goal, UntilCertified, check_sequential_track, stopping_rule
 from speedcheck.stats.sequential import sequential_t

@@ -10,7 +10,7 @@ import pytest
 
 from speedcheck.run import child, local
 from speedcheck.run.launcher import Job
-from speedcheck.run.worker import WorkerLauncher
+from speedcheck.run.worker_launcher import WorkerLauncher
 
 # A worker that does what the seed asks for; each run leaves its worker's process id in its log.
 WORKER = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speedcheck.api import verify
-from speedcheck.records.plan import read_plan
+from speedcheck.records.record_toml import read_plan
 
 OTHER = "import torch\nval_tokens = 10_485_760\ntorch.relu(1)\n"
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
 from speedcheck.stats import effect_size, paired, two_sided_p, welch
-from speedcheck.stats.compare import Difference, with_interval
-from speedcheck.stats.comparison import LossRule, Side, compare_records
+from speedcheck.stats.faster_record import LossRule, Side, compare_records
 from speedcheck.stats.times import time_difference
+from speedcheck.stats.welch import Difference, with_interval
 
 TIMES = st.lists(st.integers(178_000, 182_000).map(lambda ms: ms / 1000), min_size=2, max_size=12)
 EIGHT = np.array([-1.3, -0.8, -0.4, 0.0, 0.1, 0.5, 0.7, 1.2])

@@ -13,7 +13,7 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from speedcheck.errors import UsageError
 from speedcheck.stats import non_inferiority, power, runs_for_power
-from speedcheck.stats.plan import plan_non_inferiority, plan_race, plan_runs, standardise
+from speedcheck.stats.sample_size import plan_non_inferiority, plan_race, plan_runs, standardise
 from speedcheck.stats.sequential import sequential_t
 from speedcheck.stats.welch_power import welch_power
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from speedcheck.errors import UsageError
 from speedcheck.stats.crossing import first_crossing
 from speedcheck.stats.eprocess import boundary, log_e
-from speedcheck.stats.race import race
+from speedcheck.stats.sequential_pairs import race
 
 TIMES = st.lists(st.integers(178_000, 182_000).map(lambda ms: ms / 1000), max_size=40)
 WHOLE_BLOCKS = np.array(boundary(64, 0.01, two_sided=True))

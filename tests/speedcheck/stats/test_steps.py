@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from speedcheck.errors import UsageError
 from speedcheck.rules.tracks import STEPS_MARGIN, STEPS_SIGMA, alpha_of_margin
 from speedcheck.stats import one_sample_t, one_sample_z
-from speedcheck.stats.steps import step_rule, step_scan
+from speedcheck.stats.step_rule import step_rule, step_scan
 
 ALPHA = alpha_of_margin(STEPS_MARGIN, STEPS_SIGMA)
 # 3.2790 to 3.2881 nats for 200 steps fewer of one program.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from speedcheck.errors import RecordError
 from speedcheck.records.overrides import RecipeOverrides
 from speedcheck.run.launcher import Job
-from speedcheck.run.names import log_name, next_log
-from speedcheck.run.slurm.files import (
+from speedcheck.run.log_names import log_name, next_log
+from speedcheck.run.slurm.batch_files import (
     ENDED,
     STARTED,
     Batch,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from speedcheck.run.launcher import Job
-from speedcheck.run.names import log_name
-from speedcheck.run.slurm import files, task
-from speedcheck.run.slurm.files import ENDED, STARTED, Batch, marker, read_end
+from speedcheck.run.log_names import log_name
+from speedcheck.run.slurm import batch_files, task
+from speedcheck.run.slurm.batch_files import ENDED, STARTED, Batch, marker, read_end
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_full_disk_is_one_line_of_the_task_and_no_exit_status(batch, record, m
     def refuse(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(files, "write_whole", refuse)
+    monkeypatch.setattr(batch_files, "write_whole", refuse)
     assert task.main([str(batch.path)]) == 2
     assert "seed-001.txt.ended: No space left on device" in capsys.readouterr().err
     log = record / "logs" / "seed-001.txt"

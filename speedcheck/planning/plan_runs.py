@@ -1,0 +1,257 @@
+"""Plan the runs of a record, of a race and of a change of speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.errors import UsageError
+from speedcheck.planning.measured import Measured, measure
+from speedcheck.planning.planned import (
+    Campaign,
+    Cost,
+    Expected,
+    NonInferiorityPlan,
+    Plan,
+    SdSource,
+    SoFar,
+)
+from speedcheck.planning.problems import check_figures, problems
+from speedcheck.rules.config import load_config
+from speedcheck.rules.rule import Overrides
+from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
+from speedcheck.stats.arguments import check_count, check_positive, check_probability, sign_of
+from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN
+from speedcheck.stats.power import runs_needed
+from speedcheck.stats.sample_size import (
+    RacePlan,
+    RunPlan,
+    plan_known_sigma,
+    plan_non_inferiority,
+    plan_race,
+    plan_runs,
+    standardise,
+)
+from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, sequential_t
+from speedcheck.stats.sequential_pairs import RACE_PAIRS
+from speedcheck.stats.ztest import margin_for, runs_needed_z
+
+# The probability of success that a campaign is planned for.
+POWER = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A plan's rule and figures, each from the caller, the folder or the track."""
+
+    expected: Expected
+    alpha: float
+    track: Track
+    measured: Measured | None
+
+
+def plan(  # noqa: PLR0913 - one argument an option of the command
+    mean: float | None = None,
+    sd: float | None = None,
+    target: float | None = None,
+    *,
+    folder: str | Path | None = None,
+    track: str | None = None,
+    alpha: float | None = None,
+    power: float | None = None,
+    max_runs: int | None = None,
+    difference: float | None = None,
+    time_sd: float | None = None,
+    max_pairs: int | None = None,
+    margin: float | None = None,
+    baseline_runs: int | None = None,
+    gpu_hours_per_run: float | None = None,
+    price: float | None = None,
+    config: str | Path | None = None,
+) -> Plan:
+    """Tell how many runs will do.
+
+    Args:
+        mean: expected mean loss; that of the folder unless given.
+        sd: expected standard deviation of a loss; that of the folder, else the track's typical
+            one unless given.
+        target: the loss that the mean must be below; the track's unless given.
+        folder: a record folder with the runs so far.
+        track: name of the track; the folder's, else gpt2-small unless given.
+        alpha: significance level; the track's unless given.
+        power: probability of success to plan for; 0.9 unless given.
+        max_runs: largest number of runs of the sequential test; 64 unless given.
+        difference: expected difference of two trainers' times, in seconds, to plan a race for.
+        time_sd: standard deviation of one run's time in seconds; the folder's unless given.
+        max_pairs: largest number of pairs of the race; 32 unless given.
+        margin: worsening of the mean loss that a change of speed must rule out; 0.002 unless
+            given.
+        baseline_runs: the runs of its baseline; as many as the record's unless given.
+        gpu_hours_per_run: what one run takes; the folder's training time unless given.
+        price: price of a GPU-hour.
+        config: the speedcheck.toml with the project's own tracks.
+
+    Returns:
+        The plan; `problems` says where no number of runs will do.
+
+    Raises:
+        UsageError: a figure is missing or out of range, or the track tests against a frontier.
+        InputError: the folder cannot be read, or holds no run with a loss.
+    """
+    check_figures(mean=mean, sd=sd, difference=difference, gpu_hours_per_run=gpu_hours_per_run)
+    check_figures(time_sd=time_sd, margin=margin, price=price)
+    overrides = Overrides(
+        track=track, target=target, alpha=alpha, config=None if config is None else Path(config)
+    )
+    power = POWER if power is None else power
+    check_probability("power", power)
+    if baseline_runs is not None:
+        check_count("baseline_runs", baseline_runs, least=2)
+    asked = _question(mean, sd, None if folder is None else Path(folder), overrides)
+    measured = asked.measured
+    if asked.expected.mean is None and difference is None and sd is None:
+        raise UsageError(
+            "nothing to plan", remedy="give --mean and --sd, --from FOLDER, or --difference"
+        )
+    record = _record(asked, power, SEQUENTIAL_MAXIMUM if max_runs is None else max_runs)
+    race = _race(
+        difference,
+        _time_sd(time_sd, measured),
+        asked.alpha,
+        power,
+        RACE_PAIRS if max_pairs is None else max_pairs,
+    )
+    change = _change(asked.expected.sd, margin, baseline_runs, power)
+    hours = gpu_hours_per_run or (measured.gpu_hours_per_run if measured else None)
+    return Plan(
+        expected=asked.expected,
+        alpha=asked.alpha,
+        power=power,
+        record=record,
+        race=race,
+        non_inferiority=change,
+        so_far=_so_far(folder, asked, record) if measured else None,
+        costs=tuple(
+            Cost(campaign, runs, _product(runs, hours), _product(runs, hours, price))
+            for campaign, runs in _campaigns(record, race, change)
+        ),
+        gpu_hours_per_run=hours,
+        hours_are_training=hours is not None and gpu_hours_per_run is None,
+        problems=tuple(problems(asked.expected, record, race)),
+    )
+
+
+def _product(*factors: float | None) -> float | None:
+    """Return the product; None where a factor is not known, or it is too large for a number."""
+    known = [factor for factor in factors if factor is not None]
+    product = math.prod(known)
+    return product if len(known) == len(factors) and math.isfinite(product) else None
+
+
+def _question(
+    mean: float | None, sd: float | None, folder: Path | None, overrides: Overrides
+) -> _Question:
+    if folder is not None:
+        measured = measure(folder, overrides)
+        rule = measured.rule
+        track, target, alpha = rule.track, rule.target, rule.alpha
+    else:
+        measured = None
+        # The configuration is looked for above a folder: above one in the working directory.
+        settings = load_config(Path.cwd() / "record", overrides.config)
+        name = overrides.track or settings.default_track or DEFAULT_TRACK
+        track = get_track(name, settings.tracks)
+        target = track.target if overrides.target is None else overrides.target
+        alpha = track.alpha if overrides.alpha is None else overrides.alpha
+    if track.test == "welch":
+        raise UsageError(
+            f"track {track.name} tests against a frontier, and plans are for a fixed target",
+            remedy="name another track, or plan a change of speed with --baseline-runs",
+        )
+    source: SdSource = "given"
+    if sd is None and track.sigma is not None:
+        # What the test takes as known is what a plan goes by.
+        sd, source = track.sigma, "track"
+    if sd is None and measured and measured.loss.std is not None:
+        sd, source = measured.loss.std, "folder"
+    elif sd is None:
+        sd, source = track.typical_sd, "track"
+    mean = measured.loss.mean if mean is None and measured else mean
+    if mean is not None and sd is None:
+        raise UsageError(f"track {track.name} has no typical sd", remedy="give --sd")
+    return _Question(Expected(mean, sd, source, target, track.direction), alpha, track, measured)
+
+
+def _record(asked: _Question, power: float, max_runs: int) -> RunPlan | None:
+    expected = asked.expected
+    if expected.mean is None or expected.sd is None:
+        return None
+    if asked.track.sigma is not None and expected.sd > 0:
+        gap = sign_of(expected.direction) * (expected.target - expected.mean)
+        return plan_known_sigma(
+            gap, asked.track.sigma, asked.alpha, sd=expected.sd, wanted=power, maximum=max_runs
+        )
+    effect = standardise(expected.mean, expected.sd, expected.target, expected.direction)
+    return plan_runs(effect, asked.alpha, wanted=power, maximum=max_runs)
+
+
+def _time_sd(time_sd: float | None, measured: Measured | None) -> float | None:
+    return measured.time_sd if time_sd is None and measured else time_sd
+
+
+def _race(
+    difference: float | None, time_sd: float | None, alpha: float, power: float, max_pairs: int
+) -> RacePlan | None:
+    if difference is None:
+        return None
+    if time_sd is None:
+        raise UsageError("a race needs the sd of a run's time", remedy="give --time-sd")
+    check_positive("time_sd", time_sd)
+    return plan_race(difference, time_sd, alpha, wanted=power, maximum=max_pairs)
+
+
+def _change(
+    sd: float | None, margin: float | None, baseline_runs: int | None, power: float
+) -> NonInferiorityPlan | None:
+    if not sd:
+        return None
+    margin = NON_INFERIORITY_MARGIN if margin is None else margin
+    runs = plan_non_inferiority(sd, baseline_runs, margin=margin, wanted=power)
+    return NonInferiorityPlan(margin, baseline_runs, runs)
+
+
+def _so_far(folder: str | Path | None, asked: _Question, record: RunPlan | None) -> SoFar | None:
+    measured, expected = asked.measured, asked.expected
+    if measured is None:
+        return None
+    n, sigma = measured.loss.n, asked.track.sigma
+    sign = sign_of(expected.direction)
+    mean, std, target = measured.loss.mean, measured.loss.std, sign * expected.target
+    needed = None
+    if mean is not None and sigma is not None:
+        needed = runs_needed_z(sign * mean, target, margin_for(sigma, asked.alpha))
+    elif mean is not None and std is not None:
+        needed = runs_needed(sign * mean, std, target, asked.alpha)
+    more = None if record is None or record.runs is None else max(0, record.runs - n)
+    e_value = None
+    if sigma is None:
+        test = sequential_t(measured.losses, expected.target, asked.alpha, expected.direction)
+        e_value = test.e_value
+    return SoFar(str(folder), n, e_value, more, needed)
+
+
+def _campaigns(
+    record: RunPlan | None, race: RacePlan | None, change: NonInferiorityPlan | None
+) -> Iterator[tuple[Campaign, float]]:
+    if record and record.runs is not None:
+        yield "fixed", record.runs
+    if record and record.sequential:
+        yield "sequential", record.sequential.mean
+    if race and race.pairs is not None:
+        yield "race", 2 * race.pairs
+    if race and race.sequential:
+        yield "sequential race", 2 * race.sequential.mean
+    if change and change.runs is not None:
+        yield "non-inferiority", change.runs

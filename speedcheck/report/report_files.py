@@ -1,0 +1,88 @@
+"""Write a record as a page and as pictures: what `speedcheck report` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.api import judge_folder
+from speedcheck.baseline import one_record
+from speedcheck.errors import UsageError
+from speedcheck.judge import Judgement
+from speedcheck.plot_data import plot_data_of
+from speedcheck.report.html import record_page, require_jinja
+from speedcheck.report.outputs import check_writable, write_file
+from speedcheck.report.plots import can_draw, draw_pictures, require_matplotlib, write_pngs
+from speedcheck.report.wording import headline
+from speedcheck.rules.rule import Overrides
+
+# What a record keeps beside its README, and where.
+_PICTURES = "images"
+_KEPT = ("losses", "curves", "runtimes")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to write.
+
+    Attributes:
+        html: file of the page; None for none, if there are to be pictures.
+        png: folder of the pictures; None for none.
+    """
+
+    html: Path | None = None
+    png: Path | None = None
+
+
+def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str]:
+    """Judge the one record in a folder, write what is wanted, and say what it is.
+
+    Returns:
+        The verdict, and a line for each file that was written.
+
+    Raises:
+        UsageError: a package is missing, a number is out of its range, or a file cannot be written.
+        InputError: no record is there, more than one is, or it cannot be read.
+    """
+    require_matplotlib()
+    record = one_record(folder, overrides.parser_for)
+    page = _page(record, wanted)
+    judgement = judge_folder(record, overrides)
+    pictures = draw_pictures(plot_data_of(judgement))
+    lines = [headline(judgement.certificate)]
+    if page is not None:
+        write_file(page, record_page(judgement.certificate, pictures).encode())
+        lines.append(f"wrote {page}")
+    if wanted.png is not None:
+        lines += [f"wrote {file}" for file in write_pngs(pictures, wanted.png)]
+    return lines
+
+
+def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
+    """Write the pictures that a record keeps into its folder, if matplotlib is installed.
+
+    Returns:
+        Title and file of each, for its README; none without matplotlib.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    if not can_draw():
+        return []
+    pictures = [one for one in draw_pictures(plot_data_of(judgement)) if one.name in _KEPT]
+    files = write_pngs(pictures, folder / _PICTURES)
+    return [
+        (one.title, f"{_PICTURES}/{file.name}") for one, file in zip(pictures, files, strict=True)
+    ]
+
+
+def _page(record: Path, wanted: Wanted) -> Path | None:
+    """Return where the page goes, and refuse what cannot be written before anything is judged."""
+    if wanted.png is not None and wanted.png.exists() and not wanted.png.is_dir():
+        raise UsageError("is a file", where=str(wanted.png), remedy="name a folder")
+    if wanted.html is None and wanted.png is not None:
+        return None
+    require_jinja()
+    page = wanted.html or Path(f"{record.resolve().name}.html")
+    check_writable(page)
+    return page
