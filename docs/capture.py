@@ -15,6 +15,11 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from speedcheck.logs import read_log
+from speedcheck.run.follow import LogFollower
+from speedcheck.run.outlook import Pace
+from speedcheck.run.progress import LiveDisplay, Tally
+
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 84
 # Fonts differ in width; the last letters of a full line still fit.
@@ -56,13 +61,23 @@ line-height: {line_height}px; }}
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A picture: the command that it shows, and what happens to the records before."""
+    """A picture: the command that it shows, and what happens to the records before.
+
+    With `replay`, the command is not run: it trains for minutes. The program's display is shown as
+    it is in the middle of the campaign, by the logs of the record that the campaign left.
+    """
 
     command: str
     before: str = ""
+    replay: bool = False
 
+
+RECORD = ROOT / "records/2026-11-21_tiny"
+# So many runs have ended; the next two are under way, at these steps.
+_ENDED, _UNDER_WAY = 6, (150, 90)
 
 CAPTURES = {
+    "run": Capture("speedcheck run --recipe tiny --seeds 32", replay=True),
     "verify": Capture("speedcheck verify records/2026-11-21_tiny"),
     "refused": Capture(
         "speedcheck verify records/2026-11-21_tiny",
@@ -71,12 +86,49 @@ CAPTURES = {
 }
 
 
+def printed_by(capture: Capture, *, colored: bool) -> str:
+    """Return what a capture shows, with colours as ANSI codes or as plain text."""
+    if capture.replay:
+        return replayed(colored=colored)
+    environment = _COLORED if colored else {"COLUMNS": str(COLUMNS)}
+    with scratch() as place:
+        run(capture.before, place)
+        return "\n".join(run(capture.command, place, environment))
+
+
+def replayed(*, colored: bool) -> str:
+    """Return the display of `speedcheck run` in the middle of the bundled record's campaign."""
+    out = io.StringIO()
+    console = Console(
+        width=COLUMNS,
+        file=out,
+        force_terminal=colored,
+        color_system="standard" if colored else None,
+    )
+    clock = [0.0]
+    display = LiveDisplay(
+        console, Tally(32, 1.3), Pace(32, lambda: clock[0]), RECORD / "logs", runs=32, steps=200
+    )
+    logs = [RECORD / "logs" / f"seed-{seed:03d}.txt" for seed in range(_ENDED + len(_UNDER_WAY))]
+    runs = [read_log(log, log.parent).runs[0] for log in logs]
+    for seed, log in enumerate(logs[:_ENDED]):
+        display.started(seed, log)
+        clock[0] += (runs[seed].train_time_ms or 0.0) / 1000
+        display.finished(seed, runs[seed])
+    for seed, log in enumerate(logs[_ENDED:], start=_ENDED):
+        display.started(seed, log)
+    for seed, step in enumerate(_UNDER_WAY, start=_ENDED):
+        lines = (line for line in LogFollower(logs[seed]).new() if line.step == step)
+        for line in lines:
+            display.progressed(seed, line)
+    console.print(display)
+    return out.getvalue()
+
+
 def svg(name: str) -> str:
     """Return the picture of the capture `name`."""
     capture = CAPTURES[name]
-    with scratch() as place:
-        run(capture.before, place)
-        printed = "\n".join(run(capture.command, place, _COLORED))
+    printed = printed_by(capture, colored=True)
     console = Console(record=True, width=COLUMNS + _MARGIN, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(printed))
     drawn = console.export_svg(

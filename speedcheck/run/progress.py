@@ -172,7 +172,7 @@ class LiveDisplay(PlainDisplay):
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
         self._bars = _bars(
-            console, "step {task.completed:.0f}/{task.total:.0f} loss {task.fields[shown]}"
+            console, "{task.completed:.0f}/{task.total:.0f} {task.fields[shown]}"
         )
         self._overall = _bars(console, "{task.fields[shown]}")
         self._all = self._overall.add_task("all     ", total=runs * self._steps, shown="")
@@ -199,6 +199,15 @@ class LiveDisplay(PlainDisplay):
         self._move(seed, line)
         self._bars.update(self._tasks[seed], completed=line.step, shown=self._shown(line))
         self._move_overall()
+
+    def _shown(self, line: StepLine) -> str:
+        """The same in few words, since the bar needs the room."""
+        text = f"loss {number(loss_of(line), '.4f')}"
+        if (difference := self._curve.difference(line)) is not None:
+            text += f" ({difference:+.4f})"
+        if (ms := step_ms(line)) is not None:
+            text += f" {ms:#.3g} ms/step"
+        return text
 
     def _learn_steps(self, steps: int) -> None:
         """Give the bars their lengths, which a foreign trainer says in its first line."""
