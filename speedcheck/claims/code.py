@@ -37,7 +37,7 @@ _PROMPT = re.compile(r"Out ?\[[0-9]+\]$|>>>$")
 _CODE = re.compile(r"(?<![\w.])(?!tensor|array|np\.float)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+]|\*\*?)\s*[\w(]|\w\[")
+_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/]|\*\*?)\s*[\w(]|\w\[")
 _P = re.compile(rf"\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})", re.IGNORECASE)
 _ESTIMATE = re.compile(
     rf"(?P<what>Mean|Std_dev)\(statistic=(?P<estimate>{NUMBER}|inf),\s?"

@@ -29,6 +29,8 @@ Range = tuple[float, float]
 
 # A text prints this many digits of a loss, so that its p may be of losses rounded to them.
 _LIKELY_HALF = 0.5e-4
+# What is printed of times in ms or s may be in s, ms or minutes.
+_SCALES = (1.0, 1e-3, 1e3, 1 / 60)
 # Sums in another order, or in float32 as PyTorch makes them, differ in the last bits.
 _PRECISION = 4 * float(np.finfo(np.float32).eps)
 
@@ -110,7 +112,11 @@ class _Statistics:
     def _of_list(self, figure: Figure, listed: Figure, *, rounded: bool = True) -> list[Range]:
         """Return what a figure is of a list, over what the list's own rounding leaves open."""
         half = 0.5 * 10.0**-listed.decimals if rounded and not figure.is_exact else 0.0
-        return _ranges(figure, listed.values, half, self._question)
+        found = []
+        for scale in _SCALES if listed.kind == "times" else (1.0,):
+            values = [value * scale for value in listed.values]
+            found += _ranges(figure, values, half * scale, self._question)
+        return found
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""

@@ -62,7 +62,7 @@ class Lists:
     """The lists of one document, judged with each other in view.
 
     Attributes:
-        confirmed: those of which the logs have every value.
+        confirmed: those whose every value is in the logs.
         standing: those that are not refuted.
     """
 

@@ -325,6 +325,31 @@ def test_a_rounded_list_cannot_refute_what_rounding_explains(read):
     assert found(documents) == set()
 
 
+@pytest.mark.parametrize(
+    "result", ["(tensor(0.1871), tensor(180.05))", "(tensor(187.1), tensor(180050.))"]
+)
+def test_what_is_printed_of_times_may_be_in_another_unit(read, result):
+    seconds = (179.8, 179.9, 180.0, 180.1, 180.2, 180.3)
+    for scale in (1, 1000):
+        values = [value * scale for value in seconds]
+        text = f"```\ntimes = {values}\n# time: {result}\n```\n"
+        assert found(read(text)) == set()
+    wrong = result.replace("180", "170")
+    assert found(read(f"```\ntimes = {list(seconds)}\n# time: {wrong}\n```\n")) == {REFUTED}
+
+
+def test_what_code_computes_further_is_not_compared(read):
+    code = f"accs = {list(LOSSES)}\nprint(np.mean(accs) {{}})\n# {{}}"
+    for rest, result in (
+        ("", "3.2782"),
+        ("- 3.28", "-0.0017"),
+        ("/ 2", "1.6391"),
+        ("* 2", "6.5565"),
+    ):
+        assert found(read(f"```\n{code.format(rest, result)}\n```\n")) == set()
+    assert found(read(f"```\n{code.format('', '3.2772')}\n```\n")) == {REFUTED}
+
+
 # Running text.
 
 
