@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from speedcheck.certificate import Certificate
+from speedcheck.checks import codes
 from speedcheck.gate.baselines import is_excused
 from speedcheck.gate.objection import Objection
 from speedcheck.records.ledger import LEDGER_NAME
@@ -56,6 +57,9 @@ def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterat
         if entries:
             logs = join_some(log for entry in entries for log in entry.logs)
             yield f"declared as {role}: {logs} ({join_some(entry.reason for entry in entries)})"
+    for finding in certificate.verdicts.rules.findings:
+        if finding.code == codes.ENVIRONMENT_UNKNOWN:
+            yield finding.message
     seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
     if seeds and seeds != list(range(len(certificate.counted))):
         yield f"the seeds are not 0 to {len(certificate.counted) - 1}: {join_some(map(str, seeds))}"

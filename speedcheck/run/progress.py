@@ -171,9 +171,7 @@ class LiveDisplay(PlainDisplay):
         self._steps = steps or 0
         self._ended = 0
         self._tasks: dict[int, TaskID] = {}
-        self._bars = _bars(
-            console, "{task.completed:.0f}/{task.total:.0f} {task.fields[shown]}"
-        )
+        self._bars = _bars(console, "{task.completed:.0f}/{task.total:.0f} {task.fields[shown]}")
         self._overall = _bars(console, "{task.fields[shown]}")
         self._all = self._overall.add_task("all     ", total=runs * self._steps, shown="")
         self._move_overall()
