@@ -17,7 +17,7 @@ from speedcheck import toml
 from speedcheck.rules.rule import SystemsRule
 from speedcheck.rules.tracks import DEFAULT_TRACK
 
-Unknown = Literal["rules", "hardware", "environment"]
+Unknown = Literal["rules", "hardware"]
 """What may be unknown of a record that passes."""
 Stopping = Literal["fixed", "sequential"]
 """How the number of runs may be decided."""
