@@ -31,7 +31,7 @@ $(INSTALLED): pyproject.toml requirements/develop.txt requirements/torch.txt
 
 pins: ## pin the versions of requirements/ anew
 	$(COMPILE) --extra data --extra report --extra test requirements/develop.in --output-file requirements/develop.txt
-	$(COMPILE) --constraint requirements/develop.txt --output-file requirements/run.txt
+	$(COMPILE) --extra report --constraint requirements/develop.txt --output-file requirements/run.txt
 	echo hatchling | $(COMPILE:pyproject.toml=-) --constraint requirements/develop.txt \
 		--output-file requirements/build.txt
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from speedcheck.certificate import JudgedRun
 from speedcheck.claims.code import read_code, read_lists
 from speedcheck.claims.data import read_csv, read_json, read_table
-from speedcheck.claims.elsewhere import PrintedElsewhere
-from speedcheck.claims.evidence import samples_of
+from speedcheck.claims.evidence import PrintedElsewhere, Samples
 from speedcheck.claims.judge import compare
 from speedcheck.claims.markdown import MAX_LINES, read_passages
 from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
@@ -52,14 +51,15 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         question: the test of its track.
     """
-    samples = samples_of(runs)
+    samples = Samples(runs)
+    sizes = frozenset(map(len, samples.all))
     elsewhere = PrintedElsewhere(record, question.measure)
     parts: list[DocumentClaims] = []
     unread: list[Remark] = []
     for path, name in islice(_documents(record), _MOST_DOCUMENTS):
         written = _read(path)
         if isinstance(written, str):
-            reader = Reader(name, question.measure, samples.level, len(samples.runs))
+            reader = Reader(name, question.measure, samples.level, sizes)
             stated = _statements(path, written, reader)
             parts.append(compare(stated, samples, question, elsewhere))
         elif path.suffix.lower() not in (".json", ".csv"):
@@ -77,7 +77,6 @@ def _statements(path: Path, written: str, reader: Reader) -> list[Figure]:
 def read_document(written: str, reader: Reader) -> list[Figure]:
     """Return the figures of a Markdown document; nothing of it is executed."""
     figures: list[Figure] = []
-    known: dict[str, Figure] = {}
     left = _MOST_PASSAGES
     for passage in read_passages(written):
         if left == 0 or len(figures) > _MOST_FIGURES:
@@ -87,9 +86,9 @@ def read_document(written: str, reader: Reader) -> list[Figure]:
         elif not _FRACTION.search(passage.text):
             continue
         elif passage.kind == "code":
-            figures += read_code(passage, reader, known)
+            figures += read_code(passage, reader)
         else:
-            figures += read_lists(passage, reader) + read_text(passage, reader)
+            figures += [*read_lists(passage, reader), *read_text(passage, reader)]
         left -= 1
     return figures
 

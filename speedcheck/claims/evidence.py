@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Kind
+from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
+from speedcheck.records.folder import Record
 
 _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.
 _MOST_STEPS = 40
+_MOST_BYTES = 2**28
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
-# Digits that are cut off are less than a unit, and one unit off is another value.
-_CUT = 0.999
+# Half a unit of the last digit in a rounded list; in one that is cut, less than a whole one.
+_ROUNDED, _CUT = (0.5, 0.5), (0.0, 0.999)
+
+_DIGITS = re.compile(r"[0-9.]+")
 
 _NOT_RUNS = frozenset({Exclusion.EXACT_COPY, Exclusion.INCOMPLETE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedRun:
-    """A run and what its log gives; equal to nothing but itself.
+    """A run with its losses by their step, its own under None; equal to nothing but itself."""
 
-    Attributes:
-        run: the run.
-        judged: what was decided of it.
-        losses: its losses by their step; its own under None.
-    """
-
-    run: Run
     judged: JudgedRun
     losses: dict[int | None, float]
 
     @property
     def name(self) -> str:
         """The log, and the run's index where the file holds several."""
-        return self.run.log if self.run.index == 0 else f"{self.run.log} run {self.run.index}"
+        return (
+            f"{self.judged.log} run {self.judged.run}" if self.judged.run else self.judged.log or ""
+        )
 
 
 Sample = tuple[LoggedRun, ...]
@@ -52,96 +54,64 @@ class Evidence:
     """The values of some runs, which a figure may be of.
 
     Attributes:
-        sample: the runs that were looked at.
-        step: the validation that gives their losses; None for the final ones, and for times.
-        runs: those that have a value there.
+        runs: those that have a value.
         values: a loss, or a time in seconds, for each of `runs`.
+        step: the validation that gives their losses; None for the final ones, and for times.
+        n: number of runs that were looked at.
     """
 
-    sample: Sample
-    step: int | None
     runs: Sample
     values: tuple[float, ...]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every run has a value, so that statistics of the sample follow."""
-        return len(self.runs) == len(self.sample)
+    step: int | None
+    n: int
 
 
-@dataclass(frozen=True)
 class Samples:
     """The runs of a record as samples that a document may speak of.
 
     Attributes:
         counted: the runs that enter the statistics.
         runs: all runs with a loss, copies and incomplete ones left out.
-        others: every group, and all runs of the folder whatever became of them.
+        judged: the counted runs; all of them where the folder is undecided.
+        level: the middle loss of the judged runs.
+        all: these, every group, and all runs whatever became of them; the likeliest first.
     """
 
-    counted: Sample
-    runs: Sample
-    others: tuple[Sample, ...] = ()
-
-    @cached_property
-    def all(self) -> tuple[Sample, ...]:
-        """The samples that hold a run, the likeliest first."""
-        return tuple(s for s in dict.fromkeys((self.counted, self.runs, *self.others)) if s)
-
-    @cached_property
-    def judged(self) -> Sample:
-        """The counted runs; all of them where the folder is undecided."""
-        return self.counted or self.runs
-
-    @cached_property
-    def level(self) -> float | None:
-        """The middle loss of the judged runs."""
-        return _middle([run.losses[None] for run in self.judged]) if self.judged else None
+    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
+        logged = tuple(
+            LoggedRun(judged, _losses_of(run, judged.val_loss))
+            for run, judged in runs
+            if judged.val_loss is not None and math.isfinite(judged.val_loss)
+        )
+        groups: dict[str | None, list[LoggedRun]] = {}
+        for one in logged:
+            groups.setdefault(one.judged.group, []).append(one)
+        largest = sorted(groups.values(), key=len, reverse=True)[:_MOST_GROUPS]
+        self.counted = tuple(one for one in logged if one.judged.counted)
+        self.runs = tuple(one for one in logged if one.judged.exclusion not in _NOT_RUNS)
+        self.judged = self.counted or self.runs
+        self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
+        samples = (self.counted, self.runs, *map(tuple, largest), logged)
+        self.all = tuple(sample for sample in dict.fromkeys(samples) if sample)
+        steps = {step for run in self.runs for step in run.losses if step is not None}
+        last = sorted(steps, reverse=True)[:_MOST_STEPS]
+        self._earlier = [
+            _evidence(sample, "losses", step)
+            for step in last
+            for sample in dict.fromkeys((self.judged, self.runs))
+        ]
 
     def judged_at(self, figure: Figure) -> Evidence:
         """Return what the judged runs give at the step that a figure names."""
         return _evidence(self.judged, figure.kind, figure.step)
 
-    def evidence(self, figure: Figure) -> tuple[list[Evidence], list[Evidence]]:
-        """Return what a figure may be of, the likeliest first.
+    def named(self, figure: Figure) -> list[Evidence]:
+        """Return the values that a figure names, final ones or those of a step, of each sample."""
+        return [_evidence(sample, figure.kind, figure.step) for sample in self.all]
 
-        Returns:
-            The values that it names, final ones or those of a step, of every sample; and the
-            losses at other steps, of the judged runs and of all.
-        """
-        step = figure.step if figure.kind == "losses" else None
-        found = self._losses if figure.kind == "losses" else self._times
-        return [e for e in found if e.step == step], [e for e in found if e.step != step]
-
-    @cached_property
-    def _losses(self) -> list[Evidence]:
-        steps = {step for run in self.runs for step in run.losses if step is not None}
-        last = sorted(steps, reverse=True)[:_MOST_STEPS]
-        some = tuple(dict.fromkeys((self.judged, self.runs)))
-        final = [_evidence(sample, "losses", None) for sample in self.all]
-        return final + [_evidence(sample, "losses", step) for step in last for sample in some]
-
-    @cached_property
-    def _times(self) -> list[Evidence]:
-        return [_evidence(sample, "times", None) for sample in self.all]
-
-
-def samples_of(runs: Iterable[tuple[Run, JudgedRun]]) -> Samples:
-    """Sort the runs of a record, each with what was decided of it, into samples."""
-    logged = tuple(
-        LoggedRun(run, judged, _losses_of(run, judged.val_loss))
-        for run, judged in runs
-        if judged.val_loss is not None and math.isfinite(judged.val_loss)
-    )
-    groups: dict[str | None, list[LoggedRun]] = {}
-    for one in logged:
-        groups.setdefault(one.judged.group, []).append(one)
-    largest = sorted(groups.values(), key=len, reverse=True)[:_MOST_GROUPS]
-    return Samples(
-        counted=tuple(one for one in logged if one.judged.counted),
-        runs=tuple(one for one in logged if one.judged.exclusion not in _NOT_RUNS),
-        others=(*map(tuple, largest), logged),
-    )
+    def earlier(self, figure: Figure) -> list[Evidence]:
+        """Return the losses at all steps, of the judged runs and of all; of times nothing."""
+        return self._earlier if figure.kind == "losses" else []
 
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
@@ -156,9 +126,9 @@ def _evidence(sample: Sample, kind: Kind, step: int | None) -> Evidence:
     else:
         # A log without times gives zero.
         timed = [(run, run.judged.train_time_ms) for run in sample]
-        pairs = [(run, ms / 1_000) for run, ms in timed if ms]
+        pairs, step = [(run, ms / 1_000) for run, ms in timed if ms], None
     runs, values = tuple(run for run, _ in pairs), tuple(value for _, value in pairs)
-    return Evidence(sample, step, runs, values)
+    return Evidence(runs, values, step, len(sample))
 
 
 def in_unit_of(figure: Figure, values: Iterable[float]) -> list[float]:
@@ -169,7 +139,7 @@ def in_unit_of(figure: Figure, values: Iterable[float]) -> list[float]:
     middle, known = _middle(figure.values), _middle(found)
     if figure.unit is not None:
         scale = SECONDS[figure.unit]
-    elif figure.what == "time_std" or middle <= 0 or known <= 0:
+    elif middle <= 0 or known <= 0:
         scale = 1.0
     else:
         scale = min(SECONDS.values(), key=lambda scale: abs(math.log(middle * scale / known)))
@@ -186,10 +156,8 @@ def paired(figure: Figure, evidence: Evidence) -> dict[int, LoggedRun]:
     The values are taken as rounded; or as cut, if that explains the whole list.
     """
     logged = in_unit_of(figure, evidence.values)
-    pairs = _pair(_intervals(figure, 0.5, 0.5), logged)
-    if len(pairs) < len(figure.numbers):
-        cut = _pair(_intervals(figure, 0.0, _CUT), logged)
-        pairs = cut if len(cut) == len(figure.numbers) else pairs
+    rounded, cut = (_pair(_intervals(figure, *reach), logged) for reach in (_ROUNDED, _CUT))
+    pairs = cut if len(cut) == len(figure.numbers) else rounded
     return {index: evidence.runs[at] for index, at in pairs.items()}
 
 
@@ -218,3 +186,52 @@ def _pair(intervals: list[tuple[float, float]], values: list[float]) -> dict[int
         if at < len(free) and free[at][0] <= high:
             pairs[i] = free.pop(at)[1]
     return pairs
+
+
+class PrintedElsewhere:
+    """The losses of a record's logs that are not a run's own, and the logs' means of them.
+
+    A README may state them: of the weights before quantization, or of averaged weights. The logs
+    are read once more only when a figure is about to be called false.
+    """
+
+    def __init__(self, record: Record, measure: tuple[str, ...]) -> None:
+        self._record = record
+        words = "|".join(re.escape(word) for word in {*measure, "loss"})
+        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?([0-9]{{1,6}}\.[0-9]{{1,17}})"
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+
+    def __contains__(self, number: object) -> bool:
+        """Return whether one of them, rounded or cut, is a printed number."""
+        if not isinstance(number, Printed):
+            return False
+        unit = 10.0**-number.decimals
+        at = bisect_left(self._losses, number.value - 0.5001 * unit)
+        return at < len(self._losses) and self._losses[at] < number.value + 0.999 * unit
+
+    @cached_property
+    def _losses(self) -> list[float]:
+        found: set[float] = set()
+        by_label: dict[str, list[float]] = {}
+        left = _MOST_BYTES
+        for log in self._record.logs:
+            left -= log.size
+            if log.runs and left >= 0:
+                printed = list(self._labelled(self._record.path / log.name))
+                found.update(loss for _, loss in printed)
+                for label, loss in dict(printed).items():
+                    by_label.setdefault(label, []).append(loss)
+        # Whether a run's own loss is meant was seen before.
+        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        others = (x for x in by_label.values() if len(x) > 1 and not own.issuperset(x))
+        return sorted({*(found - own), *(sum(losses) / len(losses) for losses in others)})
+
+    def _labelled(self, path: Path) -> Iterator[tuple[str, float]]:
+        """Yield each loss that a log prints, with the words before it."""
+        try:
+            text = path.read_text("utf-8", "replace")
+        except OSError:
+            return
+        for match in self._pattern.finditer(text):
+            start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - 100)
+            yield _DIGITS.sub("", text[start : match.start(1)]), float(match[1])

@@ -50,7 +50,7 @@ def read_passages(text: str) -> Iterator[Passage]:
                 yield Passage("code", token.content, first, (), _path(headings), lead)
             lead = ""
         elif token.type == "table_open":
-            yield Passage("table", "", line, _rows(tokens), _path(headings), lead)
+            yield Passage("table", "", line, _rows(tokens, line), _path(headings), lead)
             lead = ""
 
 
@@ -68,13 +68,14 @@ def _path(headings: dict[int, str]) -> str:
     return " / ".join(headings.values())
 
 
-def _rows(tokens: Iterator[Token]) -> tuple[tuple[str, ...], ...]:
-    rows: list[list[str]] = []
+def _rows(tokens: Iterator[Token], line: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    rows: list[tuple[int, list[str]]] = []
     for token in tokens:
         if token.type == "tr_open":
-            rows.append([])
+            # Below the header is a line of dashes.
+            rows.append((line + len(rows) + bool(rows), []))
         elif token.type == "inline" and rows:
-            rows[-1].append(token.content)
+            rows[-1][1].append(token.content)
         elif token.type == "table_close":
             break
-    return tuple(map(tuple, rows))
+    return tuple((number, tuple(cells)) for number, cells in rows)

@@ -12,6 +12,7 @@ from speedcheck.rules.tracks import Direction
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
+Part = Literal["estimate", "low", "high"]
 
 SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
@@ -48,19 +49,6 @@ class Question:
     measure: tuple[str, ...] = ("val_loss", "loss")
 
 
-@dataclass(frozen=True, slots=True)
-class Nulls:
-    """How a text tests: what its p-values may be computed with.
-
-    Attributes:
-        targets: null values that the text names, the likeliest first.
-        sigmas: standard deviations that the text takes as known.
-    """
-
-    targets: tuple[float, ...] = ()
-    sigmas: tuple[float, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """What a document states of runs: a list with a value for each run, or one statistic.
@@ -71,15 +59,14 @@ class Figure:
         where: document and line, or document and key.
         grade: what it does where the logs differ.
         step: the validation step that it names; None for the final loss.
-        unit: unit of times, where the document gives it.
+        unit: of a statistic of times, its unit.
         seeds: of a list, the seed of each value; empty where the document does not say.
-        n: of a statistic, the number of runs that the text gives beside it.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
-        in_float32: whether PyTorch printed it.
-        bayes: which part of an estimate of scipy.stats.bayes_mvs it is.
+        part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
         may_be_one_run: whether it is called the loss, and not a mean of losses.
-        nulls: of a p-value, how the text tests.
+        nulls: of a p-value, the null values that the text names, the likeliest first.
+        sigmas: of a p-value, the standard deviations that the text takes as known.
     """
 
     what: ClaimSubject
@@ -89,13 +76,12 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     seeds: tuple[int, ...] = ()
-    n: int | None = None
     of: Figure | None = None
     is_exact: bool = False
-    in_float32: bool = False
-    bayes: Literal["value", "low", "high"] | None = None
+    part: Part | None = None
     may_be_one_run: bool = False
-    nulls: Nulls = Nulls()
+    nulls: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -136,7 +122,7 @@ class Passage:
         kind: code, a table, or running text, headings among it.
         text: the code or the text as written; "" for a table.
         line: number of its first line, from 1.
-        rows: the cells of a table as written, its header first.
+        rows: the rows of a table, its header first: the line and the cells as written.
         heading: the headings that it is under, joined.
         lead: the text directly above it.
     """
@@ -144,7 +130,7 @@ class Passage:
     kind: Literal["code", "table", "text"]
     text: str
     line: int
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
     heading: str = ""
     lead: str = ""
 
@@ -162,20 +148,17 @@ class Reader:
         document: the document, as claims name it.
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
-        n_runs: number of runs in the logs.
+        sizes: the numbers of runs that a text may speak of.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
-    n_runs: int = 0
+    sizes: frozenset[int] = frozenset()
 
-    def is_near(self, *numbers: Printed) -> bool:
-        """Return whether numbers may be losses of runs like the record's."""
-        if self.level is None:
-            return False
-        reach = _NEAR * abs(self.level)
-        return all(abs(number.value - self.level) <= reach for number in numbers)
+    def is_near(self, number: Printed, by: float = _NEAR) -> bool:
+        """Return whether a number may be a loss of runs like the record's."""
+        return self.level is not None and abs(number.value - self.level) <= by * abs(self.level)
 
     def where(self, line: int) -> str:
         """Name a line of the document."""
@@ -192,13 +175,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A list of losses with more values than logs.
-
-    Attributes:
-        claimed: number of losses in the list.
-        logs: number of runs that it can be of.
-        where: the document and the line.
-    """
+    """A list of as many losses as claimed, and the smaller number of runs that it can be of."""
 
     claimed: int
     logs: int

@@ -1,45 +1,73 @@
-"""Statistics in running text: a number after a word for a mean, a deviation, a p or the loss.
+"""What words say: names of lists and figures, and statistics in running text.
 
-They can only warn, and only where their sentence has no word that could make them something else.
+All the vocabulary is here. A name or a sentence is certain where each of its words is listed; one
+with any other word may be of something else. Text can only warn, so that no other sentence is read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from speedcheck.certificate import ClaimSubject
-from speedcheck.claims import words
-from speedcheck.claims.model import Figure, Grade, Nulls, Passage, Reader
+from speedcheck.claims.model import Figure, Grade, Kind, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOSSES = _set("loss losses acc accs val vals")
+_TIMES = _set("time times runtime runtimes wallclock timing timings")
+_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
+}
+# Beside the measure or a word for times, these leave a name what it is.
+_PLAIN = _set(
+    "final validation val wall clock new this ours pr all list results result n runs run seeds "
+    "seed sorted per the of over is are record total last at step sliding window"
+)
+# With these it is at most a warning: logs print such losses beside the run's own.
+_QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw ema eval")
+# A sentence of these, words for losses and times, and numbers states a result of the record.
+_RESULT = _PLAIN - {"step"} | _set(
+    "mean average avg std stdev stddev sd dev deviation standard sample p pvalue value t z df test "
+    "ttest sided one two sigma a an and with against gives in on for our we nats \u03bc \u03c3"
+)
+# What a record is compared with: a list, a heading or a paragraph with one of these words.
+_BASELINE = _set(
+    "baseline baselines base prior previous previously prev before old older original originally "
+    "reference control master upstream earlier main merged retime retimed retiming remeasured "
+    "rerun reran official reproduction reproduced replicated ablation ablations without sota "
+    "leaderboard attempt attempts failed variant variants sweep history negative tried"
+)
+
+_WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
+_NAME = re.compile(r"[a-z0-9_]+")
+_STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
 # A loss of fewer digits is a target or a goal.
 _FEWEST_DIGITS = 3
 
-_MARKUP = re.compile(r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|(?<=[\])])\([^()\n]{0,200}\)|\\\w+")
-_LIST = re.compile(r"[\[(][0-9.,;\s]*+[\])]")
-_SENTENCE = re.compile(r"(?<=[.;!?])\s+|\|")
-_RUNS = re.compile(
-    r"\b([0-9]{1,4})(?:[- ]|[- ](?:independent|full|complete|random) )?(?:seeds?|runs?|logs?)\b"
-    r"|\b[nN] ?[=:] ?([0-9]{1,4})\b"
-)
-_STEPS = re.compile(
-    r"(?:\bat )?\bsteps?[ =:]?[0-9]{1,7}|@[0-9]{1,7}|\b[0-9]{1,7} steps?\b", re.IGNORECASE
-)
-_IS = r"[^\w<>≤≥±]{0,6}(?:(?:of|is|was|equals)\b)?[^\w<>≤≥±]{0,4}"
+_MARKUP = re.compile(r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]")
+_SENTENCE = re.compile(r"(?<=[.;!?])\s+|[|\n]")
+_RUNS = re.compile(r"\b([0-9]{1,4})[- ](?:seeds?|runs?|logs?)\b|\b[nN] ?[=:] ?([0-9]{1,4})\b")
 # In "p < 1.195: 0.0023" the number behind the sign is the null value.
 _STATISTIC = re.compile(
-    r"(?:(?P<mean>\b(?:mean|averages?|avg|averaged)\b|\u03bc|x̄)[^0-9±,;]{0,60}?"
-    rf"|(?P<std>\b(?:std|stdev|stddev|sd|std_dev|deviation)(?:\b|_[a-z]+)|\u03c3){_IS}"
-    rf"|(?P<p>\bp(?:[-_ ]?val(?:ue)?s?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?{_IS}"
-    rf"|(?P<loss>\b[a-z_]{{2,40}}+){_IS})"
-    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
-    r"(?: ?(?P<unit>ms|s|secs?|seconds?|min|mins|minutes?)\b(?! ?[=:(])|(?!\w))",
+    rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
+    r"|(?<!\w)(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
+    r"[^\w<>≤≥±]{0,6}(?:(?:of|is)\b[^\w<>≤≥±]{0,20}){0,2}"
+    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)(?: ?(?P<unit>[a-z]{{1,7}})\b|(?!\w))",
     re.IGNORECASE,
 )
+_MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
+_DEVIATIONS = frozenset({"std", "stdev", "stddev", "sd", "std_dev", "deviation", "\u03c3"})
 _NULL = re.compile(
     rf"(?:\b(?:against|vs\.?|versus|target|popmean|below|under|than)|<)[^\w.]{{0,4}}({NUMBER})"
     rf"|ttest_1samp\([^,()]{{1,80}},\s*(?:popmean\s*=\s*)?({NUMBER})",
@@ -48,78 +76,145 @@ _NULL = re.compile(
 _SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.IGNORECASE)
 
 
-def read_text(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the statistics of a paragraph, a list item, a heading or output of a program."""
+def words(text: str) -> set[str]:
+    """Return the words of a name or a line, lower case; `val_bpb` gives its parts."""
+    return {word.lower() for word in _WORD.findall(text[:1_000])}
+
+
+def names_measure(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a heading or a name is the measure, as a word of its own."""
+    found = {*_NAME.findall(text.lower()[:1_000]), *words(text)}
+    return any(word in found or word + "s" in found for word in measure)
+
+
+def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
+    """Return what a name says that a list holds; None where it says nothing."""
+    if names_measure(text, measure):
+        return "losses"
+    found = words(text)
+    if found & _TIMES:
+        return "times"
+    return "losses" if measure[0].endswith("loss") and found & _LOSSES else None
+
+
+def list_of(
+    name: str,
+    numbers: tuple[Printed, ...],
+    about: str,
+    where: str,
+    reader: Reader,
+    seeds: tuple[int, ...] = (),
+) -> Figure | None:
+    """Return a list as a figure; None where its name is for neither losses nor times.
+
+    One without a name is of losses if it can be; what stands `about` it may say that it is of
+    other runs.
+    """
+    is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
+    step = step_of(name)
+    kind = kind_of(name, reader.measure)
+    if kind is None and is_near and words(name) <= {"step"} and (step or not name):
+        kind = "losses"
+    if kind is None:
+        return None
+    is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
+    grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
+    return Figure(kind, numbers, where, grade, step, seeds=seeds)
+
+
+def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
+    """Return how certain it is that a name is for losses, or for times, and for no other."""
+    times = _TIMES | _UNITS.keys() | {"train", "training"}
+    left = words(name) - _PLAIN - (times if kind == "times" else _of_losses(measure))
+    if not left:
+        return Grade.REFUTE
+    return Grade.WARN if kind == "losses" and left <= _QUALIFIED else Grade.CONFIRM
+
+
+def _states_result(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence states a result of the record's runs, and nothing else."""
+    known = _RESULT | _TIMES | _UNITS.keys() | _of_losses(measure)
+    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→"))
+
+
+def _of_losses(measure: tuple[str, ...]) -> set[str]:
+    """Return the words for the track's loss; a loss that is called so is in nats."""
+    own = {part for word in measure for part in (*words(word), word + "s")}
+    return own | _LOSSES | {"nats", "nat"} if measure[0].endswith("loss") else own
+
+
+def is_baseline(text: str) -> bool:
+    """Return whether a text is of what the record is compared with."""
+    return not words(text).isdisjoint(_BASELINE)
+
+
+def unit_of(text: str) -> Unit | None:
+    """Return the unit of time that a name gives."""
+    return next((_UNITS[w.lower()] for w in _WORD.findall(text) if w.lower() in _UNITS), None)
+
+
+def step_of(text: str) -> int | None:
+    """Return the validation step that a name gives: "step 2745" or "val_loss@2745"."""
+    found = _STEP.search(text[:1_000])
+    return int(found[1]) if found else None
+
+
+def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    is_own = not words.is_baseline(f"{text} {passage.heading} {passage.said}")
-    nulls = read_nulls(text, reader)
-    return [
-        figure
-        for offset, line in enumerate(text.split("\n"))
-        for sentence in _SENTENCE.split(line)
-        for figure in _statistics(
-            sentence, reader.where(passage.line + offset), nulls, reader, is_own=is_own
-        )
-    ]
+    if is_baseline(f"{text} {passage.heading} {passage.said}"):
+        return
+    nulls, sigmas = read_nulls(text, reader)
+    start = 0
+    for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
+        where = reader.where(passage.line + text.count("\n", 0, start + 1))
+        for figure in _statistics(text[start:end], where, reader):
+            yield replace(figure, nulls=nulls, sigmas=sigmas)
+        start = end
 
 
-def read_nulls(text: str, reader: Reader) -> Nulls:
+def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the null values and the known deviations that a text names.
 
     A null value of a sentence is of the losses' size, and alpha is not; code may test any.
     """
     found = [(m[2], printed(m[1] or m[2])) for m in islice(_NULL.finditer(text), _MOST_NUMBERS)]
-    targets = [null.value for code, null in found if null and (code or _may_be_null(null, reader))]
+    targets = [n.value for code, n in found if n and (code or reader.is_near(n, by=0.5))]
     known = [printed(match[1]) for match in islice(_SIGMA.finditer(text), _MOST_NUMBERS)]
     sigmas = [sigma.value for sigma in known if sigma]
-    return Nulls(tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas)))
+    return tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas))
 
 
-def _may_be_null(number: Printed, reader: Reader) -> bool:
-    return reader.level is not None and 0.5 < number.value / reader.level < 2
-
-
-def _statistics(
-    sentence: str, where: str, nulls: Nulls, reader: Reader, *, is_own: bool
-) -> Iterator[Figure]:
-    plain = _LIST.sub(" ", _MARKUP.sub(" ", sentence))
-    runs = _RUNS.search(plain)
-    n, step = int(runs[1] or runs[2]) if runs else None, words.step_of(plain)
-    plain = _STEPS.sub(_blank, _RUNS.sub(_blank, plain))
-    is_clear = is_own and words.states_result(plain, reader.measure)
+def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
+    plain = _MARKUP.sub(" ", sentence)
+    runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
+    plain = _RUNS.sub(" ", plain)
+    if not (runs <= reader.sizes and _states_result(plain, reader.measure)):
+        return
+    is_mean = not words(plain).isdisjoint(_MEANS)
     for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS):
+        name, unit = (match["name"] or "p").lower(), unit_of(match["unit"] or "")
         number = printed(match["number"])
-        what = _subject(match, number, plain, reader) if number else None
-        if what is None or number is None:
-            continue
-        # A step's time is not a run's, and a loss of training is not one of validation.
-        unit, is_loss = words.unit_of(match["unit"] or ""), bool(match["loss"])
-        is_other = words.is_of_training(match[0])
-        if what in ("time_mean", "time_std"):
-            is_other = unit is None or "step" in plain.lower()
-        grade = Grade.WARN if is_clear and not is_other else Grade.CONFIRM
-        yield Figure(
-            *(what, (number,), where, grade, step, unit), n=n, may_be_one_run=is_loss, nulls=nulls
-        )
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
+        what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
+        if number and what:
+            is_one = what == "mean" and not is_mean
+            yield Figure(what, (number,), where, Grade.WARN, unit=unit, may_be_one_run=is_one)
 
 
 def _subject(
-    match: re.Match[str], number: Printed, sentence: str, reader: Reader
+    name: str, number: Printed, unit: Unit | None, reader: Reader, *, is_mean: bool
 ) -> ClaimSubject | None:
-    """Return what a number is by the word before it, its unit and its size."""
-    is_time = match["unit"] is not None
-    if match["p"]:
-        is_p = number.value <= 1 and not is_time
-        return "p" if is_p and not words.is_other_test(sentence) else None
-    if match["std"]:
-        is_time |= words.kind_of(sentence, reader.measure) == "times"
-        return "time_std" if is_time else "std" if number.decimals >= 2 else None
-    if match["mean"] and is_time:
-        return "time_mean" if number.decimals >= 1 else None
-    is_loss = reader.is_near(number) and number.decimals >= _FEWEST_DIGITS and not is_time
-    is_named = match["mean"] or words.names_measure(match["loss"], reader.measure)
-    return "mean" if is_loss and is_named else None
+    """Return what a number is by the name before it, its unit and its size."""
+    if unit:
+        # One run's own time is not a statistic.
+        is_time = is_mean and kind_of(name, reader.measure) == "times"
+        is_deviation = name in _DEVIATIONS
+        return "time_std" if is_deviation else "time_mean" if is_time or name in _MEANS else None
+    if name == "p":
+        return "p" if number.value <= 1 else None
+    if number.decimals < _FEWEST_DIGITS:
+        return None
+    if name in _DEVIATIONS:
+        return "std"
+    is_loss = name in _MEANS or names_measure(name, reader.measure)
+    return "mean" if is_loss and reader.is_near(number) else None

@@ -50,11 +50,25 @@ def gate(
             show_default=False,
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page of each judged record into this folder.",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.command import run_gate
 
     passed = run_gate(
-        paths or (), base=base, head=head, repository=repository, comment=comment, json=json
+        paths or (),
+        base=base,
+        head=head,
+        repository=repository,
+        comment=comment,
+        json=json,
+        report=report,
     )
     raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import UNUSABLE, ConfigOption, TrackOption, complain, say
-from speedcheck.errors import UsageError
 
 
-def history(
+def history(  # noqa: PLR0913 - one argument an option
     records: Annotated[
         Path,
         typer.Argument(help="Folder that holds records.", metavar="FOLDER", show_default=False),
@@ -27,26 +26,34 @@ def history(
             show_default=False,
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the series to this file, as a web page.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a picture for each track into this folder; --write shows them.",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
     track: TrackOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List the records of a folder by date, each with its gain over the one before."""
-    from speedcheck.history.read import read_history
-    from speedcheck.report.history import history_csv, history_markdown, history_text
-    from speedcheck.report.markers import write_between
+    from speedcheck.report.history_outputs import HistoryOutputs, write_history
     from speedcheck.rules.rule import Overrides
 
-    if csv + markdown + (write is not None) > 1:
-        raise UsageError(
-            "more than one of --csv, --markdown and --write", remedy="choose one of them"
-        )
-    entries, unusable = read_history(records, Overrides(track=track, config=config))
+    outputs = HistoryOutputs(csv=csv, markdown=markdown, write=write, html=html, png=png)
+    text, written, unusable = write_history(records, Overrides(track=track, config=config), outputs)
     for one in unusable:
         complain(str(one.error))
-    if write is not None:
-        changed = write_between(write, history_markdown(entries))
-        say(f"{write}: {'updated' if changed else 'unchanged'}")
-    else:
-        form = history_csv if csv else history_markdown if markdown else history_text
-        typer.echo(form(entries), nl=False)
+    typer.echo(text, nl=False)
+    for line in written:
+        say(line)
     raise typer.Exit(UNUSABLE if unusable else 0)

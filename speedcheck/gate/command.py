@@ -35,6 +35,7 @@ def run_gate(
     repository: Path | None,
     comment: Path | None,
     json: Path | None = None,
+    report: Path | None = None,
 ) -> bool:
     """Judge a branch, print and write the decisions, and return whether all records pass.
 
@@ -45,11 +46,16 @@ def run_gate(
         repository: a folder in the clone; None for the working directory.
         comment: file for the body of a comment; None for none.
         json: file for the decisions with their certificates; None for none.
+        report: folder for a page of each judged record; None for none.
 
     Raises:
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
             written.
     """
+    if report is not None:
+        from speedcheck.gate.pages import check_pages  # noqa: PLC0415 - takes matplotlib
+
+        check_pages(report)
     clone = Repository(repository or Path.cwd())
     tip = clone.commit(base or _default_base())
     judged = clone.commit(head)
@@ -61,7 +67,7 @@ def run_gate(
             remedy = "name a folder that holds records"
             raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
     folders = named or (PurePosixPath(DEFAULT_FOLDER),)
-    decisions = decide(clone, Commits(tip, left, judged), folders)
+    decisions = decide(clone, Commits(tip, left, judged), folders, report)
     remarks = tuple(_uncommitted(clone, judged, folders))
     sys.stdout.write(gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)

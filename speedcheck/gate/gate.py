@@ -7,7 +7,7 @@ compare with come from the branch that it is to be merged into.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from speedcheck.errors import SpeedcheckError
 from speedcheck.gate.changes import submissions
@@ -25,7 +25,10 @@ Decided = dict[PurePosixPath, Decision]
 
 
 def decide(
-    repository: Repository, commits: Commits, roots: Iterable[PurePosixPath]
+    repository: Repository,
+    commits: Commits,
+    roots: Iterable[PurePosixPath],
+    pages: Path | None = None,
 ) -> tuple[Decision, ...]:
     """Judge every record that a branch adds, changes or removes, in the order of their folders.
 
@@ -33,9 +36,11 @@ def decide(
         repository: the repository.
         commits: the branch's, and those that it is compared with.
         roots: folders of the repository that hold records.
+        pages: folder for a page of each judged record; None for none.
 
     Raises:
-        SpeedcheckError: the base cannot be listed, or its configuration is broken.
+        SpeedcheckError: the base cannot be listed, its configuration is broken, or a page cannot
+            be written.
     """
     places = tuple(roots)
     try:
@@ -52,7 +57,13 @@ def decide(
             _judge_beside(workplace, each, moves, decided)
         for folder, objection in copies_across(judge.new_runs, judge.other_runs()):
             decided[folder] = decided[folder].with_objections([objection])
-        return tuple(decided[folder] for folder in sorted(decided))
+        decisions = tuple(decided[folder] for folder in sorted(decided))
+        if pages is not None:
+            # It takes matplotlib, which other calls need not wait for.
+            from speedcheck.gate.pages import write_pages  # noqa: PLC0415
+
+            write_pages(workplace, decisions, pages)
+        return decisions
 
 
 def _find_all(workplace: Workplace, decided: Decided) -> list[Found]:

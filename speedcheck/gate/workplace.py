@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 
-from speedcheck.api import verify_folder
+from speedcheck.api import judge_folder
 from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
 from speedcheck.errors import InputError, NoRecordError, SpeedcheckError, UsageError
 from speedcheck.gate.git import Repository
 from speedcheck.gate.objects import Blob
 from speedcheck.gate.tree import Tree, read_tree
+from speedcheck.judge import Judgement
 from speedcheck.logs import LogFile, Parser
 from speedcheck.many import verify_folders
 from speedcheck.records.files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
@@ -153,8 +154,14 @@ class Workplace:
         self, which: Which, folder: PurePosixPath, baseline: PurePosixPath | None = None
     ) -> Certificate:
         """Judge a record of a commit by the base's rules, beside a record of the base."""
+        return self.judgement(which, folder, baseline).certificate
+
+    def judgement(
+        self, which: Which, folder: PurePosixPath, baseline: PurePosixPath | None = None
+    ) -> Judgement:
+        """Judge a record as `judge` does, and return all that its page shows."""
         overrides = self._overrides(folder, self.plan(which, folder), baseline)
-        return verify_folder(self.path(which, folder), overrides)
+        return judge_folder(self.path(which, folder), overrides)
 
     def logs(self, which: Which, folder: PurePosixPath) -> tuple[LogFile, ...]:
         """Return the logs of a record, as they were read."""

@@ -18,8 +18,8 @@ from speedcheck.report.text import (
     without_commands,
 )
 
-_HEADS = ("date", "record", "time [s]", "loss", "n", "p", "certified", "gain", "shown")
-_NOTE = (
+HEADS = ("date", "record", "time [s]", "loss", "n", "p", "certified", "gain", "shown")
+NOTE = (
     "gain: over the record before it of the same track; shown: whether its 95% interval, which "
     "takes in what two machines of one name differ by, is above zero"
 )
@@ -34,14 +34,14 @@ _NO_GAIN: tuple[object, ...] = (None,) * 6
 
 def history_text(entries: Sequence[Entry]) -> str:
     """Return the series as an aligned table, with a line that explains its last columns."""
-    rows = [tuple(map(printable, _row(entry, str))) for entry in entries]
-    lines = [*aligned([_HEADS, *rows]), "", _NOTE]
+    rows = [tuple(map(printable, row(entry, str))) for entry in entries]
+    lines = [*aligned([HEADS, *rows]), "", NOTE]
     return without_commands("".join(f"{line}\n" for line in lines))
 
 
 def history_markdown(entries: Sequence[Entry]) -> str:
     """Return the series as a table in Markdown; ends in a newline."""
-    return f"{table(_HEADS, [_row(entry, code) for entry in entries])}\n\n{_NOTE}.\n"
+    return f"{table(HEADS, [row(entry, code) for entry in entries])}\n\n{NOTE}.\n"
 
 
 def history_csv(entries: Sequence[Entry]) -> str:
@@ -54,7 +54,8 @@ def history_csv(entries: Sequence[Entry]) -> str:
     return without_commands(text.getvalue().encode("utf-8", "backslashreplace").decode())
 
 
-def _row(entry: Entry, name: Callable[[str], str]) -> tuple[str, ...]:
+def row(entry: Entry, name: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the cells of a record under `HEADS`; `name` makes its folder what the form needs."""
     certificate = entry.certificate
     runtime, loss = certificate.runtime, certificate.loss
     return (

@@ -130,7 +130,7 @@ def ask_trainer(
 
 def trainer_command(job: Job, command: str, data: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words that start a command of the trainer on all ranks of a job."""
-    torchrun = (*_PYTHON, "torch.distributed.run", "--standalone", f"--nproc-per-node={job.ranks}")
+    torchrun = (*_PYTHON, "trainer.torchrun", "--standalone", f"--nproc-per-node={job.ranks}")
     start = (*torchrun, "-m") if job.ranks > 1 else _PYTHON
     beside = ("--side-by-side", str(job.side_by_side)) if job.side_by_side > 1 else ()
     recipe = ("--recipe", job.recipe, *job.overrides.options())

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
+from speedcheck.history.series import Entry
 from speedcheck.report.html.content import content_of
+from speedcheck.report.html.history import history_content
 from speedcheck.report.plots import Picture
 from speedcheck.report.text import printable
 
@@ -42,6 +44,21 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
         certificate: what was judged.
         pictures: its pictures, in the order in which they are shown.
     """
+    return _page("record", content_of(certificate), pictures)
+
+
+def history_page(title: str, entries: Sequence[Entry], pictures: Sequence[Picture]) -> str:
+    """Return the page of a series of records as HTML text; equal series give equal text.
+
+    Args:
+        title: what the series is called.
+        entries: the records with their gains.
+        pictures: a picture for each track.
+    """
+    return _page("history", history_content(title, entries), pictures)
+
+
+def _page(name: str, content: object, pictures: Sequence[Picture]) -> str:
     # What only pages need.
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
@@ -62,8 +79,8 @@ def record_page(certificate: Certificate, pictures: Sequence[Picture]) -> str:
         finalize=_visible,
     )
     environment.filters["unbroken"] = _unbroken
-    return environment.get_template("page.html.jinja").render(
-        content=content_of(certificate),
+    return environment.get_template(f"{name}.html.jinja").render(
+        content=content,
         drawings=drawings,
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - the same

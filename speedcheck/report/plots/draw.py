@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from speedcheck.errors import UsageError
+from speedcheck.history.points import Points
 from speedcheck.plot_data import PlotData
 from speedcheck.report.plots import captions
 
@@ -61,6 +62,20 @@ def draw_pictures(data: PlotData) -> tuple[Picture, ...]:
         return tuple(_pictures(data))
 
 
+def draw_history(series: Iterable[Points]) -> tuple[Picture, ...]:
+    """Draw a picture for each track of a series of records."""
+    from speedcheck.report.plots import history, style  # noqa: PLC0415 - needs matplotlib
+
+    with style.styled():
+        return tuple(
+            Picture(
+                f"history-{number}", figure.get_suptitle(), history.history_caption(one), figure
+            )
+            for number, one in enumerate(series, start=1)
+            for figure in (history.history_figure(one),)
+        )
+
+
 def _pictures(data: PlotData) -> Iterator[Picture]:
     from speedcheck.report.plots import comparison, losses, runs, training  # noqa: PLC0415
 
@@ -82,5 +97,8 @@ def _draw(
     caption: Callable[[_Data], str],
 ) -> Iterator[Picture]:
     if data is not None:
-        figure = draw(data)
-        yield Picture(name, figure.get_suptitle(), caption(data), figure)
+        yield _picture(name, draw(data), caption(data))
+
+
+def _picture(name: str, figure: Figure, caption: str) -> Picture:
+    return Picture(name, figure.get_suptitle(), caption, figure)

@@ -187,6 +187,8 @@ def test_the_outputs_say_what_came_out_and_where_the_certificates_are(
     assert (outputs["passed"], outputs["certified"]) == (answer, answer)
     found = json.loads(Path(outputs["certificate"]).read_text())
     assert found["passed"] == (not worse)
+    page = (Path(outputs["report"]) / "record-1.html").read_text()
+    assert ("NOT CERTIFIED" in page) == bool(worse)
     declared = yaml.safe_load(ACTION.read_text())["outputs"]
     assert set(declared) == set(outputs)
 

@@ -60,9 +60,9 @@ def test_the_interval_of_a_gain_is_welchs_with_the_spread_between_machines(write
     folder = write("2025-01-02_b", 170_000).parent
     row = rows(cli, folder)[1]
     variance = 2 * np.var(np.array(AROUND) / 1000, ddof=1) / 8
-    total = np.hypot(np.sqrt(variance), 0.005 * (175.0 + np.mean(AROUND) / 1000))
-    df = 14 * (total**2 / variance) ** 2
-    half = scipy.stats.t.ppf(0.975, df) * total
+    spread = 0.005 * (175.0 + np.mean(AROUND) / 1000)
+    of_chance = scipy.stats.t.ppf(0.975, 14) * np.sqrt(variance)
+    half = np.hypot(of_chance, scipy.stats.norm.ppf(0.975) * spread)
     assert float(row["gain_low"]) == pytest.approx(10 - half)
     assert float(row["gain_high"]) == pytest.approx(10 + half)
 
@@ -150,6 +150,48 @@ def test_a_hostile_name_is_one_cell_of_the_markdown_table(write, cli):
     line = next(line for line in result.out.splitlines() if "script" in line)
     assert line.count(" | ") == 8
     assert "`" in line
+
+
+def test_the_page_shows_a_table_and_a_picture_of_each_track_and_no_foreign_markup(
+    write, cli, tmp_path
+):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    pytest.importorskip("jinja2", reason="the extra `report` is not installed")
+    write("2025-01-01_<img src=x>", 180_000)
+    folder = write("2025-02-01_b", 170_000).parent
+    for name in ("2025-01-05_medium", "2025-03-05_medium"):
+        (write(name, 900_000) / "record.toml").write_text('track = "gpt2-medium"\n')
+    first, second = tmp_path / "a.html", tmp_path / "b.html"
+    result = cli("history", folder, "--html", first)
+    assert (result.code, result.out, result.err) == (0, "", f"speedcheck: wrote {first}\n")
+    page = first.read_text()
+    assert "<img" not in page
+    assert page.count("<svg") == 2
+    assert [text in page for text in ("track gpt2-small", "track gpt2-medium")] == [True, True]
+    assert "1 of 1 gains over the record before are shown" in page
+    cli("history", folder, "--html", second)
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_pictures_are_shown_between_the_markers_by_a_path_from_the_page(write, cli, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    write("2025-01-01_a", 180_000)
+    folder = write("2025-02-01_b", 170_000).parent
+    page, pictures = folder / "README.md", folder.parent / "docs of mine"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    for line in ("updated", "unchanged"):
+        result = cli("history", folder, "--write", page, "--png", pictures)
+        assert result.code == 0
+        assert result.err.endswith(f"{line}\n")
+    assert "(<../docs of mine/history-1.png>)" in page.read_text()
+    assert (pictures / "history-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_judged(write, cli):
+    folder = write("2025-01-01_a", 180_000).parent
+    result = cli("history", folder, "--html", folder / "nowhere" / "page.html")
+    assert result.code == 2
+    assert "its folder does not exist" in result.err
 
 
 def test_two_forms_at_once_are_refused(write, cli):

@@ -91,7 +91,7 @@ def test_a_run_gets_its_seed_log_threads_and_data(stand_in, job, tmp_path):
 def test_several_ranks_start_under_torchrun():
     job = Job("sub3", 0, Path("logs/seed-000.txt"), ranks=8, threads=1)
     command = local.trainer_command(job, "worker", ())
-    assert command[3:7] == ("torch.distributed.run", "--standalone", "--nproc-per-node=8", "-m")
+    assert command[3:7] == ("trainer.torchrun", "--standalone", "--nproc-per-node=8", "-m")
     assert command[7:9] == ("trainer", "worker")
 
 

@@ -71,3 +71,15 @@ def test_input_that_waits_to_be_read_does_not_end_the_process() -> None:
         process.stdin.flush()
         assert process.stdout.read() == "up\na job\n"
         assert process.wait(timeout=20) == 0
+
+
+def test_torchrun_ends_with_its_launcher_while_it_still_starts() -> None:
+    command = [sys.executable, "-m", "trainer.torchrun", "--standalone", "--nproc-per-node=2"]
+    endless = ["--no-python", sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(
+        [*command, *endless],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as torchrun:
+        torchrun.stdin.close()
+        assert torchrun.wait(timeout=60) == EXIT_ORPHANED
