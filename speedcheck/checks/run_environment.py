@@ -24,7 +24,6 @@ def check_environment(sample: Sample) -> Iterator[Finding]:
     """Judge the environment variables of the counted runs on a track that forbids settings."""
     logged = _logged(sample)
     counted = [judged.log or "" for _, judged in sample.counted()]
-    # Of figures without logs nothing is known; another check says so.
     unknown = [log for log in counted if log not in logged]
     if unknown:
         message = (

@@ -87,6 +87,6 @@ RULES = {
         "Environment variables such as TORCHINDUCTOR_* set up the compiler from outside of the "
         "program, and no ledger says which ones the runs had.",
         "Make the runs with `speedcheck run`, which notes the environment of each run in the "
-        "ledger. The gate says it, and does not close: only a ledger can tell.",
+        "ledger. The gate does not ask for it, since a log cannot say it.",
     ),
 }
