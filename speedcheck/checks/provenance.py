@@ -7,6 +7,7 @@ from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.contradictions import check_times
 from speedcheck.checks.ledger_agreement import check_ledger
+from speedcheck.checks.ledger_course import check_course
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.sample import check_sample
 from speedcheck.checks.unread_files import check_files
@@ -23,6 +24,7 @@ def check_provenance(
     return (
         *check_files(sample),
         *check_ledger(sample),
+        *check_course(sample),
         *check_sample(sample, rule, sources, baseline),
         *check_times(sample),
         *_sources(sample),

@@ -16,7 +16,8 @@ PROVENANCE = {
     codes.RUN_MISSING: Explanation(
         ("fail",),
         "A run was planned and does not count: it failed, was abandoned, never started, or its "
-        "log is gone. Records without their bad runs prove nothing.",
+        "log is gone; or the log of an attempt that failed is gone. Records without their bad runs "
+        "prove nothing.",
         "Finish the record with `speedcheck run --resume`, or put the missing log back.",
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
@@ -267,5 +268,12 @@ PROVENANCE = {
         "7 in 100 records that only equal their target. The gate closes.",
         "Plan a new record with enough runs, or one with `speedcheck run --until-certified`, whose "
         "test allows looks.",
+    ),
+    codes.LEDGER_COURSE: Explanation(
+        ("fail",),
+        "The ledger tells what no campaign does: a seed ran again after it had finished, ran "
+        "without a plan, or shares its log with another seed. A seed with two results lets "
+        "somebody take the better one.",
+        "Submit the ledger and the logs as `speedcheck run` wrote them, or run a new record.",
     ),
 }

@@ -58,10 +58,11 @@ def test_the_log_of_a_failed_attempt_is_said_and_does_not_count(
     (folder / "logs" / "seed-003.attempt-1.txt").write_text(attempt)
     (finding,) = findings_of(folder)["P012 log-not-in-ledger"]
     assert (finding.severity, finding.where) == ("fail", "logs/seed-003.attempt-1.txt")
-    noted = {"event": "failed", "seed": 3, "log": "seed-003.attempt-1.txt", "reason": "killed"}
+    noted = {"event": "started", "seed": 3, "log": "seed-003.attempt-1.txt"}
+    killed = {**noted, "event": "failed", "reason": "killed"}
     ledger = folder / "ledger.jsonl"
     events = [json.loads(line) for line in ledger.read_text().splitlines()]
-    ledger.write_bytes(ledger_bytes([events[0], noted, *events[1:]]))
+    ledger.write_bytes(ledger_bytes([*events[:8], noted, killed, *events[8:]]))
     (finding,) = findings_of(folder)["P033 declared-exclusion"]
     assert finding.message == "1 run declared as crashed: logs/seed-003.attempt-1.txt"
     assert verify(folder).certified
