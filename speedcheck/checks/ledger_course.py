@@ -58,13 +58,17 @@ def _breaks(ledger: Ledger) -> Iterator[str]:
 
 
 def _shared_logs(ledger: Ledger) -> Iterator[str]:
-    seeds: dict[str, set[int]] = defaultdict(set)
+    """Name the logs of several attempts: one of them was overwritten, or counts twice."""
+    starts: Counter[int] = Counter()
+    attempts: dict[str, set[tuple[int, int]]] = defaultdict(set)
     for entry in ledger.entries:
+        starts[entry.seed] += entry.event == "started"
         if entry.log is not None:
-            seeds[entry.log].add(entry.seed)
-    for log, which in seeds.items():
+            attempts[entry.log].add((entry.seed, starts[entry.seed]))
+    for log, which in attempts.items():
+        seeds = number_ranges(sorted({seed for seed, _ in which}))
         if len(which) > 1:
-            yield f"{log} is the log of several seeds ({number_ranges(sorted(which))})"
+            yield f"{log} is the log of {len(which)} attempts (seeds: {seeds})"
 
 
 def _double_logs(sample: Sample, ledger: Ledger) -> Iterator[str]:

@@ -85,8 +85,9 @@ PROVENANCE = {
     codes.SOURCE_CHANGED: Explanation(
         ("fail",),
         "The program that a log embeds does not have the SHA-256 that the trainer wrote beside "
-        "it: one of the two was edited afterwards.",
-        "Put the original log back.",
+        "it, or the program of a record by `speedcheck run --script` not the one that record.toml "
+        "holds: one of the two was edited afterwards.",
+        "Put the original log or program back.",
     ),
     codes.CLAIM_NOT_CONFIRMED: Explanation(
         ("fail",),

@@ -73,8 +73,20 @@ def test_one_log_counts_for_one_seed(build, published_log_text, findings_of, led
     files = {f"logs/{index}.txt": text for index, text in enumerate(texts)}
     folder = build.folder({**files, "ledger.jsonl": ledger_bytes(entries)})
     messages = {finding.message for finding in findings_of(folder)[COURSE]}
-    assert "0.txt is the log of several seeds (0, 3)" in messages
+    assert "0.txt is the log of 2 attempts (seeds: 0, 3)" in messages
     assert len(messages) == 3
+
+
+def test_an_attempt_that_failed_keeps_a_log_of_its_own(build, findings_of, rewrite):
+    def repeated(entries):
+        first = next(i for i, entry in enumerate(entries) if entry["event"] == "started")
+        failed = {**entries[first], "event": "failed"}
+        return [*entries[:first], entries[first], failed, *entries[first:]]
+
+    folder = rewrite(build.record(), repeated)
+    assert [f.message for f in findings_of(folder)[COURSE]] == [
+        "seed-000.txt is the log of 2 attempts (seeds: 0)"
+    ]
 
 
 def test_a_planned_run_is_one_run_of_its_log(build, log_text, losses, findings_of):

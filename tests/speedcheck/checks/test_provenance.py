@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -276,3 +277,35 @@ def test_a_line_that_cannot_be_read_is_named_by_its_number(build, published_log_
     (finding,) = findings_of(folder)["P011 not-a-run"]
     assert finding.where == f"07.txt:{text[: text.index('val_loss:4.4043')].count(chr(10)) + 1}"
     assert "4,4043" in finding.message
+
+
+@pytest.fixture
+def by_script(build):
+    """Write a record of a foreign program, with the hash of another where one is given."""
+
+    def write(program="print(1)\n", stated=None):
+        sha256 = hashlib.sha256((stated or program).encode()).hexdigest()
+        table = {"file": "program/train.py", "sha256": sha256}
+        folder = build.record(plan={"script": table, "recipe": None})
+        return build.folder({"program/train.py": program}, folder.name)
+
+    return write
+
+
+def test_the_program_of_a_script_record_is_the_one_of_its_hash(by_script, findings_of):
+    assert "P013 source-changed" not in findings_of(by_script())
+
+
+@pytest.mark.parametrize("how", ["edited", "gone", "a link"])
+def test_another_program_than_the_one_of_the_hash_refuses_the_certificate(
+    by_script, findings_of, tmp_path, how
+):
+    folder = by_script(stated="print(2)\n" if how == "edited" else None)
+    program = folder / "program" / "train.py"
+    if how != "edited":
+        program.rename(tmp_path / "train.py")
+    if how == "a link":
+        program.symlink_to(tmp_path / "train.py")
+    (finding,) = findings_of(folder)["P013 source-changed"]
+    assert (finding.severity, finding.where) == ("fail", "program/train.py")
+    assert not verify(folder).certified
