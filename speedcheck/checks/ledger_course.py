@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, Ledger
 from speedcheck.records.record_files import LOGS_NAME
+from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.sample import Sample
 from speedcheck.words import number_ranges
 
@@ -31,7 +32,12 @@ def check_course(sample: Sample) -> list[Finding]:
     ledger = sample.record.ledger
     if ledger is None:
         return []
-    found = (*_breaks(ledger), *_shared_logs(ledger), *_double_logs(sample, ledger))
+    found = (
+        *_breaks(ledger),
+        *_shared_logs(ledger),
+        *_double_logs(sample, ledger),
+        *_other_order(sample, ledger),
+    )
     return [
         *(Finding(codes.LEDGER_COURSE, "fail", message, where=LEDGER_NAME) for message in found),
         *_lost_attempts(sample, ledger),
@@ -77,6 +83,25 @@ def _double_logs(sample: Sample, ledger: Ledger) -> Iterator[str]:
     for entry in ledger.latest().values():
         if (number := runs[f"{LOGS_NAME}/{entry.log}"]) > 1:
             yield f"seed {entry.seed} is one planned run, and {number} runs of its log count"
+
+
+def _other_order(sample: Sample, ledger: Ledger) -> Iterator[str]:
+    """Compare the orders of the seeds: the sequential test takes the losses in the planned one."""
+    if not sample.record.is_sequential:
+        return
+    planned, plan = list(ledger.latest()), sample.record.plan
+    begun = dict.fromkeys(entry.seed for entry in ledger.entries if entry.event == "started")
+    if not _is_same_order(begun, planned):
+        yield "the seeds were started in another order than they were planned in"
+    if plan and plan.seeds and not _is_same_order(plan.seeds, planned):
+        yield f"{PLAN_NAME} has the seeds in another order than the ledger"
+
+
+def _is_same_order(seeds: Iterable[int], others: Iterable[int]) -> bool:
+    """Return whether the seeds of both have one order."""
+    place = {seed: index for index, seed in enumerate(others)}
+    places = [place[seed] for seed in seeds if seed in place]
+    return places == sorted(places)
 
 
 def _lost_attempts(sample: Sample, ledger: Ledger) -> Iterator[Finding]:

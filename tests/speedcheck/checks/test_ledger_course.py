@@ -120,3 +120,18 @@ def test_a_log_elsewhere_is_not_the_one_of_the_ledger(build, log_text, findings_
     (folder / "more" / "seed-000.txt").write_text(log_text(seed=0, val_loss=1.0, time_ms=9000))
     (finding,) = findings_of(folder)["P012 log-not-in-ledger"]
     assert finding.where == "more/seed-000.txt"
+
+
+def test_the_sequential_test_refuses_seeds_in_another_order_than_planned(
+    build, findings_of, rewrite
+):
+    def reordered(entries):
+        planned = [entry for entry in entries if entry["event"] == "planned"]
+        return [*planned[7::-1], *planned[8:], *entries[len(planned) :]]
+
+    folder = rewrite(build.sequential(), reordered)
+    assert [finding.message for finding in findings_of(folder)[COURSE]] == [
+        "the seeds were started in another order than they were planned in",
+        "record.toml has the seeds in another order than the ledger",
+    ]
+    assert not verify(folder).certified
