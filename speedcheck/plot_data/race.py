@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from speedcheck.races.race_plan import SideName
 from speedcheck.races.race_result import RaceResult
-from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, race
 
 _WINNERS: dict[str, SideName] = {"better": "a", "worse": "b"}
 
@@ -88,21 +86,13 @@ def _differences(result: RaceResult) -> PairDifferences | None:
 
 def _evidence(result: RaceResult) -> RaceEvidence | None:
     test = result.test
-    if test.looked_at < PAIRS_OF_A_BLOCK:
+    if not test.looks:
         return None
-    looks = tuple(range(PAIRS_OF_A_BLOCK, test.looked_at + 1, PAIRS_OF_A_BLOCK))
     decides = not (result.plan.is_aa or result.problems)
     return RaceEvidence(
-        pairs=looks,
-        log10_e=tuple(_log10_e(result, looks)),
+        pairs=test.looks,
+        log10_e=tuple(value / math.log(10) for value in test.log_e_values),
         needed=-math.log10(test.alpha),
         reached_at=test.decided_at,
         winner=_WINNERS.get(test.outcome) if decides else None,
     )
-
-
-def _log10_e(result: RaceResult, looks: tuple[int, ...]) -> Iterator[float]:
-    """Yield the last e-value of the race that would have ended at each look."""
-    a, b = [pair.a_s for pair in result.pairs], [pair.b_s for pair in result.pairs]
-    for look in looks:
-        yield race(a[:look], b[:look], result.test.alpha).log_e_value / math.log(10)

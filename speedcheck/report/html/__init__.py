@@ -1,4 +1,4 @@
-"""Pages of a record, a race or a series: one HTML file each that loads nothing and sends nothing."""
+"""Pages of a record, a race or a series: each is one HTML file that loads and sends nothing."""
 
 from __future__ import annotations
 

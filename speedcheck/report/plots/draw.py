@@ -1,4 +1,4 @@
-"""All pictures of a record, a race or a series, each with a name, a title and a sentence that says what it shows."""
+"""All pictures, each with a name, a title and a sentence that says what it shows."""
 
 from __future__ import annotations
 
