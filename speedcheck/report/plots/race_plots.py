@@ -6,12 +6,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speedcheck.plot_data.race import PairDifferences, RaceEvidence
-from speedcheck.report.plots.style import BLUE, INK, ORANGE, PAPER, RED, SHADE, legend, new_axes
+from speedcheck.report.plots.style import (
+    BLUE,
+    HEIGHT,
+    INK,
+    ORANGE,
+    PAPER,
+    RED,
+    SHADE,
+    legend,
+    new_axes,
+)
+
+# Three lines of legend need more room than two.
+_HEIGHT = HEIGHT + 0.6
 
 
 def differences_figure(shown: PairDifferences) -> Figure:
     """Draw A - B of each pair with the zero line, the mean and the confidence sequence."""
-    figure, axes = new_axes("A - B, pair by pair", "pair", "A - B of training times (s)")
+    title = "Training time of A minus B"
+    figure, axes = new_axes(title, "pair", "A - B (s)", height=_HEIGHT)
     _interval(axes, shown)
     axes.axhline(0, color=INK, linewidth=1, label="no difference")
     for a_first, face, name in ((True, BLUE, "A ran first"), (False, PAPER, "B ran first")):
