@@ -26,7 +26,8 @@ def _find(word: str) -> str:
     by_word = {part.lower(): code for code in EXPLANATIONS for part in code.split()}
     code = by_word.get(word.lower())
     if code is None:
-        near = difflib.get_close_matches(word.lower(), by_word, n=3)
+        begun = [part for part in by_word if word and part.startswith(word.lower())][:3]
+        near = begun or difflib.get_close_matches(word.lower(), by_word, n=3)
         codes = dict.fromkeys(by_word[part] for part in near)
         hint = f"did you mean {' or '.join(codes)}?" if codes else "`speedcheck explain` lists all"
         raise UsageError(f"no finding is called {word!r}", remedy=hint)

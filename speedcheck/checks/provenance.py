@@ -7,11 +7,13 @@ from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.contradictions import check_times
 from speedcheck.checks.ledger_agreement import check_ledger
+from speedcheck.checks.ledger_course import check_course
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.sample import check_sample
 from speedcheck.checks.unread_files import check_files
 from speedcheck.program import Sources
 from speedcheck.records.record_toml import PLAN_NAME
+from speedcheck.records.script_table import has_no_link, program_sha256
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 
@@ -23,9 +25,11 @@ def check_provenance(
     return (
         *check_files(sample),
         *check_ledger(sample),
+        *check_course(sample),
         *check_sample(sample, rule, sources, baseline),
         *check_times(sample),
         *_sources(sample),
+        *_script(sample),
         *check_mixtures(sample, sources),
         *_no_logs(sample),
     )
@@ -45,6 +49,24 @@ def _sources(sample: Sample) -> list[Finding]:
             message = "the program had changes that no commit holds; the log embeds it as it ran"
             findings.append(Finding(codes.DIRTY_TREE, "warn", message, where=where))
     return findings
+
+
+def _script(sample: Sample) -> list[Finding]:
+    """Compare the program that `speedcheck run --script` ran with the hash of record.toml."""
+    plan, root = sample.record.plan, sample.record.path
+    if plan is None or plan.script is None:
+        return []
+    script = plan.script
+    try:
+        is_same = has_no_link(root, script.file) and (
+            program_sha256(root / script.file) == script.sha256
+        )
+    except OSError:
+        is_same = False
+    if is_same:
+        return []
+    message = f"the program is gone, or not the one whose SHA-256 {PLAN_NAME} holds"
+    return [Finding(codes.SOURCE_CHANGED, "fail", message, where=script.file)]
 
 
 def _no_logs(sample: Sample) -> list[Finding]:

@@ -58,7 +58,8 @@ def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterat
             logs = join_some(log for entry in entries for log in entry.logs)
             yield f"declared as {role}: {logs} ({join_some(entry.reason for entry in entries)})"
     for finding in certificate.verdicts.rules.findings:
-        if finding.code == codes.ENVIRONMENT_UNKNOWN:
+        is_of_environment = finding.code == codes.COMPILER_SETTING and finding.where == LEDGER_NAME
+        if finding.code == codes.ENVIRONMENT_UNKNOWN or is_of_environment:
             yield finding.message
     seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
     if seeds and seeds != list(range(len(certificate.counted))):

@@ -102,7 +102,7 @@ class RecordJudge:
         rule = get_track(track, workplace.config.tracks)
         if rule.test == "welch":
             itself = frozenset((folder, *merged))
-            baseline = best_record(workplace, rule, itself, self._merged_date(merged))
+            baseline = best_record(workplace, rule, itself, self._merged_date(before))
         certificate = workplace.judge("head", folder, baseline)
         found = [*self._objections("head", folder, certificate)]
         if is_systems and best.fastest not in (None, baseline):
@@ -117,11 +117,13 @@ class RecordJudge:
         said = tuple(self._remarks(folder, certificate))
         return Decision(folder, certificate, tuple(found), baseline, said)
 
-    def _merged_date(self, merged: tuple[PurePosixPath, ...]) -> str:
-        """Return when a merged record was made; "" for a new one, whatever date it claims."""
-        if not merged:
-            return ""
-        return record_date(self._workplace.plan("left", merged[0]), merged[0])
+    def _merged_date(self, before: list[Evidence]) -> str:
+        """Return when a merged record was made; "" for a new one, whatever date it claims.
+
+        A folder that was merged without a run that counts becomes a record now.
+        """
+        made = next((evidence.folder for evidence in before if evidence.counted), None)
+        return "" if made is None else record_date(self._workplace.plan("left", made), made)
 
     def _objections(
         self, which: Which, folder: PurePosixPath, certificate: Certificate

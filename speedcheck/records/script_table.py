@@ -136,6 +136,20 @@ def program_sha256(path: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def has_no_link(folder: Path, file: str) -> bool:
+    """Return whether a program is regular files of the folder alone: a link may lead anywhere.
+
+    Args:
+        folder: the record folder.
+        file: the program's path inside it; a folder where it is a package.
+    """
+    path, real = folder / file, folder.resolve()
+    if path.resolve() != real / file:
+        return False
+    files = path.rglob("*.py") if path.is_dir() else [path]
+    return all(one.is_file() and not one.is_symlink() for one in files)
+
+
 def _word(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError

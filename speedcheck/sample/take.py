@@ -11,6 +11,7 @@ from speedcheck.errors import NothingSelectedError
 from speedcheck.logs import Run
 from speedcheck.program import Sources
 from speedcheck.records.ledger import Ledger
+from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_folder import Record
 from speedcheck.records.record_toml import Role
 from speedcheck.sample.completeness import Ends, cut_at, find_ends
@@ -122,7 +123,7 @@ class _Taker:
             return
         listed, failed = _logs_in(ledger)
         for index in self._open():
-            name = self._runs[index].log.rpartition("/")[2]
+            name = self._runs[index].log
             if name in failed:
                 why = f"declared as crashed: the ledger says {failed[name]}"
                 self._rulings[index] = Ruling(Exclusion.DECLARED, why, role="crashed")
@@ -224,12 +225,14 @@ class _Taker:
 
 def _logs_in(ledger: Ledger) -> tuple[set[str], Mapping[str, str]]:
     """Return the names of the logs of finished runs, and of failed attempts with their events."""
-    finished = {e.log for e in ledger.latest().values() if e.event == "finished" and e.log}
+    latest = ledger.latest().values()
+    finished = {f"{LOGS_NAME}/{e.log}" for e in latest if e.event == "finished"}
     failed = {
-        entry.log: f"{entry.event} ({entry.reason or 'no reason given'})"
+        f"{LOGS_NAME}/{entry.log}": f"{entry.event} ({entry.reason or 'no reason given'})"
         for entry in ledger.entries
-        if entry.event in ("failed", "abandoned") and entry.log and entry.log not in finished
+        if entry.event in ("failed", "abandoned")
     }
+    failed = {log: how for log, how in failed.items() if log not in finished}
     return finished, failed
 
 

@@ -214,11 +214,14 @@ class Builder:
         } | (logs or {})
         entries = [{"event": "planned", "seed": seed} for seed in seeds]
         for seed in seeds:
-            for event in (endings or {}).get(seed, ("started", "finished")):
-                text = texts[seed]
+            events = (endings or {}).get(seed, ("started", "finished"))
+            for index, event in enumerate(events):
+                # Only the last attempt has left a log.
+                later = events[index + 1 :].count("started")
+                text = None if later else texts[seed]
                 ended = event != "started" and text is not None
                 digest = sha256(text.encode()) if ended else None
-                log = f"seed-{seed:03d}.txt"
+                log = f"seed-{seed:03d}{f'.before-{later}' if later else ''}.txt"
                 entry = {"event": event, "seed": seed, "log": log, "log_sha256": digest}
                 entries.append(entry | ({"details": details} if details else {}))
         usual = {

@@ -16,7 +16,8 @@ PROVENANCE = {
     codes.RUN_MISSING: Explanation(
         ("fail",),
         "A run was planned and does not count: it failed, was abandoned, never started, or its "
-        "log is gone. Records without their bad runs prove nothing.",
+        "log is gone; or the log of an attempt that failed is gone. Records without their bad runs "
+        "prove nothing.",
         "Finish the record with `speedcheck run --resume`, or put the missing log back.",
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
@@ -84,8 +85,9 @@ PROVENANCE = {
     codes.SOURCE_CHANGED: Explanation(
         ("fail",),
         "The program that a log embeds does not have the SHA-256 that the trainer wrote beside "
-        "it: one of the two was edited afterwards.",
-        "Put the original log back.",
+        "it, or the program of a record by `speedcheck run --script` not the one that record.toml "
+        "holds: one of the two was edited afterwards.",
+        "Put the original log or program back.",
     ),
     codes.CLAIM_NOT_CONFIRMED: Explanation(
         ("fail",),
@@ -267,5 +269,12 @@ PROVENANCE = {
         "7 in 100 records that only equal their target. The gate closes.",
         "Plan a new record with enough runs, or one with `speedcheck run --until-certified`, whose "
         "test allows looks.",
+    ),
+    codes.LEDGER_COURSE: Explanation(
+        ("fail",),
+        "The ledger tells what no campaign does: a seed ran again after it had finished, ran "
+        "without a plan, or shares its log with another seed. A seed with two results lets "
+        "somebody take the better one.",
+        "Submit the ledger and the logs as `speedcheck run` wrote them, or run a new record.",
     ),
 }

@@ -199,6 +199,10 @@ CASES = {
         lambda b, log, pub: b.record(plan={"stopping_rule": "sequential"}),
     ),
     codes.EXTENDED: ("provenance", lambda b, log, pub: planned_late(b)),
+    codes.LEDGER_COURSE: (
+        "provenance",
+        lambda b, log, pub: b.record(endings={3: ("started", "finished") * 2}),
+    ),
     codes.SPEED_COMPARED: ("speed", lambda b, log, pub: beside(b)),
     codes.SLOWER: ("speed", lambda b, log, pub: slower(b, pub)),
     codes.NOT_FASTER: ("speed", lambda b, log, pub: beside(b)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -58,10 +59,11 @@ def test_the_log_of_a_failed_attempt_is_said_and_does_not_count(
     (folder / "logs" / "seed-003.attempt-1.txt").write_text(attempt)
     (finding,) = findings_of(folder)["P012 log-not-in-ledger"]
     assert (finding.severity, finding.where) == ("fail", "logs/seed-003.attempt-1.txt")
-    noted = {"event": "failed", "seed": 3, "log": "seed-003.attempt-1.txt", "reason": "killed"}
+    noted = {"event": "started", "seed": 3, "log": "seed-003.attempt-1.txt"}
+    killed = {**noted, "event": "failed", "reason": "killed"}
     ledger = folder / "ledger.jsonl"
     events = [json.loads(line) for line in ledger.read_text().splitlines()]
-    ledger.write_bytes(ledger_bytes([events[0], noted, *events[1:]]))
+    ledger.write_bytes(ledger_bytes([*events[:8], noted, killed, *events[8:]]))
     (finding,) = findings_of(folder)["P033 declared-exclusion"]
     assert finding.message == "1 run declared as crashed: logs/seed-003.attempt-1.txt"
     assert verify(folder).certified
@@ -275,3 +277,35 @@ def test_a_line_that_cannot_be_read_is_named_by_its_number(build, published_log_
     (finding,) = findings_of(folder)["P011 not-a-run"]
     assert finding.where == f"07.txt:{text[: text.index('val_loss:4.4043')].count(chr(10)) + 1}"
     assert "4,4043" in finding.message
+
+
+@pytest.fixture
+def by_script(build):
+    """Write a record of a foreign program, with the hash of another where one is given."""
+
+    def write(program="print(1)\n", stated=None):
+        sha256 = hashlib.sha256((stated or program).encode()).hexdigest()
+        table = {"file": "program/train.py", "sha256": sha256}
+        folder = build.record(plan={"script": table, "recipe": None})
+        return build.folder({"program/train.py": program}, folder.name)
+
+    return write
+
+
+def test_the_program_of_a_script_record_is_the_one_of_its_hash(by_script, findings_of):
+    assert "P013 source-changed" not in findings_of(by_script())
+
+
+@pytest.mark.parametrize("how", ["edited", "gone", "a link"])
+def test_another_program_than_the_one_of_the_hash_refuses_the_certificate(
+    by_script, findings_of, tmp_path, how
+):
+    folder = by_script(stated="print(2)\n" if how == "edited" else None)
+    program = folder / "program" / "train.py"
+    if how != "edited":
+        program.rename(tmp_path / "train.py")
+    if how == "a link":
+        program.symlink_to(tmp_path / "train.py")
+    (finding,) = findings_of(folder)["P013 source-changed"]
+    assert (finding.severity, finding.where) == ("fail", "program/train.py")
+    assert not verify(folder).certified

@@ -134,3 +134,16 @@ def test_a_merged_record_is_not_held_against_itself_or_a_later_one(submit, build
     clone.commit("merged", files_of(merged))
     (merged / "record.toml").write_text((merged / "record.toml").read_text() + 'kind = "model"\n')
     assert submit(FRONTIER, merged, [first, later])[0] == 0
+
+
+def test_a_merged_folder_without_a_run_gives_no_date_to_the_record_that_fills_it(
+    submit, build, clone
+):
+    """Its date would choose a frontier that has been beaten since."""
+    merged = [of_track(build, "a", GOOD, "2026-11-01"), of_track(build, "b", BEST, "2026-11-03")]
+    plan = 'name = "new"\ntrack = "best"\ndate = "2026-11-02"\n'
+    clone.commit("to come", {"records/new/record.toml": plan})
+    code, out = submit(FRONTIER, of_track(build, "new", BETTER, "2026-11-02"), merged)
+    assert code == 1
+    assert "L020 frontier-not-beaten" in out
+    assert "(records/b)" in out
