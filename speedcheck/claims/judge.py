@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -89,12 +89,14 @@ class _Statistics:
                 yield self._claim(judged, "not_confirmed" if is_best else "confirmed")
 
     def _agrees(self, figure: Figure) -> bool:
-        return any(figure.number.agrees(low, high) for low, high in self._possible(figure))
+        return _is_in(figure, self._possible(figure))
 
     def _possible(self, figure: Figure) -> Iterator[Range]:
-        """Yield what a figure can be: of its list, or of any sample."""
+        """Yield what a figure can be: of its list or the judged runs, or of any sample."""
         if figure.of is not None:
             yield from self._of_list(figure, figure.of)
+            # What the logs give is not a false figure, whatever became of the list above it.
+            yield from self._of_judged(figure)
             return
         half = _LIKELY_HALF if figure.what == "p" else 0.0
         for evidence in self._samples.named(figure):
@@ -103,6 +105,9 @@ class _Statistics:
             # A p or a deviation agrees by chance at one step of forty.
             if figure.what == "mean" or evidence.step in self._steps:
                 yield from self._of_runs(figure, evidence, half)
+
+    def _of_judged(self, figure: Figure) -> list[Range]:
+        return self._of_runs(figure, self._samples.judged_at(figure))
 
     def _of_runs(self, figure: Figure, evidence: Evidence, half: float = 0.0) -> list[Range]:
         is_whole = len(evidence.runs) == evidence.n
@@ -140,14 +145,13 @@ class _Statistics:
         """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
         lists = [listed for listed in self._lists if listed.kind == figure.kind == "losses"]
         found = [one for listed in lists for one in self._of_list(figure, listed)]
-        return any(figure.number.agrees(low, high) for low, high in found)
+        return _is_in(figure, found)
 
     def _usual(self, figure: Figure) -> float | None:
         """Return what the figure is of its list, or of the judged runs, as a reader takes it."""
-        if figure.of is not None:
+        found = self._of_judged(figure)
+        if figure.of is not None and not _is_in(figure, found):
             found = self._of_list(figure, figure.of, rounded=False)
-        else:
-            found = self._of_runs(figure, self._samples.judged_at(figure))
         middle = sum(found[0]) / 2 if found else math.nan
         return middle if math.isfinite(middle) else None
 
@@ -159,6 +163,10 @@ class _Statistics:
             return Claim(figure.what, claimed, None, "not_checkable", figure.where, figure.basis)
         recomputed = f"{shown(value)}{unit}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+
+
+def _is_in(figure: Figure, ranges: Iterable[Range]) -> bool:
+    return any(figure.number.agrees(low, high) for low, high in ranges)
 
 
 def _ranges(figure: Figure, values: list[float], half: float, question: Question) -> list[Range]:

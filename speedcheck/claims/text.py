@@ -37,7 +37,8 @@ _QUALIFIED = _set("ttt post legal quant quantized int8 int6 roundtrip exact raw 
 # A sentence of these, words for losses and times, and numbers states a result of the record.
 _RESULT = _PLAIN - {"step"} | _set(
     "mean average avg std stdev stddev sd dev deviation standard sample p pvalue value t z df test "
-    "ttest sided one two sigma a an and with against gives in on for our we nats \u03bc \u03c3"
+    "ttest sided one two sigma below above under less than target certified a an and with against "
+    "gives in on for our we nats \u03bc \u03c3"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
@@ -47,7 +48,8 @@ _BASELINE = _set(
     "leaderboard attempt attempts failed variant variants sweep history negative tried"
 )
 
-_WORD = re.compile(r"[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
+# The e of 9.3e-19 is not a word.
+_WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
 _NAME = re.compile(r"[a-z0-9_]+")
 _STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000

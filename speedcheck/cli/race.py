@@ -117,16 +117,13 @@ def compare_race(
         UsageError: the folder is not a race, an option is given that a race has planned, or the
             evidence is not intact.
     """
-    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.race_plan import is_race, refuse_options
     from speedcheck.races.read_race import read_race
 
     if not is_race(folder):
         remedy = "name two record folders, or a folder of speedcheck race"
         raise UsageError("B is missing", where=str(folder), remedy=remedy)
-    for option, value in options.items():
-        if value is not None:
-            what = f"{option} is given, and a race is decided by its plan"
-            raise UsageError(what, where=str(folder), remedy="leave it out")
+    refuse_options(folder, options)
     result = read_race(folder, config)
     if result.problems:
         remedy = f"see all of it: speedcheck verify {folder}"

@@ -1,4 +1,4 @@
-"""`speedcheck report`: the page and the pictures of a record."""
+"""`speedcheck report`: the page and the pictures of a record or a race."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from speedcheck.report.wording import printable, without_commands
 
 def report(  # noqa: PLR0913 - one argument an option
     folder: Annotated[
-        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
+        Path, typer.Argument(help="Record or race folder.", metavar="FOLDER", show_default=False)
     ],
     *,
     html: Annotated[
@@ -42,10 +42,10 @@ def report(  # noqa: PLR0913 - one argument an option
     baseline: BaselineOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a record as one web page, or its pictures as PNG files.
+    """Write a record or a race as one web page, or its pictures as PNG files.
 
     The page holds everything it shows. Exit codes: 0 written, 2 usage or input error; `verify`
-    tells whether the record is certified.
+    tells whether the record is certified, `compare` which side of a race is faster.
     """
     from speedcheck.report.report_files import Wanted, write_report
     from speedcheck.rules.rule import Overrides

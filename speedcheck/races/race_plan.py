@@ -9,6 +9,7 @@ race.json        the result
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,7 +17,7 @@ from typing import Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import InputError, RecordError
+from speedcheck.errors import InputError, RecordError, UsageError
 
 RACE_NAME = "race.toml"
 RESULT_NAME = "race.json"
@@ -57,6 +58,18 @@ def order(pairs: int) -> tuple[tuple[SideName, int], ...]:
 def is_race(folder: Path) -> bool:
     """Return whether a folder holds a race."""
     return (folder / RACE_NAME).is_file()
+
+
+def refuse_options(folder: Path, options: Mapping[str, object]) -> None:
+    """Refuse options of records where a race is given: its plan has fixed them.
+
+    Raises:
+        UsageError: one of the options has a value.
+    """
+    for option, value in options.items():
+        if value is not None:
+            what = f"{option} is given, and a race is decided by its plan"
+            raise UsageError(what, where=str(folder), remedy="leave it out")
 
 
 def read_race_plan(folder: Path) -> RacePlan:

@@ -30,6 +30,11 @@ class Pair:
     a_loss: float
     b_loss: float
 
+    @property
+    def difference_s(self) -> float:
+        """Return A - B of the training times, in seconds."""
+        return self.a_s - self.b_s
+
 
 @dataclass(frozen=True, slots=True)
 class RaceSide:

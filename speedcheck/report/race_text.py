@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedcheck.races.race_result import RaceResult, RaceSide
+from speedcheck.races.race_result import Pair, RaceResult, RaceSide
 from speedcheck.report.wording import (
     ABSENT,
     aligned,
@@ -21,29 +21,37 @@ from speedcheck.words import count, join_some
 # A race of many pairs is shown by its last ones; the JSON has all.
 _SHOWN_PAIRS = 8
 
+PAIR_HEADS = ("pair", "order", "A [s]", "B [s]", "A - B [s]")
+
 
 def race_text(result: RaceResult) -> str:
     """Return the report; it ends in a newline."""
     verdict = headline(result)
     lines = [
         verdict,
-        f"{result.plan.name}: {_pairs(result)} on one machine, in blocks A B B A",
+        f"{result.plan.name}: {extent(result)}",
         "",
-        *aligned([_side("A", result.a), _side("B", result.b)]),
+        *aligned(sides(result)),
         "",
-        *([*aligned(_tests(result)), "", *aligned(_table(result)), ""] if result.pairs else ()),
+        *([*aligned(statistics(result)), "", *aligned(_table(result)), ""] if result.pairs else ()),
         *(f"problem: {problem}" for problem in result.problems),
         *([""] if result.problems else []),
-        *_next(result),
+        *([f"next: {step}", ""] if (step := next_step(result)) else []),
         verdict,
     ]
     return "\n".join(printable(line).rstrip() for line in lines) + "\n"
 
 
-def _next(result: RaceResult) -> Iterator[str]:
-    if not result.is_over:
-        yield f"next: finish the race with `speedcheck race --resume --out {result.folder}`"
-        yield ""
+def next_step(result: RaceResult) -> str:
+    """Return how to finish a race that is not over; "" for one that is."""
+    if result.is_over:
+        return ""
+    return f"finish the race with `speedcheck race --resume --out {result.folder}`"
+
+
+def extent(result: RaceResult) -> str:
+    """Return how many of the planned pairs count, and how they were run."""
+    return f"{_pairs(result)} on one machine, in blocks A B B A"
 
 
 def headline(result: RaceResult) -> str:
@@ -67,7 +75,7 @@ def standing(result: RaceResult) -> str:
     test = result.test
     return (
         f"after {count(test.looked_at, 'pair')}: A - B {number(test.mean, '+.3f')} s, "
-        f"{_interval(result)}, {test.outcome}"
+        f"{confidence_sequence(1 - test.alpha, test.low, test.high)}, {test.outcome}"
     )
 
 
@@ -75,12 +83,17 @@ def _pairs(result: RaceResult) -> str:
     return f"{len(result.pairs)} of {count(result.plan.pairs, 'pair')}"
 
 
-def _interval(result: RaceResult) -> str:
-    test = result.test
-    name = f"{1 - test.alpha:.0%} confidence sequence"
-    if test.low is None or test.high is None:
+def confidence_sequence(level: float, low: float | None, high: float | None) -> str:
+    """Return the interval of the true difference, which holds at every look."""
+    name = f"{100 * level:g}% confidence sequence"
+    if low is None or high is None:
         return f"{name} not bounded yet"
-    return f"{name} {test.low:+.3f} to {test.high:+.3f} s"
+    return f"{name} {low:+.3f} to {high:+.3f} s"
+
+
+def sides(result: RaceResult) -> tuple[tuple[str, ...], ...]:
+    """Return letter, trainer, times and losses of both sides."""
+    return _side("A", result.a), _side("B", result.b)
 
 
 def _side(name: str, side: RaceSide) -> tuple[str, ...]:
@@ -93,10 +106,12 @@ def _moments(values: Moments, spec: str) -> str:
     return mean if values.std is None else f"{mean} ({two_digits(values.std)})"
 
 
-def _tests(result: RaceResult) -> Iterator[tuple[str, ...]]:
+def statistics(result: RaceResult) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each figure of a race that has pairs."""
     test, loss = result.test, result.a_loss
     mean, sd = number(test.mean, "+.3f"), number(test.std, ".3f")
-    yield "A - B", f"mean {mean} s, sd {sd} s a pair; {_interval(result)}"
+    interval = confidence_sequence(1 - test.alpha, test.low, test.high)
+    yield "A - B", f"mean {mean} s, sd {sd} s a pair; {interval}"
     if test.drift is not None:
         yield "drift", f"{test.drift:+.4f} s from each run to the next"
     if loss.limit is not None:
@@ -110,10 +125,15 @@ def _tests(result: RaceResult) -> Iterator[tuple[str, ...]]:
 
 
 def _table(result: RaceResult) -> Iterator[tuple[str, ...]]:
-    yield "pair", "order", "A [s]", "B [s]", "A - B [s]"
+    yield PAIR_HEADS
     for pair in result.pairs[-_SHOWN_PAIRS:]:
-        first = "A B" if pair.first == "a" else "B A"
-        times = f"{pair.a_s:.3f}", f"{pair.b_s:.3f}", f"{pair.a_s - pair.b_s:+.3f}"
-        yield (f"{pair.number + 1}", first, *times)
+        yield pair_row(pair)
     if len(result.pairs) > _SHOWN_PAIRS:
         yield (f"the last {_SHOWN_PAIRS} of {len(result.pairs)} pairs; --json lists all",)
+
+
+def pair_row(pair: Pair) -> tuple[str, ...]:
+    """Return the cells of a pair, below `PAIR_HEADS`."""
+    order = "A B" if pair.first == "a" else "B A"
+    times = f"{pair.a_s:.3f}", f"{pair.b_s:.3f}", f"{pair.difference_s:+.3f}"
+    return f"{pair.number + 1}", order, *times

@@ -38,7 +38,8 @@ class Race:
         direction: the better side of the measure.
         mean: mean of the differences, in the unit of the values; None without a whole block.
         std: their sample standard deviation; None without a whole block.
-        log_e_value: natural logarithm of the last e-value; 0 without a whole block.
+        looks: number of pairs at each look: whole blocks, once the differences are not all equal.
+        log_e_values: natural logarithm of the e-value at each look.
         p_value: the anytime-valid two-sided p-value.
         outcome: whether a is better or worse than b, or nothing is decided.
         decided_at: number of pairs after which it was decided; None where it is not.
@@ -54,13 +55,19 @@ class Race:
     direction: Direction
     mean: float | None
     std: float | None
-    log_e_value: float
+    looks: tuple[int, ...]
+    log_e_values: tuple[float, ...]
     p_value: float
     outcome: Outcome
     decided_at: int | None
     low: float | None
     high: float | None
     drift: float | None
+
+    @property
+    def log_e_value(self) -> float:
+        """Return the natural logarithm of the last e-value; 0 without a look."""
+        return self.log_e_values[-1] if self.log_e_values else 0.0
 
 
 def race(a: ArrayLike, b: ArrayLike, alpha: float = 0.01, direction: Direction = "less") -> Race:
@@ -101,7 +108,8 @@ def race(a: ArrayLike, b: ArrayLike, alpha: float = 0.01, direction: Direction =
         direction=direction,
         mean=sample.mean,
         std=sample.std,
-        log_e_value=float(log_e_values[-1]) if looks.size else 0.0,
+        looks=tuple(series.n[looks].astype(int).tolist()),
+        log_e_values=tuple(log_e_values.tolist()),
         p_value=math.exp(-max([0.0, *log_e_values.tolist()])),
         outcome=_outcome(series, decided_at, direction),
         decided_at=decided_at,

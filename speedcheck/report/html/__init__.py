@@ -1,7 +1,7 @@
-"""Pages of a record or a series: one HTML file each that loads nothing and sends nothing."""
+"""Pages of a record, a race or a series: each is one HTML file that loads and sends nothing."""
 
 from __future__ import annotations
 
-from speedcheck.report.html.page import history_page, record_page, require_jinja
+from speedcheck.report.html.page import history_page, race_page, record_page, require_jinja
 
-__all__ = ["history_page", "record_page", "require_jinja"]
+__all__ = ["history_page", "race_page", "record_page", "require_jinja"]

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
 from speedcheck.history.series import Entry
+from speedcheck.races.race_result import RaceResult
 from speedcheck.report.html.history_content import history_content
+from speedcheck.report.html.race_content import race_content
 from speedcheck.report.html.record_content import content_of
 from speedcheck.report.plots import Picture
 from speedcheck.report.wording import printable
@@ -56,6 +58,16 @@ def history_page(title: str, entries: Sequence[Entry], pictures: Sequence[Pictur
         pictures: a picture for each track.
     """
     return _page("history", history_content(title, entries), pictures)
+
+
+def race_page(result: RaceResult, pictures: Sequence[Picture]) -> str:
+    """Return the page of a race as HTML text; equal races give equal text.
+
+    Args:
+        result: what the race has shown.
+        pictures: its pictures, in the order in which they are shown.
+    """
+    return _page("race", race_content(result), pictures)
 
 
 def _page(name: str, content: object, pictures: Sequence[Picture]) -> str:

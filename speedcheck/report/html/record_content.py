@@ -69,7 +69,7 @@ class Content:
         record: name of the record.
         judgement: such as "CERTIFIED".
         why: the rest of the headline.
-        certified: whether it is.
+        tone: "good" for a certified record, else "bad".
         rule: what the track asks for.
         next_step: what to do next; "" for nothing.
         statistics: names and values of the main figures.
@@ -82,7 +82,7 @@ class Content:
     record: str
     judgement: str
     why: str
-    certified: bool
+    tone: str
     rule: str
     next_step: str
     statistics: tuple[tuple[str, str], ...]
@@ -100,7 +100,7 @@ def content_of(certificate: Certificate) -> Content:
         record=certificate.record,
         judgement=judgement,
         why=why,
-        certified=certificate.certified,
+        tone="good" if certificate.certified else "bad",
         rule=f"track {certificate.track}: {rule(certificate)}",
         next_step=next_step(certificate, certificate.record),
         statistics=tuple(statistics(certificate)),

@@ -1,4 +1,4 @@
-"""Pictures of a record or a series by matplotlib: one function a picture, no arithmetic."""
+"""Pictures of a record, a race or a series by matplotlib: one function a picture, no arithmetic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from speedcheck.report.plots.draw import (
     can_draw,
     draw_history,
     draw_pictures,
+    draw_race,
     require_matplotlib,
 )
 from speedcheck.report.plots.png import write_pngs
@@ -16,6 +17,7 @@ __all__ = [
     "can_draw",
     "draw_history",
     "draw_pictures",
+    "draw_race",
     "require_matplotlib",
     "write_pngs",
 ]

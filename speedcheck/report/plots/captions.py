@@ -11,6 +11,8 @@ from speedcheck.plot_data.pictures import (
     Runtimes,
     StepTimes,
 )
+from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+from speedcheck.report.race_text import confidence_sequence
 from speedcheck.report.wording import printable, rounded, small_p, two_digits
 from speedcheck.stats import Difference
 from speedcheck.words import count
@@ -96,6 +98,30 @@ def comparison(shown: Comparison) -> str:
     if shown.times is None:
         parts.append("The times of the two cannot be compared")
     return _sentences(parts)
+
+
+def differences(shown: PairDifferences) -> str:
+    """Say how far A is from B, and whether the machine drifts."""
+    parts = [
+        f"{count(len(shown.seconds), 'pair')}; where the difference is below zero, A is faster"
+    ]
+    if shown.mean is not None:
+        interval = confidence_sequence(shown.level, shown.low, shown.high)
+        parts.append(f"Mean {shown.mean:+.3f} s, {interval}")
+    if shown.drift is not None:
+        parts.append(f"Drift {shown.drift:+.4f} s from each run to the next")
+    return _sentences(parts)
+
+
+def race_evidence(shown: RaceEvidence) -> str:
+    """Say whether and when the e-value decides."""
+    last = f"After {count(shown.pairs[-1], 'pair')} log10 E is {shown.log10_e[-1]:.3g}"
+    needed = f"{shown.needed:.3g} decides"
+    if shown.reached_at is None:
+        return _sentences([last, needed])
+    reached = f"{needed}, which is reached after {shown.reached_at} pairs"
+    winner = f"{shown.winner.upper()} is faster" if shown.winner else ""
+    return _sentences([last, reached, winner])
 
 
 def _difference(name: str, unit: str, found: Difference) -> list[str]:

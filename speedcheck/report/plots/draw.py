@@ -1,4 +1,4 @@
-"""All pictures of a record, each with a name, a title and a sentence that says what it shows."""
+"""All pictures, each with a name, a title and a sentence that says what it shows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from speedcheck.errors import UsageError
 from speedcheck.history.points import Points
 from speedcheck.plot_data import PlotData
+from speedcheck.plot_data.race import RaceData
 from speedcheck.report.plots import captions
 
 if TYPE_CHECKING:
@@ -77,6 +78,19 @@ def draw_history(series: Iterable[Points]) -> tuple[Picture, ...]:
             )
             for number, one in enumerate(series, start=1)
             for figure in (history_plot.history_figure(one),)
+        )
+
+
+def draw_race(data: RaceData) -> tuple[Picture, ...]:
+    """Draw the differences of a race's pairs and its evidence, as far as there are pairs."""
+    # They need matplotlib.
+    from speedcheck.report.plots import race_plots, style  # noqa: PLC0415
+
+    differences, evidence = data.differences, data.evidence
+    with style.styled():
+        return (
+            *_draw("pairs", differences, race_plots.differences_figure, captions.differences),
+            *_draw("evidence", evidence, race_plots.evidence_figure, captions.race_evidence),
         )
 
 

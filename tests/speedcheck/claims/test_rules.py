@@ -318,6 +318,20 @@ def test_what_scipy_prints_is_recomputed(read):
     assert found(read(text.format(mean.format("3.27725")))) == {REFUTED}
 
 
+def test_a_statistic_that_the_logs_give_stands_under_a_list_that_is_false(read):
+    mean = "Mean(statistic=np.float64({}), minmax=(np.float64(3.2), np.float64(3.3)))"
+    text = f"```\n$ grep val *\n[3.2677, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{mean}\n```\n"
+    right, wrong = (read(text.format(value)).claims for value in ("3.27825", "3.27125"))
+    assert [c.status for c in right if c.claimed == "3.27825"] == ["confirmed"]
+    assert [c.status for c in wrong if c.claimed == "3.27125"] == ["not_confirmed"]
+
+
+def test_a_p_in_scientific_notation_leaves_its_sentence_a_result(read):
+    text = "mean loss {} is below 3.28 (one-sided p = 6.7e-04, 6 runs)\n"
+    assert found(read(text.format("3.2783"))) == set()
+    assert found(read(text.format("3.2763"))) == {WARNED}
+
+
 def test_a_rounded_list_cannot_refute_what_rounding_explains(read):
     # Three losses of which the mean is 3.27475 to 3.27484, and their rounded mean is 3.27473.
     rows = [(1, "3.2748"), (2, "3.2745"), (3, "3.2749"), ("**Mean**", "**3.2748**")]

@@ -7,17 +7,14 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from foreign_scripts import FINAL
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from speedcheck.races.pairs import account, half_pairs
-from speedcheck.races.race_plan import RacePlan, order, write_race_plan
+from speedcheck.races.race_plan import RacePlan, order
 from speedcheck.races.read_race import read_race
-from speedcheck.records.ledger import Entry, Ledger, LedgerWriter
-from speedcheck.records.record_toml import Plan, write_plan
-from speedcheck.records.shared_ledger import FolderLedger
+from speedcheck.records.ledger import Entry, Ledger
 from speedcheck.stats.sequential_pairs import race
 
 PLAN = RacePlan("r", "2026-11-28", "gpt2-small", pairs=4, alpha=0.01, is_aa=False)
@@ -93,34 +90,6 @@ def test_another_order_in_the_ledger_than_the_planned_one_is_a_problem():
 def test_whatever_moment_ends_a_race_only_whole_pairs_count(cut):
     every = runs("a0", "b0", "b1", "a1", "a2", "b2", "b3", "a3")
     assert numbers(ledger(*every[:cut])) == list(range(cut // 4))
-
-
-@pytest.fixture
-def make_race(tmp_path):
-    """Write the folder of a race with these times in seconds, as `speedcheck race` does."""
-
-    def make(a, b, pairs=8):
-        folder = tmp_path / "race"
-        for side in "ab":
-            (folder / side / "logs").mkdir(parents=True)
-            plan = Plan(name=side, track="gpt2-small", recipe=f"recipe-{side}")
-            write_plan(folder / side / "record.toml", plan)
-        write_race_plan(folder, RacePlan("race", "2026-11-28", "gpt2-small", pairs, 0.01, False))
-        times = {"a": a, "b": b}
-        with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
-            for side, pair in order(pairs):
-                FolderLedger(writer, side).append("planned", pair)
-            for side, pair in order(min(len(a), len(b))):
-                log = folder / side / "logs" / f"seed-{pair:03d}.txt"
-                own = FolderLedger(writer, side)
-                own.append("started", pair, log=log, details={"host": {"id": "h"}})
-                log.write_text(
-                    FINAL.format(4, f"3.27{pair:02d}", f"{times[side][pair] * 1000:.0f}")
-                )
-                own.append("finished", pair, log=log)
-        return folder
-
-    return make
 
 
 A = [9.61, 9.72, 9.58, 9.66, 9.63, 9.70, 9.59, 9.64]
