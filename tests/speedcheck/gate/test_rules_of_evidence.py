@@ -89,6 +89,16 @@ def test_a_fixed_record_that_ended_before_its_plan_is_rejected(submit, build):
     assert "seed 7 was planned and never started" in out
 
 
+def test_a_compiler_setting_in_the_environment_is_said(submit, build):
+    details = {"environment": {"TORCHINDUCTOR_MAX_AUTOTUNE": "1"}}
+    folder = build.record(details=details, plan={"track": "own"}, gpus=["NVIDIA H100"] * 8)
+    rules = RULES.format('["fixed"]').replace("tiny", "own")
+    track = '[tracks.own]\ntarget = 1.3\nhardware = { n_gpus = 8, gpu = "H100" }\n'
+    code, out = submit(rules + track, folder)
+    assert code == 0
+    assert "TORCHINDUCTOR_MAX_AUTOTUNE=1 in the environment of logs/seed-000.txt" in out
+
+
 def of_track(build, name, losses, date="2026-11-20", **plan):
     return build.record(losses, name=name, plan={"track": "best", "date": date} | plan)
 
