@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 
 import pytest
 
 from speedcheck import cli
+from tests.speedcheck.gate.submissions import make_logs
 
 RULES = """
 [gate]
@@ -89,14 +92,19 @@ def test_a_fixed_record_that_ended_before_its_plan_is_rejected(submit, build):
     assert "seed 7 was planned and never started" in out
 
 
-def test_a_compiler_setting_in_the_environment_is_said(submit, build):
+def test_a_compiler_setting_in_the_environment_is_said(submit, build, ledger_bytes):
+    logs = make_logs(random.Random(3), 8, 3.2775)
     details = {"environment": {"TORCHINDUCTOR_MAX_AUTOTUNE": "1"}}
-    folder = build.record(details=details, plan={"track": "own"}, gpus=["NVIDIA H100"] * 8)
-    rules = RULES.format('["fixed"]').replace("tiny", "own")
-    track = '[tracks.own]\ntarget = 1.3\nhardware = { n_gpus = 8, gpu = "H100" }\n'
-    code, out = submit(rules + track, folder)
+    entries = [{"event": "planned", "seed": seed} for seed in range(8)]
+    for seed, (name, log) in enumerate(logs.items()):
+        digest = hashlib.sha256(log).hexdigest()
+        start = {"event": "started", "seed": seed, "log": name, "details": details}
+        entries += [start, {**start, "event": "finished", "log_sha256": digest, "details": {}}]
+    files = {f"logs/{name}": log for name, log in logs.items()}
+    folder = build.folder({**files, "ledger.jsonl": ledger_bytes(entries)})
+    code, out = submit('[gate]\ntrack = "gpt2-small"\n', folder)
     assert code == 0
-    assert "TORCHINDUCTOR_MAX_AUTOTUNE=1 in the environment of logs/seed-000.txt" in out
+    assert "TORCHINDUCTOR_MAX_AUTOTUNE=1 in the environment of logs/00.txt" in out
 
 
 def of_track(build, name, losses, date="2026-11-20", **plan):
