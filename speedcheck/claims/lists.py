@@ -94,7 +94,13 @@ class Lists:
         elif match.is_full:
             at_step = "" if match.step is None else f" at step {match.step}"
             recomputed = f"each of them is in the logs{at_step}"
-        return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+        basis = "text" if self._may_be_of_others(match) else figure.basis
+        return Claim(figure.what, claimed, recomputed, status, figure.where, basis)
+
+    def _may_be_of_others(self, match: Match) -> bool:
+        """Return whether times may be those of another machine, as few of them are the logs'."""
+        is_few = 2 * len(match.runs) < len(self.samples.judged)
+        return match.figure.kind == "times" and is_few and bool(self._agreeing)
 
     def _status(self, match: Match) -> ClaimStatus:
         figure, n = match.figure, len(self.samples.judged)
@@ -104,11 +110,8 @@ class Lists:
             return "not_checkable"
         if not len(figure.numbers) == n == len(self.samples.judged_at(figure).runs):
             return "not_checkable"
-        if figure.kind == "times":
-            # Times may be those of another machine, unless most of them are the logs'.
-            is_open = 2 * len(match.runs) < n and bool(self._agreeing)
-        else:
-            is_open = all(number in self.elsewhere for number in match.missing)
+        is_elsewhere = all(number in self.elsewhere for number in match.missing)
+        is_open = figure.kind == "losses" and is_elsewhere
         return "not_checkable" if is_open else "not_confirmed"
 
     def _differences(self, match: Match) -> str:

@@ -25,6 +25,7 @@ NOT_RUN = (
     "tests/run_on_gpu.sh",
     "python -m benchmarks.gpu",
 )
+BARS = dict.fromkeys(map(ord, "━╸╺"))
 WITH_COMMANDS = [page for page in PAGES if refresh.commands(page.read_text(encoding="utf-8"))]
 
 
@@ -105,7 +106,9 @@ def drawn_text(svg):
 def test_the_pictures_show_what_the_program_prints(name):
     drawn = (capture.IMAGES / f"{name}.svg").read_text(encoding="utf-8")
     printed = capture.printed_by(capture.CAPTURES[name], colored=False)
-    assert drawn_text(drawn) == "".join(printed.split()), "run `make images`"
+    # Without colours a bar leaves out the part that is still to come.
+    texts = [text.translate(BARS) for text in (drawn_text(drawn), "".join(printed.split()))]
+    assert texts[0] == texts[1], "run `make images`"
 
 
 def test_the_pictures_load_nothing():

@@ -45,6 +45,7 @@ RUN = [
     "source_sha256",
     "exclusion",
     "group",
+    "outside_clock_s",
 ]
 LOSS = ["n", "mean", "std", "t", "df", "p_value", "bayes_mean", "bayes_std"]
 LOSS += ["sequential", "frontier", "scan"]

@@ -52,7 +52,7 @@ def test_a_bar_shows_step_and_loss_of_each_run_under_way():
         1, parse_step_line("step:150/300 train_loss:2.5 train_time:9ms step_avg:1ms")
     )
     screen = shown(display)
-    assert "step 150/300 loss 2.5000" in screen
+    assert "150/300 loss 2.5000" in screen
     assert "seed   0" in screen
     assert "0/4 runs ended" in screen
     assert all(len(line) <= 80 for line in screen.splitlines())
