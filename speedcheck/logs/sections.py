@@ -23,6 +23,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import regex  # type: ignore[import-untyped]
+
 from speedcheck.logs.log_text import Problems
 
 SEPARATOR = b"\n" + b"=" * 100 + b"\n"
@@ -175,7 +177,8 @@ MAX_PROGRAM = 4 << 20
 
 # Comments, strings, and (as the group) three quotes that no others close. What an alternative takes
 # it never gives back, so that no byte is looked at twice but behind such quotes.
-_PIECES = re.compile(
+# By the package regex: Python's own up to 3.11.4 loses its place behind possessive groups.
+_PIECES = regex.compile(
     rb"""\#[^\n]*+
        | \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+\"{3}
        | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+'{3}
@@ -183,7 +186,7 @@ _PIECES = re.compile(
        | "(?:[^"\\\n]++|\\[\s\S])*+"?+
        | '(?:[^'\\\n]++|\\[\s\S])*+'?+
     """,
-    re.VERBOSE,
+    regex.VERBOSE,
 )
 
 
@@ -229,5 +232,5 @@ class Literals:
                 self._can_tell = False
                 break
             if match.end() > position:
-                return match.end()
+                return int(match.end())
         return position
