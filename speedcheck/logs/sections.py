@@ -21,9 +21,9 @@ at the first separator behind its first line of Python.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import regex  # type: ignore[import-untyped]
+from typing import Any
 
 from speedcheck.logs.log_text import Problems
 
@@ -177,17 +177,24 @@ MAX_PROGRAM = 4 << 20
 
 # Comments, strings, and (as the group) three quotes that no others close. What an alternative takes
 # it never gives back, so that no byte is looked at twice but behind such quotes.
-# By the package regex: Python's own up to 3.11.4 loses its place behind possessive groups.
-_PIECES = regex.compile(
-    rb"""\#[^\n]*+
-       | \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+\"{3}
-       | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+'{3}
-       | (?P<open>\"{3}|'{3})
-       | "(?:[^"\\\n]++|\\[\s\S])*+"?+
-       | '(?:[^'\\\n]++|\\[\s\S])*+'?+
-    """,
-    regex.VERBOSE,
-)
+_PIECES = rb"""(?x)
+    \#[^\n]*+
+    | \"{3}(?:[^"\\]++|\\[\s\S]|"(?!""))*+\"{3}
+    | '{3}(?:[^'\\]++|\\[\s\S]|'(?!''))*+'{3}
+    | (?P<open>\"{3}|'{3})
+    | "(?:[^"\\\n]++|\\[\s\S])*+"?+
+    | '(?:[^'\\\n]++|\\[\s\S])*+'?+
+"""
+
+
+def _pieces(data: bytes, start: int) -> Iterator[Any]:
+    """Give the matches of `_PIECES` from a position on.
+
+    By the package regex: Python's own up to 3.11.4 loses its place behind possessive groups.
+    """
+    import regex  # type: ignore[import-untyped]  # noqa: PLC0415 - few logs need it
+
+    return iter(regex.finditer(_PIECES, data, pos=start))
 
 
 class Literals:
@@ -225,7 +232,7 @@ class Literals:
         self._can_tell = self._can_tell and position - start <= MAX_PROGRAM
         if not self._can_tell:
             return position
-        for match in _PIECES.finditer(self._data, start):
+        for match in _pieces(self._data, start):
             if match.start() >= position:
                 break
             if match.lastgroup == "open":
