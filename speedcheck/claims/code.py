@@ -22,7 +22,8 @@ _MOST_RESULTS = 100
 _MOST_CHARACTERS = 20_000
 
 _COMMENT = re.compile(r"#[^\n]*")
-_MARGIN = re.compile(r"(?m)^[ \t>]*#")
+# What stands before code or its output: quotes, prompts, comment signs.
+_MARGIN = re.compile(r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)")
 _CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
@@ -31,7 +32,6 @@ _NAMED = re.compile(
     r"([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w\[\]., ]{1,40}?)?=[ \t]*(?:[A-Za-z_][\w.]*\([ \t]*)*$"
     r"|([A-Za-z][^:\n]{0,80}?)[\"'*`]{0,3}[ \t]*:[ \t*\"'`]*(?:array\()?$"
 )
-_PROMPT = re.compile(r"Out ?\[[0-9]+\]$|>>>$")
 
 # A call, but not one that only prints as one.
 _CODE = re.compile(r"(?<![\w.])(?!tensor|array|np\.float)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
@@ -45,7 +45,7 @@ _ESTIMATE = re.compile(
 )
 _STD_MEAN = re.compile(rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)")
 _FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
-_ALONE = re.compile(rf"(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
+_ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
 _OTHER_TEST = re.compile(
     r"ttest_(?:ind|rel)|welch|paired|whitney|wilcoxon|bootstrap|permutation|shapiro|tost|anova",
     re.IGNORECASE,
@@ -71,8 +71,8 @@ class _List:
 
 def read_lists(passage: Passage, reader: Reader) -> list[Figure]:
     """Return the lists of running text, which are at most a warning."""
-    about = f"{passage.heading} {passage.text}"
-    plain = replace(passage, text=passage.text.replace("`", " "), heading=about)
+    about = f"{passage.about} {passage.text}"
+    plain = replace(passage, text=passage.text.replace("`", " "), about=about)
     figures = (found.figure for found in _lists(plain, reader))
     return [replace(figure, grade=min(figure.grade, Grade.WARN)) for figure in figures]
 
@@ -103,10 +103,9 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         first, counted, left = first + plain.count("\n", counted, start), start, left - 1
         if left < 0:
             return
-        about = [passage.heading, passage.said if first < 2 else ""]
-        about += [] if name else lines[max(0, first - 2) : first]
+        above = [] if name else lines[max(0, first - 2) : first]
         where = reader.where(passage.line + first)
-        figure = list_of(name, numbers, " ".join(about), where, reader)
+        figure = list_of(name, numbers, " ".join((passage.about, *above)), where, reader)
         if figure is None:
             continue
         if not (name or match[1]):
@@ -119,8 +118,7 @@ def _name(before: str) -> str | None:
     """Return the name in front of a list, "" for none; None where it is not a list's."""
     before = before[before.rfind("\n") + 1 :]
     found = _NAMED.search(before)
-    name = (found[1] or found[2]).strip() if found else "" if not before.strip(" \t>") else None
-    return "" if name and _PROMPT.search(name) else name
+    return (found[1] or found[2]).strip() if found else None if before.strip(" \t>") else ""
 
 
 def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
@@ -166,7 +164,7 @@ def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
         text = comment if is_code else line[:1_000]
-        yield index, _FLOAT.sub(r"\1", text.lstrip("#> ")), code
+        yield index, _FLOAT.sub(r"\1", _MARGIN.sub("", text).lstrip("#> ")), code
 
 
 def _inserted(string: re.Match[str]) -> str:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import PurePath
 
-from speedcheck.claims.model import Figure, Grade, Passage, Reader
+from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
 
@@ -58,8 +59,7 @@ class _Row:
     @property
     def is_run(self) -> bool:
         """Whether it is of one run of the record."""
-        label = self.cell(0)
-        return not _SUMMARY.search(label) and not is_baseline(label)
+        return not _SUMMARY.search(self.cell(0)) and not is_baseline(self.cell(0))
 
 
 def read_table(passage: Passage, reader: Reader) -> list[Figure]:
@@ -88,21 +88,22 @@ def read_table(passage: Passage, reader: Reader) -> list[Figure]:
 
 def _is_of_runs(rows: list[_Row]) -> bool:
     """Return whether each row is a run: named as one, with no column of prose."""
-    head = rows[0].cells
-    own = [row for row in rows[1:] if row.is_run]
-    if not own or not (_RUN.search(head[0]) or not head[0]):
-        return False
-    for row in own:
-        # A number or a log's name, and no setting in words; without a heading nothing else.
-        rest = _NAME.sub(" ", row.cell(0)).strip()
-        if _PROSE.search(rest) or (rest and not head[0]):
-            return False
-    for column, heading in enumerate(head[1:], start=1):
-        prose = sum(bool(_PROSE.search(_CELL.sub("", row.cell(column)))) for row in own)
+    head, own = rows[0].cells, [row for row in rows[1:] if row.is_run]
+    # A number or a log's name, and no setting in words; without a heading nothing else.
+    labels = [_NAME.sub(" ", row.cell(0)).strip() for row in own]
+    if head[0]:
+        are_runs = _RUN.search(head[0]) and not any(map(_PROSE.search, labels))
+    else:
+        are_runs = not any(labels)
+    return bool(own and are_runs) and not any(
         # A column without a heading holds remarks.
-        if heading and 2 * prose > len(own) and not _OF_A_RUN.search(heading):
-            return False
-    return True
+        heading and _is_prose(own, column) and not _OF_A_RUN.search(heading)
+        for column, heading in enumerate(head[1:], start=1)
+    )
+
+
+def _is_prose(rows: list[_Row], column: int) -> bool:
+    return 2 * sum(bool(_PROSE.search(_CELL.sub("", row.cell(column)))) for row in rows) > len(rows)
 
 
 def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Figure | None:
@@ -110,18 +111,24 @@ def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> 
     own = [(row, number) for row in rows[1:] if row.is_run and (number := row.number(column))]
     if not own:
         return None
-    is_keyed = "seed" in rows[0].cell(0).lower()
-    listed = list_of(
-        rows[0].cells[column] or "-",
-        tuple(number for _, number in own),
-        f"{passage.heading} {passage.said}",
-        reader.where(own[0][0].line),
-        reader,
-        seeds_of(row.cell(0) for row, _ in own) if is_keyed else (),
-    )
+    numbers, where = tuple(number for _, number in own), reader.where(own[0][0].line)
+    listed = list_of(rows[0].cells[column] or "-", numbers, passage.about, where, reader)
+    if listed is None:
+        return None
     # Times in tables are often those of another machine.
-    is_time = listed is not None and listed.kind == "times"
-    return replace(listed, grade=min(listed.grade, Grade.WARN)) if listed and is_time else listed
+    grade = min(listed.grade, Grade.WARN) if listed.kind == "times" else listed.grade
+    return replace(listed, grade=grade, keys=_keys(rows[0], [row for row, _ in own]))
+
+
+def _keys(head: _Row, rows: list[_Row]) -> tuple[Key, ...]:
+    """Return the seeds of rows, by the first column that is headed so; else their first cells."""
+    headings = [heading.lower() for heading in head.cells]
+    seeds = next((i for i, heading in enumerate(headings) if "seed" in heading), None)
+    if seeds is not None:
+        return seeds_of(row.cell(seeds) for row in rows)
+    names = tuple(PurePath(row.cell(0).lower()).name for row in rows)
+    # A number counts the rows.
+    return () if any(name.isdigit() for name in names) else names
 
 
 def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
@@ -148,10 +155,8 @@ def read_csv(text: str, reader: Reader) -> list[Figure]:
         rows = list(islice(csv.reader(io.StringIO(text)), most + 1))
     except csv.Error:
         return []
-    if len(rows) > most:
-        return []
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
-    return read_table(Passage("table", "", 1, numbered), reader)
+    return read_table(Passage("table", 1, rows=numbered), reader) if len(rows) <= most else []
 
 
 def read_json(text: str, reader: Reader) -> list[Figure]:
@@ -165,36 +170,31 @@ def read_json(text: str, reader: Reader) -> list[Figure]:
         return []
     found: list[Figure] = []
     for key, value in document.items() if isinstance(document, dict) else ():
-        where = f"{reader.document} {key[:80]}"
-        if key.lower() in reader.measure and isinstance(value, str):
-            number = printed(value) if _NUMBER.fullmatch(value) else None
+        where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
+        if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
+            number = printed(value)
             if number and reader.is_near(number):
                 found.append(Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True))
-        elif key.lower() in reader.measure and isinstance(value, list):
-            found += _listed(enumerate(value, start=1), "run", where, reader)
-        elif key == "seed_results":
-            found += _listed(_by_seed(value), "seed", where, reader)
-        elif key == "seeds" and isinstance(value, (list, dict)):
-            found.append(Figure("losses", (), where, seeds=seeds_of(value)))
+        elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
+            found += _results(value, "run" if is_measure else "seed", where, reader)
+        elif isinstance(value, (dict, list)) and key == "seeds":
+            found.append(Figure("losses", (), where, keys=seeds_of(value)))
     return found
 
 
-def _by_seed(value: object) -> list[tuple[object, object]]:
-    """Read {"1337": {"val_bpb": 1.1192}}, {"1337": 1.1192} or [{"seed": 1337, "val_bpb": ...}]."""
-    if isinstance(value, dict):
-        return list(value.items())
-    entries = value if isinstance(value, list) else []
-    return [(entry.get("seed"), entry) for entry in entries if isinstance(entry, dict)]
-
-
-def _listed(
-    entries: Iterable[tuple[object, object]], key: str, where: str, reader: Reader
+def _results(
+    value: dict[str, object] | list[object], key: str, where: str, reader: Reader
 ) -> list[Figure]:
-    """Return the losses of JSON as the table of runs that they are."""
+    """Return the losses of JSON as the table of runs that they are.
+
+    That is {"1337": 1.1192}, {"1337": {"val_bpb": 1.1192}}, [{"seed": 1337, "val_bpb": 1.1192}]
+    or, without seeds, [1.1192].
+    """
     rows = [(0, (key, reader.measure[0]))]
+    entries = value.items() if isinstance(value, dict) else enumerate(value, start=1)
     for label, entry in islice(entries, _MOST_ROWS):
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
-        rows.append((0, (str(label)[:80], str(loss)[:80])))
-    figures = read_table(Passage("table", "", 0, tuple(rows)), reader)
+        rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
+    figures = read_table(Passage("table", 0, rows=tuple(rows)), reader)
     return [replace(figure, where=where) for figure in figures]

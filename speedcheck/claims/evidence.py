@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
-from speedcheck.claims.model import SECONDS, Figure, Kind
+from speedcheck.claims.model import SECONDS, Figure, Key
 from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
 from speedcheck.records.record_folder import Record
@@ -23,8 +24,10 @@ _MOST_BYTES = 2**28
 
 # Two decimal fractions that are equal in print differ by less than this as binary ones.
 _BINARY = 1e-9
-# Half a unit of the last digit in a rounded list; in one that is cut, less than a whole one.
+# Half a unit of the last digit where a list is rounded; where it is cut, less than a whole one.
 _ROUNDED, _CUT = (0.5, 0.5), (0.0, 0.999)
+# The first digits of a UUID are enough of a log's name.
+_SHORT_NAME = 8
 
 _DIGITS = re.compile(r"[0-9.]+")
 
@@ -41,29 +44,20 @@ class LoggedRun:
     @property
     def name(self) -> str:
         """The log, and the run's index where the file holds several."""
-        return (
-            f"{self.judged.log} run {self.judged.run}" if self.judged.run else self.judged.log or ""
-        )
+        log, index = self.judged.log or "", self.judged.run
+        return f"{log} run {index}" if index else log
+
+    @property
+    def keys(self) -> set[Key]:
+        """What a row may call it: its seed; its log with or without folder and ending, or begun."""
+        path, seed = Path((self.judged.log or "").lower()), self.judged.seed
+        names: set[Key] = {path.as_posix(), path.name, path.stem, path.stem[:_SHORT_NAME]}
+        return names if seed is None else {seed, *names}
 
 
 Sample = tuple[LoggedRun, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """The values of some runs, which a figure may be of.
-
-    Attributes:
-        runs: those that have a value.
-        values: a loss, or a time in seconds, for each of `runs`.
-        step: the validation that gives their losses; None for the final ones, and for times.
-        n: number of runs that were looked at.
-    """
-
-    runs: Sample
-    values: tuple[float, ...]
-    step: int | None
-    n: int
+Values = dict[LoggedRun, float]
+"""A loss of each run of a sample, or a time; empty where one of them has none."""
 
 
 class Samples:
@@ -83,9 +77,9 @@ class Samples:
             for run, judged in runs
             if judged.val_loss is not None and math.isfinite(judged.val_loss)
         )
-        groups: dict[str | None, list[LoggedRun]] = {}
+        groups: dict[str | None, list[LoggedRun]] = defaultdict(list)
         for one in logged:
-            groups.setdefault(one.judged.group, []).append(one)
+            groups[one.judged.group].append(one)
         largest = sorted(groups.values(), key=len, reverse=True)[:_MOST_GROUPS]
         self.counted = tuple(one for one in logged if one.judged.counted)
         self.runs = tuple(one for one in logged if one.judged.exclusion not in _NOT_RUNS)
@@ -94,22 +88,21 @@ class Samples:
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = tuple(sample for sample in dict.fromkeys(samples) if sample)
         steps = {step for run in self.runs for step in run.losses if step is not None}
-        last = sorted(steps, reverse=True)[:_MOST_STEPS]
         self._earlier = [
-            _evidence(sample, "losses", step)
-            for step in last
+            (step, _losses(sample, step))
+            for step in sorted(steps, reverse=True)[:_MOST_STEPS]
             for sample in dict.fromkeys((self.judged, self.runs))
         ]
 
-    def judged_at(self, figure: Figure) -> Evidence:
-        """Return what the judged runs give at the step that a figure names."""
-        return _evidence(self.judged, figure.kind, figure.step)
+    def judged_at(self, figure: Figure) -> Values:
+        """Return what the judged runs give at the step that a figure names, in its unit."""
+        return _values(self.judged, figure)
 
-    def named(self, figure: Figure) -> list[Evidence]:
-        """Return the values that a figure names, final ones or those of a step, of each sample."""
-        return [_evidence(sample, figure.kind, figure.step) for sample in self.all]
+    def named(self, figure: Figure) -> Iterator[Values]:
+        """Yield the values that a figure names, final ones or those of a step, of each sample."""
+        return (_values(sample, figure) for sample in self.all)
 
-    def earlier(self, figure: Figure) -> list[Evidence]:
+    def earlier(self, figure: Figure) -> list[tuple[int, Values]]:
         """Return the losses at all steps, of the judged runs and of all; of times nothing."""
         return self._earlier if figure.kind == "losses" else []
 
@@ -120,71 +113,62 @@ def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     return losses
 
 
-def _evidence(sample: Sample, kind: Kind, step: int | None) -> Evidence:
-    if kind == "losses":
-        pairs = [(run, run.losses[step]) for run in sample if step in run.losses]
-    else:
-        # A log without times gives zero.
-        timed = [(run, run.judged.train_time_ms) for run in sample]
-        pairs, step = [(run, ms / 1_000) for run, ms in timed if ms], None
-    runs, values = tuple(run for run, _ in pairs), tuple(value for _, value in pairs)
-    return Evidence(runs, values, step, len(sample))
+def _losses(sample: Sample, step: int | None) -> Values:
+    found = {run: run.losses[step] for run in sample if step in run.losses}
+    return found if len(found) == len(sample) else {}
 
 
-def in_unit_of(figure: Figure, values: Iterable[float]) -> list[float]:
-    """Return losses as they are, and seconds in the unit of a figure or the one that fits best."""
-    found = list(values)
-    if figure.kind == "losses" or not found:
-        return found
-    middle, known = _middle(figure.values), _middle(found)
-    if figure.unit is not None:
-        scale = SECONDS[figure.unit]
-    elif middle <= 0 or known <= 0:
-        scale = 1.0
-    else:
-        scale = min(SECONDS.values(), key=lambda scale: abs(math.log(middle * scale / known)))
-    return [value / scale for value in found]
+def _values(sample: Sample, figure: Figure) -> Values:
+    if figure.kind == "losses":
+        return _losses(sample, figure.step)
+    # A log without times gives zero.
+    times = [run.judged.train_time_ms or 0.0 for run in sample]
+    if not all(times):
+        return {}
+    unit = _unit_of(figure, _middle(times))
+    return {run: ms / 1_000 / unit for run, ms in zip(sample, times, strict=True)}
+
+
+def _unit_of(figure: Figure, ms: float) -> float:
+    """Return the seconds of a figure's unit, or of the one that fits runs of `ms` best."""
+    if figure.unit:
+        return SECONDS[figure.unit]
+    ratio = max(_middle(figure.values), 1e-9) / ms * 1_000
+    return min(SECONDS.values(), key=lambda unit: abs(math.log(ratio * unit)))
 
 
 def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def paired(figure: Figure, evidence: Evidence) -> dict[int, LoggedRun]:
+def paired(figure: Figure, values: Values) -> dict[int, LoggedRun]:
     """Return the run of each value of a list, by the value's index, for as many as can be.
 
     The values are taken as rounded; or as cut, if that explains the whole list.
     """
-    logged = in_unit_of(figure, evidence.values)
-    rounded, cut = (_pair(_intervals(figure, *reach), logged) for reach in (_ROUNDED, _CUT))
-    pairs = cut if len(cut) == len(figure.numbers) else rounded
-    return {index: evidence.runs[at] for index, at in pairs.items()}
+    rounded, cut = (_pair(_intervals(figure, *reach), values) for reach in (_ROUNDED, _CUT))
+    return cut if len(cut) == len(figure.numbers) else rounded
 
 
 def _intervals(figure: Figure, below: float, above: float) -> list[tuple[float, float]]:
-    """Return what each value can be, by units of its last digit.
-
-    One digit less than the longest value is a final zero left out; with two less somebody typed
-    3.28 among values like 3.2785.
-    """
-    intervals, most = [], figure.decimals
+    """Return what each value can be, by units of its last digit."""
+    intervals = []
     for number in figure.numbers:
-        unit = 10.0 ** -(number.decimals if number.decimals < most - 1 else most)
-        slack = _BINARY * abs(number.value)
-        low, high = number.value - below * unit - slack, number.value + above * unit + slack
-        intervals.append((low, high))
+        unit, slack = 10.0**-number.decimals, _BINARY * abs(number.value)
+        intervals.append((number.value - below * unit - slack, number.value + above * unit + slack))
     return intervals
 
 
-def _pair(intervals: list[tuple[float, float]], values: list[float]) -> dict[int, int]:
-    """Give intervals a value each, as many as can be: the lowest free one, by their upper ends."""
-    free = sorted((value, index) for index, value in enumerate(values))
-    pairs: dict[int, int] = {}
+def _pair(intervals: list[tuple[float, float]], values: Values) -> dict[int, LoggedRun]:
+    """Give intervals a run each, as many as can be: the lowest free one, by their upper ends."""
+    runs = list(values)
+    free = sorted((value, index) for index, value in enumerate(values.values()))
+    pairs: dict[int, LoggedRun] = {}
     for i in sorted(range(len(intervals)), key=lambda i: intervals[i][::-1]):
         low, high = intervals[i]
         at = bisect_left(free, (low, -1))
         if at < len(free) and free[at][0] <= high:
-            pairs[i] = free.pop(at)[1]
+            pairs[i] = runs[free.pop(at)[1]]
     return pairs
 
 
@@ -211,18 +195,16 @@ class PrintedElsewhere:
 
     @cached_property
     def _losses(self) -> list[float]:
+        logs = [log for log in self._record.logs if log.runs]
         found: set[float] = set()
-        by_label: dict[str, list[float]] = {}
-        left = _MOST_BYTES
-        for log in self._record.logs:
-            left -= log.size
-            if log.runs and left >= 0:
-                printed = list(self._labelled(self._record.path / log.name))
-                found.update(loss for _, loss in printed)
-                for label, loss in dict(printed).items():
-                    by_label.setdefault(label, []).append(loss)
+        by_label: dict[str, list[float]] = defaultdict(list)
+        for log in logs if sum(log.size for log in logs) <= _MOST_BYTES else ():
+            printed = list(self._labelled(self._record.path / log.name))
+            found.update(loss for _, loss in printed)
+            for label, loss in dict(printed).items():
+                by_label[label].append(loss)
         # Whether a run's own loss is meant was seen before.
-        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        own = {run.val_loss for log in logs for run in log.runs}
         others = (x for x in by_label.values() if len(x) > 1 and not own.issuperset(x))
         return sorted({*(found - own), *(sum(losses) / len(losses) for losses in others)})
 

@@ -100,12 +100,7 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
 
 
 def list_of(
-    name: str,
-    numbers: tuple[Printed, ...],
-    about: str,
-    where: str,
-    reader: Reader,
-    seeds: tuple[int, ...] = (),
+    name: str, numbers: tuple[Printed, ...], about: str, where: str, reader: Reader
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
@@ -113,15 +108,14 @@ def list_of(
     other runs.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
-    step = step_of(name)
-    kind = kind_of(name, reader.measure)
+    step, kind = step_of(name), kind_of(name, reader.measure)
     if kind is None and is_near and words(name) <= {"step"} and (step or not name):
         kind = "losses"
     if kind is None:
         return None
     is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    return Figure(kind, numbers, where, grade, step, seeds=seeds)
+    return Figure(kind, numbers, where, grade, step)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
@@ -164,7 +158,7 @@ def step_of(text: str) -> int | None:
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    if is_baseline(f"{text} {passage.heading} {passage.said}"):
+    if is_baseline(f"{text} {passage.about}"):
         return
     nulls, sigmas = read_nulls(text, reader)
     start = 0
