@@ -16,10 +16,8 @@ from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import kind_of, list_of, read_nulls, read_text
 
+# Of a list; an author who lists more means something else.
 _MOST_NUMBERS = 10_000
-_MOST_LISTS = 100
-_MOST_RESULTS = 100
-_MOST_CHARACTERS = 20_000
 
 _COMMENT = re.compile(r"#[^\n]*")
 # What stands before code or its output: quotes, prompts, comment signs.
@@ -69,29 +67,29 @@ class _List:
     last: int
 
 
-def read_lists(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of running text, which are at most a warning."""
+def read_lists(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of running text, which are at most a warning."""
     about = f"{passage.about} {passage.text}"
     plain = replace(passage, text=passage.text.replace("`", " "), about=about)
-    figures = (found.figure for found in _lists(plain, reader))
-    return [replace(figure, grade=min(figure.grade, Grade.WARN)) for figure in figures]
+    for found in _lists(plain, reader):
+        yield replace(found.figure, grade=min(found.figure.grade, Grade.WARN))
 
 
-def read_code(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of a code block with the statistics under them; of others the text."""
+def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of a code block with the statistics under them; of others the text."""
     lists = list(_lists(passage, reader))
-    results = _results(passage, lists, reader) if lists else read_text(passage, reader)
-    return [*(found.figure for found in lists), *islice(results, _MOST_RESULTS)]
+    yield from (found.figure for found in lists)
+    yield from _results(passage, lists, reader) if lists else read_text(passage, reader)
 
 
 def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
     """Yield the lists of losses and times: in brackets, behind a label, or one number a line.
 
-    Without a name and brackets a list has three fractions at least: two are an interval.
+    Without a name or brackets a list has three fractions at least: two are an interval.
     """
     lines = passage.text.split("\n")
     plain = _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text)))
-    first, counted, left = 0, 0, _MOST_LISTS
+    first = counted = 0
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)
         numbers = _parts(match[2], is_bracketed=bool(match[1]))
@@ -100,12 +98,9 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
         if name is None or len(numbers) < (1 if name else 3):
             continue
-        first, counted, left = first + plain.count("\n", counted, start), start, left - 1
-        if left < 0:
-            return
-        above = [] if name else lines[max(0, first - 2) : first]
-        where = reader.where(passage.line + first)
-        figure = list_of(name, numbers, " ".join((passage.about, *above)), where, reader)
+        first, counted = first + plain.count("\n", counted, start), start
+        about = " ".join((passage.about, *([] if name else lines[max(0, first - 2) : first])))
+        figure = list_of(name, numbers, about, reader.where(passage.line + first), reader)
         if figure is None:
             continue
         if not (name or match[1]):
@@ -136,19 +131,16 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
 def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[Figure]:
     """Yield the statistics that are printed under lists, each with the list that it is of."""
     lines = passage.text.split("\n")
-    block = read_nulls(passage.text[:_MOST_CHARACTERS], reader)
-    for i, found in enumerate(lists):
-        end = lists[i + 1].first if i + 1 < len(lists) else len(lines)
+    block = read_nulls(passage.text, reader)
+    ends = [*(found.first for found in lists[1:]), len(lines)]
+    for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
         below = ["#" + lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
         for offset, text, code in _outputs(below):
             nulls, sigmas = read_nulls(code, reader)
+            where = reader.where(passage.line + found.last + offset)
             for figure in _printed(text, code, lists[: i + 1], reader):
-                yield replace(
-                    figure,
-                    where=reader.where(passage.line + found.last + offset),
-                    nulls=nulls or block[0],
-                    sigmas=sigmas if nulls else block[1],
-                )
+                known = (nulls, sigmas) if nulls else block
+                yield replace(figure, where=where, nulls=known[0], sigmas=known[1])
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:

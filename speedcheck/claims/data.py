@@ -17,8 +17,6 @@ from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
-# Rows of text, below a column or of a table of labels and values, that are read.
-_MOST_LABELS = 300
 
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
 _NUMBER = re.compile(NUMBER)
@@ -62,8 +60,8 @@ class _Row:
         return not _SUMMARY.search(self.cell(0)) and not is_baseline(self.cell(0))
 
 
-def read_table(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of a table of runs, and as text its means and its labels with values.
+def read_table(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of a table of runs, and as text its means and its labels with values.
 
     A table of runs has a run, a seed or a log in its first column, and numbers. In a table of
     labels and values each row is read like a line of text; other tables are not read.
@@ -73,17 +71,17 @@ def read_table(passage: Passage, reader: Reader) -> list[Figure]:
         for line, cells in islice(passage.rows, _MOST_ROWS + 1)
     ]
     if len(rows) < 2 or len(rows[0].cells) > _MOST_COLUMNS:
-        return []
+        return
     if not _is_of_runs(rows):
-        return list(_as_text(rows[1:], 1, passage, reader)) if len(rows[0].cells) == 2 else []
-    figures: list[Figure] = []
+        yield from _as_text(rows[1:], 1, passage, reader) if len(rows[0].cells) == 2 else ()
+        return
     for column, heading in enumerate(rows[0].cells[1:], start=1):
         listed = _column(rows, column, passage, reader)
-        figures += [listed] if listed else []
+        if listed:
+            yield listed
         if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
             summaries = [row for row in rows[1:] if _SUMMARY.search(row.cell(0))]
-            figures += _as_text(summaries, column, passage, reader)
-    return figures
+            yield from _as_text(summaries, column, passage, reader)
 
 
 def _is_of_runs(rows: list[_Row]) -> bool:
@@ -140,13 +138,13 @@ def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
 
 def _as_text(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Read each row as a line of text: its label, and its value in a column."""
-    for row in rows[:_MOST_LABELS]:
+    for row in rows:
         text = f"{row.cell(0)}: {row.cell(column)}"
         yield from read_text(replace(passage, text=text, line=row.line), reader)
 
 
-def read_csv(text: str, reader: Reader) -> list[Figure]:
-    """Return the columns of a CSV table of runs.
+def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the columns of a CSV table of runs.
 
     One with more rows than there are runs is of many trials, and no claim.
     """
@@ -154,38 +152,37 @@ def read_csv(text: str, reader: Reader) -> list[Figure]:
     try:
         rows = list(islice(csv.reader(io.StringIO(text)), most + 1))
     except csv.Error:
-        return []
+        return
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
-    return read_table(Passage("table", 1, rows=numbered), reader) if len(rows) <= most else []
+    if len(rows) <= most:
+        yield from read_table(Passage("table", 1, rows=numbered), reader)
 
 
-def read_json(text: str, reader: Reader) -> list[Figure]:
-    """Return what a JSON document states under the measure, `seeds` and `seed_results`.
+def read_json(text: str, reader: Reader) -> Iterator[Figure]:
+    """Yield what a JSON document states under the measure, `seeds` and `seed_results`.
 
     Text that is not JSON, or nests too deep, states nothing. Numbers keep their printed digits.
     """
     try:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        return []
-    found: list[Figure] = []
+        return
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
             number = printed(value)
             if number and reader.is_near(number):
-                found.append(Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True))
+                yield Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True)
         elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
-            found += _results(value, "run" if is_measure else "seed", where, reader)
+            yield from _results(value, "run" if is_measure else "seed", where, reader)
         elif isinstance(value, (dict, list)) and key == "seeds":
-            found.append(Figure("losses", (), where, keys=seeds_of(value)))
-    return found
+            yield Figure("losses", (), where, keys=seeds_of(value))
 
 
 def _results(
     value: dict[str, object] | list[object], key: str, where: str, reader: Reader
-) -> list[Figure]:
-    """Return the losses of JSON as the table of runs that they are.
+) -> Iterator[Figure]:
+    """Yield the losses of JSON as the table of runs that they are.
 
     That is {"1337": 1.1192}, {"1337": {"val_bpb": 1.1192}}, [{"seed": 1337, "val_bpb": 1.1192}]
     or, without seeds, [1.1192].
@@ -196,5 +193,5 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    figures = read_table(Passage("table", 0, rows=tuple(rows)), reader)
-    return [replace(figure, where=where) for figure in figures]
+    for figure in read_table(Passage("table", 0, rows=tuple(rows)), reader):
+        yield replace(figure, where=where)

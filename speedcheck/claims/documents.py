@@ -29,8 +29,7 @@ MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000
 
 _MOST_DOCUMENTS = 64
-# Passages with a fraction in them, and figures, that one document is read for.
-_MOST_PASSAGES = 3_000
+# Of one document.
 _MOST_FIGURES = 300
 _FRACTION = re.compile(r"[0-9]\.[0-9]")
 
@@ -61,29 +60,23 @@ def document_claims(
         if not unread:
             reader = Reader(name, track.measure, samples.level, sizes)
             figures = _DATA.get(suffix, read_document)(written, reader)
-            parts.append(compare(figures, samples, track, elsewhere))
+            read = list(islice(figures, _MOST_FIGURES))
+            parts.append(compare(read, samples, track, elsewhere))
         elif suffix not in _DATA:
             parts.append(DocumentClaims(unread=(Remark(name, unread),)))
     return _joined(parts)
 
 
-def read_document(written: str, reader: Reader) -> list[Figure]:
-    """Return the figures of a Markdown document; nothing of it is executed."""
-    figures: list[Figure] = []
-    left = _MOST_PASSAGES
+def read_document(written: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the figures of a Markdown document; nothing of it is executed."""
     for passage in read_passages(written):
-        if left == 0 or len(figures) > _MOST_FIGURES:
-            break
         if passage.kind == "table":
-            figures += read_table(passage, reader)
-        elif not _FRACTION.search(passage.text):
-            continue
-        elif passage.kind == "code":
-            figures += read_code(passage, reader)
-        else:
-            figures += [*read_lists(passage, reader), *read_text(passage, reader)]
-        left -= 1
-    return figures
+            yield from read_table(passage, reader)
+        elif passage.kind == "code" and _FRACTION.search(passage.text):
+            yield from read_code(passage, reader)
+        elif _FRACTION.search(passage.text):
+            yield from read_lists(passage, reader)
+            yield from read_text(passage, reader)
 
 
 def _documents(record: Record) -> Iterator[tuple[Path, str]]:

@@ -22,10 +22,6 @@ _MOST_GROUPS = 16
 _MOST_STEPS = 40
 _MOST_BYTES = 2**28
 
-# Two decimal fractions that are equal in print differ by less than this as binary ones.
-_BINARY = 1e-9
-# Half a unit of the last digit where a list is rounded; where it is cut, less than a whole one.
-_ROUNDED, _CUT = (0.5, 0.5), (0.0, 0.999)
 # The first digits of a UUID are enough of a log's name.
 _SHORT_NAME = 8
 
@@ -142,33 +138,21 @@ def _middle(values: list[float]) -> float:
 
 
 def paired(figure: Figure, values: Values) -> dict[int, LoggedRun]:
-    """Return the run of each value of a list, by the value's index, for as many as can be.
-
-    The values are taken as rounded; or as cut, if that explains the whole list.
-    """
-    rounded, cut = (_pair(_intervals(figure, *reach), values) for reach in (_ROUNDED, _CUT))
-    return cut if len(cut) == len(figure.numbers) else rounded
-
-
-def _intervals(figure: Figure, below: float, above: float) -> list[tuple[float, float]]:
-    """Return what each value can be, by units of its last digit."""
-    intervals = []
-    for number in figure.numbers:
-        unit, slack = 10.0**-number.decimals, _BINARY * abs(number.value)
-        intervals.append((number.value - below * unit - slack, number.value + above * unit + slack))
-    return intervals
-
-
-def _pair(intervals: list[tuple[float, float]], values: Values) -> dict[int, LoggedRun]:
-    """Give intervals a run each, as many as can be: the lowest free one, by their upper ends."""
+    """Return the run of each value of a list, by the value's index, for as many as can be."""
     runs = list(values)
     free = sorted((value, index) for index, value in enumerate(values.values()))
+    spans = []
+    for index, number in enumerate(figure.numbers):
+        # One digit less than in other values is a final zero left out.
+        is_short = number.decimals < figure.decimals - 1
+        low, high = number.span(number.decimals if is_short else figure.decimals)
+        spans.append((high, low, index))
     pairs: dict[int, LoggedRun] = {}
-    for i in sorted(range(len(intervals)), key=lambda i: intervals[i][::-1]):
-        low, high = intervals[i]
+    # By their upper ends, each takes the lowest free value: no other order finds more pairs.
+    for high, low, index in sorted(spans):
         at = bisect_left(free, (low, -1))
         if at < len(free) and free[at][0] <= high:
-            pairs[i] = runs[free.pop(at)[1]]
+            pairs[index] = runs[free.pop(at)[1]]
     return pairs
 
 
@@ -189,9 +173,9 @@ class PrintedElsewhere:
         """Return whether one of them, rounded or cut, is a printed number."""
         if not isinstance(number, Printed):
             return False
-        unit = 10.0**-number.decimals
-        at = bisect_left(self._losses, number.value - 0.5001 * unit)
-        return at < len(self._losses) and self._losses[at] < number.value + 0.999 * unit
+        low, high = number.span()
+        at = bisect_left(self._losses, low)
+        return at < len(self._losses) and self._losses[at] <= high
 
     @cached_property
     def _losses(self) -> list[float]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -65,7 +65,9 @@ class _Statistics:
 
     def __init__(self, figures: list[Figure], lists: Lists, track: Track) -> None:
         self._lists, self._samples, self._track = lists, lists.samples, track
-        self._judged = [(figure, *self._compared(figure)) for figure in figures]
+        self._judged = [
+            (figure, *self._compared(figure, self._sources(figure))) for figure in figures
+        ]
         self._settled = {
             figure.what for figure, agrees, _ in self._judged if agrees and not figure.of
         }
@@ -87,10 +89,10 @@ class _Statistics:
             elif figure.grade is Grade.REFUTE:
                 yield _claim(figure, "confirmed", value)
 
-    def _compared(self, figure: Figure) -> tuple[bool, float | None]:
+    def _compared(self, figure: Figure, sources: Iterable[Source]) -> tuple[bool, float | None]:
         """Return whether something gives a figure, and what it gives or the likeliest one does."""
         likeliest = None
-        for values, half in self._sources(figure):
+        for values, half in sources:
             for low, high in _ranges(figure, values, half, self._track):
                 if figure.number.agrees(low, high):
                     return True, (low + high) / 2
@@ -133,17 +135,10 @@ class _Statistics:
 
     def _is_of_a_list(self, figure: Figure) -> bool:
         """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
-        sources = [
-            source
-            for listed in self._lists.standing
-            if listed.kind == figure.kind == "losses"
-            for source in _of_list(figure, listed)
-        ]
-        return any(
-            figure.number.agrees(*bounds)
-            for values, half in sources
-            for bounds in _ranges(figure, values, half, self._track)
+        lists = (
+            listed for listed in self._lists.standing if listed.kind == figure.kind == "losses"
         )
+        return self._compared(figure, (x for listed in lists for x in _of_list(figure, listed)))[0]
 
 
 def _of_list(figure: Figure, listed: Figure) -> Iterator[Source]:

@@ -16,7 +16,6 @@ from speedcheck.claims.model import Figure, Grade, Key, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
 from speedcheck.words import join_some
 
-_MOST_LISTS = 40
 _MOST_SHOWN = 5
 
 
@@ -72,8 +71,7 @@ class Lists:
     ) -> None:
         self.samples, self.elsewhere = samples, elsewhere
         self._figures = [figure for figure in figures if figure.is_list]
-        listed = [figure for figure in self._figures if figure.numbers][:_MOST_LISTS]
-        self._matches = [_best_match(figure, samples) for figure in listed]
+        self._matches = [_best_match(one, samples) for one in self._figures if one.numbers]
         self.confirmed = [match for match in self._matches if match.is_full]
         self.steps = {match.step for match in self.confirmed}
         # One value may agree by chance.
@@ -87,7 +85,8 @@ class Lists:
         return list(map(self._claim, self._matches))
 
     def _claim(self, match: Match) -> Claim:
-        figure, status, recomputed = match.figure, "not_checkable", None
+        figure, recomputed = match.figure, None
+        status: ClaimStatus = "not_checkable"
         values = ", ".join(number.text for number in figure.numbers)
         claimed = f"{len(figure.numbers)} {figure.kind}: {values}"
         if match in self._refuted:
@@ -104,7 +103,7 @@ class Lists:
         return match.figure.kind == "times" and is_few and bool(self._agreeing)
 
     def _is_false(self, match: Match) -> bool:
-        """Return whether a list of as many values as judged runs can only be of these, and is not."""
+        """Return whether a list can only be of the judged runs, each of them, and is not."""
         figure = match.figure
         if match.is_full or figure.grade is Grade.CONFIRM or figure.kind in self._agreeing:
             return False
@@ -183,17 +182,16 @@ def _key_difference(match: Match) -> Remark | None:
     for run in runs:
         for key in run.keys:
             losses[key].append(run.losses[match.step])
-    if any(isinstance(key, str) for key in figure.keys):
-        word = "logs"
-        if not losses.keys() >= set(figure.keys):
-            return None
-    else:
-        word, seeds = "seeds", {run.judged.seed for run in runs}
-        if None in seeds:
-            return None
-        if set(figure.keys) != seeds:
-            ours, theirs = (join_some(map(str, sorted(s)), _MOST_SHOWN) for s in (figure.keys, seeds))
-            return Remark(figure.where, f"seeds {ours} are claimed, and the logs have {theirs}")
+    ours, theirs = (
+        sorted({key for key in keys if isinstance(key, int)}) for keys in (figure.keys, losses)
+    )
+    word = "seeds" if ours else "logs"
+    is_known = all(run.judged.seed is not None for run in runs)
+    if not is_known if ours else not losses.keys() >= set(figure.keys):
+        return None
+    if ours != theirs and ours:
+        seeds = (join_some(map(str, seeds), _MOST_SHOWN) for seeds in (ours, theirs))
+        return Remark(figure.where, "seeds {} are claimed, and the logs have {}".format(*seeds))
     rows = zip(figure.keys, figure.values, strict=False)
     reach = 10.0**-figure.decimals
     if all(any(abs(loss - value) <= reach for loss in losses[key]) for key, value in rows):

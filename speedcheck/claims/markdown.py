@@ -45,7 +45,10 @@ def read_passages(text: str) -> Iterator[Passage]:
         lead, level = "", 0
         if token.type == "inline":
             yield Passage("text", line, token.content, about=about)
-            lead = token.content[-200:] if token.content.endswith(":") else ""
+            # A text that ends in a colon, or a line that is not a sentence, is of what follows it.
+            end = token.content[-1:]
+            is_caption = end == ":" or (token.level == 1 and end not in ".!?")
+            lead = token.content[-200:] if is_caption else ""
         elif token.type == "table_open":
             yield Passage("table", line, rows=_rows(tokens, line), about=about)
         elif token.info.strip().partition(" ")[0].lower() in _LANGUAGES:

@@ -106,8 +106,7 @@ class Passage:
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        about: what is said of it: the headings that it is under, and the end of the text above
-            where that ends in a colon.
+        about: what is said of it: the headings that it is under, and the caption above it.
     """
 
     kind: Literal["code", "table", "text"]

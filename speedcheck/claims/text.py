@@ -45,8 +45,11 @@ _BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
     "reference control master upstream earlier main merged retime retimed retiming remeasured "
     "rerun reran official reproduction reproduced replicated ablation ablations without sota "
-    "leaderboard attempt attempts failed variant variants sweep history negative tried"
+    "leaderboard attempt attempts failed variant variants sweep history negative tried vanilla "
+    "paper pilot preliminary discarded excluded dropped crashed competitor competitors theirs "
+    "checkpoint checkpoints curve trajectory"
 )
+_OTHER_RECORD = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b", re.IGNORECASE)
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
@@ -65,7 +68,7 @@ _STATISTIC = re.compile(
     rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
     r"|(?<!\w)(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
     r"[^\w<>≤≥±]{0,6}(?:(?:of|is)\b[^\w<>≤≥±]{0,20}){0,2}"
-    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)(?: ?(?P<unit>[a-z]{{1,7}})\b|(?!\w))",
+    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)(?: ?(?P<unit>[a-z]{{1,7}})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
@@ -141,7 +144,8 @@ def _of_losses(measure: tuple[str, ...]) -> set[str]:
 
 def is_baseline(text: str) -> bool:
     """Return whether a text is of what the record is compared with."""
-    return not words(text).isdisjoint(_BASELINE)
+    found = words(text) | words(text.replace("-", ""))
+    return not found.isdisjoint(_BASELINE) or bool(_OTHER_RECORD.search(text[:1_000]))
 
 
 def unit_of(text: str) -> Unit | None:
