@@ -16,13 +16,15 @@ from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import kind_of, list_of, read_nulls, read_text
 
-# Of a list; an author who lists more means something else.
+# An author who lists more means something else.
 _MOST_NUMBERS = 10_000
 
+# Quotes, prompts and comment signs before a line; types around a number.
+_WRAPPING = re.compile(
+    r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)[ \t]*"
+    r"|(?:\b(?:np|numpy)\.)?\bfloat(?:32|64)?\(([^()\n]{1,40})\)"
+)
 _COMMENT = re.compile(r"#[^\n]*")
-# What stands before code or its output: quotes, prompts, comment signs.
-_MARGIN = re.compile(r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)")
-_CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
@@ -32,18 +34,10 @@ _NAMED = re.compile(
 )
 
 # A call, but not one that only prints as one.
-_CODE = re.compile(r"(?<![\w.])(?!tensor|array|np\.float)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/]|\*\*?)\s*[\w(]|\w\[")
-_P = re.compile(rf"\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})", re.IGNORECASE)
-_ESTIMATE = re.compile(
-    rf"(?P<what>Mean|Std_dev)\(statistic=(?P<estimate>{NUMBER}|inf),\s?"
-    rf"minmax=\((?P<low>{NUMBER}),\s?(?P<high>{NUMBER})\)\)"
-)
-_STD_MEAN = re.compile(rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)")
-_FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
-_ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
 _OTHER_TEST = re.compile(
     r"ttest_(?:ind|rel)|welch|paired|whitney|wilcoxon|bootstrap|permutation|shapiro|tost|anova",
     re.IGNORECASE,
@@ -53,7 +47,20 @@ _CALLS: dict[ClaimSubject, re.Pattern[str]] = {
     "std": re.compile(r"\b(?:std|stdev)\("),
     "p": re.compile(r"\bttest_1samp\("),
 }
+
+_P = re.compile(rf"\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})", re.IGNORECASE)
+_ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
+_BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
 _PARTS: tuple[Part, ...] = ("estimate", "low", "high")
+# What scipy.stats.bayes_mvs and torch.std_mean print, and what its numbers are.
+_SHAPES: tuple[tuple[re.Pattern[str], tuple[tuple[ClaimSubject, Part | None], ...]], ...] = (
+    (re.compile("Mean" + _BOUNDS), tuple(("mean", part) for part in _PARTS)),
+    (re.compile("Std_dev" + _BOUNDS), tuple(("std", part) for part in _PARTS)),
+    (
+        re.compile(r",\s?".join([rf"tensor\(({NUMBER})[^()]{{0,40}}\)"] * 2)),
+        (("std", None), ("mean", None)),
+    ),
+)
 _OF_TIMES: dict[ClaimSubject, ClaimSubject] = {"mean": "time_mean", "std": "time_std"}
 
 
@@ -77,9 +84,10 @@ def read_lists(passage: Passage, reader: Reader) -> Iterator[Figure]:
 
 def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the lists of a code block with the statistics under them; of others the text."""
-    lists = list(_lists(passage, reader))
+    plain = replace(passage, text=_WRAPPING.sub(r"\1", passage.text))
+    lists = list(_lists(plain, reader))
     yield from (found.figure for found in lists)
-    yield from _results(passage, lists, reader) if lists else read_text(passage, reader)
+    yield from _results(plain, lists, reader) if lists else read_text(passage, reader)
 
 
 def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
@@ -87,9 +95,8 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
 
     Without a name or brackets a list has three fractions at least: two are an interval.
     """
-    lines = passage.text.split("\n")
-    plain = _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text)))
-    first = counted = 0
+    plain, first, counted = _COMMENT.sub("", passage.text), 0, 0
+    lines = plain.split("\n")
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)
         numbers = _parts(match[2], is_bracketed=bool(match[1]))
@@ -130,17 +137,15 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
 
 def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[Figure]:
     """Yield the statistics that are printed under lists, each with the list that it is of."""
-    lines = passage.text.split("\n")
-    block = read_nulls(passage.text, reader)
+    lines, block = passage.text.split("\n"), read_nulls(passage.text, reader)
     ends = [*(found.first for found in lists[1:]), len(lines)]
     for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
-        below = ["#" + lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+        below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
         for offset, text, code in _outputs(below):
-            nulls, sigmas = read_nulls(code, reader)
-            where = reader.where(passage.line + found.last + offset)
+            where, own = reader.where(passage.line + found.last + offset), read_nulls(code, reader)
+            nulls, sigmas = own if own[0] else block
             for figure in _printed(text, code, lists[: i + 1], reader):
-                known = (nulls, sigmas) if nulls else block
-                yield replace(figure, where=where, nulls=known[0], sigmas=known[1])
+                yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
@@ -155,8 +160,7 @@ def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
         if is_code:
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
-        text = comment if is_code else line[:1_000]
-        yield index, _FLOAT.sub(r"\1", _MARGIN.sub("", text).lstrip("#> ")), code
+        yield index, comment.lstrip() if is_code else line[:1_000], code
 
 
 def _inserted(string: re.Match[str]) -> str:
@@ -172,32 +176,26 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     if not lists or _ARITHMETIC.search(code) or _OTHER_TEST.search(f"{code} {text}"):
         return
     label = kind_of(text, reader.measure)
-    for figure in _shapes(text, code):
-        kind = "losses" if figure.what == "p" else label
+    for subject, digits, part in _statistics(text, code):
+        kind, number = "losses" if subject == "p" else label, printed(digits)
         owners = [listed for listed in lists if kind in (None, listed.kind)]
-        if len(owners) == 1:
-            (of,) = owners
-            what = _OF_TIMES[figure.what] if of.kind == "times" else figure.what
-            yield replace(figure, what=what, grade=Grade.REFUTE, of=of, is_exact=bool(code))
+        if number and len(owners) == 1:
+            what = _OF_TIMES[subject] if owners[0].kind == "times" else subject
+            of, is_exact = owners[0], bool(code)
+            yield Figure(what, (number,), "", Grade.REFUTE, of=of, is_exact=is_exact, part=part)
 
 
-def _shapes(text: str, code: str) -> Iterator[Figure]:
+def _statistics(text: str, code: str) -> Iterator[tuple[ClaimSubject, str, Part | None]]:
     """Yield what scipy, numpy and PyTorch print, as statistics of losses."""
-    p, estimate, pair = _P.search(text), _ESTIMATE.search(text), _STD_MEAN.search(text)
-    found: list[tuple[ClaimSubject, str, Part | None]] = []
-    calls = {subject for subject, call in _CALLS.items() if call.search(code)}
-    is_p = calls == {"p"} and "pvalue" in code
-    alone = _ALONE.match(text) if is_p or calls in ({"mean"}, {"std"}) else None
+    calls = [subject for subject, call in _CALLS.items() if call.search(code)]
+    p, alone = _P.search(text), _ALONE.match(text)
     if p and (not code or "p" in calls):
-        found.append(("p", p[1], None))
-    elif estimate:
-        what: ClaimSubject = "mean" if estimate["what"] == "Mean" else "std"
-        found += [(what, estimate[part], part) for part in _PARTS]
-    elif pair:
-        found += [("mean", pair[2], None), ("std", pair[1], None)]
-    elif alone:
-        found.append((calls.pop(), alone[1], None))
-    for what, digits, part in found:
-        number = printed(digits)
-        if number:
-            yield Figure(what, (number,), "", part=part)
+        yield "p", p[1], None
+    elif alone and len(calls) == 1 and (calls[0] != "p" or "pvalue" in code):
+        yield calls[0], alone[1], None
+    else:
+        for shape, parts in _SHAPES:
+            for match in islice(shape.finditer(text), 1):
+                yield from (
+                    (what, x, p) for x, (what, p) in zip(match.groups(), parts, strict=True)
+                )

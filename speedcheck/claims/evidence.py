@@ -64,7 +64,7 @@ class Samples:
         runs: all runs with a loss, copies and incomplete ones left out.
         judged: the counted runs; all of them where the folder is undecided.
         level: the middle loss of the judged runs.
-        all: these, every group, and all runs whatever became of them; the likeliest first.
+        all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
     def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
@@ -82,9 +82,9 @@ class Samples:
         self.judged = self.counted or self.runs
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
-        self.all = tuple(sample for sample in dict.fromkeys(samples) if sample)
+        self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
         steps = {step for run in self.runs for step in run.losses if step is not None}
-        self._earlier = [
+        self._at_steps = [
             (step, _losses(sample, step))
             for step in sorted(steps, reverse=True)[:_MOST_STEPS]
             for sample in dict.fromkeys((self.judged, self.runs))
@@ -94,13 +94,14 @@ class Samples:
         """Return what the judged runs give at the step that a figure names, in its unit."""
         return _values(self.judged, figure)
 
-    def named(self, figure: Figure) -> Iterator[Values]:
-        """Yield the values that a figure names, final ones or those of a step, of each sample."""
-        return (_values(sample, figure) for sample in self.all)
+    def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
+        """Yield the values that a figure may be of, and their step.
 
-    def earlier(self, figure: Figure) -> list[tuple[int, Values]]:
-        """Return the losses at all steps, of the judged runs and of all; of times nothing."""
-        return self._earlier if figure.kind == "losses" else []
+        That is what it names, of every sample, then losses at the last steps.
+        """
+        step = figure.step if figure.kind == "losses" else None
+        yield from ((step, _values(sample, figure)) for sample in self.all)
+        yield from self._at_steps if figure.kind == "losses" else ()
 
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
@@ -119,7 +120,7 @@ def _values(sample: Sample, figure: Figure) -> Values:
         return _losses(sample, figure.step)
     # A log without times gives zero.
     times = [run.judged.train_time_ms or 0.0 for run in sample]
-    if not all(times):
+    if not times or not all(times):
         return {}
     unit = _unit_of(figure, _middle(times))
     return {run: ms / 1_000 / unit for run, ms in zip(sample, times, strict=True)}
@@ -141,11 +142,10 @@ def paired(figure: Figure, values: Values) -> dict[int, LoggedRun]:
     """Return the run of each value of a list, by the value's index, for as many as can be."""
     runs = list(values)
     free = sorted((value, index) for index, value in enumerate(values.values()))
-    spans = []
+    spans, most = [], figure.decimals
     for index, number in enumerate(figure.numbers):
         # One digit less than in other values is a final zero left out.
-        is_short = number.decimals < figure.decimals - 1
-        low, high = number.span(number.decimals if is_short else figure.decimals)
+        low, high = number.span(number.decimals if number.decimals < most - 1 else most)
         spans.append((high, low, index))
     pairs: dict[int, LoggedRun] = {}
     # By their upper ends, each takes the lowest free value: no other order finds more pairs.

@@ -109,11 +109,9 @@ class _Statistics:
             return
         yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
-        for values in self._samples.named(figure):
-            yield list(values.values()), half
-        for step, values in self._samples.earlier(figure):
+        for step, values in self._samples.all_at(figure):
             # A p or a deviation agrees by chance at one step of forty.
-            if figure.what == "mean" or step in self._lists.steps:
+            if figure.what == "mean" or step in {figure.step, *self._lists.steps}:
                 yield list(values.values()), half
 
     def _is_best_of_runs(self, figure: Figure) -> bool:

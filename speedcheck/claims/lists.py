@@ -39,20 +39,19 @@ class Match:
 
 
 def _best_match(figure: Figure, samples: Samples) -> Match:
-    """Compare a list with every sample, at the step that it names, then at others.
-
-    The match with the most values wins, then the one with the fewest runs over.
-    """
-    # Of equal ones max takes the first.
-    named = [paired(figure, values) for values in sorted(samples.named(figure), key=len)]
-    step = figure.step if figure.kind == "losses" else None
-    best = Match(figure, step, max(named, key=len, default={}))
+    """Return the first match of every value; else the one of most values at the step it names."""
     # One loss alone equals some validation by chance.
     is_alone = len(figure.numbers) == 1 and figure.step is None
-    if best.is_full or is_alone or len(figure.numbers) > len(samples.runs):
-        return best
-    others = (Match(figure, at, paired(figure, v)) for at, v in samples.earlier(figure))
-    return next((match for match in others if match.is_full), best)
+    is_any_step = not is_alone and len(figure.numbers) <= len(samples.runs)
+    best = Match(figure, figure.step, {})
+    for step, values in samples.all_at(figure):
+        is_named = figure.kind == "times" or step == figure.step
+        if is_named or is_any_step:
+            match = Match(figure, step, paired(figure, values))
+            if match.is_full:
+                return match
+            best = match if is_named and len(match.runs) > len(best.runs) else best
+    return best
 
 
 class Lists:
@@ -77,7 +76,12 @@ class Lists:
         # One value may agree by chance.
         known = (m for m in self.confirmed if len(m.runs) > 1 or len(samples.judged) == 1)
         self._agreeing = {match.figure.kind for match in known}
-        self._refuted = [match for match in self._matches if self._is_false(match)]
+        self._open = [
+            match
+            for match in self._matches
+            if not match.is_full and match.figure.grade and match.figure.kind not in self._agreeing
+        ]
+        self._refuted = [match for match in self._open if self._is_false(match)]
         self.standing = [m.figure for m in self._matches if m not in self._refuted]
 
     def claims(self) -> list[Claim]:
@@ -103,13 +107,10 @@ class Lists:
         return match.figure.kind == "times" and is_few and bool(self._agreeing)
 
     def _is_false(self, match: Match) -> bool:
-        """Return whether a list can only be of the judged runs, each of them, and is not."""
-        figure = match.figure
-        if match.is_full or figure.grade is Grade.CONFIRM or figure.kind in self._agreeing:
+        """Return whether a list can only be of the judged runs, each of them."""
+        if len(match.figure.numbers) != len(self.samples.judged_at(match.figure)):
             return False
-        if len(figure.numbers) != len(self.samples.judged_at(figure)):
-            return False
-        return figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
+        return match.figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
@@ -132,15 +133,13 @@ class Lists:
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return lists that are longer than the logs: of these runs, or the only data there is."""
         n = len(self.samples.runs)
-        short = (match.figure for match in self._matches if self._is_short(match, n))
-        return tuple(Shortfall(len(f.numbers), n, f.where) for f in short)[:_MOST_SHOWN]
-
-    def _is_short(self, match: Match, n: int) -> bool:
-        figure = match.figure
-        if figure.kind == "times" or match.is_full or figure.kind in self._agreeing:
-            return False
-        is_claim = figure.grade is Grade.REFUTE or len(match.runs) == n
-        return figure.grade > Grade.CONFIRM and is_claim and len(figure.numbers) > n > 0
+        short = (
+            Shortfall(len(match.figure.numbers), n, match.figure.where)
+            for match in self._open
+            if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
+            if match.figure.grade is Grade.REFUTE or len(match.runs) == n
+        )
+        return tuple(short)[:_MOST_SHOWN]
 
     def key_differences(self) -> tuple[Remark, ...]:
         """Compare seeds and logs of rows, and lists of seeds, with those of the logs."""

@@ -53,7 +53,6 @@ _OTHER_RECORD = re.compile(r"\b(?:last|current|standing|latest) (?:world )?recor
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
-_NAME = re.compile(r"[a-z0-9_]+")
 _STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
@@ -68,7 +67,9 @@ _STATISTIC = re.compile(
     rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
     r"|(?<!\w)(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
     r"[^\w<>≤≥±]{0,6}(?:(?:of|is)\b[^\w<>≤≥±]{0,20}){0,2}"
-    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)(?: ?(?P<unit>[a-z]{{1,7}})\b(?! ?[0-9])|(?!\w))",
+    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
+    # The 2 of "2 min 32 s" is not a time.
+    r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
@@ -87,19 +88,18 @@ def words(text: str) -> set[str]:
 
 
 def names_measure(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a heading or a name is the measure, as a word of its own."""
-    found = {*_NAME.findall(text.lower()[:1_000]), *words(text)}
-    return any(word in found or word + "s" in found for word in measure)
+    """Return whether a heading or a name is the measure, as words of its own."""
+    found = words(text) | {word.removesuffix("s") for word in words(text)}
+    return any(words(word) <= found for word in measure)
 
 
 def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
     """Return what a name says that a list holds; None where it says nothing."""
     if names_measure(text, measure):
         return "losses"
-    found = words(text)
-    if found & _TIMES:
+    if words(text) & _TIMES:
         return "times"
-    return "losses" if measure[0].endswith("loss") and found & _LOSSES else None
+    return "losses" if measure[0].endswith("loss") and words(text) & _LOSSES else None
 
 
 def list_of(
@@ -148,11 +148,6 @@ def is_baseline(text: str) -> bool:
     return not found.isdisjoint(_BASELINE) or bool(_OTHER_RECORD.search(text[:1_000]))
 
 
-def unit_of(text: str) -> Unit | None:
-    """Return the unit of time that a name gives."""
-    return next((_UNITS[w.lower()] for w in _WORD.findall(text) if w.lower() in _UNITS), None)
-
-
 def step_of(text: str) -> int | None:
     """Return the validation step that a name gives: "step 2745" or "val_loss@2745"."""
     found = _STEP.search(text[:1_000])
@@ -192,8 +187,8 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     if not (runs <= reader.sizes and _states_result(plain, reader.measure)):
         return
     is_mean = not words(plain).isdisjoint(_MEANS)
-    for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS):
-        name, unit = (match["name"] or "p").lower(), unit_of(match["unit"] or "")
+    for match in _STATISTIC.finditer(plain):
+        name, unit = (match["name"] or "p").lower(), _UNITS.get((match["unit"] or "").lower())
         number = printed(match["number"])
         what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
         if number and what:
