@@ -90,7 +90,7 @@ def words(text: str) -> set[str]:
 def names_measure(text: str, measure: tuple[str, ...]) -> bool:
     """Return whether a heading or a name is the measure, as words of its own."""
     found = words(text) | {word.removesuffix("s") for word in words(text)}
-    return any(words(word) <= found for word in measure)
+    return any(words(word) and words(word) <= found for word in measure)
 
 
 def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
