@@ -34,7 +34,7 @@ def check_documents(
             Finding(codes.SEEDS_DIFFER, "warn", difference.message, difference.where)
             for difference in documents.keys
         ),
-        *_unlisted(documents.unlisted or ()),
+        *_unlisted(documents.unlisted),
     )
 
 

@@ -7,12 +7,12 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePath
 
 from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
-from speedcheck.claims.numbers import NUMBER, Printed, printed
+from speedcheck.claims.numbers import NUMBER, printed
 from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
@@ -40,24 +40,8 @@ _PROSE = re.compile(r"[A-Za-z]{3,}")
 _SEED = re.compile(r"(?:seeds?[ _]?)?#?([0-9]{1,18})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of a table: its cells without markup, and its place."""
-
-    cells: tuple[str, ...]
-    line: int
-
-    def cell(self, column: int) -> str:
-        return self.cells[column] if column < len(self.cells) else ""
-
-    def number(self, column: int) -> Printed | None:
-        found = _CELL.fullmatch(self.cell(column))
-        return printed(found[1]) if found else None
-
-    @property
-    def is_run(self) -> bool:
-        """Whether it is of one run of the record."""
-        return not _SUMMARY.search(self.cell(0)) and not is_baseline(self.cell(0))
+# The number of a line, and its cells without markup, as many as the header has.
+_Row = tuple[int, tuple[str, ...]]
 
 
 def read_table(passage: Passage, reader: Reader) -> Iterator[Figure]:
@@ -66,34 +50,41 @@ def read_table(passage: Passage, reader: Reader) -> Iterator[Figure]:
     A table of runs has a run, a seed or a log in its first column, and numbers. In a table of
     labels and values each row is read like a line of text; other tables are not read.
     """
-    rows = [
-        _Row(tuple(_MARKUP.sub(" ", cell).strip() for cell in cells), line)
-        for line, cells in islice(passage.rows, _MOST_ROWS + 1)
-    ]
-    if len(rows) < 2 or len(rows[0].cells) > _MOST_COLUMNS:
+    width = len(passage.rows[0][1]) if passage.rows else 0
+    rows: list[_Row] = []
+    for line, cells in islice(passage.rows, _MOST_ROWS + 1):
+        plain = [_MARKUP.sub(" ", cell).strip() for cell in cells[:width]]
+        rows.append((line, (*plain, *[""] * (width - len(plain)))))
+    if len(rows) < 2 or not 2 <= width <= _MOST_COLUMNS:
         return
-    if not _is_of_runs(rows):
-        yield from _as_text(rows[1:], 1, passage, reader) if len(rows[0].cells) == 2 else ()
+    (_, head), own = rows[0], [row for row in rows[1:] if _is_run(row)]
+    if not _are_runs(head, own):
+        yield from _as_text(rows[1:], 1, passage, reader) if width == 2 else ()
         return
-    for column, heading in enumerate(rows[0].cells[1:], start=1):
-        listed = _column(rows, column, passage, reader)
+    for column, heading in enumerate(head[1:], start=1):
+        listed = _column(head, own, column, passage, reader)
         if listed:
             yield listed
         if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
-            summaries = [row for row in rows[1:] if _SUMMARY.search(row.cell(0))]
+            summaries = [row for row in rows[1:] if _SUMMARY.search(row[1][0])]
             yield from _as_text(summaries, column, passage, reader)
 
 
-def _is_of_runs(rows: list[_Row]) -> bool:
+def _is_run(row: _Row) -> bool:
+    """Return whether a row is of one run of the record."""
+    label = row[1][0]
+    return not _SUMMARY.search(label) and not is_baseline(label)
+
+
+def _are_runs(head: tuple[str, ...], own: list[_Row]) -> bool:
     """Return whether each row is a run: named as one, with no column of prose."""
-    head, own = rows[0].cells, [row for row in rows[1:] if row.is_run]
     # A number or a log's name, and no setting in words; without a heading nothing else.
-    labels = [_NAME.sub(" ", row.cell(0)).strip() for row in own]
+    labels = [_NAME.sub(" ", cells[0]).strip() for _, cells in own]
     if head[0]:
-        are_runs = _RUN.search(head[0]) and not any(map(_PROSE.search, labels))
+        are_named = _RUN.search(head[0]) and not any(map(_PROSE.search, labels))
     else:
-        are_runs = not any(labels)
-    return bool(own and are_runs) and not any(
+        are_named = not any(labels)
+    return bool(own and are_named) and not any(
         # A column without a heading holds remarks.
         heading and _is_prose(own, column) and not _OF_A_RUN.search(heading)
         for column, heading in enumerate(head[1:], start=1)
@@ -101,30 +92,34 @@ def _is_of_runs(rows: list[_Row]) -> bool:
 
 
 def _is_prose(rows: list[_Row], column: int) -> bool:
-    return 2 * sum(bool(_PROSE.search(_CELL.sub("", row.cell(column)))) for row in rows) > len(rows)
+    texts = [cells for _, cells in rows if _PROSE.search(_CELL.sub("", cells[column]))]
+    return 2 * len(texts) > len(rows)
 
 
-def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Figure | None:
+def _column(
+    head: tuple[str, ...], own: list[_Row], column: int, passage: Passage, reader: Reader
+) -> Figure | None:
     """Return the losses or the times of a column; None where its heading says neither."""
-    own = [(row, number) for row in rows[1:] if row.is_run and (number := row.number(column))]
-    if not own:
+    found = [(row, _CELL.fullmatch(row[1][column])) for row in own]
+    read = [(row, number) for row, cell in found if cell and (number := printed(cell[1]))]
+    if not read:
         return None
-    numbers, where = tuple(number for _, number in own), reader.where(own[0][0].line)
-    listed = list_of(rows[0].cells[column] or "-", numbers, passage.about, where, reader)
+    rows, numbers = zip(*read, strict=True)
+    where = reader.where(rows[0][0])
+    listed = list_of(head[column] or "-", numbers, passage.about, where, reader)
     if listed is None:
         return None
     # Times in tables are often those of another machine.
     grade = min(listed.grade, Grade.WARN) if listed.kind == "times" else listed.grade
-    return replace(listed, grade=grade, keys=_keys(rows[0], [row for row, _ in own]))
+    return replace(listed, grade=grade, keys=_keys(head, rows))
 
 
-def _keys(head: _Row, rows: list[_Row]) -> tuple[Key, ...]:
+def _keys(head: tuple[str, ...], rows: tuple[_Row, ...]) -> tuple[Key, ...]:
     """Return the seeds of rows, by the first column that is headed so; else their first cells."""
-    headings = [heading.lower() for heading in head.cells]
-    seeds = next((i for i, heading in enumerate(headings) if "seed" in heading), None)
+    seeds = next((i for i, heading in enumerate(head) if "seed" in heading.lower()), None)
     if seeds is not None:
-        return seeds_of(row.cell(seeds) for row in rows)
-    names = tuple(PurePath(row.cell(0).lower()).name for row in rows)
+        return seeds_of(cells[seeds] for _, cells in rows)
+    names = tuple(PurePath(cells[0].lower()).name for _, cells in rows)
     # A number counts the rows.
     return () if any(name.isdigit() for name in names) else names
 
@@ -138,9 +133,9 @@ def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
 
 def _as_text(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Read each row as a line of text: its label, and its value in a column."""
-    for row in rows:
-        text = f"{row.cell(0)}: {row.cell(column)}"
-        yield from read_text(replace(passage, text=text, line=row.line), reader)
+    for line, cells in rows:
+        text = f"{cells[0]}: {cells[column]}"
+        yield from read_text(replace(passage, text=text, line=line), reader)
 
 
 def read_csv(text: str, reader: Reader) -> Iterator[Figure]:

@@ -64,7 +64,7 @@ def document_claims(
             parts.append(compare(read, samples, track, elsewhere))
         elif suffix not in _DATA:
             parts.append(DocumentClaims(unread=(Remark(name, unread),)))
-    return _joined(parts)
+    return _joined(parts, samples)
 
 
 def read_document(written: str, reader: Reader) -> Iterator[Figure]:
@@ -134,14 +134,18 @@ def _read(path: Path) -> tuple[str, str]:
     return written, ""
 
 
-def _joined(parts: list[DocumentClaims]) -> DocumentClaims:
+def _joined(parts: list[DocumentClaims], samples: Samples) -> DocumentClaims:
     """Put the comparisons of all documents together; a run that one of them lists is listed."""
-    unlisted = [part.unlisted for part in parts if part.unlisted is not None]
+    listed = frozenset(name for part in parts for name in part.listed)
+    others = tuple(run.name for run in samples.counted if run.name not in listed)
+    # Documents that list fewer show examples.
+    are_listed = listed and 3 * len(others) <= len(samples.counted)
     return DocumentClaims(
         claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
         shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
         keys=tuple(difference for part in parts for difference in part.keys),
-        unlisted=tuple(sorted(set(unlisted[0]).intersection(*unlisted))) if unlisted else (),
+        listed=listed,
+        unlisted=others if are_listed else (),
         steps=tuple(sorted({step for part in parts for step in part.steps})),
         unread=tuple(remark for part in parts for remark in part.unread),
     )

@@ -55,7 +55,7 @@ def compare(
         claims=(*lists.claims(), *statistics.claims()),
         shortfalls=lists.shortfalls(),
         keys=lists.key_differences(),
-        unlisted=lists.unlisted(),
+        listed=lists.listed(),
         steps=lists.earlier_steps(),
     )
 

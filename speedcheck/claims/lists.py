@@ -156,17 +156,12 @@ class Lists:
         earlier = own - {run.judged.final_step for run in self.samples.judged}
         return tuple(sorted(step for step in earlier if step is not None))
 
-    def unlisted(self) -> tuple[str, ...] | None:
-        """Return the counted runs that no list holds; None where no list is of the runs.
-
-        A text that lists fewer than two in three of the runs shows examples.
-        """
+    def listed(self) -> frozenset[str]:
+        """Return the names of the counted runs that a list of losses holds."""
         known = [m for m in self.confirmed if m.figure.kind == "losses" and len(m.runs) > 1]
         # Of runs with one loss, it does not matter which a list was matched with.
-        listed = {run.losses[None] for match in known for run in match.runs.values()}
-        counted = self.samples.counted
-        names = tuple(run.name for run in counted if run.losses[None] not in listed)
-        return (names if 3 * len(names) <= len(counted) else ()) if known else None
+        losses = {run.losses[None] for match in known for run in match.runs.values()}
+        return frozenset(run.name for run in self.samples.counted if run.losses[None] in losses)
 
 
 def _name(key: Key) -> str:

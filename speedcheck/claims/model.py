@@ -166,8 +166,8 @@ class DocumentClaims:
         claims: each list and statistic with its status and its basis.
         shortfalls: lists of losses with more values than logs.
         keys: seeds and logs of rows that differ from those of the values.
-        unlisted: names of counted runs that no list of losses holds; None where no list is of
-            the runs.
+        listed: names of counted runs that lists of losses hold.
+        unlisted: names of the other counted runs, where lists hold two in three.
         steps: earlier validation steps at which figures are confirmed, in order.
         unread: documents that were not read, and why.
     """
@@ -175,6 +175,7 @@ class DocumentClaims:
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     keys: tuple[Remark, ...] = ()
-    unlisted: tuple[str, ...] | None = None
+    listed: frozenset[str] = frozenset()
+    unlisted: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     unread: tuple[Remark, ...] = ()
