@@ -14,7 +14,7 @@ from itertools import islice
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import kind_of, list_of, read_nulls, read_text
+from speedcheck.claims.text import kind_of, list_of, prints_result, read_nulls, read_text
 
 # An author who lists more means something else.
 _MOST_NUMBERS = 10_000
@@ -36,24 +36,29 @@ _NAMED = re.compile(
 # A call, but not one that only prints as one.
 _CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/]|\*\*?)\s*[\w(]|\w\[")
-_OTHER_TEST = re.compile(
-    r"ttest_(?:ind|rel)|welch|paired|whitney|wilcoxon|bootstrap|permutation|shapiro|tost|anova",
-    re.IGNORECASE,
+_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
+# A known function of a whole list by its name, and of nothing else.
+_LIST = r"(?:[\w.]{0,40}(?:[Tt]ensor|array)\(\s*)?([A-Za-z_]\w{0,60})\s*(?:,[^()]*)?\)?"
+_CALL = re.compile(
+    rf"[\w.]{{0,40}}\b(mean|std|stdev|std_mean|bayes_mvs|ttest_1samp)\(\s*{_LIST}(?:,[^()]*)?\)"
+    rf"|{_LIST}\.(mean|std)\([^()]*\)"
 )
-_CALLS: dict[ClaimSubject, re.Pattern[str]] = {
-    "mean": re.compile(r"\bmean\("),
-    "std": re.compile(r"\b(?:std|stdev)\("),
-    "p": re.compile(r"\bttest_1samp\("),
+_GIVES: dict[str, tuple[ClaimSubject, ...]] = {
+    "mean": ("mean",),
+    "std": ("std",),
+    "stdev": ("std",),
+    "std_mean": ("std", "mean"),
+    "bayes_mvs": ("std", "mean"),
+    "ttest_1samp": ("p",),
 }
+_OTHER_CALL = re.compile(r"(?<![\w.])(?!(?:print|round|float)\()[\w.]+\(")
 
-_P = re.compile(rf"\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})", re.IGNORECASE)
 _ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
 _BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
 _PARTS: tuple[Part, ...] = ("estimate", "low", "high")
-# What scipy.stats.bayes_mvs and torch.std_mean print, and what its numbers are.
+# What authors print of tests, scipy.stats.bayes_mvs and torch.std_mean, and what its numbers are.
 _SHAPES: tuple[tuple[re.Pattern[str], tuple[tuple[ClaimSubject, Part | None], ...]], ...] = (
+    (re.compile(rf"(?i)\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})"), (("p", None),)),
     (re.compile("Mean" + _BOUNDS), tuple(("mean", part) for part in _PARTS)),
     (re.compile("Std_dev" + _BOUNDS), tuple(("std", part) for part in _PARTS)),
     (
@@ -160,42 +165,46 @@ def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
         if is_code:
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
-        yield index, comment.lstrip() if is_code else line[:1_000], code
+        text = comment.lstrip() if is_code else line[:1_000]
+        if text:
+            yield index, text, code
 
 
 def _inserted(string: re.Match[str]) -> str:
     """Return what an f-string inserts; nothing of another string."""
     parts = re.findall(r"\{([^{}:!]*)", string[0]) if string[0][0] in "fF" else []
-    return "(" + ", ".join(parts) + ")"
+    return "'" + ", ".join(parts) + "'"
 
 
 def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterator[Figure]:
-    """Yield the statistics of a line, where one list alone can be meant."""
-    named = set(_NAME.findall(code))
-    lists = [found.figure for found in above if not code or found.name in named]
-    if not lists or _ARITHMETIC.search(code) or _OTHER_TEST.search(f"{code} {text}"):
+    """Yield the statistics of a line, where they can be of one list alone.
+
+    The code above is a known function of a list by its name, and the line says nothing else.
+    """
+    is_other = _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code))
+    if is_other or not prints_result(text, reader.measure):
         return
+    calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
     label = kind_of(text, reader.measure)
-    for subject, digits, part in _statistics(text, code):
+    for subject, digits, part in _statistics(text, [function for function, _ in calls]):
         kind, number = "losses" if subject == "p" else label, printed(digits)
-        owners = [listed for listed in lists if kind in (None, listed.kind)]
+        named = [name for function, name in calls if subject in _GIVES[function]]
+        owners = [
+            found.figure
+            for found in above
+            if (not code or found.name in named) and kind in (None, found.figure.kind)
+        ]
         if number and len(owners) == 1:
             what = _OF_TIMES[subject] if owners[0].kind == "times" else subject
             of, is_exact = owners[0], bool(code)
             yield Figure(what, (number,), "", Grade.REFUTE, of=of, is_exact=is_exact, part=part)
 
 
-def _statistics(text: str, code: str) -> Iterator[tuple[ClaimSubject, str, Part | None]]:
+def _statistics(text: str, calls: list[str]) -> Iterator[tuple[ClaimSubject, str, Part | None]]:
     """Yield what scipy, numpy and PyTorch print, as statistics of losses."""
-    calls = [subject for subject, call in _CALLS.items() if call.search(code)]
-    p, alone = _P.search(text), _ALONE.match(text)
-    if p and (not code or "p" in calls):
-        yield "p", p[1], None
-    elif alone and len(calls) == 1 and (calls[0] != "p" or "pvalue" in code):
-        yield calls[0], alone[1], None
-    else:
-        for shape, parts in _SHAPES:
-            for match in islice(shape.finditer(text), 1):
-                yield from (
-                    (what, x, p) for x, (what, p) in zip(match.groups(), parts, strict=True)
-                )
+    alone = _ALONE.match(text)
+    if alone and len(calls) == 1:
+        yield _GIVES[calls[0]][0], alone[1], None
+    for shape, parts in _SHAPES:
+        for match in islice(shape.finditer(text), 1):
+            yield from ((what, x, p) for x, (what, p) in zip(match.groups(), parts, strict=True))

@@ -181,7 +181,7 @@ def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> I
 def _p_values(figure: Figure, sample: Moments, half: float, track: Track) -> Iterator[Range]:
     """Yield the p of a t-test, and of a z-test with each known sigma, for each null value.
 
-    That is the p of the track's side, and of both sides, over what rounding leaves open.
+    That is the p of the track's side, of both, and of the other, over what rounding leaves open.
     """
     for target, sigma in itertools.product(
         figure.nulls or (track.target,), (None, *figure.sigmas, track.sigma)
@@ -196,5 +196,5 @@ def _p_values(figure: Figure, sample: Moments, half: float, track: Track) -> Ite
             for d, s in itertools.product(differences, (std - spread, std + spread))
         ]
         below = [float(ndtr(t) if sigma else stdtr(sample.n - 1, t)) for t in scores]
-        for found in (below, [2 * min(p, 1 - p) for p in below]):
+        for found in (below, [2 * min(p, 1 - p) for p in below], [1 - p for p in below]):
             yield min(found) * (1 - 1e-7), max(found) * (1 + 1e-7)

@@ -40,6 +40,10 @@ _RESULT = _PLAIN - {"step"} | _set(
     "ttest sided one two sigma below above under less than target certified a an and with against "
     "gives in on for our we nats \u03bc \u03c3"
 )
+# And these are in what programs print of it.
+_PRINTED = _LOSSES | _set(
+    "statistic minmax pvalue ttestresult sampresult tensor statistically significant vs null"
+)
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
@@ -53,6 +57,8 @@ _OTHER_RECORD = re.compile(r"\b(?:last|current|standing|latest) (?:world )?recor
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
+# About, and from one figure to another.
+_VAGUE = re.compile("~|->|\u2192")
 _STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
@@ -130,10 +136,14 @@ def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
     return Grade.WARN if kind == "losses" and left <= _QUALIFIED else Grade.CONFIRM
 
 
-def _states_result(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a sentence states a result of the record's runs, and nothing else."""
-    known = _RESULT | _TIMES | _UNITS.keys() | _of_losses(measure)
-    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→"))
+def _unknown(text: str, measure: tuple[str, ...]) -> set[str]:
+    """Return the words of a text by which it may state anything but a result of the runs."""
+    return words(text) - _RESULT - _TIMES - _UNITS.keys() - _of_losses(measure)
+
+
+def prints_result(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a line of output is a result of the runs, and nothing else."""
+    return _unknown(text, measure) <= _PRINTED
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:
@@ -184,7 +194,7 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain = _RUNS.sub(" ", plain)
-    if not (runs <= reader.sizes and _states_result(plain, reader.measure)):
+    if not runs <= reader.sizes or _unknown(plain, reader.measure) or _VAGUE.search(plain):
         return
     is_mean = not words(plain).isdisjoint(_MEANS)
     for match in _STATISTIC.finditer(plain):

@@ -417,6 +417,56 @@ def test_what_code_computes_further_is_not_compared(read):
     assert found(read(f"```\n{code.format('', '3.2772')}\n```\n")) == {REFUTED}
 
 
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        # Of something else than the list: another function, a part, a comparison.
+        ("np.mean(np.exp(losses))", "26.5291"),
+        ("np.exp(np.mean(losses))", "26.5291"),
+        ("np.std(np.diff(losses))", "0.00140"),
+        ("np.mean(sorted(losses)[1:-1])", "3.27808"),
+        ("np.mean(losses[:3])", "3.27853"),
+        ("np.mean(np.array(losses) < 3.279)", "0.833"),
+        ("ttest_1samp([x for x in losses if x < 3.279], 3.28).pvalue", "0.00013"),
+        ("def p_of(x, null=3.279): return ttest_1samp(x, null).pvalue", "0.03979"),
+        # Of the other side.
+        ("ttest_1samp(losses, 3.28, alternative='greater').pvalue", "0.99933"),
+    ],
+)
+def test_code_that_computes_something_else_of_a_list_is_not_compared(read, code, result):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\nprint({code})\n{result}\n```\n")) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "p=0.4321 vs the previous record",
+        "p=0.4321 (Welch)",
+        "previous: (tensor(0.0021), tensor(3.2791))",
+        "difference of seeds: p=0.4321",
+    ],
+)
+def test_a_line_under_a_list_that_speaks_of_something_else_is_not_compared(read, line):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\n# {line}\n```\n")) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        # numpy and scipy of LOSSES.
+        ("np.mean(losses)", "3.27825", "3.27725"),
+        ("round(statistics.mean(losses), 4)", "3.2782", "3.2772"),
+        ("torch.tensor(losses).mean()", "tensor(3.2782)", "tensor(3.2772)"),
+        ("np.std(np.array(losses), ddof=1)", "0.000666", "0.000366"),
+        ("scipy.stats.ttest_1samp(losses, 3.279).pvalue", "0.0398", "0.0098"),
+    ],
+)
+def test_a_known_function_of_a_whole_list_is_recomputed(read, code, right, wrong):
+    text = f"```\nlosses = {list(LOSSES)}\nprint({code})\n{{}}\n```\n"
+    assert found(read(text.format(right))) == set()
+    assert found(read(text.format(wrong))) == {REFUTED}
+
+
 # Running text.
 
 
