@@ -131,7 +131,8 @@ def run(  # noqa: PLR0913 - one argument an option
     from speedcheck.records.overrides import RecipeOverrides
     from speedcheck.run.launchers.local_launcher import LocalLauncher
     from speedcheck.run.launchers.worker_launcher import WorkerLauncher
-    from speedcheck.run.record_campaign import Request, run_record
+    from speedcheck.run.record_campaign import run_record
+    from speedcheck.run.request import Request
     from speedcheck.run.scripts.foreign_program import Start
     from speedcheck.run.scripts.script_command import ScriptRequest, is_script_record, run_script
 
