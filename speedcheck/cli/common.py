@@ -48,7 +48,7 @@ def stoppable(runs: str, again: str) -> Iterator[None]:
         runs: what the signal stops.
         again: the command that continues it.
     """
-    from speedcheck.run.campaign.campaign import Interrupted
+    from speedcheck.run.campaign.interruption import Interrupted
 
     try:
         yield
