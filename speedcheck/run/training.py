@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import Plan
 from speedcheck.report.wording import printable

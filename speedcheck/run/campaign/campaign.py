@@ -9,7 +9,7 @@ from pathlib import Path
 
 from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import Run
-from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.log_names import log_name
 from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
