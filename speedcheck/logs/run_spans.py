@@ -1,4 +1,4 @@
-"""Where each run of a section stands in the log, and how it ends."""
+"""The place of each run in a log, and how the run ends."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath as P
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -527,7 +528,10 @@ DISHONEST = {
 }
 
 PROPERTY = settings(
-    max_examples=3, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=examples(3),
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 
 
