@@ -35,6 +35,8 @@ def test_a_false_list_is_named(table, shape, lie):
     assert table[shape][lie] >= 0.95 * table[shape]["honest"]
 
 
+# Of fewer READMEs than all, too few are prose.
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["prose", "metrics"])
 def test_a_false_mean_in_the_text_is_named(table, shape):
     assert table[shape]["other losses"] >= 0.9 * table[shape]["honest"]

@@ -13,6 +13,7 @@ import pytest
 
 from speedcheck import cli
 from speedcheck.errors import LaunchError
+from speedcheck.records.ledger import parse_ledger
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.report import report_files
 from speedcheck.run.campaign import campaign
@@ -210,3 +211,12 @@ def run_tiny(
 @pytest.fixture
 def make_log_text() -> Callable[..., str]:
     return log_text
+
+
+def ledger_events(record: Path) -> list[tuple[int, str]]:
+    entries = parse_ledger((record / "ledger.jsonl").read_bytes()).entries
+    return [(entry.seed, entry.event) for entry in entries]
+
+
+def certificate(record: Path) -> dict:
+    return json.loads((record / "certificate.json").read_text())
