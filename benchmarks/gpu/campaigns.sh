@@ -84,7 +84,7 @@ race() {
 }
 
 left() { # processes of a trainer, by id
-    pgrep -f 'trainer worker' || true
+    pgrep -f "trainer worker .*$data" || true
 }
 
 kill_launcher() {
