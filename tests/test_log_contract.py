@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.logs import parse_log, parse_step_line, program_text
-from speedcheck.run.local import _read_setup
+from speedcheck.run.launchers.trainer_process import _read_setup
 from trainer.__main__ import plan
 from trainer.config import RECIPES
 from trainer.runtime import log as trainer_log
