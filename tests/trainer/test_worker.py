@@ -23,7 +23,8 @@ from trainer.worker import Job, parse_job, read_lines, work
 ROOT = Path(__file__).resolve().parents[2]
 # What two runs of one seed need not share: when and how fast they ran, and in which process.
 OWN = re.compile(
-    r"^(started|worker|argv|environment|compile_cache|gpus): .*\n|(?<=train_time:).*$|^peak memory .*$|^[|+ ].*\n|^\w{3} \w{3} .*\n",
+    r"^(started|worker|argv|environment|compile_cache|gpus): .*\n"
+    r"|(?<=train_time:).*$|^peak memory .*$|^[|+ ].*\n|^\w{3} \w{3} .*\n",
     re.MULTILINE,
 )
 
