@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from speedcheck.api import LossCertificate, certify, certify_sequentially, read, verify
     from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
-    from speedcheck.comparison.compare import compare
+    from speedcheck.comparison.compare_folders import compare
     from speedcheck.comparison.record_comparison import RecordComparison
     from speedcheck.errors import (
         InputError,
@@ -69,7 +69,7 @@ _MODULES = {
         "Verdict",
         "Verdicts",
     ),
-    "speedcheck.comparison.compare": ("compare",),
+    "speedcheck.comparison.compare_folders": ("compare",),
     "speedcheck.comparison.record_comparison": ("RecordComparison",),
     "speedcheck.errors": (
         "InputError",

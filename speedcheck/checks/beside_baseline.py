@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from speedcheck.certificate import Finding, JudgedRun
 from speedcheck.checks import codes
-from speedcheck.checks.measured import shared_gpus
+from speedcheck.checks.measurement import shared_gpus
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample

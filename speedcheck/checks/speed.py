@@ -10,7 +10,7 @@ from speedcheck.checks.beside_baseline import (
     interval,
     why_not_comparable,
 )
-from speedcheck.checks.measured import check_measured
+from speedcheck.checks.measurement import check_measured
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats

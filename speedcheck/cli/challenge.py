@@ -73,9 +73,9 @@ def challenge(  # noqa: PLR0913 - one argument an option
     from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
-    from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.challenge_campaign import ChallengeRequest, run_challenge
-    from speedcheck.run.foreign_program import Start
+    from speedcheck.run.campaign.campaign import Interrupted
+    from speedcheck.run.scripts.challenge_campaign import ChallengeRequest, run_challenge
+    from speedcheck.run.scripts.foreign_program import Start
 
     request = ChallengeRequest(
         program=program_of_record(folder, Overrides(track=track, config=config)),

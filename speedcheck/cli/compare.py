@@ -41,7 +41,7 @@ def compare(
 
     Exit codes: 0 better, 1 worse, 3 undecided, 2 the two cannot be compared.
     """
-    from speedcheck.comparison.compare import compare as compare_folders
+    from speedcheck.comparison.compare_folders import compare as compare_folders
     from speedcheck.report.comparison_json import comparison_json
     from speedcheck.report.comparison_text import comparison_text
 

@@ -30,7 +30,7 @@ def doctor(
     Exit codes: 0 where nothing is missing, 1 where the recipe needs something.
     """
     from speedcheck.rules.tracks import TRACK_OF_RECIPE
-    from speedcheck.run.local import data_options
+    from speedcheck.run.launchers.local_launcher import data_options
     from speedcheck.run.machine_check import doctor_text, examine
 
     if recipe not in TRACK_OF_RECIPE:

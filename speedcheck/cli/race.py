@@ -80,9 +80,9 @@ def race(  # noqa: PLR0913 - one argument an option
     Exit codes: 0 better (A is faster), 1 worse, 3 undecided, 2 unusable; 0 with --aa.
     """
     from speedcheck.report.terminal import make_console
-    from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.foreign_program import Start
-    from speedcheck.run.race_command import RaceRequest, run_race
+    from speedcheck.run.campaign.campaign import Interrupted
+    from speedcheck.run.race.race_command import RaceRequest, run_race
+    from speedcheck.run.scripts.foreign_program import Start
 
     request = RaceRequest(
         a=a,

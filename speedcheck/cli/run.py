@@ -177,11 +177,11 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
-    from speedcheck.run.foreign_program import Start
-    from speedcheck.run.local import LocalLauncher
+    from speedcheck.run.launchers.local_launcher import LocalLauncher
+    from speedcheck.run.launchers.worker_launcher import WorkerLauncher
     from speedcheck.run.record_campaign import Request, run_record
-    from speedcheck.run.script_command import ScriptRequest, is_script_record, run_script
-    from speedcheck.run.worker_launcher import WorkerLauncher
+    from speedcheck.run.scripts.foreign_program import Start
+    from speedcheck.run.scripts.script_command import ScriptRequest, is_script_record, run_script
 
     overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
     start = Start(gpus, ranks, seed_env, seed_arg)
@@ -264,7 +264,7 @@ def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
 def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
     """Make a record, print its certificate, and exit with its code."""
     from speedcheck.report.terminal import make_console, print_certificate
-    from speedcheck.run.campaign import Interrupted
+    from speedcheck.run.campaign.campaign import Interrupted
 
     console = make_console()
     try:

@@ -27,8 +27,8 @@ def status(
     """Say how far the campaign of a record folder has come."""
     import sys
 
-    from speedcheck.run.campaign_status import read_status
-    from speedcheck.run.status_text import status_json, status_text
+    from speedcheck.run.progress.campaign_status import read_status
+    from speedcheck.run.progress.status_text import status_json, status_text
 
     clears = watch and not json and sys.stdout.isatty()
     while True:

@@ -11,7 +11,7 @@ from speedcheck.baseline import one_record
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement
 from speedcheck.plot_data import plot_data_of
-from speedcheck.plot_data.race import race_data_of
+from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.race_plan import is_race, refuse_options
 from speedcheck.races.read_race import read_race
 from speedcheck.report import race_text, wording

@@ -23,13 +23,13 @@ from speedcheck.report.report_files import keep_pictures
 from speedcheck.report.wording import printable
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
-from speedcheck.run.campaign import Campaign
-from speedcheck.run.launcher import Launcher, Setup
-from speedcheck.run.plans import enter_plan, extended_plan, planned_track
-from speedcheck.run.processes import end_processes, mark_of
-from speedcheck.run.progress import open_display
-from speedcheck.run.slots import slots
-from speedcheck.run.stopping import UntilCertified, check_sequential_track, stopping_rule
+from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.campaign.plans import enter_plan, extended_plan, planned_track
+from speedcheck.run.campaign.slots import slots
+from speedcheck.run.campaign.stopping import UntilCertified, check_sequential_track, stopping_rule
+from speedcheck.run.launchers.launcher import Launcher, Setup
+from speedcheck.run.launchers.processes import end_processes, mark_of
+from speedcheck.run.progress.live_display import open_display
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM, check_maximum
 from speedcheck.words import count
 

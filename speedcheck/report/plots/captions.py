@@ -11,7 +11,7 @@ from speedcheck.plot_data.pictures import (
     Runtimes,
     StepTimes,
 )
-from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+from speedcheck.plot_data.race_data import PairDifferences, RaceEvidence
 from speedcheck.report.race_text import confidence_sequence
 from speedcheck.report.wording import printable, rounded, small_p, two_digits
 from speedcheck.stats import Difference

@@ -15,7 +15,7 @@ from scipy import stats
 
 from speedcheck.challenges.own_program import program_of_record, write_program
 from speedcheck.rules.rule import Overrides
-from speedcheck.run import campaign
+from speedcheck.run.campaign import campaign
 
 ROOT = Path(__file__).parents[3]
 

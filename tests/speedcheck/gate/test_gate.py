@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from speedcheck import cli, verify
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.objection import Objection
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS
 from speedcheck.report.gate_text import gate_markdown
-from speedcheck.report.markdown import MAX_CHARACTERS
 
 MINE = """
 [gate]

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from speedcheck.api import verify
 from speedcheck.certificate import Claim, Finding, Verdict, Verdicts
-from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown, code
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown, code
 from speedcheck.report.wording import printable
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

@@ -20,9 +20,9 @@ from scipy import stats
 
 from speedcheck import cli
 from speedcheck.records.ledger import LedgerWriter, parse_ledger
-from speedcheck.run import campaign
-from speedcheck.run.launcher import Setup
-from speedcheck.run.processes import find_processes, mark_of
+from speedcheck.run.campaign import campaign
+from speedcheck.run.launchers.launcher import Setup
+from speedcheck.run.launchers.processes import find_processes, mark_of
 
 STEPS = 4
 needs_proc = pytest.mark.skipif(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from speedcheck.errors import LaunchError
-from speedcheck.run.processes import CHILD_VARIABLE, end_processes, mark_of
+from speedcheck.run.launchers.processes import CHILD_VARIABLE, end_processes, mark_of
 
 # The trainer ends at the next step; a process that has not gone by then will not go by itself.
 STOP_SECONDS = 10.0

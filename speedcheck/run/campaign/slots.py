@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from speedcheck.machine import available_cpus, available_memory_mib
-from speedcheck.run.launcher import Setup
+from speedcheck.run.launchers.launcher import Setup
 
 
 def slots(setup: Setup) -> int:

@@ -15,7 +15,8 @@ from foreign_scripts import FINAL, PUBLIC, printing
 
 from speedcheck.logs import read_log
 from speedcheck.records.ledger import parse_ledger
-from speedcheck.run import campaign, conditions
+from speedcheck.run.campaign import campaign
+from speedcheck.run.launchers import conditions
 
 LINES = f"{FINAL.format(0, 9, 0)}\\n{FINAL.format(4, 3, 9)}\\n"
 TWO_LOGS = f"""

@@ -16,9 +16,9 @@ from typing import Any
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.rules.tracks import TRACK_OF_RECIPE
-from speedcheck.run.child import TRAINER_SAYS, Child
-from speedcheck.run.conditions import conditions
-from speedcheck.run.launcher import Job, Process, Setup
+from speedcheck.run.launchers.child import TRAINER_SAYS, Child
+from speedcheck.run.launchers.conditions import conditions
+from speedcheck.run.launchers.launcher import Job, Process, Setup
 
 GPUS_VARIABLE = "CUDA_VISIBLE_DEVICES"
 

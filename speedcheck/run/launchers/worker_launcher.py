@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
-from speedcheck.run.child import Child
-from speedcheck.run.conditions import conditions
-from speedcheck.run.launcher import Job, Process, Setup
-from speedcheck.run.local import ask_trainer, data_options, environment_of, trainer_command
+from speedcheck.run.launchers.child import Child
+from speedcheck.run.launchers.conditions import conditions
+from speedcheck.run.launchers.launcher import Job, Process, Setup
+from speedcheck.run.launchers.local_launcher import (
+    ask_trainer,
+    data_options,
+    environment_of,
+    trainer_command,
+)
 
 STDIN = "0"
 _MOST_BYTES = 1 << 16

@@ -13,8 +13,9 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
-from speedcheck.run.foreign_program import Start, check_machine, check_script, put_program
-from speedcheck.run.plans import extended_plan, planned_track
+from speedcheck.run.campaign.plans import extended_plan, planned_track
+from speedcheck.run.campaign.slots import slots
+from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
 from speedcheck.run.record_campaign import (
     DEFAULT_SEEDS,
     Request,
@@ -24,9 +25,8 @@ from speedcheck.run.record_campaign import (
     train,
     write_evidence,
 )
-from speedcheck.run.script import ScriptLauncher
-from speedcheck.run.slots import slots
-from speedcheck.run.stopping import check_sequential_track, stopping_rule
+from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
+from speedcheck.run.scripts.script_launcher import ScriptLauncher
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM
 
 

@@ -26,13 +26,13 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, r
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.foreign_program import Start, check_machine, check_script, put_program
-from speedcheck.run.launcher import Launcher
-from speedcheck.run.local import LocalLauncher
-from speedcheck.run.race_campaign import Racer, RaceRunner
-from speedcheck.run.race_display import open_race_display
+from speedcheck.run.launchers.launcher import Launcher
+from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.race.race_campaign import Racer, RaceRunner
+from speedcheck.run.race.race_display import open_race_display
 from speedcheck.run.record_campaign import make_folder, refuse_taken, today, write_whole
-from speedcheck.run.script import ScriptLauncher
+from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
+from speedcheck.run.scripts.script_launcher import ScriptLauncher
 from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, RACE_PAIRS
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from speedcheck.logs import Run, StepLine
 from speedcheck.report.wording import number, printable
-from speedcheck.run.follow import LogFollower
-from speedcheck.run.outlook import Curve, Pace, duration, loss_of, step_ms
+from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.progress.outlook import Curve, Pace, duration, loss_of, step_ms
 from speedcheck.stats import one_sample_t
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from speedcheck.errors import InputError, LaunchError, RecordError, UsageError
 from speedcheck.records.script_table import PROGRAM_NAME, Script, program_sha256
-from speedcheck.run.conditions import gpus
+from speedcheck.run.launchers.conditions import gpus
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__")

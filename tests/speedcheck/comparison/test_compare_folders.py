@@ -349,7 +349,7 @@ def test_a_folder_of_several_groups_is_refused_with_what_declares_the_sample(
 
 
 def test_the_library_compares_whichever_module_was_imported_first(published):
-    import speedcheck.comparison.compare
+    import speedcheck.comparison.compare_folders
 
     found = speedcheck.compare(published("a", FAST), published("b", SLOW))
     assert isinstance(found, speedcheck.RecordComparison)

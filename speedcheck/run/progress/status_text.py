@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 
 from speedcheck.report.wording import aligned, number, printable
-from speedcheck.run.campaign_status import Status, UnderWay
-from speedcheck.run.outlook import duration
+from speedcheck.run.progress.campaign_status import Status, UnderWay
+from speedcheck.run.progress.outlook import duration
 
 # More would not fit on a screen; those that have come furthest are the first to end.
 MOST_ROWS = 16

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from speedcheck.run import child, local
-from speedcheck.run.launcher import Job
-from speedcheck.run.worker_launcher import WorkerLauncher
+from speedcheck.run.launchers import child, local_launcher
+from speedcheck.run.launchers.launcher import Job
+from speedcheck.run.launchers.worker_launcher import WorkerLauncher
 
 # A worker that does what the seed asks for; each run leaves its worker's process id in its log.
 WORKER = """
@@ -39,7 +39,7 @@ for line in answers.makefile():
 def launcher(tmp_path, monkeypatch):
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
-    monkeypatch.setattr(local, "_PYTHON", (sys.executable, str(script)))
+    monkeypatch.setattr(local_launcher, "_PYTHON", (sys.executable, str(script)))
     monkeypatch.setattr(child, "STOP_SECONDS", 0.3)
     (tmp_path / "logs").mkdir()
     workers = WorkerLauncher()

@@ -12,7 +12,7 @@ from speedcheck import cli
 from speedcheck.cli import status as status_command
 from speedcheck.records import ledger as ledgers
 from speedcheck.records.ledger import LedgerWriter
-from speedcheck.run.campaign_status import read_status
+from speedcheck.run.progress.campaign_status import read_status
 
 PLAN = 'recipe = "tiny"\ntrack = "tiny"\nruns = 4\nseeds = [0, 1, 2, 3]\n'
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

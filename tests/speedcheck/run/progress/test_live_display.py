@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from speedcheck.logs import parse_log, parse_step_line
-from speedcheck.run.follow import LogFollower
-from speedcheck.run.outlook import Pace
-from speedcheck.run.progress import LiveDisplay, Tally, open_display
+from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.progress.live_display import LiveDisplay, Tally, open_display
+from speedcheck.run.progress.outlook import Pace
 
 
 @pytest.fixture

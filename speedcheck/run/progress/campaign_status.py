@@ -18,9 +18,9 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, named_track
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
-from speedcheck.run.follow import LogFollower
-from speedcheck.run.outlook import Curve, loss_of, seconds_left, step_ms
-from speedcheck.run.stopping import UntilCertified, stopping_rule
+from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.campaign.stopping import UntilCertified, stopping_rule
+from speedcheck.run.progress.outlook import Curve, loss_of, seconds_left, step_ms
 from speedcheck.stats import one_sample_t
 
 Launcher = Literal["running", "gone", "unknown"]

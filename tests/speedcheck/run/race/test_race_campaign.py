@@ -9,7 +9,7 @@ import pytest
 from foreign_scripts import FINAL, printing
 
 from speedcheck.records.ledger import parse_ledger
-from speedcheck.run import campaign
+from speedcheck.run.campaign import campaign
 
 # Prints the time that the file of its first argument has for its seed.
 TRAINER = "times = open(f'data/{sys.argv[1]}').read().split()\nms = times[int(seed)]\n"

@@ -18,12 +18,12 @@ from speedcheck.machine import available_cpus
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.script_table import Script, program_of
 from speedcheck.rules.tracks import Track
-from speedcheck.run.child import Child
-from speedcheck.run.conditions import conditions
-from speedcheck.run.foreign_program import check_machine
-from speedcheck.run.launcher import Job, Process, Setup
-from speedcheck.run.run_result import result_of
-from speedcheck.run.scratch import Scratch
+from speedcheck.run.campaign.run_result import result_of
+from speedcheck.run.launchers.child import Child
+from speedcheck.run.launchers.conditions import conditions
+from speedcheck.run.launchers.launcher import Job, Process, Setup
+from speedcheck.run.scripts.foreign_program import check_machine
+from speedcheck.run.scripts.scratch import Scratch
 
 _ASKED = "EOFError"
 

@@ -15,13 +15,19 @@ from typing import Protocol
 from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import Run, StepLine
 from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records.log_names import log_name
 from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
-from speedcheck.run.follow import LogFollower
-from speedcheck.run.launcher import Ended, Job, Launcher, Process, Setup
-from speedcheck.run.log_names import log_name
-from speedcheck.run.run_result import End, clock_details, remark_on, result_of, why_no_result
-from speedcheck.run.stopping import FixedNumber, Stopping
+from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.campaign.run_result import (
+    End,
+    clock_details,
+    remark_on,
+    result_of,
+    why_no_result,
+)
+from speedcheck.run.campaign.stopping import FixedNumber, Stopping
+from speedcheck.run.launchers.launcher import Ended, Job, Launcher, Process, Setup
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from speedcheck import machine
-from speedcheck.run import slots
-from speedcheck.run.launcher import Setup
+from speedcheck.run.campaign import slots
+from speedcheck.run.launchers.launcher import Setup
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.run.child import Child
-from speedcheck.run.processes import end_processes, find_processes, mark_of
+from speedcheck.run.launchers.child import Child
+from speedcheck.run.launchers.processes import end_processes, find_processes, mark_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.logs import parse_step_line
-from speedcheck.run.outlook import Curve, Pace, duration, seconds_left, step_ms
+from speedcheck.run.progress.outlook import Curve, Pace, duration, seconds_left, step_ms
 
 
 def line(step: int, *, kind: str = "train", loss: str = "2.5", ms: int = 0):

@@ -16,10 +16,10 @@ from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track
-from speedcheck.run.campaign import Campaign
-from speedcheck.run.launcher import Launcher, Setup
-from speedcheck.run.processes import end_processes, mark_of
-from speedcheck.run.race_display import RaceDisplay
+from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.launchers.launcher import Launcher, Setup
+from speedcheck.run.launchers.processes import end_processes, mark_of
+from speedcheck.run.race.race_display import RaceDisplay
 from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
 
 
