@@ -58,8 +58,7 @@ def remarks(plan: Plan | None, certificate: Certificate, folder: Path) -> Iterat
             logs = join_some(log for entry in entries for log in entry.logs)
             yield f"declared as {role}: {logs} ({join_some(entry.reason for entry in entries)})"
     for finding in certificate.verdicts.rules.findings:
-        is_of_environment = finding.code == codes.COMPILER_SETTING and finding.where == LEDGER_NAME
-        if finding.code == codes.ENVIRONMENT_UNKNOWN or is_of_environment:
+        if finding.code in (codes.ENVIRONMENT_UNKNOWN, codes.ENVIRONMENT_SETTING):
             yield finding.message
     seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
     if seeds and seeds != list(range(len(certificate.counted))):
