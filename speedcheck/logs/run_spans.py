@@ -1,4 +1,4 @@
-"""The place of each run in a log, and how the run ends."""
+"""Where each run of a section begins in the log, and how it ends."""
 
 from __future__ import annotations
 

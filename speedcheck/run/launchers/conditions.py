@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -18,18 +19,19 @@ from pathlib import Path
 from typing import Any
 
 PYTHON = "python"
-VARIABLES = ("TORCHINDUCTOR_", "TORCH_", "PYTORCH_", "NCCL_", "CUDA_", "TRITON_")
+VARIABLES = re.compile(r"(?:TORCH(?:INDUCTOR|DYNAMO)?|PYTORCH|NCCL|CUDA|TRITON)_")
 """How the names of the environment variables begin that can change a run."""
 
-# What nvidia-smi calls a figure, and what the ledger does.
+# What nvidia-smi calls a figure, and what the ledger does; the name is last, since it may hold a
+# comma.
 _FIGURES = {
     "index": "index",
     "uuid": "id",
-    "name": "name",
     "power.limit": "power_limit_w",
     "clocks.sm": "sm_clock_mhz",
     "clocks.max.sm": "max_sm_clock_mhz",
     "clocks.mem": "memory_clock_mhz",
+    "name": "name",
 }
 _TEXTS = ("id", "name")
 # An nvidia-smi that waits for a lost GPU must not keep the runs waiting.
@@ -81,7 +83,11 @@ def gpus() -> list[dict[str, Any]]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    rows = [line.split(", ") for line in done.stdout.splitlines()] if not done.returncode else []
+    rows = (
+        [line.split(", ", len(_FIGURES) - 1) for line in done.stdout.splitlines()]
+        if not done.returncode
+        else []
+    )
     return [
         {name: _figure(name, cell) for name, cell in zip(_FIGURES.values(), row, strict=True)}
         for row in rows
@@ -91,7 +97,7 @@ def gpus() -> list[dict[str, Any]]:
 
 def logged_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that can change a run."""
-    return {name: variables[name] for name in sorted(variables) if name.startswith(VARIABLES)}
+    return {name: variables[name] for name in sorted(variables) if VARIABLES.match(name)}
 
 
 def compile_cache(variables: Mapping[str, str]) -> str:
