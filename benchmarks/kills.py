@@ -32,7 +32,8 @@ from speedcheck.run.launchers.launcher import Setup
 from speedcheck.run.launchers.local_launcher import LocalLauncher
 from speedcheck.run.launchers.processes import find_processes, mark_of
 from speedcheck.run.launchers.worker_launcher import WorkerLauncher
-from speedcheck.run.record_campaign import Request, run_record
+from speedcheck.run.record_campaign import run_record
+from speedcheck.run.request import Request
 
 SEEDS = 6
 STEPS = 8

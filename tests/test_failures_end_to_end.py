@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter, parse_ledger
+from speedcheck.records.ledger import LEDGER_NAME, parse_ledger
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.rules.tracks import TINY
 from speedcheck.run.campaign.campaign import Campaign
 from speedcheck.run.launchers.local_launcher import LocalLauncher

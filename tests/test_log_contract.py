@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from speedcheck.logs import parse_log, parse_step_line, program_text
 from speedcheck.program import read_program
 from speedcheck.run.launchers import conditions as ledger_conditions
-from speedcheck.run.launchers.local_launcher import _read_setup
+from speedcheck.run.launchers.trainer_process import _read_setup
 from trainer.__main__ import plan
 from trainer.config import RECIPES
 from trainer.runtime import conditions as trainer_conditions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.measurement import shared_gpus
 from speedcheck.logs import Run
@@ -20,6 +20,7 @@ from speedcheck.stats import (
     two_sided_p,
     welch,
 )
+from speedcheck.verdicts import Finding
 
 CPU = "the CPU"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from speedcheck.certificate import Exclusion, Finding, JudgedRun
+from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.loss import loss_statistics, passes_test
@@ -15,6 +15,7 @@ from speedcheck.records.record_toml import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
 from speedcheck.sample.select import named
+from speedcheck.verdicts import Finding
 from speedcheck.words import count, join_some
 
 # A run that crashed so late has shown its loss.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.sample import Sample
 from speedcheck.sample.ledger_notes import RunNote, notes_by_log
 from speedcheck.stats.trend import trend
+from speedcheck.verdicts import Finding
 
 
 def check_measured(sample: Sample) -> list[Finding]:

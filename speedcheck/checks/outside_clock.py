@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 from speedcheck.words import count
 
 # What a log may print its times to, in milliseconds: from milliseconds to minutes.

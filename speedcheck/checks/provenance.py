@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.contradictions import check_times
@@ -16,6 +15,7 @@ from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.records.script_table import has_no_link, program_sha256
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 
 
 def check_provenance(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.program.variables import is_variable
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.sample import Sample
 from speedcheck.sample.ledger_notes import RunNote, notes_by_log
+from speedcheck.verdicts import Finding
 from speedcheck.words import count, join_some
 
 _MOST_SHOWN = 60

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import ConfigOption, TrackOption, complain, exit_code, whole_number
-from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.cli.common import exit_code, stoppable
+from speedcheck.cli.options import (
+    ConfigOption,
+    GpusOption,
+    RanksOption,
+    SeedArgOption,
+    SeedEnvOption,
+    TrackOption,
+    argument,
+    value_option,
+    whole_option,
+)
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import without_commands
 
@@ -18,32 +28,22 @@ if TYPE_CHECKING:
 
 
 def challenge(  # noqa: PLR0913 - one argument an option
-    folder: Annotated[
-        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record folder.", "FOLDER")],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Arguments of the program, after --.", metavar="[-- ARGS...]", show_default=False
-        ),
+        argument("Arguments of the program, after --.", "[-- ARGS...]"),
     ] = None,
     *,
     seeds: Annotated[
         int | None,
-        typer.Option(
-            help="Number of runs.  [default: 8]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Number of runs.  [default: 8]"),
     ] = None,
     beside: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder whose files the program finds beside it, such as data/.  "
+        value_option(
+            "Folder whose files the program finds beside it, such as data/.  "
             "[default: the working folder]",
-            metavar="FOLDER",
-            show_default=False,
+            "FOLDER",
         ),
     ] = None,
     gpus: GpusOption = None,
@@ -52,10 +52,8 @@ def challenge(  # noqa: PLR0913 - one argument an option
     seed_arg: SeedArgOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Record folder of the challenge.  [default: challenges/DATE_RECORD]",
-            metavar="FOLDER",
-            show_default=False,
+        value_option(
+            "Record folder of the challenge.  [default: challenges/DATE_RECORD]", "FOLDER"
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the program and stop.")] = False,
@@ -73,7 +71,6 @@ def challenge(  # noqa: PLR0913 - one argument an option
     from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
-    from speedcheck.run.campaign.campaign import Interrupted
     from speedcheck.run.scripts.challenge_campaign import ChallengeRequest, run_challenge
     from speedcheck.run.scripts.foreign_program import Start
 
@@ -92,14 +89,8 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if not yes:
         _confirm(request.program)
     console = make_console(to_stderr=json)
-    try:
+    with stoppable("the runs were", f"speedcheck run --resume --out {request.folder}"):
         result = run_challenge(request, console)
-    except Interrupted as interruption:
-        complain(
-            f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}"
-        )
-        raise typer.Exit(128 + interruption.signum) from None
     if json:
         typer.echo(challenge_json(result), nl=False)
     else:

@@ -7,20 +7,17 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import EXIT_CODES, AlphaOption, ConfigOption, TrackOption, number
+from speedcheck.cli.common import EXIT_CODES
+from speedcheck.cli.options import AlphaOption, ConfigOption, TrackOption, argument, number_option
 from speedcheck.cli.race import compare_race
 from speedcheck.report.wording import without_commands
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="Record folder.", metavar="A", show_default=False)],
+    a: Annotated[Path, argument("Record folder.", "A")],
     b: Annotated[
         Path | None,
-        typer.Argument(
-            help="Record folder to compare with; none where A is a race.",
-            metavar="B",
-            show_default=False,
-        ),
+        argument("Record folder to compare with; none where A is a race.", "B"),
     ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
@@ -28,12 +25,7 @@ def compare(
     alpha: AlphaOption = None,
     margin: Annotated[
         float | None,
-        typer.Option(
-            help="Worsening of the mean loss to accept.  [default: 0.002]",
-            parser=number,
-            metavar="X",
-            show_default=False,
-        ),
+        number_option("Worsening of the mean loss to accept.  [default: 0.002]", "X"),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

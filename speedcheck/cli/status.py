@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from speedcheck.cli.options import argument
 from speedcheck.report.wording import without_commands
 
 WATCH_SECONDS = 2.0
@@ -15,9 +16,7 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 def status(
-    folder: Annotated[
-        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record folder.", "FOLDER")],
     *,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every 2 s until the campaign ends.")

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from speedcheck.certificate import Certificate, Finding
+from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
 from speedcheck.rules.gate_rules import PathRules
+from speedcheck.verdicts import Finding
 from speedcheck.words import join_some
 
 CLOSES = frozenset(

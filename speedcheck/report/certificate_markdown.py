@@ -11,28 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from speedcheck.certificate import (
-    SEVERITIES,
-    Certificate,
-    Claim,
-    ClaimStatus,
-    Finding,
-    JudgedRun,
-    Status,
-    Verdict,
-)
+from speedcheck.certificate import Certificate, Claim, ClaimStatus, JudgedRun
 from speedcheck.errors import Unusable
+from speedcheck.report.certificate_figures import rule, statistics, steps
+from speedcheck.report.collapsed_findings import collapsed
+from speedcheck.report.headline import headline
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
-from speedcheck.report.wording import (
-    ABSENT,
-    collapsed,
-    headline,
-    number,
-    printable,
-    rule,
-    statistics,
-    steps,
-)
+from speedcheck.report.wording import ABSENT, number, printable
+from speedcheck.verdicts import SEVERITIES, Finding, Status, Verdict
 
 # GitHub refuses a longer comment.
 MAX_CHARACTERS = 65_536

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Protocol
 
 from speedcheck.errors import LaunchError, RecordError
-from speedcheck.logs import Run, StepLine
-from speedcheck.records.ledger import LedgerWriter
+from speedcheck.logs import Run
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.log_names import log_name
 from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.campaign.interruption import Interrupted, signals_noted
+from speedcheck.run.campaign.observer import Observer
 from speedcheck.run.campaign.run_result import (
     End,
     clock_details,
@@ -31,52 +28,6 @@ from speedcheck.run.launchers.launcher import Ended, Job, Launcher, Process, Set
 
 # Often enough for a live display, seldom enough to cost nothing.
 POLL_SECONDS = 0.1
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Observer(Protocol):
-    """Somebody who follows how the campaign goes."""
-
-    def kept(self, runs: dict[int, Run]) -> None:
-        """These runs, by seed, were finished in an earlier session."""
-        ...
-
-    def started(self, seed: int, log: Path) -> None:
-        """A run was started."""
-        ...
-
-    def progressed(self, seed: int, line: StepLine) -> None:
-        """A run has come to a new step."""
-        ...
-
-    def finished(self, seed: int, run: Run) -> None:
-        """A run has ended with a result, be it a loss or a divergence."""
-        ...
-
-    def failed(self, seed: int, reason: str, last_lines: str) -> None:
-        """A run has ended without a result."""
-        ...
-
-    def abandoned(self, seed: int) -> None:
-        """A run was stopped because the campaign was."""
-        ...
-
-    def interrupted(self, seed: int, reason: str) -> None:
-        """A run was interrupted and is to start again."""
-        ...
-
-
-class Interrupted(Exception):  # noqa: N818 - what happened, not an error of anyone
-    """A signal has ended the campaign; every run of it is in the ledger.
-
-    Args:
-        signum: the signal's number.
-    """
-
-    def __init__(self, signum: int) -> None:
-        self.signum = signum
-        super().__init__(signal.Signals(signum).name)
 
 
 @dataclass(slots=True)
@@ -143,7 +94,7 @@ class Campaign:
             self._observer.kept(finished)
         known = {*finished, *self._waiting, *(active.job.seed for active in self._active)}
         self._waiting.extend(seed for seed in seeds if seed not in known)
-        with _signals_noted() as noted:
+        with signals_noted() as noted:
             try:
                 while (self._waiting or self._active) and not noted:
                     if self._stopping.is_met:
@@ -328,19 +279,3 @@ class Campaign:
         self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
-
-
-@contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """Collect the signals that ask for an end, so that none cuts a ledger line in two."""
-    noted: list[int] = []
-
-    def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
-        noted.append(signum)
-
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

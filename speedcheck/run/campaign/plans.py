@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from speedcheck.errors import RecordError
-from speedcheck.records.ledger import STOPPING_RULE, LedgerWriter
+from speedcheck.records.ledger import STOPPING_RULE
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan, replace_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track

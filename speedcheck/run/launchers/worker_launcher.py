@@ -5,26 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.launchers.child import Child
-from speedcheck.run.launchers.conditions import conditions
-from speedcheck.run.launchers.launcher import Job, Process, Setup
-from speedcheck.run.launchers.local_launcher import (
-    ask_trainer,
-    data_options,
-    environment_of,
-    trainer_command,
-)
+from speedcheck.run.launchers.launcher import Job, Process
+from speedcheck.run.launchers.trainer_launcher import TrainerLauncher
+from speedcheck.run.launchers.trainer_process import environment_of, trainer_command
 
 STDIN = "0"
 _MOST_BYTES = 1 << 16
 
 
-class WorkerLauncher:
+class WorkerLauncher(TrainerLauncher):
     """Keeps a worker for each slot: the runs of a slot share its processes.
 
     A worker that ends, is killed or stopped takes its own run with it and no other: the next run
@@ -35,21 +27,8 @@ class WorkerLauncher:
     """
 
     def __init__(self, data_dir: Path | None = None) -> None:
-        self._data = data_options(data_dir)
+        super().__init__(data_dir)
         self._workers: dict[int, _Worker] = {}
-
-    def prepare(
-        self,
-        recipe: str,
-        overrides: RecipeOverrides = NO_OVERRIDES,
-        gpus_per_run: int | None = None,
-    ) -> Setup:
-        """Run `python -m trainer --prepare` and read the line that it prints."""
-        return ask_trainer(recipe, overrides, self._data, gpus_per_run)
-
-    def details(self, job: Job) -> Mapping[str, Any]:
-        """Return the worker's command and the conditions on this machine."""
-        return conditions(self._command(job), environment_of(job))
 
     def start(self, job: Job) -> Process:
         """Give the run to the slot's worker, or to a new one where it has none."""
@@ -63,10 +42,6 @@ class WorkerLauncher:
 
     def _command(self, job: Job) -> tuple[str, ...]:
         return (*trainer_command(job, "worker", self._data), "--answers", STDIN)
-
-    def take_over(self, job: Job) -> Process | None:  # noqa: ARG002 - the seam's signature
-        """Return None: what outlives its launcher is ended, not followed."""
-        return None
 
     def close(self) -> None:
         """End the workers, which have no jobs left."""

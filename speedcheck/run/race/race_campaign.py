@@ -12,7 +12,8 @@ from speedcheck.races.pairs import account, half_pairs
 from speedcheck.races.race_plan import SIDES, WARM_UP, RacePlan, SideName, order
 from speedcheck.races.race_result import RaceResult
 from speedcheck.races.read_race import read_race, time_and_loss
-from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter
+from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track

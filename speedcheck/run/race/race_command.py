@@ -26,11 +26,11 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, r
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
+from speedcheck.run.folder_files import make_folder, refuse_taken, today, write_whole
 from speedcheck.run.launchers.launcher import Launcher
 from speedcheck.run.launchers.local_launcher import LocalLauncher
 from speedcheck.run.race.race_campaign import Racer, RaceRunner
 from speedcheck.run.race.race_display import open_race_display
-from speedcheck.run.record_campaign import make_folder, refuse_taken, today, write_whole
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.scripts.script_launcher import ScriptLauncher
 from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, RACE_PAIRS

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from speedcheck.challenges.challenge_result import ChallengeResult, conclude
 from speedcheck.challenges.own_program import RecordProgram, arguments_of, write_program
-from speedcheck.run.record_campaign import today
+from speedcheck.run.folder_files import today
 from speedcheck.run.scripts.foreign_program import Start
 from speedcheck.run.scripts.script_command import ScriptRequest, run_script
 

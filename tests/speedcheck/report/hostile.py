@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from speedcheck.certificate import Claim, Finding, Verdict, Verdicts
+from speedcheck.certificate import Claim
+from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 TEXTS = [
     "<script>alert(1)</script>",

@@ -16,9 +16,10 @@ from hostile import TEXTS, with_text
 
 from speedcheck.api import judge_folder
 from speedcheck.plot_data import plot_data_of
+from speedcheck.report.headline import headline
 from speedcheck.report.html import record_page
 from speedcheck.report.plots import draw_pictures
-from speedcheck.report.wording import headline, printable
+from speedcheck.report.wording import printable
 from speedcheck.rules.rule import Overrides
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}

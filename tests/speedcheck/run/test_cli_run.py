@@ -19,7 +19,8 @@ import pytest
 from scipy import stats
 
 from speedcheck import cli
-from speedcheck.records.ledger import LedgerWriter, parse_ledger
+from speedcheck.records.ledger import parse_ledger
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.run.campaign import campaign
 from speedcheck.run.launchers.launcher import Setup
 from speedcheck.run.launchers.processes import find_processes, mark_of
@@ -316,7 +317,7 @@ def test_a_full_disk_ends_the_command_in_one_line_and_loses_nothing(
     run_tiny, fake, tmp_path, monkeypatch
 ):
     from speedcheck.errors import RecordError
-    from speedcheck.records.ledger import LedgerWriter
+    from speedcheck.records.ledger_writer import LedgerWriter
 
     append = LedgerWriter.append
 

@@ -12,7 +12,7 @@ import pytest
 
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import RecipeOverrides
-from speedcheck.run.launchers import child, local_launcher
+from speedcheck.run.launchers import child, trainer_process
 from speedcheck.run.launchers.launcher import Job, Setup
 from speedcheck.run.launchers.local_launcher import LocalLauncher
 
@@ -29,7 +29,7 @@ def stand_in(tmp_path, monkeypatch):
     def install(body: str) -> None:
         script = tmp_path / "stand_in.py"
         script.write_text("import os, signal, subprocess, sys, time\n" + body)
-        monkeypatch.setattr(local_launcher, "_PYTHON", (sys.executable, str(script)))
+        monkeypatch.setattr(trainer_process, "_PYTHON", (sys.executable, str(script)))
 
     return install
 
@@ -73,7 +73,7 @@ def test_prepare_without_a_setup_says_what_to_do(stand_in):
 
 
 def test_a_missing_torch_is_named_with_the_extra_that_brings_it(monkeypatch):
-    monkeypatch.setattr(local_launcher.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(trainer_process.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LaunchError, match=r"pip install 'speedcheck\[train\]'"):
         LocalLauncher().prepare("tiny")
 
@@ -90,7 +90,7 @@ def test_a_run_gets_its_seed_log_threads_and_data(stand_in, job, tmp_path):
 
 def test_several_ranks_start_under_torchrun():
     job = Job("sub3", 0, Path("logs/seed-000.txt"), ranks=8, threads=1)
-    command = local_launcher.trainer_command(job, "worker", ())
+    command = trainer_process.trainer_command(job, "worker", ())
     assert command[3:7] == ("trainer.torchrun", "--standalone", "--nproc-per-node=8", "-m")
     assert command[7:9] == ("trainer", "worker")
 
@@ -152,15 +152,15 @@ def test_a_run_sees_its_own_gpus_among_those_of_the_launcher(monkeypatch, job, v
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert "CUDA_VISIBLE_DEVICES" not in local_launcher.environment_of(job)
+    assert "CUDA_VISIBLE_DEVICES" not in trainer_process.environment_of(job)
     shared = replace(job, gpus=(2, 3), side_by_side=4)
-    assert local_launcher.environment_of(shared)["CUDA_VISIBLE_DEVICES"] == expected
-    assert " ".join(local_launcher.trainer_command(shared, "worker", ())).endswith(
+    assert trainer_process.environment_of(shared)["CUDA_VISIBLE_DEVICES"] == expected
+    assert " ".join(trainer_process.trainer_command(shared, "worker", ())).endswith(
         "--side-by-side 4 --tethered"
     )
 
 
 def test_the_changes_of_the_recipe_reach_the_trainer(job):
     changed = replace(job, overrides=RecipeOverrides(steps=9, sequence_length=64))
-    words = " ".join(local_launcher.trainer_command(changed, "train", ()))
+    words = " ".join(trainer_process.trainer_command(changed, "train", ()))
     assert "--recipe tiny --steps 9 --sequence-length 64 --tethered" in words

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from speedcheck.run.launchers import child, local_launcher
+from speedcheck.run.launchers import child, trainer_process
 from speedcheck.run.launchers.launcher import Job
 from speedcheck.run.launchers.worker_launcher import WorkerLauncher
 
@@ -39,7 +39,7 @@ for line in answers.makefile():
 def launcher(tmp_path, monkeypatch):
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
-    monkeypatch.setattr(local_launcher, "_PYTHON", (sys.executable, str(script)))
+    monkeypatch.setattr(trainer_process, "_PYTHON", (sys.executable, str(script)))
     monkeypatch.setattr(child, "STOP_SECONDS", 0.3)
     (tmp_path / "logs").mkdir()
     workers = WorkerLauncher()

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from speedcheck.logs import parse_log, parse_step_line
 from speedcheck.run.campaign.follow import LogFollower
-from speedcheck.run.progress.live_display import LiveDisplay, Tally, open_display
+from speedcheck.run.progress.live_display import LiveDisplay, open_display
 from speedcheck.run.progress.outlook import Pace
+from speedcheck.run.progress.plain_display import Tally
 
 
 @pytest.fixture

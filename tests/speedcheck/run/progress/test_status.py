@@ -10,8 +10,8 @@ import pytest
 
 from speedcheck import cli
 from speedcheck.cli import status as status_command
-from speedcheck.records import ledger as ledgers
-from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records import ledger_writer as ledgers
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.run.progress.campaign_status import read_status
 
 PLAN = 'recipe = "tiny"\ntrack = "tiny"\nruns = 4\nseeds = [0, 1, 2, 3]\n'
