@@ -37,6 +37,10 @@ def plan(  # noqa: PLR0913 - one argument an option
         Path | None,
         value_option("Record folder whose runs give the figures.", "FOLDER", "--from"),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        value_option("Record to beat, on a track that tests against a frontier.", "FOLDER"),
+    ] = None,
     track: TrackOption = None,
     alpha: AlphaOption = None,
     power: Annotated[
@@ -89,6 +93,7 @@ def plan(  # noqa: PLR0913 - one argument an option
         mean,
         sd,
         target,
+        baseline=baseline,
         folder=folder,
         track=track,
         alpha=alpha,

@@ -110,19 +110,22 @@ def compare_race(
     raise typer.Exit(_exit_code(result))
 
 
-def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoReturn:
+def verify_races(
+    folders: list[Path], options: Mapping[str, object], config: Path | None, *, json: bool
+) -> NoReturn:
     """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
 
     Raises:
-        UsageError: not all folders are races.
+        UsageError: not all folders are races, or an option of records is given.
     """
-    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.race_plan import is_race, refuse_options
     from speedcheck.races.read_race import read_race
 
     for folder in folders:
         if not is_race(folder):
             remedy = "verify races and records apart"
             raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
+        refuse_options(folder, options)
     results = [read_race(folder, config) for folder in folders]
     _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)

@@ -24,6 +24,7 @@ from speedcheck.cli.options import (
 from speedcheck.cli.slurm import (
     LOCAL,
     LauncherOption,
+    MaxAttemptsOption,
     NodesOption,
     PartitionOption,
     SeedsPerTaskOption,
@@ -125,6 +126,7 @@ def run(  # noqa: PLR0913 - one argument an option
     nodes: NodesOption = None,
     seeds_per_task: SeedsPerTaskOption = None,
     time: TimeOption = None,
+    max_attempts: MaxAttemptsOption = None,
     data_dir: DataOption = None,
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
@@ -143,6 +145,7 @@ def run(  # noqa: PLR0913 - one argument an option
         "--nodes": nodes,
         "--seeds-per-task": seeds_per_task,
         "--time": time,
+        "--max-attempts": max_attempts,
     }
     if script is not None or (resume and out is not None and is_script_record(out)):
         of_recipes = {

@@ -72,7 +72,21 @@ def verify(  # noqa: PLR0913 - one argument an option
     from speedcheck.sample import Selection
 
     if any(map(is_race, folders)):
-        verify_races(folders, config, json=json)
+        of_records = {
+            "--markdown": markdown,
+            "--annotations": annotations,
+            "--junit": junit,
+            "--runs": runs,
+            "--quiet": quiet,
+            "--track": track,
+            "--target": target,
+            "--alpha": alpha,
+            "--baseline": baseline,
+            "--only": only,
+            "--exclude": exclude,
+            "--group": group,
+        }
+        verify_races(folders, of_records, config, json=json)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(

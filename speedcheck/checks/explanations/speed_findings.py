@@ -67,4 +67,11 @@ SPEED = {
         "and validation. The ledger says it for each run, and so does the certificate's JSON.",
         "Nothing, as long as all training is inside of the clock.",
     ),
+    codes.CLOCK_BEYOND_WALL: Explanation(
+        ("warn",),
+        "A run's own clock shows more time than passed between its start and its end by the "
+        "ledger, beyond what the printed digits allow: the clock counts time of an earlier run, "
+        "as after a checkpoint, or does not measure time.",
+        "Look at how the program computes train_time, and run it again from the start.",
+    ),
 }

@@ -176,6 +176,10 @@ class _ScriptRun:
             return lines
         return f"{lines}\nthe program asked for input, and its standard input is empty"
 
+    def details(self) -> Mapping[str, Any]:
+        """Return nothing: all was known when the run started."""
+        return {}
+
     def _fetch(self) -> None:
         if self._is_fetched:
             return

@@ -115,6 +115,9 @@ class FakeProcess:
     def last_lines(self) -> str:
         return self._fate.output.strip()
 
+    def details(self) -> dict[str, Any]:
+        return {}
+
     def _write(self, text: str) -> None:
         if text:
             self._job.log.write_text(text)
