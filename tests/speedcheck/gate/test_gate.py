@@ -195,7 +195,7 @@ def test_a_call_that_cannot_be_used_is_one_line(gate, arguments, complaint):
 def test_outside_a_repository_the_gate_says_so(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["gate"]) == 2
-    assert "is in no git repository" in capsys.readouterr().err
+    assert "is not in a git repository" in capsys.readouterr().err
 
 
 def test_on_github_the_base_is_that_of_the_pull_request(clone, gate, build, monkeypatch, losses):

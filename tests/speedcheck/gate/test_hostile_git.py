@@ -137,7 +137,7 @@ def test_git_is_never_a_program_of_the_checkout(clone, monkeypatch, entry):
 def test_a_bare_repository_among_the_files_is_not_taken_for_the_clone(clone):
     inner = clone.root / "records/x"
     subprocess.run(["git", "init", "--quiet", "--bare", str(inner)], check=True)
-    with pytest.raises(InputError, match="is in no git repository"):
+    with pytest.raises(InputError, match="is not in a git repository"):
         Repository(inner)
 
 
