@@ -84,7 +84,7 @@ def step_times(shown: StepTimes) -> str:
 def evidence(shown: Evidence) -> str:
     """Say whether and when the e-value certifies."""
     last = f"After {count(len(shown.log10_e), 'run')} log10 E is {shown.log10_e[-1]:.3g}"
-    needed = f"{shown.needed:g} certifies"
+    needed = f"It certifies at {shown.needed:.3g}"
     if shown.certified_at is None:
         return _sentences([last, needed])
     return _sentences([last, f"{needed}, which run {shown.certified_at} reached"])
@@ -117,7 +117,7 @@ def differences(shown: PairDifferences) -> str:
 def race_evidence(shown: RaceEvidence) -> str:
     """Say whether and when the e-value decides."""
     last = f"After {count(shown.pairs[-1], 'pair')} log10 E is {shown.log10_e[-1]:.3g}"
-    needed = f"{shown.needed:.3g} decides"
+    needed = f"It decides at {shown.needed:.3g}"
     if shown.reached_at is None:
         return _sentences([last, needed])
     reached = f"{needed}, which is reached after {shown.reached_at} pairs"

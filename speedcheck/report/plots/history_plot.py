@@ -17,12 +17,12 @@ _AXES = {"s": "training time (s)", "steps": "steps", "loss": "mean loss"}
 # Values further apart than this factor need a logarithmic axis for the later ones to be seen.
 _WIDE = 4.0
 # So many letters of a track's name fit into the title.
-_LONGEST = 24
+_LONGEST = 18
 
 
 def history_figure(series: Points) -> Figure:
     """Draw each record at its date, joined in their order; hollow where no gain is shown."""
-    figure, axes = new_axes(f"Records of track {_name(series)}", "date", _AXES[series.unit])
+    figure, axes = new_axes(f"Records of {_name(series)}", "date", _AXES[series.unit])
     dates = _dates(series.points)
     values = [point.value for point in series.points]
     axes.plot(dates, values, color=FAINT, linewidth=0.8, zorder=1)
