@@ -72,6 +72,9 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.races.race_plan import is_race
     from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rules.rule import Overrides
@@ -98,6 +101,9 @@ def table(
     config: ConfigOption = None,
 ) -> None:
     """Print the runs of records as one table, one row a run."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.report.table import format_csv, format_table
     from speedcheck.rules.rule import Overrides
 
