@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import ConfigOption, TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.common import (
+    ConfigOption,
+    QuietOption,
+    TrackOption,
+    complain,
+    exit_code,
+    print_verdict,
+    whole_number,
+)
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import without_commands
@@ -63,6 +71,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     track: TrackOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a record's own program again on this machine; these runs decide.
 
@@ -72,6 +81,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     from speedcheck.challenges.own_program import program_of_record
     from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
     from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.report.wording import headline
     from speedcheck.rules.rule import Overrides
     from speedcheck.run.campaign import Interrupted
     from speedcheck.run.challenge_campaign import ChallengeRequest, run_challenge
@@ -88,10 +98,12 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if show:
         typer.echo(request.program.text, nl=False)
         raise typer.Exit
-    typer.echo(without_commands(program_text(request.program, request.beside)), nl=False, err=json)
+    if not (quiet and yes):
+        shown = without_commands(program_text(request.program, request.beside))
+        typer.echo(shown, nl=False, err=json or quiet)
     if not yes:
         _confirm(request.program)
-    console = make_console(to_stderr=json)
+    console = make_console(to_stderr=json, quiet=quiet)
     try:
         result = run_challenge(request, console)
     except Interrupted as interruption:
@@ -102,6 +114,8 @@ def challenge(  # noqa: PLR0913 - one argument an option
         raise typer.Exit(128 + interruption.signum) from None
     if json:
         typer.echo(challenge_json(result), nl=False)
+    elif quiet:
+        print_verdict(headline(result.certificate))
     else:
         print_certificate(console, result.certificate, request.folder)
         typer.echo(without_commands(challenge_text(result)), nl=False)

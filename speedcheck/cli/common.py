@@ -81,10 +81,19 @@ ConfigOption = Annotated[
     ),
 ]
 
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the verdict alone, in one line.")
+]
+
 
 def exit_code(certificates: list[Certificate]) -> int:
     """Return the exit code for what was judged."""
     return CERTIFIED if all(c.certified for c in certificates) else NOT_CERTIFIED
+
+
+def print_verdict(text: str) -> None:
+    """Print a verdict as one line, whatever the names in it hold."""
+    typer.echo(without_commands(printable(text)))
 
 
 def complain(message: str) -> None:

@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import EXIT_CODES, AlphaOption, ConfigOption, TrackOption, number
+from speedcheck.cli.common import (
+    EXIT_CODES,
+    AlphaOption,
+    ConfigOption,
+    QuietOption,
+    TrackOption,
+    number,
+    print_verdict,
+)
 from speedcheck.cli.race import compare_race
 from speedcheck.report.wording import without_commands
 
 
-def compare(
+def compare(  # noqa: PLR0913 - one argument an option
     a: Annotated[Path, typer.Argument(help="Record folder.", metavar="A", show_default=False)],
     b: Annotated[
         Path | None,
@@ -36,6 +44,7 @@ def compare(
         ),
     ] = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Tell whether record A is better than record B, or worse; or what a race has shown.
 
@@ -44,11 +53,16 @@ def compare(
     from speedcheck.comparison.compare import compare as compare_folders
     from speedcheck.report.comparison_json import comparison_json
     from speedcheck.report.comparison_text import comparison_text
+    from speedcheck.report.comparison_words import headline
 
     if b is None:
-        compare_race(a, {"--track": track, "--alpha": alpha, "--margin": margin}, config, json=json)
+        planned = {"--track": track, "--alpha": alpha, "--margin": margin}
+        compare_race(a, planned, config, json=json, quiet=quiet)
     found = compare_folders(a, b, track=track, alpha=alpha, margin=margin, config=config)
-    typer.echo(
-        comparison_json(found) if json else without_commands(comparison_text(found)), nl=False
-    )
+    if json:
+        typer.echo(comparison_json(found), nl=False)
+    elif quiet:
+        print_verdict(headline(found))
+    else:
+        typer.echo(without_commands(comparison_text(found)), nl=False)
     raise typer.Exit(EXIT_CODES[found.decision.outcome])

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import CERTIFIED, NOT_CERTIFIED
+from speedcheck.cli.common import CERTIFIED, NOT_CERTIFIED, QuietOption
 
 
-def gate(
+def gate(  # noqa: PLR0913 - one argument an option
     paths: Annotated[
         list[str] | None,
         typer.Argument(
@@ -19,6 +19,7 @@ def gate(
             show_default=False,
         ),
     ] = None,
+    *,
     base: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +59,7 @@ def gate(
             show_default=False,
         ),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.gate_command import run_gate
@@ -70,5 +72,6 @@ def gate(
         comment=comment,
         json=json,
         report=report,
+        quiet=quiet,
     )
     raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)

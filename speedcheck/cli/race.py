@@ -13,8 +13,10 @@ from speedcheck.cli.common import (
     EXIT_CODES,
     NOT_CERTIFIED,
     AlphaOption,
+    QuietOption,
     TrackOption,
     complain,
+    print_verdict,
     whole_number,
 )
 from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
@@ -74,6 +76,7 @@ def race(  # noqa: PLR0913 - one argument an option
             show_default=False,
         ),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run A and B in turn on this machine until it is decided which is faster.
 
@@ -97,19 +100,19 @@ def race(  # noqa: PLR0913 - one argument an option
         data_dir=data_dir,
     )
     try:
-        result = run_race(request, make_console(to_stderr=json), context.obj)
+        result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
     except Interrupted as interruption:
         complain(
             f"{interruption}: the race was stopped; to continue: "
             f"speedcheck race --resume --out {request.folder}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    _print([result], json=json)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
 def compare_race(
-    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool
+    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool, quiet: bool
 ) -> NoReturn:
     """Print what a race has shown, and exit by its outcome.
 
@@ -128,11 +131,11 @@ def compare_race(
     if result.problems:
         remedy = f"see all of it: speedcheck verify {folder}"
         raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
-    _print([result], json=json)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
-def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoReturn:
+def verify_races(folders: list[Path], config: Path | None, *, json: bool, quiet: bool) -> NoReturn:
     """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
 
     Raises:
@@ -140,22 +143,32 @@ def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoR
     """
     from speedcheck.races.race_plan import is_race
     from speedcheck.races.read_race import read_race
+    from speedcheck.report.race_text import headline
 
     for folder in folders:
         if not is_race(folder):
             remedy = "verify races and records apart"
             raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
     results = [read_race(folder, config) for folder in folders]
-    _print(results, json=json)
+    if quiet and not json:
+        for result in results:
+            print_verdict(f"{result.plan.name}: {headline(result)}")
+    else:
+        _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
 
 
-def _print(results: list[RaceResult], *, json: bool) -> None:
+def _print(results: list[RaceResult], *, json: bool, quiet: bool = False) -> None:
     from speedcheck.report.race_json import races_json
-    from speedcheck.report.race_text import race_text
+    from speedcheck.report.race_text import headline, race_text
 
-    text = races_json(results) if json else "\n".join(map(race_text, results))
-    typer.echo(text if json else without_commands(text), nl=False)
+    if json:
+        typer.echo(races_json(results), nl=False)
+    elif quiet:
+        for result in results:
+            print_verdict(headline(result))
+    else:
+        typer.echo(without_commands("\n".join(map(race_text, results))), nl=False)
 
 
 def _exit_code(result: RaceResult) -> int:

@@ -11,10 +11,11 @@ from speedcheck.cli.common import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
+    QuietOption,
     TargetOption,
     TrackOption,
+    print_verdict,
 )
-from speedcheck.report.wording import printable, without_commands
 
 
 def report(  # noqa: PLR0913 - one argument an option
@@ -41,6 +42,7 @@ def report(  # noqa: PLR0913 - one argument an option
     alpha: AlphaOption = None,
     baseline: BaselineOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a record or a race as one web page, or its pictures as PNG files.
 
@@ -51,5 +53,7 @@ def report(  # noqa: PLR0913 - one argument an option
     from speedcheck.rules.rule import Overrides
 
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
-    for line in write_report(folder, overrides, Wanted(html=html, png=png)):
-        typer.echo(without_commands(printable(line)))
+    lines = write_report(folder, overrides, Wanted(html=html, png=png))
+    # The verdict is the first one.
+    for line in lines[:1] if quiet else lines:
+        print_verdict(line)

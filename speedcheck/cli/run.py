@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.common import (
+    QuietOption,
+    TrackOption,
+    complain,
+    exit_code,
+    print_verdict,
+    whole_number,
+)
 from speedcheck.cli.slurm import (
     LOCAL,
     LauncherOption,
@@ -174,6 +181,7 @@ def run(  # noqa: PLR0913 - one argument an option
             show_default=False,
         ),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
@@ -216,7 +224,7 @@ def run(  # noqa: PLR0913 - one argument an option
             max_seeds=max_seeds,
             stop_if_futile=stop_if_futile,
         )
-        _certify(of_script.folder, partial(run_script, of_script))
+        _certify(of_script.folder, partial(run_script, of_script), quiet=quiet)
     of_scripts = {
         "an argument": arguments[0] if arguments else None,
         "--gpus": gpus,
@@ -252,7 +260,8 @@ def run(  # noqa: PLR0913 - one argument an option
         isolate=isolate,
     )
     starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
-    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
+    make = partial(run_record, request, starter)
+    _certify(request.folder, make, typed(launcher, slurm), quiet=quiet)
 
 
 def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
@@ -261,12 +270,15 @@ def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
             raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
 
 
-def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
+def _certify(
+    folder: Path, make: Callable[[Console], Certificate], options: str = "", *, quiet: bool
+) -> NoReturn:
     """Make a record, print its certificate, and exit with its code."""
     from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.report.wording import headline
     from speedcheck.run.campaign import Interrupted
 
-    console = make_console()
+    console = make_console(quiet=quiet)
     try:
         certificate = make(console)
     except Interrupted as interruption:
@@ -275,5 +287,8 @@ def _certify(folder: Path, make: Callable[[Console], Certificate], options: str 
             f"speedcheck run --resume --out {folder}{options}"
         )
         raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate, folder)
+    if quiet:
+        print_verdict(headline(certificate))
+    else:
+        print_certificate(console, certificate, folder)
     raise typer.Exit(exit_code([certificate]))

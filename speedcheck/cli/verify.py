@@ -13,6 +13,7 @@ from speedcheck.cli.common import (
     BaselineOption,
     ConfigOption,
     Folders,
+    QuietOption,
     TargetOption,
     TrackOption,
     complain,
@@ -46,9 +47,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     runs: Annotated[
         bool, typer.Option("--runs", help="List every run, however many there are.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the headline of each record alone.")
-    ] = False,
+    quiet: QuietOption = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -81,7 +80,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     from speedcheck.sample import Selection
 
     if any(map(is_race, folders)):
-        verify_races(folders, config, json=json)
+        verify_races(folders, config, json=json, quiet=quiet)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(

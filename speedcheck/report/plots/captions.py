@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from speedcheck.plot_data.pictures import (
-    Comparison,
-    Curves,
-    Evidence,
-    Losses,
-    Posterior,
-    Runtimes,
-    StepTimes,
-)
-from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+from typing import TYPE_CHECKING
+
 from speedcheck.report.race_text import confidence_sequence
 from speedcheck.report.wording import printable, rounded, small_p, two_digits
-from speedcheck.stats import Difference
 from speedcheck.words import count
+
+if TYPE_CHECKING:
+    from speedcheck.plot_data.pictures import (
+        Comparison,
+        Curves,
+        Evidence,
+        Losses,
+        Posterior,
+        Runtimes,
+        StepTimes,
+    )
+    from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+    from speedcheck.stats import Difference
 
 _ORDERS = {"start": "order of their starts", "log": "order of their logs' names"}
 
