@@ -12,7 +12,7 @@ what=${1:?bench or run} out=${2:?folder for the results}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")/../.."
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
 gpus=${GPUS:-$(python3 -c 'import torch; print(torch.cuda.device_count())')}
 data=${DATA:-/tmp/sub3-$what}
 nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader > "$out/gpus.txt"

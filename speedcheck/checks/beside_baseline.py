@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
-from speedcheck.checks.measured import shared_gpus
+from speedcheck.checks.measurement import shared_gpus
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
@@ -19,6 +19,7 @@ from speedcheck.stats import (
     two_sided_p,
     welch,
 )
+from speedcheck.verdicts import Finding
 
 CPU = "the CPU"
 

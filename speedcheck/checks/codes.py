@@ -48,6 +48,7 @@ WRONG_DATA = "R010 wrong-data"
 OVER_BUDGET = "R011 over-budget"
 BUDGET_UNKNOWN = "R012 budget-unknown"
 ENVIRONMENT_UNKNOWN = "R013 environment-unknown"
+ENVIRONMENT_SETTING = "R014 environment-setting"
 
 LEDGER_BROKEN = "P001 ledger-broken"
 RUN_MISSING = "P002 run-missing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding, JudgedRun, Severity
+from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import (
     Baseline,
@@ -10,10 +10,11 @@ from speedcheck.checks.beside_baseline import (
     interval,
     why_not_comparable,
 )
-from speedcheck.checks.measured import check_measured
+from speedcheck.checks.measurement import check_measured
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
+from speedcheck.verdicts import Finding, Severity
 
 
 def runtime_statistics(counted: tuple[JudgedRun, ...]) -> Runtime | None:

@@ -7,28 +7,24 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import (
-    EXIT_CODES,
+from speedcheck.cli.common import EXIT_CODES, print_verdict
+from speedcheck.cli.options import (
     AlphaOption,
     ConfigOption,
     QuietOption,
     TrackOption,
-    number,
-    print_verdict,
+    argument,
+    number_option,
 )
 from speedcheck.cli.race import compare_race
 from speedcheck.report.wording import without_commands
 
 
 def compare(  # noqa: PLR0913 - one argument an option
-    a: Annotated[Path, typer.Argument(help="Record folder.", metavar="A", show_default=False)],
+    a: Annotated[Path, argument("Record folder.", "A")],
     b: Annotated[
         Path | None,
-        typer.Argument(
-            help="Record folder to compare with; none where A is a race.",
-            metavar="B",
-            show_default=False,
-        ),
+        argument("Record folder to compare with; none where A is a race.", "B"),
     ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
@@ -36,12 +32,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     alpha: AlphaOption = None,
     margin: Annotated[
         float | None,
-        typer.Option(
-            help="Worsening of the mean loss to accept.  [default: 0.002]",
-            parser=number,
-            metavar="X",
-            show_default=False,
-        ),
+        number_option("Worsening of the mean loss to accept.  [default: 0.002]", "X"),
     ] = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
@@ -50,7 +41,7 @@ def compare(  # noqa: PLR0913 - one argument an option
 
     Exit codes: 0 better, 1 worse, 3 undecided, 2 the two cannot be compared.
     """
-    from speedcheck.comparison.compare import compare as compare_folders
+    from speedcheck.comparison.compare_folders import compare as compare_folders
     from speedcheck.report.comparison_json import comparison_json
     from speedcheck.report.comparison_text import comparison_text
     from speedcheck.report.comparison_words import headline

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import (
-    CERTIFIED,
-    EXIT_CODES,
-    NOT_CERTIFIED,
+from speedcheck.cli.common import CERTIFIED, EXIT_CODES, NOT_CERTIFIED, print_verdict, stoppable
+from speedcheck.cli.options import (
     AlphaOption,
+    DataOption,
+    GpusOption,
     QuietOption,
+    RanksOption,
+    SeedArgOption,
+    SeedEnvOption,
     TrackOption,
-    complain,
-    print_verdict,
-    whole_number,
+    argument,
+    value_option,
+    whole_option,
 )
-from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import without_commands
 
@@ -31,23 +33,16 @@ def race(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
     a: Annotated[
         str | None,
-        typer.Argument(
-            help="Recipe, or script with its arguments.", metavar="A", show_default=False
-        ),
+        argument("Recipe, or script with its arguments.", "A"),
     ] = None,
     b: Annotated[
         str | None,
-        typer.Argument(help="The trainer to race against.", metavar="B", show_default=False),
+        argument("The trainer to race against.", "B"),
     ] = None,
     *,
     pairs: Annotated[
         int | None,
-        typer.Option(
-            help="Most pairs, an even number.  [default: 32]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Most pairs, an even number.  [default: 32]"),
     ] = None,
     aa: Annotated[
         bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
@@ -60,22 +55,11 @@ def race(  # noqa: PLR0913 - one argument an option
     seed_arg: SeedArgOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the race.  [default: races/DATE_A_B]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        value_option("Folder of the race.  [default: races/DATE_A_B]", "FOLDER"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the race in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Training data of recipes.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    data_dir: DataOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run A and B in turn on this machine until it is decided which is faster.
@@ -83,9 +67,8 @@ def race(  # noqa: PLR0913 - one argument an option
     Exit codes: 0 better (A is faster), 1 worse, 3 undecided, 2 unusable; 0 with --aa.
     """
     from speedcheck.report.terminal import make_console
-    from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.foreign_program import Start
-    from speedcheck.run.race_command import RaceRequest, run_race
+    from speedcheck.run.race.race_command import RaceRequest, run_race
+    from speedcheck.run.scripts.foreign_program import Start
 
     request = RaceRequest(
         a=a,
@@ -99,14 +82,8 @@ def race(  # noqa: PLR0913 - one argument an option
         resume=resume,
         data_dir=data_dir,
     )
-    try:
+    with stoppable("the race was", f"speedcheck race --resume --out {request.folder}"):
         result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
-    except Interrupted as interruption:
-        complain(
-            f"{interruption}: the race was stopped; to continue: "
-            f"speedcheck race --resume --out {request.folder}"
-        )
-        raise typer.Exit(128 + interruption.signum) from None
     _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 

@@ -5,37 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from speedcheck.cli.common import (
+from speedcheck.cli.common import print_verdict
+from speedcheck.cli.options import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
     QuietOption,
     TargetOption,
     TrackOption,
-    print_verdict,
+    argument,
+    value_option,
 )
 
 
 def report(  # noqa: PLR0913 - one argument an option
-    folder: Annotated[
-        Path, typer.Argument(help="Record or race folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record or race folder.", "FOLDER")],
     *,
     html: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the page to this file.  [default: NAME.html, unless --png is given]",
-            metavar="FILE",
-            show_default=False,
+        value_option(
+            "Write the page to this file.  [default: NAME.html, unless --png is given]", "FILE"
         ),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the pictures into this folder.", metavar="DIR", show_default=False
-        ),
+        value_option("Write the pictures into this folder.", "DIR"),
     ] = None,
     track: TrackOption = None,
     target: TargetOption = None,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import (
-    UNUSABLE,
+from speedcheck.cli.common import UNUSABLE, complain, exit_code, say
+from speedcheck.cli.options import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
@@ -16,9 +16,7 @@ from speedcheck.cli.common import (
     QuietOption,
     TargetOption,
     TrackOption,
-    complain,
-    exit_code,
-    say,
+    value_option,
 )
 from speedcheck.cli.race import verify_races
 from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
@@ -42,7 +40,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = False,
     junit: Annotated[
         Path | None,
-        typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
+        value_option("Write JUnit XML to this file too.", "FILE"),
     ] = None,
     runs: Annotated[
         bool, typer.Option("--runs", help="List every run, however many there are.")
@@ -55,19 +53,15 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Count these logs alone.", metavar="GLOB", show_default=False),
+        value_option("Count these logs alone.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Do not count these logs.", metavar="GLOB", show_default=False),
+        value_option("Do not count these logs.", "GLOB"),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(
-            help="Which group of runs to judge ('all' for all).",
-            metavar="NAME",
-            show_default=False,
-        ),
+        value_option("Which group of runs to judge ('all' for all).", "NAME"),
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""

@@ -12,6 +12,7 @@ from speedcheck.errors import RecordError, SpeedcheckError, UsageError
 from speedcheck.gate.decide import decide
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
+from speedcheck.gate.tree import is_inside
 from speedcheck.gate.workplace import Commits
 from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown, summary
 from speedcheck.words import count, join_some
@@ -70,7 +71,8 @@ def run_gate(  # noqa: PLR0913 - one argument an option
             raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
     folders = named or (PurePosixPath(DEFAULT_FOLDER),)
     decisions = decide(clone, Commits(tip, left, judged), folders, report)
-    remarks = tuple(_uncommitted(clone, judged, folders))
+    elsewhere = _elsewhere(clone, left, judged, folders) if decisions else ()
+    remarks = (*elsewhere, *_uncommitted(clone, judged, folders))
     sys.stdout.write(f"{summary(decisions)}\n" if quiet else gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)
     if comment is not None:
@@ -92,6 +94,21 @@ def _outputs(decisions: Sequence[Decision], *, passed: bool) -> str:
         f"{name}={str(value).lower()}\n"
         for name, value in (("passed", passed), ("certified", certified))
     )
+
+
+def _elsewhere(
+    clone: Repository, left: str, judged: str, folders: Sequence[PurePosixPath]
+) -> Iterator[str]:
+    """Say which files the branch changes outside of the folders of records."""
+    try:
+        changed = clone.changed(left, judged)
+        files = [p for p in changed if not any(is_inside(p, folder) for folder in folders)]
+    except SpeedcheckError as error:
+        yield f"what the branch changes outside of the records was not listed: {error}"
+        return
+    if files:
+        names = join_some(map(str, files))
+        yield f"{count(len(files), 'file')} changed outside of the records, not judged: {names}"
 
 
 def _uncommitted(clone: Repository, judged: str, folders: Iterable[PurePosixPath]) -> Iterator[str]:

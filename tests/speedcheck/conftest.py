@@ -22,7 +22,7 @@ import speedcheck
 from speedcheck.certificate import Certificate
 from speedcheck.cli import main
 from speedcheck.races.race_plan import RacePlan, order, write_race_plan
-from speedcheck.records.ledger import LedgerWriter
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_toml import Plan, write_plan
 from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import TINY

@@ -23,7 +23,8 @@ from trainer.worker import Job, parse_job, read_lines, work
 ROOT = Path(__file__).resolve().parents[2]
 # What two runs of one seed need not share: when and how fast they ran, and in which process.
 OWN = re.compile(
-    r"^(started|worker): .*\n|(?<=train_time:).*$|^peak memory .*$|^[|+ ].*\n|^\w{3} \w{3} .*\n",
+    r"^(started|worker|argv|environment|compile_cache|gpus): .*\n"
+    r"|(?<=train_time:).*$|^peak memory .*$|^[|+ ].*\n|^\w{3} \w{3} .*\n",
     re.MULTILINE,
 )
 
@@ -33,8 +34,12 @@ def comparable(log: Path) -> str:
     return OWN.sub("", log.read_text())
 
 
+def header_value(log: Path, key: str) -> dict[str, object]:
+    return json.loads(re.search(rf"^{key}: (.*)$", log.read_text(), re.MULTILINE)[1])
+
+
 def worker_line(log: Path) -> dict[str, object]:
-    return json.loads(re.search(r"^worker: (.*)$", log.read_text(), re.MULTILINE)[1])
+    return header_value(log, "worker")
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +174,10 @@ def check_that_processes_agree(recipe: list[str], data: Path, folder: Path, rank
     run_process("train", data, *recipe, *own, ranks=ranks)
     assert worker_line(folder / "1.txt")["order"] == 2
     assert comparable(folder / "1.txt") == comparable(folder / "alone.txt")
+    environments = [header_value(folder / name, "environment") for name in ("1.txt", "alone.txt")]
+    assert environments[0] == environments[1]
+    words = header_value(folder / "alone.txt", "argv")
+    assert words[words.index("trainer") :][:2] == ["trainer", "train"]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Runtimes,
         StepTimes,
     )
-    from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+    from speedcheck.plot_data.race_data import PairDifferences, RaceEvidence
     from speedcheck.stats import Difference
 
 _ORDERS = {"start": "order of their starts", "log": "order of their logs' names"}

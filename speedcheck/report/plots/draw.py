@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from speedcheck.history.points import Points
     from speedcheck.plot_data import PlotData
-    from speedcheck.plot_data.race import RaceData
+    from speedcheck.plot_data.race_data import RaceData
 
 _Data = TypeVar("_Data")
 

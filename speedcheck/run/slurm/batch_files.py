@@ -21,9 +21,9 @@ from typing import Any
 
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
+from speedcheck.records.log_names import next_log
 from speedcheck.records.overrides import RecipeOverrides
-from speedcheck.run.launcher import Job
-from speedcheck.run.log_names import next_log
+from speedcheck.run.launchers.launcher import Job
 
 FOLDER_NAME = ".slurm"
 STARTED, ENDED = ".started", ".ended"

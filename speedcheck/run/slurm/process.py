@@ -6,8 +6,8 @@ import time
 from typing import Protocol
 
 from speedcheck.errors import LaunchError
-from speedcheck.run.launcher import Ended, Job
-from speedcheck.run.log_names import next_log
+from speedcheck.records.log_names import next_log
+from speedcheck.run.launchers.launcher import Ended, Job
 from speedcheck.run.slurm.array import Array
 from speedcheck.run.slurm.batch_files import STARTED, marker, read_end
 

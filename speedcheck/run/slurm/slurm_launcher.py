@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from speedcheck.errors import LaunchError, UsageError
+from speedcheck.records.log_names import next_log
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
-from speedcheck.run.launcher import Job, Process, Setup
-from speedcheck.run.local import ask_trainer, data_options
-from speedcheck.run.log_names import next_log
+from speedcheck.run.launchers.launcher import Job, Process, Setup
+from speedcheck.run.launchers.trainer_process import ask_trainer, data_options
 from speedcheck.run.slurm.array import Array
 from speedcheck.run.slurm.batch_files import Batch, read_batches
 from speedcheck.run.slurm.commands import cancel_name, check_options, submit

@@ -18,8 +18,9 @@ from pathlib import Path
 from types import FrameType
 
 from speedcheck.errors import LaunchError, SpeedcheckError
-from speedcheck.run.launcher import Job, Launcher, Process
-from speedcheck.run.local import LocalLauncher
+from speedcheck.run.launchers.launcher import Job, Launcher, Process
+from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.launchers.worker_launcher import WorkerLauncher
 from speedcheck.run.slurm.batch_files import (
     STARTED,
     Batch,
@@ -30,7 +31,6 @@ from speedcheck.run.slurm.batch_files import (
     write_end,
     write_whole,
 )
-from speedcheck.run.worker_launcher import WorkerLauncher
 
 TASK_VARIABLE = "SLURM_ARRAY_TASK_ID"
 POLL_SECONDS = 0.2

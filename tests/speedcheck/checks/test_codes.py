@@ -274,6 +274,13 @@ CASES = {
         ),
     ),
     codes.ENVIRONMENT_UNKNOWN: ("rules", lambda b, log, pub: b.published()),
+    codes.ENVIRONMENT_SETTING: (
+        "rules",
+        lambda b, log, pub: b.record(
+            header={"environment": {"TORCHINDUCTOR_MAX_AUTOTUNE": "1"}},
+            plan={"track": "gpt2-small"},
+        ),
+    ),
     codes.TEXT_DIFFERS: (
         "provenance",
         lambda b, log, pub: with_file(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import speedcheck
-from speedcheck.certificate import SEVERITIES
 from speedcheck.checks import codes
 from speedcheck.checks.explain import find_codes
 from speedcheck.checks.explanations import EXPLANATIONS
+from speedcheck.verdicts import SEVERITIES
 
 ROOT = Path(__file__).parents[3]
 ALL_CODES = [value for name, value in vars(codes).items() if name.isupper()]

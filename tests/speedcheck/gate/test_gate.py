@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from speedcheck import cli, verify
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.objection import Objection
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS
 from speedcheck.report.gate_text import gate_markdown
-from speedcheck.report.markdown import MAX_CHARACTERS
 
 MINE = """
 [gate]
@@ -69,6 +69,12 @@ def test_a_good_record_passes(clone, gate, build):
     assert (code, err) == (0, "")
     assert out.startswith("pass records/new: tiny, 8 runs, mean 1.")
     assert out.endswith("\ngate: pass (1 record)\n")
+
+
+def test_quiet_prints_the_decision_alone(clone, gate, build):
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new"))
+    assert gate("--quiet") == (0, "gate: pass (1 record)\n", "")
 
 
 def test_a_record_that_misses_its_target_closes_the_gate(clone, gate, build, losses):

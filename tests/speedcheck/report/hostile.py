@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from speedcheck.certificate import Claim, Finding, Verdict, Verdicts
+from speedcheck.certificate import Claim
+from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 TEXTS = [
     "<script>alert(1)</script>",

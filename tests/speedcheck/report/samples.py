@@ -11,7 +11,7 @@ from speedcheck.api import judge_folder
 from speedcheck.history.points import points_of
 from speedcheck.history.read_history import read_history
 from speedcheck.plot_data import plot_data_of
-from speedcheck.plot_data.race import race_data_of
+from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.read_race import read_race
 from speedcheck.report.html import history_page, race_page, record_page
 from speedcheck.report.plots import draw_history, draw_pictures, draw_race

@@ -19,9 +19,10 @@ from speedcheck.api import judge_folder
 from speedcheck.history.read_history import read_history
 from speedcheck.plot_data import plot_data_of
 from speedcheck.races.read_race import read_race
+from speedcheck.report.headline import headline
 from speedcheck.report.html import history_page, race_page, record_page
 from speedcheck.report.plots import draw_pictures
-from speedcheck.report.wording import headline, printable
+from speedcheck.report.wording import printable
 from speedcheck.rules.rule import Overrides
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}

@@ -17,7 +17,7 @@ from speedcheck.history.points import points_of
 from speedcheck.history.read_history import read_history
 from speedcheck.plot_data import plot_data_of
 from speedcheck.plot_data.pictures import Curve, Curves, Evidence, PlotData
-from speedcheck.plot_data.race import race_data_of
+from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.read_race import read_race
 from speedcheck.report.plots import draw_history, draw_pictures, draw_race, write_pngs
 from speedcheck.report.plots.style import COLOURS

@@ -12,7 +12,7 @@ pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 from samples import A, B
 from test_page import Page
 
-from speedcheck.plot_data.race import race_data_of
+from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.read_race import read_race
 from speedcheck.report.html import race_page
 from speedcheck.report.plots import draw_race

@@ -15,8 +15,8 @@ from speedcheck import cli
 from speedcheck.errors import LaunchError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.report import report_files
-from speedcheck.run import campaign
-from speedcheck.run.launcher import Job, Setup
+from speedcheck.run.campaign import campaign
+from speedcheck.run.launchers.launcher import Job, Setup
 
 SEPARATOR = "=" * 100
 PROGRAM = "# file: trainer/train.py\nprint('step:1/1 val_loss:0.1')\n"

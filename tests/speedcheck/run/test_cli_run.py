@@ -19,10 +19,11 @@ import pytest
 from scipy import stats
 
 from speedcheck import cli
-from speedcheck.records.ledger import LedgerWriter, parse_ledger
-from speedcheck.run import campaign
-from speedcheck.run.launcher import Setup
-from speedcheck.run.processes import find_processes, mark_of
+from speedcheck.records.ledger import parse_ledger
+from speedcheck.records.ledger_writer import LedgerWriter
+from speedcheck.run.campaign import campaign
+from speedcheck.run.launchers.launcher import Setup
+from speedcheck.run.launchers.processes import find_processes, mark_of
 
 STEPS = 4
 needs_proc = pytest.mark.skipif(
@@ -54,6 +55,14 @@ def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_
     assert sorted(p.name for p in (record / "logs").iterdir()) == [
         f"seed-{seed:03d}.txt" for seed in range(8)
     ]
+
+
+def test_quiet_prints_the_verdict_alone_and_writes_the_same_record(run_tiny, tmp_path):
+    result = run_tiny("--seeds", "8", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("CERTIFIED: mean loss ")
+    assert result.out.count("\n") == 1
+    assert certificate(tmp_path / "record")["certified"] is True
 
 
 def test_the_plan_is_written_before_anything_runs(run_tiny, tmp_path, fake):
@@ -316,7 +325,7 @@ def test_a_full_disk_ends_the_command_in_one_line_and_loses_nothing(
     run_tiny, fake, tmp_path, monkeypatch
 ):
     from speedcheck.errors import RecordError
-    from speedcheck.records.ledger import LedgerWriter
+    from speedcheck.records.ledger_writer import LedgerWriter
 
     append = LedgerWriter.append
 

@@ -218,7 +218,7 @@ def test_a_log_that_never_appears_is_said(run, slurm, fates, record, monkeypatch
 
 @pytest.mark.slow
 def test_a_record_of_slurm_is_not_resumed_on_this_machine_while_tasks_may_train(run, slurm, record):
-    from speedcheck.records.ledger import LedgerWriter
+    from speedcheck.records.ledger_writer import LedgerWriter
 
     run("--seeds", "2")
     with LedgerWriter(record / "ledger.jsonl") as ledger:
@@ -232,7 +232,7 @@ def test_a_record_of_slurm_is_not_resumed_on_this_machine_while_tasks_may_train(
 
 @pytest.mark.slow
 def test_a_second_launcher_on_the_folder_is_refused(run, slurm, record):
-    from speedcheck.records.ledger import LedgerWriter
+    from speedcheck.records.ledger_writer import LedgerWriter
 
     run("--seeds", "2")
     with LedgerWriter(record / "ledger.jsonl"):

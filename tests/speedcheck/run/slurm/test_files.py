@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.errors import RecordError
+from speedcheck.records.log_names import log_name, next_log
 from speedcheck.records.overrides import RecipeOverrides
-from speedcheck.run.launcher import Job
-from speedcheck.run.log_names import log_name, next_log
+from speedcheck.run.launchers.launcher import Job
 from speedcheck.run.slurm.batch_files import (
     ENDED,
     STARTED,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.run.launcher import Job
-from speedcheck.run.log_names import log_name
+from speedcheck.records.log_names import log_name
+from speedcheck.run.launchers.launcher import Job
 from speedcheck.run.slurm import batch_files, task
 from speedcheck.run.slurm.batch_files import ENDED, STARTED, Batch, marker, read_end
 
