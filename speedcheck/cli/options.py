@@ -57,6 +57,9 @@ ConfigOption = Annotated[
         "Tracks of your own.  [default: speedcheck.toml at the repository's root]", "FILE"
     ),
 ]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the verdict alone, in one line.")
+]
 DataOption = Annotated[
     Path | None,
     value_option(

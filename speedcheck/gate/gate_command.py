@@ -14,7 +14,7 @@ from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
 from speedcheck.gate.tree import is_inside
 from speedcheck.gate.workplace import Commits
-from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown
+from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown, summary
 from speedcheck.words import count, join_some
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
@@ -28,7 +28,7 @@ DEFAULT_BASE = "main"
 DEFAULT_FOLDER = "records"
 
 
-def run_gate(
+def run_gate(  # noqa: PLR0913 - one argument an option
     paths: Iterable[str],
     *,
     base: str | None,
@@ -37,6 +37,7 @@ def run_gate(
     comment: Path | None,
     json: Path | None = None,
     report: Path | None = None,
+    quiet: bool = False,
 ) -> bool:
     """Judge a branch, print and write the decisions, and return whether all records pass.
 
@@ -48,6 +49,7 @@ def run_gate(
         comment: file for the body of a comment; None for none.
         json: file for the decisions with their certificates; None for none.
         report: folder for a page of each judged record; None for none.
+        quiet: print the gate's decision alone.
 
     Raises:
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
@@ -71,14 +73,14 @@ def run_gate(
     decisions = decide(clone, Commits(tip, left, judged), folders, report)
     elsewhere = _elsewhere(clone, left, judged, folders) if decisions else ()
     remarks = (*elsewhere, *_uncommitted(clone, judged, folders))
-    sys.stdout.write(gate_lines(decisions, remarks))
+    sys.stdout.write(f"{summary(decisions)}\n" if quiet else gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)
     if comment is not None:
         _write(comment, body, "w")
     if json is not None:
         _write(json, gate_json(decisions), "w")
-    if summary := os.environ.get(SUMMARY_VARIABLE):
-        _write(Path(summary), body, "a")
+    if shown := os.environ.get(SUMMARY_VARIABLE):
+        _write(Path(shown), body, "a")
     passed = all(decision.passed for decision in decisions)
     if outputs := os.environ.get(OUTPUT_VARIABLE):
         _write(Path(outputs), _outputs(decisions, passed=passed), "a")

@@ -29,6 +29,12 @@ def test_a_good_record_passes(clone, gate, build):
     assert out.endswith("\ngate: pass (1 record)\n")
 
 
+def test_quiet_prints_the_decision_alone(clone, gate, build):
+    clone.branch("work")
+    clone.commit("record", files_of(build.record(), "records/new"))
+    assert gate("--quiet") == (0, "gate: pass (1 record)\n", "")
+
+
 def test_a_record_that_misses_its_target_closes_the_gate(clone, gate, build, losses):
     clone.branch("work")
     worse = [loss + 0.5 for loss in losses]

@@ -32,6 +32,14 @@ def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_
     ]
 
 
+def test_quiet_prints_the_verdict_alone_and_writes_the_same_record(run_tiny, tmp_path):
+    result = run_tiny("--seeds", "8", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("CERTIFIED: mean loss ")
+    assert result.out.count("\n") == 1
+    assert certificate(tmp_path / "record")["certified"] is True
+
+
 def test_the_plan_is_written_before_anything_runs(run_tiny, tmp_path, fake):
     seen = {}
 
