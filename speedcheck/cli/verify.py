@@ -45,7 +45,7 @@ def verify(  # noqa: PLR0913 - one argument an option
         bool, typer.Option("--runs", help="List every run, however many there are.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the headline of each record alone.")
+        bool, typer.Option("--quiet", "-q", help="Print only the headline of each record.")
     ] = False,
     track: TrackOption = None,
     target: TargetOption = None,
@@ -54,7 +54,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        value_option("Count these logs alone.", "GLOB"),
+        value_option("Count only these logs.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
