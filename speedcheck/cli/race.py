@@ -42,10 +42,10 @@ def race(  # noqa: PLR0913 - one argument an option
     *,
     pairs: Annotated[
         int | None,
-        whole_option("Most pairs, an even number.  [default: 32]"),
+        whole_option("Largest number of pairs, which must be even.  [default: 32]"),
     ] = None,
     aa: Annotated[
-        bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
+        bool, typer.Option("--aa", help="Race A against itself, to see how equal trainers compare.")
     ] = False,
     alpha: AlphaOption = None,
     track: TrackOption = None,

@@ -76,16 +76,16 @@ def run(  # noqa: PLR0913 - one argument an option
         bool,
         typer.Option(
             "--until-certified",
-            help="Start runs until a test that allows looks certifies the record.",
+            help="Start runs until the sequential test certifies the record.",
         ),
     ] = False,
     max_seeds: Annotated[
         int | None,
-        whole_option("Most runs until certified.  [default: 64]"),
+        whole_option("Largest number of runs until certified.  [default: 64]"),
     ] = None,
     stop_if_futile: Annotated[
         bool,
-        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+        typer.Option("--stop-if-futile", help="Stop early when certification is out of reach."),
     ] = False,
     jobs: Annotated[
         int | None,

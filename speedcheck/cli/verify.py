@@ -53,7 +53,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        value_option("Count these logs alone.", "GLOB"),
+        value_option("Count only these logs.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
