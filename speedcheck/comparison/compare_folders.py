@@ -13,6 +13,7 @@ from speedcheck.checks.beside_baseline import (
     times_in_turn,
     times_of,
 )
+from speedcheck.checks.measurement import shared_gpus
 from speedcheck.checks.systems_loss import loss_curves
 from speedcheck.comparison.outcome import basis_of, by_loss, by_steps, by_time
 from speedcheck.comparison.record_comparison import RecordComparison
@@ -110,7 +111,13 @@ def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordCompari
 
 
 def _different_hardware(a: Side, b: Side) -> str:
-    """Return how the hardware differs; the runs of a race whose logs are silent share a machine."""
+    """Return how the hardware differs, or which runs had only a part of it.
+
+    The runs of a race whose logs are silent share a machine.
+    """
+    for name, side in (("A", a), ("B", b)):
+        if shared := shared_gpus(side.sample):
+            return f"of {name}, {shared}"
     silent = all(hardware_of(run) is None for side in (a, b) for run, _ in side.sample.counted())
     return "" if a.raced and silent else different_hardware(a.sample, b.sample, ("A", "B"))
 

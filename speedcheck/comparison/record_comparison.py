@@ -23,7 +23,7 @@ class Undecided(StrEnum):
     NO_TEST = "no_test"
     """One side has fewer than two values, or the values have no spread to measure by."""
     HARDWARE = "hardware"
-    """The times come from different hardware, or the logs do not name it."""
+    """The times come from different hardware, from runs that shared it, or nobody names it."""
     TIME = "time"
     """Chance and the spread between machines explain the difference of the times."""
     STEPS = "steps"

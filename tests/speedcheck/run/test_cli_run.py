@@ -12,7 +12,7 @@ from scipy import stats
 
 from speedcheck import cli
 from speedcheck.run.launchers.launcher import Setup
-from tests.speedcheck.run.conftest import STEPS, certificate, ledger_events
+from tests.speedcheck.run.conftest import STEPS, certificate, ledger_entries, ledger_events
 
 
 def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_path):
@@ -204,6 +204,20 @@ def test_runs_side_by_side_have_gpus_of_their_own(run_tiny, fake, fates, tmp_pat
     assert {job.side_by_side for job in fake.jobs} == {4}
     plan = tomllib.loads((tmp_path / "record/record.toml").read_text())
     assert plan["gpus_per_run"] == 2
+    started = [
+        entry.details for entry in ledger_entries(tmp_path / "record") if entry.event == "started"
+    ]
+    assert {details["side_by_side"] for details in started} == {4}
+    assert [details["place"] for details in started[:4]] == [1, 2, 3, 4]
+    speed = json.loads((tmp_path / "record/certificate.json").read_text())["verdicts"]["speed"]
+    (finding,) = [f for f in speed["findings"] if f["code"].startswith("S009")]
+    assert (speed["status"], finding["severity"]) == ("unknown", "unknown")
+    assert "6 of 6 runs shared their machine's GPUs" in finding["message"]
+
+
+def test_a_run_that_has_the_machine_for_itself_is_not_marked_in_the_ledger(run_tiny, tmp_path):
+    run_tiny("--seeds", "2")
+    assert not any("side_by_side" in entry.details for entry in ledger_entries(tmp_path / "record"))
 
 
 def test_more_runs_than_the_gpus_have_room_for_are_refused(run_tiny, fake, tmp_path):
