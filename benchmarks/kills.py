@@ -28,11 +28,12 @@ from rich.console import Console
 
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
-from speedcheck.run.launcher import Setup
-from speedcheck.run.local import LocalLauncher
-from speedcheck.run.processes import find_processes, mark_of
-from speedcheck.run.record_campaign import Request, run_record
-from speedcheck.run.worker_launcher import WorkerLauncher
+from speedcheck.run.launchers.launcher import Setup
+from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.launchers.processes import find_processes, mark_of
+from speedcheck.run.launchers.worker_launcher import WorkerLauncher
+from speedcheck.run.record_campaign import run_record
+from speedcheck.run.request import Request
 
 SEEDS = 6
 STEPS = 8

@@ -16,9 +16,10 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from speedcheck.logs import read_log
-from speedcheck.run.follow import LogFollower
-from speedcheck.run.outlook import Pace
-from speedcheck.run.progress import LiveDisplay, Tally
+from speedcheck.run.campaign.follow import LogFollower
+from speedcheck.run.progress.live_display import LiveDisplay
+from speedcheck.run.progress.outlook import Pace
+from speedcheck.run.progress.plain_display import Tally
 
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 84

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from speedcheck.api import LossCertificate, certify, certify_sequentially, read, verify
-    from speedcheck.certificate import Certificate, Claim, Finding, JudgedRun, Verdict, Verdicts
-    from speedcheck.comparison.compare import compare
+    from speedcheck.certificate import Certificate, Claim, JudgedRun
+    from speedcheck.comparison.compare_folders import compare
     from speedcheck.comparison.record_comparison import RecordComparison
     from speedcheck.errors import (
         InputError,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from speedcheck.planning.planned import Plan
     from speedcheck.races.race_result import RaceResult
     from speedcheck.races.read_race import read_race
+    from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 __version__ = "0.1.0"
 
@@ -61,15 +62,8 @@ __all__ = [
 
 _MODULES = {
     "speedcheck.api": ("LossCertificate", "certify", "certify_sequentially", "read", "verify"),
-    "speedcheck.certificate": (
-        "Certificate",
-        "Claim",
-        "Finding",
-        "JudgedRun",
-        "Verdict",
-        "Verdicts",
-    ),
-    "speedcheck.comparison.compare": ("compare",),
+    "speedcheck.certificate": ("Certificate", "Claim", "JudgedRun"),
+    "speedcheck.comparison.compare_folders": ("compare",),
     "speedcheck.comparison.record_comparison": ("RecordComparison",),
     "speedcheck.errors": (
         "InputError",
@@ -82,6 +76,7 @@ _MODULES = {
     "speedcheck.planning.plan_runs": ("plan",),
     "speedcheck.races.race_result": ("RaceResult",),
     "speedcheck.races.read_race": ("read_race",),
+    "speedcheck.verdicts": ("Finding", "Verdict", "Verdicts"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speedcheck.baseline import one_record, read_baseline
-from speedcheck.certificate import Certificate, LossStatistics, Verdict
+from speedcheck.certificate import Certificate, LossStatistics
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement, judge
@@ -21,6 +21,7 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.runs_table import runs_table
 from speedcheck.sample import Selection
 from speedcheck.stats.sequential import SequentialTest, sequential_t
+from speedcheck.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

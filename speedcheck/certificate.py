@@ -9,24 +9,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from speedcheck.figures import FrontierFigures, SequentialFigures
 from speedcheck.notebook import ShownInNotebooks
 from speedcheck.rules.tracks import Direction
 from speedcheck.stats import Estimate, Runtime
 from speedcheck.stats.step_rule import StepScan
+from speedcheck.verdicts import Verdicts
 
 SCHEMA = "speedcheck.certificate/2"
-
-Severity = Literal["fail", "unknown", "warn", "info"]
-"""What a finding does to its verdict, the gravest first."""
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-
-Status = Literal["pass", "fail", "warn", "unknown"]
 ClaimStatus = Literal["confirmed", "not_confirmed", "not_checkable"]
 ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", "time_std"]
-
 ClaimBasis = Literal["data", "text"]
 """Whether a claim is data, which can make the record fail, or running text, which at most warns."""
 
@@ -50,64 +44,6 @@ class Exclusion(StrEnum):
     """The folder holds several groups of runs, and nothing says which one is the record."""
     NOT_IN_LEDGER = "not_in_ledger"
     """The ledger does not list it as a finished run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a check found.
-
-    Attributes:
-        code: stable code and name, such as "P004 incomplete-log".
-        severity: what it does to its verdict.
-        message: what is wrong, with the figures.
-        where: the file, and the line where there is one.
-    """
-
-    code: str
-    severity: Severity
-    message: str
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The judgement of one question. Unknown: the evidence to judge is not there."""
-
-    status: Status
-    findings: tuple[Finding, ...] = ()
-
-    @classmethod
-    def of(cls, findings: tuple[Finding, ...]) -> Verdict:
-        """Return the verdict that `findings` add up to: the gravest severity decides."""
-        severities = {finding.severity for finding in findings}
-        for status in ("fail", "unknown", "warn"):
-            if status in severities:
-                return cls(status, findings)
-        return cls("pass", findings)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The four questions: is the loss low enough, how fast is it, by the rules, on evidence?"""
-
-    loss: Verdict
-    speed: Verdict
-    rules: Verdict
-    provenance: Verdict
-
-    def by_question(self) -> dict[str, Verdict]:
-        """Return the verdicts by their names, in their order."""
-        return {
-            "loss": self.loss,
-            "speed": self.speed,
-            "rules": self.rules,
-            "provenance": self.provenance,
-        }
-
-    def findings(self) -> tuple[Finding, ...]:
-        """Return all findings, in the order of the verdicts."""
-        verdicts = self.by_question().values()
-        return tuple(finding for verdict in verdicts for finding in verdict.findings)
 
 
 @dataclass(frozen=True, slots=True)

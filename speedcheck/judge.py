@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from speedcheck.certificate import (
-    Certificate,
-    Exclusion,
-    GroupSummary,
-    SelectionSummary,
-    Verdict,
-    Verdicts,
-)
+from speedcheck.certificate import Certificate, Exclusion, GroupSummary, SelectionSummary
 from speedcheck.checks.beside_baseline import Baseline, compare_losses
 from speedcheck.checks.document_claims import check_documents
 from speedcheck.checks.earlier_steps import check_earlier_steps
@@ -24,6 +17,7 @@ from speedcheck.program import Sources
 from speedcheck.records.record_folder import Record
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample, Selection, take_sample
+from speedcheck.verdicts import Verdict, Verdicts
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from speedcheck.records.ledger import LEDGER_NAME, LedgerWriter, parse_ledger
+from speedcheck.records.ledger import LEDGER_NAME, parse_ledger
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.rules.tracks import TINY
-from speedcheck.run.campaign import Campaign
-from speedcheck.run.local import LocalLauncher
-from speedcheck.run.processes import find_processes, mark_of
+from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.launchers.processes import find_processes, mark_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for a rank in /proc")
 

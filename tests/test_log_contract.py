@@ -10,18 +10,31 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speedcheck.logs import parse_log, parse_step_line, program_text
-from speedcheck.run.local import _read_setup
+from speedcheck.program import read_program
+from speedcheck.run.launchers import conditions as ledger_conditions
+from speedcheck.run.launchers.trainer_process import _read_setup
 from trainer.__main__ import plan
 from trainer.config import RECIPES
+from trainer.runtime import conditions as trainer_conditions
 from trainer.runtime import log as trainer_log
 from trainer.runtime import provenance
 
 DOC = (Path(__file__).parents[1] / "docs/log-format.md").read_text()
 
+GPU = provenance.Gpu(
+    index=0,
+    id="GPU-5f0c",
+    name="NVIDIA H100 80GB HBM3",
+    driver="550.127.05",
+    power_limit_w=700,
+    sm_clock_mhz=345,
+    max_sm_clock_mhz=1980,
+    memory_clock_mhz=None,
+)
 losses = st.floats(min_value=0, max_value=100)
 times = st.floats(min_value=0, max_value=1e7)
 
@@ -49,7 +62,10 @@ def write_log(path: Path, steps: int, losses: list[float], **header: object) -> 
         "data": {"train": [], "val": [], "val_tokens": 16384},
         "timing": "every step",
         "host": provenance.host(),
-        "gpus": [],
+        "gpus": [GPU],
+        "argv": ["python", "-m", "trainer", "--recipe", "tiny"],
+        "environment": {},
+        "compile_cache": "cold",
         "world": {"device": "cpu", "ranks": 1, "threads": 1},
         "started": "2026-11-21T18:30:00Z",
         **header,
@@ -87,6 +103,38 @@ def test_a_log_of_the_trainer_is_read_back_whole(tmp_path):
     assert header.git_clean is False
     assert header.data["val_tokens"] == 16384
     assert (header.device, header.ranks, header.threads) == ("cpu", 1, 1)
+    assert header.gpus == (GPU,)
+    assert header.argv == ("python", "-m", "trainer", "--recipe", "tiny")
+    assert (header.variables, header.compile_cache) == ({}, "cold")
+
+
+@settings(max_examples=20)
+@given(
+    environment=st.dictionaries(
+        st.text().map("CUDA_{}".format), st.text(st.characters(exclude_categories=()))
+    )
+)
+def test_every_environment_comes_back_as_it_was_logged(tmp_path_factory, environment):
+    logged = trainer_conditions.logged_variables(environment)
+    path = tmp_path_factory.mktemp("log") / "log.txt"
+    log = parse_log(write_log(path, 1, [2.0, 1.0], environment=logged), "log.txt")
+    assert (log.problems, log.runs[0].header.variables) == ((), logged)
+
+
+def test_log_and_ledger_note_the_same_variables_and_the_same_cache():
+    names = [f"{word}_X" for word in ("TORCHINDUCTOR", "TORCH", "NCCL", "HOME", "SECRET", "MYCUDA")]
+    variables = dict.fromkeys(names, "1")
+    assert trainer_conditions.VARIABLES == ledger_conditions.VARIABLES
+    assert trainer_conditions.logged_variables(variables) == ledger_conditions.logged_variables(
+        variables
+    )
+    assert trainer_conditions.compile_cache({}) == ledger_conditions.compile_cache({})
+
+
+def test_the_trainers_own_program_sets_nothing_up_in_the_compiler():
+    """Else no run of it could follow the rules of a track that forbids settings."""
+    program = read_program(provenance.program_text())
+    assert (program.problem, program.settings) == ("", ())
 
 
 def test_the_program_in_the_log_is_the_one_that_its_hash_names(tmp_path):
@@ -144,6 +192,7 @@ def test_the_setup_that_the_trainer_prints_is_the_one_that_the_launcher_reads(re
     assert {name: getattr(setup, name) for name in printed} == printed
 
 
+@pytest.mark.slow
 def test_neither_package_loads_the_other():
     code = (
         "import sys, pkgutil, importlib, {0}\n"

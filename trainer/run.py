@@ -7,7 +7,7 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from trainer.data.shards import Manifest, read_shard
 from trainer.data.sources import describe_data
 from trainer.data.stream import TokenStream, ValidationSet
 from trainer.runtime import provenance
+from trainer.runtime.conditions import conditions
 from trainer.runtime.distributed import World, open_world
 from trainer.runtime.log import FileLog, NoLog, header_line, memory_line, stopped_line
 from trainer.train import DivergedError, Run, train
@@ -55,12 +56,14 @@ class Evidence:
         program: the source files.
         git: the state of the working tree.
         data: the shards.
+        variables: the environment variables that the process started with.
         side_by_side: runs that share the machine's GPUs.
     """
 
     program: str
     git: provenance.GitState | None
     data: Manifest
+    variables: Mapping[str, str]
     side_by_side: int
 
 
@@ -109,6 +112,8 @@ def open_session(recipe: Recipe, shards: ShardPaths, side_by_side: int = 1) -> I
     Raises:
         TrainerError: the ranks or the data cannot be used.
     """
+    # PyTorch adds variables of its own.
+    variables = dict(os.environ)
     make_deterministic(recipe)
     with open_world(recipe) as world:
         run = open_run(recipe, 0, shards, world)
@@ -117,7 +122,7 @@ def open_session(recipe: Recipe, shards: ShardPaths, side_by_side: int = 1) -> I
             return
         program, git = provenance.program_text(), provenance.git_state()
         data = describe_data(recipe, shards)
-        yield Session(run, Evidence(program, git, data, side_by_side))
+        yield Session(run, Evidence(program, git, data, variables, side_by_side))
 
 
 def run_seed(
@@ -200,6 +205,7 @@ def environment(run: Run, evidence: Evidence, worker: WorkerOrder | None) -> lis
         "timing": TIMING_RULE + WARM_UP_RULE[recipe.warm_up],
         "host": provenance.host(),
         "gpus": provenance.gpus(),
+        **conditions(evidence.variables),
         "world": {"device": world.device.type, "ranks": world.size, "threads": recipe.threads},
         "head": _head_dtype(run),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -26,6 +26,9 @@ from trainer.runtime.distributed import Pending, World
 from trainer.runtime.log import StepLog
 from trainer.schedule import Window, lr_multiplier, momentum_at, window_at
 
+# One that only adds to the gradients, and the last, which sends them to the other ranks.
+REHEARSED_PASSES = 2
+
 
 class DivergedError(Exception):
     """The loss stopped being a finite number.
@@ -203,15 +206,18 @@ def _operations(recipe: Recipe, device: torch.device) -> AnyOperations:
 def _rehearse(run: Run) -> None:
     """A first and a last step and a validation on dummy tokens: every kernel runs once.
 
-    What is trained is thrown away: nothing has to be put back, or kept meanwhile.
+    Of a step's passes a rank makes no more than `REHEARSED_PASSES`. What is trained is thrown
+    away: nothing has to be put back, or kept meanwhile.
     """
-    stream, validation = dummy_data(run.recipe.data)
-    rehearsal = Run(run.recipe, run.seed, stream, validation, run.world)
+    data = run.recipe.data
+    sequences = REHEARSED_PASSES * data.sequences_per_pass * run.world.size
+    recipe = run.recipe.with_sequences_per_step(min(sequences, data.sequences_per_step))
+    rehearsal = Run(recipe, run.seed, *dummy_data(recipe.data), run.world)
     trainee = _initial(rehearsal)
-    last = run.recipe.schedule.steps - 1
+    last = recipe.schedule.steps - 1
     for step in (0, last):
         train_step(trainee, rehearsal, step, data_step=0)
-    evaluate(trainee.model, rehearsal, window_of(run.recipe, last))
+    evaluate(trainee.model, rehearsal, window_of(recipe, last))
 
 
 class _Report:

@@ -11,7 +11,7 @@ set -euo pipefail
 mkdir -p "${1:?folder for the results}"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
 data=${DATA:-/tmp/sub3-worker}
 steps=${STEPS:-12}
 [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --data-dir "$data" \

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from speedcheck.certificate import Finding, LossStatistics
+from speedcheck.certificate import LossStatistics
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline, losses_of
 from speedcheck.figures import FrontierFigures
 from speedcheck.rules.rule import Rule
 from speedcheck.stats.frontier import FrontierTest, beats_frontier
 from speedcheck.stats.moments import moments
+from speedcheck.verdicts import Finding
 
 # One run shows nothing of how far chance has brought it.
 FEWEST_RUNS = 2

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from speedcheck.certificate import Finding, JudgedRun
+from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.rules.tracks import Track
+from speedcheck.verdicts import Finding
 
 
 class Counted(Protocol):

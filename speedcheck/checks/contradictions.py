@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.logs import Run, Validation
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 
 # Older programs set the clock back to 0 at this step.
 _RESET_STEP = 10

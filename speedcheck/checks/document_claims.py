@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Claim, Finding, Severity
+from speedcheck.certificate import Claim
 from speedcheck.checks import codes
 from speedcheck.claims import DocumentClaims, Shortfall
+from speedcheck.verdicts import Finding, Severity
 from speedcheck.words import join_some
 
 _MOST_NAMED = 5

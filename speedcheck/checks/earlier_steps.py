@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from speedcheck.certificate import Finding, Verdict
 from speedcheck.checks import codes
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.logs import Run
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding, Verdict
 
 
 def check_earlier_steps(sample: Sample, steps: Iterable[int], rule: Rule) -> tuple[Finding, ...]:

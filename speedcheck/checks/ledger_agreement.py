@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.sample import Sample
 from speedcheck.sample.order import started
+from speedcheck.verdicts import Finding
 from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.

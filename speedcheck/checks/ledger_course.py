@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, Ledger
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 from speedcheck.words import number_ranges
 
 _BEFORE: dict[Event, frozenset[Event]] = {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from speedcheck.certificate import Finding, JudgedRun, LossStatistics, Severity, Verdict
+from speedcheck.certificate import JudgedRun, LossStatistics
 from speedcheck.checks import codes
 from speedcheck.checks.beat_frontier import check_frontier, frontier_statistics
 from speedcheck.checks.beside_baseline import Baseline
@@ -26,6 +26,7 @@ from speedcheck.stats import (
     runs_needed,
     runs_needed_z,
 )
+from speedcheck.verdicts import Finding, Severity, Verdict
 
 
 def sample_statistics(

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable
 from pathlib import PurePosixPath
 
-from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.program import KINDS, Difference, Kind, Source, Sources
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding, Severity
 from speedcheck.words import join_some
 
 _IN_WORDS: dict[Kind, str] = {

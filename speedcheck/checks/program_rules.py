@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 
-from speedcheck.certificate import Finding, Severity
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.program import (
@@ -24,6 +23,7 @@ from speedcheck.program import (
 )
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding, Severity
 from speedcheck.words import join_some
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.contradictions import check_times
+from speedcheck.checks.counted_runs import check_sample
 from speedcheck.checks.ledger_agreement import check_ledger
 from speedcheck.checks.ledger_course import check_course
 from speedcheck.checks.mixtures import check_mixtures
-from speedcheck.checks.sample import check_sample
 from speedcheck.checks.unread_files import check_files
 from speedcheck.program import Sources
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.records.script_table import has_no_link, program_sha256
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 
 
 def check_provenance(

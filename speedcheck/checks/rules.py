@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.budget import check_budget
@@ -12,6 +11,7 @@ from speedcheck.checks.training_data import check_data
 from speedcheck.program import Sources
 from speedcheck.rules.tracks import Track
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 
 
 def check_rules(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from speedcheck.certificate import Finding, LossStatistics
+from speedcheck.certificate import LossStatistics
 from speedcheck.checks import codes
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats.step_rule import StepScan, step_scan
+from speedcheck.verdicts import Finding
 from speedcheck.words import count
 
 

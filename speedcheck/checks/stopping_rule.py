@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from speedcheck.certificate import Finding, LossStatistics
+from speedcheck.certificate import LossStatistics
 from speedcheck.checks import codes
 from speedcheck.figures import SequentialFigures
 from speedcheck.records.ledger import LEDGER_NAME, Ledger
@@ -15,6 +15,7 @@ from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats.sequential import sequential_t
+from speedcheck.verdicts import Finding
 
 
 def sequential_statistics(loss: LossStatistics, sample: Sample, rule: Rule) -> LossStatistics:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.beside_baseline import Baseline, losses_of
 from speedcheck.rules.rule import Rule
@@ -15,6 +14,7 @@ from speedcheck.stats.noninferiority import (
     equal_seeds,
     non_inferiority,
 )
+from speedcheck.verdicts import Finding
 
 
 def check_non_inferiority(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.checks.budget import Counted
 from speedcheck.rules.tracks import Track
+from speedcheck.verdicts import Finding
 
 
 def check_data(sample: Counted, track: Track) -> tuple[Finding, ...]:

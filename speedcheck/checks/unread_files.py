@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from speedcheck.certificate import Finding
 from speedcheck.checks import codes
 from speedcheck.sample import Sample
+from speedcheck.verdicts import Finding
 
 
 def check_files(sample: Sample) -> list[Finding]:

@@ -38,6 +38,7 @@ _README = re.compile(
 )
 _MARKDOWN = frozenset({".md", ".markdown"})
 _DATA = {".json": read_json, ".csv": read_csv}
+_SUFFIXES = frozenset({*_MARKDOWN, *_DATA})
 _WRITTEN_BY_US = "certificate.json"
 
 
@@ -86,7 +87,7 @@ def _documents(record: Record) -> Iterator[tuple[Path, str]]:
         for path in _entries(folder):
             name = path.relative_to(record.path).as_posix()
             is_readme = folder == record.path and _README.fullmatch(path.name)
-            is_document = is_readme or path.suffix.lower() in {*_MARKDOWN, *_DATA}
+            is_document = is_readme or path.suffix.lower() in _SUFFIXES
             if is_document and name not in logs and name != _WRITTEN_BY_US:
                 yield path, name
     for path in _above(record):
@@ -101,16 +102,17 @@ def _above(record: Record) -> list[Path]:
     """
     own = record.path.resolve()
     suffixes = {Path(log.name).suffix for log in record.logs if log.runs}
-    entries = _entries(own.parent)
-    others = [path for path in entries if path.is_dir() and path != own]
+    entries = [] if (own.parent / ".git").exists() else _entries(own.parent)
+    # One by one: the first of a hundred records is enough.
+    others = (path for path in entries if path != own and path.is_dir())
     is_shared = any(p.suffix in suffixes or p.is_dir() for o in others for p in _entries(o))
-    return [] if is_shared or (own.parent / ".git").exists() else entries
+    return [] if is_shared else entries
 
 
 def _entries(folder: Path) -> list[Path]:
     """Return what a folder holds; nothing of one that may not be looked into."""
     try:
-        found = sorted(islice(folder.iterdir(), MAX_FILES))
+        found = sorted(islice(folder.iterdir(), MAX_FILES), key=lambda path: path.name)
     except OSError:
         return []
     return [path for path in found if not path.name.startswith(".")]

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import ConfigOption, TrackOption, complain, exit_code, whole_number
-from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
+from speedcheck.cli.common import exit_code, print_verdict, stoppable
+from speedcheck.cli.options import (
+    ConfigOption,
+    GpusOption,
+    QuietOption,
+    RanksOption,
+    SeedArgOption,
+    SeedEnvOption,
+    TrackOption,
+    argument,
+    value_option,
+    whole_option,
+)
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import without_commands
 
@@ -18,32 +29,22 @@ if TYPE_CHECKING:
 
 
 def challenge(  # noqa: PLR0913 - one argument an option
-    folder: Annotated[
-        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record folder.", "FOLDER")],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Arguments of the program, after --.", metavar="[-- ARGS...]", show_default=False
-        ),
+        argument("Arguments of the program, after --.", "[-- ARGS...]"),
     ] = None,
     *,
     seeds: Annotated[
         int | None,
-        typer.Option(
-            help="Number of runs.  [default: 8]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Number of runs.  [default: 8]"),
     ] = None,
     beside: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder whose files the program finds beside it, such as data/.  "
+        value_option(
+            "Folder whose files the program finds beside it, such as data/.  "
             "[default: the working folder]",
-            metavar="FOLDER",
-            show_default=False,
+            "FOLDER",
         ),
     ] = None,
     gpus: GpusOption = None,
@@ -52,10 +53,8 @@ def challenge(  # noqa: PLR0913 - one argument an option
     seed_arg: SeedArgOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Record folder of the challenge.  [default: challenges/DATE_RECORD]",
-            metavar="FOLDER",
-            show_default=False,
+        value_option(
+            "Record folder of the challenge.  [default: challenges/DATE_RECORD]", "FOLDER"
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the program and stop.")] = False,
@@ -63,6 +62,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     track: TrackOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a record's own program again on this machine; these runs decide.
 
@@ -71,11 +71,11 @@ def challenge(  # noqa: PLR0913 - one argument an option
     """
     from speedcheck.challenges.own_program import program_of_record
     from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
+    from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
-    from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.challenge_campaign import ChallengeRequest, run_challenge
-    from speedcheck.run.foreign_program import Start
+    from speedcheck.run.scripts.challenge_campaign import ChallengeRequest, run_challenge
+    from speedcheck.run.scripts.foreign_program import Start
 
     request = ChallengeRequest(
         program=program_of_record(folder, Overrides(track=track, config=config)),
@@ -88,20 +88,18 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if show:
         typer.echo(request.program.text, nl=False)
         raise typer.Exit
-    typer.echo(without_commands(program_text(request.program, request.beside)), nl=False, err=json)
+    if not (quiet and yes):
+        shown = without_commands(program_text(request.program, request.beside))
+        typer.echo(shown, nl=False, err=json or quiet)
     if not yes:
         _confirm(request.program)
-    console = make_console(to_stderr=json)
-    try:
+    console = make_console(to_stderr=json, quiet=quiet)
+    with stoppable("the runs were", f"speedcheck run --resume --out {request.folder}"):
         result = run_challenge(request, console)
-    except Interrupted as interruption:
-        complain(
-            f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {request.folder}"
-        )
-        raise typer.Exit(128 + interruption.signum) from None
     if json:
         typer.echo(challenge_json(result), nl=False)
+    elif quiet:
+        print_verdict(headline(result.certificate))
     else:
         print_certificate(console, result.certificate, request.folder)
         typer.echo(without_commands(challenge_text(result)), nl=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand
@@ -34,57 +35,31 @@ class Command(TyperCommand):
         return _PYTHON_TYPE.sub(lambda shown: " " * len(shown[0]), text)
 
 
-def whole_number(text: str) -> int:
-    """Read a whole number that was typed."""
-    if not (text.isascii() and text.removeprefix("-").isdecimal()):
-        raise typer.BadParameter(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def number(text: str) -> float:
-    """Read a number that was typed."""
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a number") from None
-
-
-Folders = Annotated[
-    list[Path], typer.Argument(help="Record folders.", metavar="FOLDER", show_default=False)
-]
-TrackOption = Annotated[
-    str | None, typer.Option("--track", help="Judge by this track.", metavar="NAME")
-]
-TargetOption = Annotated[
-    float | None,
-    typer.Option(
-        "--target",
-        help="Loss that the mean must be below, nats per token.",
-        parser=number,
-        metavar="X",
-    ),
-]
-AlphaOption = Annotated[
-    float | None,
-    typer.Option("--alpha", help="Significance level.", parser=number, metavar="A"),
-]
-BaselineOption = Annotated[
-    Path | None,
-    typer.Option(help="Record folder to compare with.", metavar="FOLDER", show_default=False),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Tracks of your own.  [default: speedcheck.toml at the repository's root]",
-        metavar="FILE",
-        show_default=False,
-    ),
-]
-
-
 def exit_code(certificates: list[Certificate]) -> int:
     """Return the exit code for what was judged."""
     return CERTIFIED if all(c.certified for c in certificates) else NOT_CERTIFIED
+
+
+def print_verdict(text: str) -> None:
+    """Print a verdict as one line, whatever the names in it hold."""
+    typer.echo(without_commands(printable(text)))
+
+
+@contextmanager
+def stoppable(runs: str, again: str) -> Iterator[None]:
+    """Let a signal end the command with one line, and with the exit code of the signal.
+
+    Args:
+        runs: what the signal stops.
+        again: the command that continues it.
+    """
+    from speedcheck.run.campaign.interruption import Interrupted
+
+    try:
+        yield
+    except Interrupted as signal:
+        complain(f"{signal}: {runs} stopped; to continue: {again}")
+        raise typer.Exit(128 + signal.signum) from None
 
 
 def complain(message: str) -> None:

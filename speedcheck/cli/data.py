@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from speedcheck.cli.common import Command
+from speedcheck.cli.options import argument, value_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,18 +29,17 @@ app = typer.Typer(rich_markup_mode=None)
 
 Folder = Annotated[
     Path | None,
-    typer.Option(
+    value_option(
+        "Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
+        "D",
         "--data-dir",
-        help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-        metavar="D",
-        show_default=False,
     ),
 ]
 
 
 def _number(text: str) -> typer.models.OptionInfo:
     """Return an option that takes a whole number, which the process checks."""
-    option: typer.models.OptionInfo = typer.Option(help=text, metavar="N", show_default=False)
+    option: typer.models.OptionInfo = value_option(text, "N")
     return option
 
 
@@ -79,11 +79,7 @@ def tokenize(
     ],
     field: Annotated[
         str | None,
-        typer.Option(
-            help="Field or column that holds the text.  [default: text]",
-            metavar="NAME",
-            show_default=False,
-        ),
+        value_option("Field or column that holds the text.  [default: text]", "NAME"),
     ] = None,
     val_tokens: Annotated[
         str | None,
@@ -97,11 +93,10 @@ def tokenize(
     ] = None,
     ranks: Annotated[
         Path | None,
-        typer.Option(
-            help="File of GPT-2's ranks, for a machine without a network: r50k_base.tiktoken, or "
+        value_option(
+            "File of GPT-2's ranks, for a machine without a network: r50k_base.tiktoken, or "
             "vocab.bpe with encoder.json beside it.",
-            metavar="FILE",
-            show_default=False,
+            "FILE",
         ),
     ] = None,
 ) -> None:
@@ -121,11 +116,7 @@ def tokenize(
 def check(
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            help="Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-            metavar="D",
-            show_default=False,
-        ),
+        argument("Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]", "D"),
     ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import NOT_CERTIFIED
+from speedcheck.cli.options import DataOption
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import printable, without_commands
 
@@ -16,21 +17,14 @@ def doctor(
     recipe: Annotated[
         str, typer.Option(help="Recipe to train: sub3 or tiny.", metavar="NAME")
     ] = "sub3",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Training data.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Say what this machine has for training a recipe, and what is missing.
 
-    Exit codes: 0 where nothing is missing, 1 where the recipe needs something.
+    Exit codes: 0 if nothing is missing, 1 if the recipe needs something.
     """
     from speedcheck.rules.tracks import TRACK_OF_RECIPE
-    from speedcheck.run.local import data_options
+    from speedcheck.run.launchers.trainer_process import data_options
     from speedcheck.run.machine_check import doctor_text, examine
 
     if recipe not in TRACK_OF_RECIPE:

@@ -8,56 +8,37 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import CERTIFIED, NOT_CERTIFIED
+from speedcheck.cli.options import QuietOption, argument, value_option
 
 
-def gate(
+def gate(  # noqa: PLR0913 - one argument an option
     paths: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Folders that hold records.  [default: records]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        argument("Folders that hold records.  [default: records]", "FOLDER"),
     ] = None,
+    *,
     base: Annotated[
         str | None,
-        typer.Option(
-            help="Branch to merge into.  [default: origin/$GITHUB_BASE_REF, else main]",
-            metavar="REF",
-            show_default=False,
-        ),
+        value_option("Branch to merge into.  [default: origin/$GITHUB_BASE_REF, else main]", "REF"),
     ] = None,
     head: Annotated[str, typer.Option(help="Branch to judge.", metavar="REF")] = "HEAD",
     repository: Annotated[
         Path | None,
-        typer.Option(
-            help="The clone.  [default: the working directory]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        value_option("The clone.  [default: the working directory]", "FOLDER"),
     ] = None,
     comment: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the body of a comment to this file.", metavar="FILE", show_default=False
-        ),
+        value_option("Write the body of a comment to this file.", "FILE"),
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option(
-            help="Write decisions and certificates to this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
+        value_option("Write decisions and certificates to this file.", "FILE"),
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(
-            help="Write a page of each judged record into this folder.",
-            metavar="DIR",
-            show_default=False,
-        ),
+        value_option("Write a page of each judged record into this folder.", "DIR"),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.gate_command import run_gate
@@ -70,5 +51,6 @@ def gate(
         comment=comment,
         json=json,
         report=report,
+        quiet=quiet,
     )
     raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import NOT_CERTIFIED, ConfigOption, TrackOption
+from speedcheck.cli.common import NOT_CERTIFIED
+from speedcheck.cli.options import ConfigOption, TrackOption, argument
 from speedcheck.report.wording import printable, without_commands
 
 
 def init(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder of logs.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Folder of logs.", "FOLDER")],
     track: TrackOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -32,7 +31,7 @@ def init(
 
 
 def parse(
-    log: Annotated[Path, typer.Argument(help="Log file.", metavar="LOG", show_default=False)],
+    log: Annotated[Path, argument("Log file.", "LOG")],
     track: Annotated[
         str | None,
         typer.Option("--track", help="Read it as a log of this track.", metavar="NAME"),
@@ -51,7 +50,7 @@ def parse(
 def explain(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE...", help="Code or name of a finding.", show_default=False),
+        argument("Code or name of a finding.", "CODE..."),
     ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page of all findings as Markdown.")

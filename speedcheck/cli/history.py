@@ -7,45 +7,37 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import UNUSABLE, ConfigOption, TrackOption, complain, say
+from speedcheck.cli.common import UNUSABLE, complain, say
+from speedcheck.cli.options import ConfigOption, TrackOption, argument, value_option
 
 
 def history(  # noqa: PLR0913 - one argument an option
     records: Annotated[
         Path,
-        typer.Argument(help="Folder that holds records.", metavar="FOLDER", show_default=False),
+        argument("Folder that holds records.", "FOLDER"),
     ] = Path("records"),
     *,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with all digits.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     write: Annotated[
         Path | None,
-        typer.Option(
-            help="Put the table between the markers of this file.",
-            metavar="FILE",
-            show_default=False,
-        ),
+        value_option("Put the table between the markers of this file.", "FILE"),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the series to this file, as a web page.",
-            metavar="FILE",
-            show_default=False,
-        ),
+        value_option("Write the series to this file, as a web page.", "FILE"),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option(
-            help="Write a picture for each track into this folder; --write shows them.",
-            metavar="DIR",
-            show_default=False,
-        ),
+        value_option("Write a picture for each track into this folder; --write shows them.", "DIR"),
     ] = None,
     track: TrackOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List the records of a folder by date, each with its gain over the one before."""
+    from speedcheck.many import expect_records
+
+    expect_records([records])
     from speedcheck.report.history_outputs import HistoryOutputs, write_history
     from speedcheck.rules.rule import Overrides
 

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import (
-    NOT_CERTIFIED,
+from speedcheck.cli.common import NOT_CERTIFIED
+from speedcheck.cli.options import (
     AlphaOption,
     ConfigOption,
     TargetOption,
     TrackOption,
-    number,
-    whole_number,
+    number_option,
+    value_option,
+    whole_option,
 )
 from speedcheck.report.wording import without_commands
 
@@ -23,106 +24,67 @@ def plan(  # noqa: PLR0913 - one argument an option
     *,
     mean: Annotated[
         float | None,
-        typer.Option(help="Expected mean loss.", parser=number, metavar="X", show_default=False),
+        number_option("Expected mean loss.", "X"),
     ] = None,
     sd: Annotated[
         float | None,
-        typer.Option(
-            help="Expected standard deviation of a loss.  [default: typical of the track]",
-            parser=number,
-            metavar="X",
-            show_default=False,
+        number_option(
+            "Expected standard deviation of a loss.  [default: typical of the track]", "X"
         ),
     ] = None,
     target: TargetOption = None,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            "--from",
-            help="Record folder whose runs give the figures.",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        value_option("Record folder whose runs give the figures.", "FOLDER", "--from"),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        value_option("Record to beat, on a track that tests against a frontier.", "FOLDER"),
     ] = None,
     track: TrackOption = None,
     alpha: AlphaOption = None,
     power: Annotated[
         float | None,
-        typer.Option(
-            help="Chance of success to plan for.  [default: 0.9]",
-            parser=number,
-            metavar="P",
-            show_default=False,
-        ),
+        number_option("Chance of success to plan for.  [default: 0.9]", "P"),
     ] = None,
     max_seeds: Annotated[
         int | None,
-        typer.Option(
-            help="Most runs of the sequential test.  [default: 64]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Largest number of runs of the sequential test.  [default: 64]"),
     ] = None,
     difference: Annotated[
         float | None,
-        typer.Option(
-            help="Expected difference of two trainers, in seconds.",
-            parser=number,
-            metavar="S",
-            show_default=False,
-        ),
+        number_option("Expected difference of two trainers, in seconds.", "S"),
     ] = None,
     time_sd: Annotated[
         float | None,
-        typer.Option(
-            help="Standard deviation of a run's time, in seconds.",
-            parser=number,
-            metavar="S",
-            show_default=False,
-        ),
+        number_option("Standard deviation of a run's time, in seconds.", "S"),
     ] = None,
     pairs: Annotated[
         int | None,
-        typer.Option(
-            help="Most pairs of a race.  [default: 32]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Largest number of pairs of a race.  [default: 32]"),
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(
-            help="Worsening of the mean loss to rule out.  [default: 0.002]",
-            parser=number,
-            metavar="X",
-            show_default=False,
-        ),
+        number_option("Worsening of the mean loss to rule out.  [default: 0.002]", "X"),
     ] = None,
     baseline_runs: Annotated[
         int | None,
-        typer.Option(
-            help="Runs of the baseline.  [default: as many as the record's]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Runs of the baseline.  [default: as many as the record's]"),
     ] = None,
     gpu_hours_per_run: Annotated[
         float | None,
-        typer.Option(help="GPU-hours of one run.", parser=number, metavar="H", show_default=False),
+        number_option("GPU-hours of one run.", "H"),
     ] = None,
     price: Annotated[
         float | None,
-        typer.Option(help="Price of a GPU-hour.", parser=number, metavar="X", show_default=False),
+        number_option("Price of a GPU-hour.", "X"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Say how many runs a record, a race or a speed change takes.
 
-    Exit codes: 0 for a plan, 1 where no number of runs will do.
+    Exit codes: 0 for a plan, 1 if no number of runs will do.
     """
     from speedcheck.planning.plan_runs import plan as make_plan
     from speedcheck.report.plan_text import plan_json, plan_text
@@ -131,6 +93,7 @@ def plan(  # noqa: PLR0913 - one argument an option
         mean,
         sd,
         target,
+        baseline=baseline,
         folder=folder,
         track=track,
         alpha=alpha,

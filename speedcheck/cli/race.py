@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import (
-    CERTIFIED,
-    EXIT_CODES,
-    NOT_CERTIFIED,
+from speedcheck.cli.common import CERTIFIED, EXIT_CODES, NOT_CERTIFIED, print_verdict, stoppable
+from speedcheck.cli.options import (
     AlphaOption,
+    DataOption,
+    GpusOption,
+    QuietOption,
+    RanksOption,
+    SeedArgOption,
+    SeedEnvOption,
     TrackOption,
-    complain,
-    whole_number,
+    argument,
+    value_option,
+    whole_option,
 )
-from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
 from speedcheck.report.wording import without_commands
 
@@ -29,26 +33,19 @@ def race(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
     a: Annotated[
         str | None,
-        typer.Argument(
-            help="Recipe, or script with its arguments.", metavar="A", show_default=False
-        ),
+        argument("Recipe, or script with its arguments.", "A"),
     ] = None,
     b: Annotated[
         str | None,
-        typer.Argument(help="The trainer to race against.", metavar="B", show_default=False),
+        argument("The trainer to race against.", "B"),
     ] = None,
     *,
     pairs: Annotated[
         int | None,
-        typer.Option(
-            help="Most pairs, an even number.  [default: 32]",
-            parser=whole_number,
-            metavar="N",
-            show_default=False,
-        ),
+        whole_option("Largest number of pairs, which must be even.  [default: 32]"),
     ] = None,
     aa: Annotated[
-        bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
+        bool, typer.Option("--aa", help="Race A against itself, to see how equal trainers compare.")
     ] = False,
     alpha: AlphaOption = None,
     track: TrackOption = None,
@@ -58,31 +55,20 @@ def race(  # noqa: PLR0913 - one argument an option
     seed_arg: SeedArgOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the race.  [default: races/DATE_A_B]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        value_option("Folder of the race.  [default: races/DATE_A_B]", "FOLDER"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the race in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Training data of recipes.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    data_dir: DataOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run A and B in turn on this machine until it is decided which is faster.
 
     Exit codes: 0 better (A is faster), 1 worse, 3 undecided, 2 unusable; 0 with --aa.
     """
     from speedcheck.report.terminal import make_console
-    from speedcheck.run.campaign import Interrupted
-    from speedcheck.run.foreign_program import Start
-    from speedcheck.run.race_command import RaceRequest, run_race
+    from speedcheck.run.race.race_command import RaceRequest, run_race
+    from speedcheck.run.scripts.foreign_program import Start
 
     request = RaceRequest(
         a=a,
@@ -96,20 +82,14 @@ def race(  # noqa: PLR0913 - one argument an option
         resume=resume,
         data_dir=data_dir,
     )
-    try:
-        result = run_race(request, make_console(to_stderr=json), context.obj)
-    except Interrupted as interruption:
-        complain(
-            f"{interruption}: the race was stopped; to continue: "
-            f"speedcheck race --resume --out {request.folder}"
-        )
-        raise typer.Exit(128 + interruption.signum) from None
-    _print([result], json=json)
+    with stoppable("the race was", f"speedcheck race --resume --out {request.folder}"):
+        result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
 def compare_race(
-    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool
+    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool, quiet: bool
 ) -> NoReturn:
     """Print what a race has shown, and exit by its outcome.
 
@@ -128,34 +108,52 @@ def compare_race(
     if result.problems:
         remedy = f"see all of it: speedcheck verify {folder}"
         raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
-    _print([result], json=json)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
-def verify_races(folders: list[Path], config: Path | None, *, json: bool) -> NoReturn:
+def verify_races(
+    folders: list[Path],
+    options: Mapping[str, object],
+    config: Path | None,
+    *,
+    json: bool,
+    quiet: bool,
+) -> NoReturn:
     """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
 
     Raises:
-        UsageError: not all folders are races.
+        UsageError: not all folders are races, or an option of records is given.
     """
-    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.race_plan import is_race, refuse_options
     from speedcheck.races.read_race import read_race
+    from speedcheck.report.race_text import headline
 
     for folder in folders:
         if not is_race(folder):
             remedy = "verify races and records apart"
             raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
+        refuse_options(folder, options)
     results = [read_race(folder, config) for folder in folders]
-    _print(results, json=json)
+    if quiet and not json:
+        for result in results:
+            print_verdict(f"{result.plan.name}: {headline(result)}")
+    else:
+        _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
 
 
-def _print(results: list[RaceResult], *, json: bool) -> None:
+def _print(results: list[RaceResult], *, json: bool, quiet: bool = False) -> None:
     from speedcheck.report.race_json import races_json
-    from speedcheck.report.race_text import race_text
+    from speedcheck.report.race_text import headline, race_text
 
-    text = races_json(results) if json else "\n".join(map(race_text, results))
-    typer.echo(text if json else without_commands(text), nl=False)
+    if json:
+        typer.echo(races_json(results), nl=False)
+    elif quiet:
+        for result in results:
+            print_verdict(headline(result))
+    else:
+        typer.echo(without_commands("\n".join(map(race_text, results))), nl=False)
 
 
 def _exit_code(result: RaceResult) -> int:

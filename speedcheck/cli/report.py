@@ -5,42 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from speedcheck.cli.common import (
+from speedcheck.cli.common import print_verdict
+from speedcheck.cli.options import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
+    QuietOption,
     TargetOption,
     TrackOption,
+    argument,
+    value_option,
 )
-from speedcheck.report.wording import printable, without_commands
 
 
 def report(  # noqa: PLR0913 - one argument an option
-    folder: Annotated[
-        Path, typer.Argument(help="Record or race folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record or race folder.", "FOLDER")],
     *,
     html: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the page to this file.  [default: NAME.html, unless --png is given]",
-            metavar="FILE",
-            show_default=False,
+        value_option(
+            "Write the page to this file.  [default: NAME.html, unless --png is given]", "FILE"
         ),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the pictures into this folder.", metavar="DIR", show_default=False
-        ),
+        value_option("Write the pictures into this folder.", "DIR"),
     ] = None,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
     baseline: BaselineOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a record or a race as one web page, or its pictures as PNG files.
 
@@ -51,5 +47,7 @@ def report(  # noqa: PLR0913 - one argument an option
     from speedcheck.rules.rule import Overrides
 
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
-    for line in write_report(folder, overrides, Wanted(html=html, png=png)):
-        typer.echo(without_commands(printable(line)))
+    lines = write_report(folder, overrides, Wanted(html=html, png=png))
+    # The verdict is the first one.
+    for line in lines[:1] if quiet else lines:
+        print_verdict(line)

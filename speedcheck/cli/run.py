@@ -9,10 +9,23 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import TrackOption, complain, exit_code, whole_number
+from speedcheck.cli.common import exit_code, print_verdict, stoppable
+from speedcheck.cli.options import (
+    DataOption,
+    GpusOption,
+    QuietOption,
+    RanksOption,
+    SeedArgOption,
+    SeedEnvOption,
+    TrackOption,
+    argument,
+    value_option,
+    whole_option,
+)
 from speedcheck.cli.slurm import (
     LOCAL,
     LauncherOption,
+    MaxAttemptsOption,
     NodesOption,
     PartitionOption,
     SeedsPerTaskOption,
@@ -20,7 +33,6 @@ from speedcheck.cli.slurm import (
     slurm_launcher,
     typed,
 )
-from speedcheck.cli.trainers import GpusOption, RanksOption, SeedArgOption, SeedEnvOption
 from speedcheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,18 +45,12 @@ def run(  # noqa: PLR0913 - one argument an option
     context: typer.Context,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Arguments of the script, after --.", metavar="[-- ARGS...]", show_default=False
-        ),
+        argument("Arguments of the script, after --.", "[-- ARGS...]"),
     ] = None,
     *,
     script: Annotated[
         Path | None,
-        typer.Option(
-            help="Run this script as it is, instead of a recipe.",
-            metavar="FILE",
-            show_default=False,
-        ),
+        value_option("Run this script as it is, instead of a recipe.", "FILE"),
     ] = None,
     gpus: GpusOption = None,
     ranks: RanksOption = None,
@@ -53,28 +59,15 @@ def run(  # noqa: PLR0913 - one argument an option
     track: TrackOption = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            help="Recipe of the bundled trainer: sub3 or tiny.  [default: sub3]",
-            metavar="NAME",
-            show_default=False,
-        ),
+        value_option("Recipe of the bundled trainer: sub3 or tiny.  [default: sub3]", "NAME"),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(
-            help="Number of runs: seeds 0 to N-1.  [default: 32]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Number of runs: seeds 0 to N-1.  [default: 32]"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Record folder.  [default: records/DATE_RECIPE]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
+        value_option("Record folder.  [default: records/DATE_RECIPE]", "FOLDER"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an existing record folder.")
@@ -83,30 +76,20 @@ def run(  # noqa: PLR0913 - one argument an option
         bool,
         typer.Option(
             "--until-certified",
-            help="Start runs until a test that allows looks certifies the record.",
+            help="Start runs until the sequential test certifies the record.",
         ),
     ] = False,
     max_seeds: Annotated[
         int | None,
-        typer.Option(
-            help="Most runs until certified.  [default: 64]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Largest number of runs until certified.  [default: 64]"),
     ] = None,
     stop_if_futile: Annotated[
         bool,
-        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+        typer.Option("--stop-if-futile", help="Stop early when certification is out of reach."),
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            help="Runs at one time.  [default: what the machine has room for]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Runs at one time.  [default: what the machine has room for]"),
     ] = None,
     isolate: Annotated[
         bool,
@@ -117,71 +100,45 @@ def run(  # noqa: PLR0913 - one argument an option
     ] = False,
     gpus_per_run: Annotated[
         int | None,
-        typer.Option(
-            help="GPUs of each run; several then train side by side, and their times do not "
+        whole_option(
+            "GPUs of each run; several then train side by side, and their times do not "
             "count.  [default: one run on all]",
-            show_default=False,
-            parser=whole_number,
-            metavar="K",
+            "K",
         ),
     ] = None,
     timeout_per_run: Annotated[
         int | None,
-        typer.Option(
-            help="Seconds after which a run is stopped as hung.  [default: the recipe's]",
-            show_default=False,
-            parser=whole_number,
-            metavar="S",
-        ),
+        whole_option("Seconds after which a run is stopped as hung.  [default: the recipe's]", "S"),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            help="Steps of a run.  [default: the recipe's]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Steps of a run.  [default: the recipe's]"),
     ] = None,
     sequences_per_step: Annotated[
         int | None,
-        typer.Option(
-            help="Sequences in a step.  [default: the recipe's]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Sequences in a step.  [default: the recipe's]"),
     ] = None,
     sequence_length: Annotated[
         int | None,
-        typer.Option(
-            help="Tokens of a sequence; a step keeps its tokens.  [default: the recipe's]",
-            show_default=False,
-            parser=whole_number,
-            metavar="N",
-        ),
+        whole_option("Tokens of a sequence; a step keeps its tokens.  [default: the recipe's]"),
     ] = None,
     launcher: LauncherOption = LOCAL,
     partition: PartitionOption = None,
     nodes: NodesOption = None,
     seeds_per_task: SeedsPerTaskOption = None,
     time: TimeOption = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Training data.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-            metavar="FOLDER",
-            show_default=False,
-        ),
-    ] = None,
+    max_attempts: MaxAttemptsOption = None,
+    data_dir: DataOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
-    from speedcheck.run.foreign_program import Start
-    from speedcheck.run.local import LocalLauncher
-    from speedcheck.run.record_campaign import Request, run_record
-    from speedcheck.run.script_command import ScriptRequest, is_script_record, run_script
-    from speedcheck.run.worker_launcher import WorkerLauncher
+    from speedcheck.run.launchers.local_launcher import LocalLauncher
+    from speedcheck.run.launchers.worker_launcher import WorkerLauncher
+    from speedcheck.run.record_campaign import run_record
+    from speedcheck.run.request import Request
+    from speedcheck.run.scripts.foreign_program import Start
+    from speedcheck.run.scripts.script_command import ScriptRequest, is_script_record, run_script
 
     overrides = RecipeOverrides(steps, sequences_per_step, sequence_length)
     start = Start(gpus, ranks, seed_env, seed_arg)
@@ -190,6 +147,7 @@ def run(  # noqa: PLR0913 - one argument an option
         "--nodes": nodes,
         "--seeds-per-task": seeds_per_task,
         "--time": time,
+        "--max-attempts": max_attempts,
     }
     if script is not None or (resume and out is not None and is_script_record(out)):
         of_recipes = {
@@ -216,7 +174,7 @@ def run(  # noqa: PLR0913 - one argument an option
             max_seeds=max_seeds,
             stop_if_futile=stop_if_futile,
         )
-        _certify(of_script.folder, partial(run_script, of_script))
+        _certify(of_script.folder, partial(run_script, of_script), quiet=quiet)
     of_scripts = {
         "an argument": arguments[0] if arguments else None,
         "--gpus": gpus,
@@ -252,7 +210,8 @@ def run(  # noqa: PLR0913 - one argument an option
         isolate=isolate,
     )
     starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
-    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
+    make = partial(run_record, request, starter)
+    _certify(request.folder, make, typed(launcher, slurm), quiet=quiet)
 
 
 def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
@@ -261,19 +220,18 @@ def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
             raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
 
 
-def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
+def _certify(
+    folder: Path, make: Callable[[Console], Certificate], options: str = "", *, quiet: bool
+) -> NoReturn:
     """Make a record, print its certificate, and exit with its code."""
+    from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
-    from speedcheck.run.campaign import Interrupted
 
-    console = make_console()
-    try:
+    console = make_console(quiet=quiet)
+    with stoppable("the runs were", f"speedcheck run --resume --out {folder}{options}"):
         certificate = make(console)
-    except Interrupted as interruption:
-        complain(
-            f"{interruption}: the runs were stopped; to continue: "
-            f"speedcheck run --resume --out {folder}{options}"
-        )
-        raise typer.Exit(128 + interruption.signum) from None
-    print_certificate(console, certificate, folder)
+    if quiet:
+        print_verdict(headline(certificate))
+    else:
+        print_certificate(console, certificate, folder)
     raise typer.Exit(exit_code([certificate]))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import say, whole_number
+from speedcheck.cli.common import say
+from speedcheck.cli.options import value_option, whole_option
 from speedcheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,39 +27,25 @@ LauncherOption = Annotated[
 ]
 PartitionOption = Annotated[
     str | None,
-    typer.Option(
-        help="Slurm: partition of the array.  [default: the cluster's]",
-        metavar="NAME",
-        show_default=False,
-    ),
+    value_option("Slurm: partition of the array.  [default: the cluster's]", "NAME"),
 ]
 NodesOption = Annotated[
     int | None,
-    typer.Option(
-        help="Slurm: tasks at one time.  [default: as many as the cluster allows]",
-        show_default=False,
-        parser=whole_number,
-        metavar="N",
-    ),
+    whole_option("Slurm: tasks at one time.  [default: as many as the cluster allows]"),
 ]
 SeedsPerTaskOption = Annotated[
     int | None,
-    typer.Option(
-        help="Slurm: seeds that one task trains in turn.  [default: 1]",
-        show_default=False,
-        parser=whole_number,
-        metavar="K",
-    ),
+    whole_option("Slurm: seeds that one task trains in turn.  [default: 1]", "K"),
 ]
 TimeOption = Annotated[
     int | None,
-    typer.Option(
-        "--time",
-        help="Slurm: time limit of a task, in minutes.  [default: the partition's]",
-        show_default=False,
-        parser=whole_number,
-        metavar="M",
+    whole_option(
+        "Slurm: time limit of a task, in minutes.  [default: the partition's]", "M", "--time"
     ),
+]
+MaxAttemptsOption = Annotated[
+    int | None,
+    whole_option("Slurm: attempts at a seed that Slurm may interrupt.  [default: 5]"),
 ]
 
 
@@ -103,6 +90,7 @@ def slurm_launcher(
         nodes=_number(options["--nodes"]),
         seeds_per_task=_number(options["--seeds-per-task"]),
         minutes=_number(options["--time"]),
+        max_attempts=_number(options["--max-attempts"]),
     )
     return SlurmLauncher(asked, data_dir, say, isolate=isolate)
 

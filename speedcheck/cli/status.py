@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from speedcheck.cli.options import argument
 from speedcheck.report.wording import without_commands
 
 WATCH_SECONDS = 2.0
@@ -15,9 +16,7 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 def status(
-    folder: Annotated[
-        Path, typer.Argument(help="Record folder.", metavar="FOLDER", show_default=False)
-    ],
+    folder: Annotated[Path, argument("Record folder.", "FOLDER")],
     *,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every 2 s until the campaign ends.")
@@ -27,8 +26,8 @@ def status(
     """Say how far the campaign of a record folder has come."""
     import sys
 
-    from speedcheck.run.campaign_status import read_status
-    from speedcheck.run.status_text import status_json, status_text
+    from speedcheck.run.progress.campaign_status import read_status
+    from speedcheck.run.progress.status_text import status_json, status_text
 
     clears = watch and not json and sys.stdout.isatty()
     while True:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import (
-    UNUSABLE,
+from speedcheck.cli.common import UNUSABLE, complain, exit_code, say
+from speedcheck.cli.options import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
     Folders,
+    QuietOption,
     TargetOption,
     TrackOption,
-    complain,
-    exit_code,
-    say,
+    value_option,
 )
 from speedcheck.cli.race import verify_races
 from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
@@ -41,14 +40,12 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = False,
     junit: Annotated[
         Path | None,
-        typer.Option(help="Write JUnit XML to this file too.", metavar="FILE", show_default=False),
+        value_option("Write JUnit XML to this file too.", "FILE"),
     ] = None,
     runs: Annotated[
         bool, typer.Option("--runs", help="List every run, however many there are.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the headline of each record alone.")
-    ] = False,
+    quiet: QuietOption = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -56,29 +53,41 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Count these logs alone.", metavar="GLOB", show_default=False),
+        value_option("Count only these logs.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Do not count these logs.", metavar="GLOB", show_default=False),
+        value_option("Do not count these logs.", "GLOB"),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(
-            help="Which group of runs to judge ('all' for all).",
-            metavar="NAME",
-            show_default=False,
-        ),
+        value_option("Which group of runs to judge ('all' for all).", "NAME"),
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.races.race_plan import is_race
     from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rules.rule import Overrides
     from speedcheck.sample import Selection
 
     if any(map(is_race, folders)):
-        verify_races(folders, config, json=json)
+        of_records = {
+            "--markdown": markdown,
+            "--annotations": annotations,
+            "--junit": junit,
+            "--runs": runs,
+            "--track": track,
+            "--target": target,
+            "--alpha": alpha,
+            "--baseline": baseline,
+            "--only": only,
+            "--exclude": exclude,
+            "--group": group,
+        }
+        verify_races(folders, of_records, config, json=json, quiet=quiet)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(
@@ -98,6 +107,9 @@ def table(
     config: ConfigOption = None,
 ) -> None:
     """Print the runs of records as one table, one row a run."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.report.table import format_csv, format_table
     from speedcheck.rules.rule import Overrides
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from speedcheck.certificate import Certificate, Finding
+from speedcheck.certificate import Certificate
 from speedcheck.checks import codes
 from speedcheck.rules.gate_rules import PathRules
+from speedcheck.verdicts import Finding
 from speedcheck.words import join_some
 
 CLOSES = frozenset(
@@ -78,7 +79,7 @@ def _closing(certificate: Certificate, rules: PathRules) -> Iterator[Finding]:
             if "hardware" not in rules.allow_unknown:
                 yield finding
         elif finding.code == codes.ENVIRONMENT_UNKNOWN:
-            # No log says it, so that a submission of logs alone could never pass.
+            # Published logs do not say it, so that a submission of them could never pass.
             continue
         elif finding.severity == "unknown" and "rules" not in rules.allow_unknown:
             yield finding

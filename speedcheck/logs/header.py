@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
+from speedcheck.logs.header_keys import KINDS
 from speedcheck.logs.log_file import Environment, Header
 from speedcheck.logs.log_text import Problems, quoted
 
@@ -112,68 +113,11 @@ def read_header(data: bytes, start: int, end: int, problems: Problems) -> Header
     return _header(values)
 
 
-def _is_integer(value: Any) -> bool:
-    # A table's column holds 64 bits.
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_git(value: Any) -> bool:
-    return value is None or (
-        _is_object(value) and _is_text(value.get("commit")) and isinstance(value.get("clean"), bool)
-    )
-
-
-def _is_gpus(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        _is_object(gpu) and all(map(_is_text, gpu.values())) for gpu in value
-    )
-
-
-def _is_world(value: Any) -> bool:
-    return (
-        _is_object(value)
-        and _is_text(value.get("device"))
-        and _is_integer(value.get("ranks"))
-        and _is_integer(value.get("threads"))
-    )
-
-
-def _is_worker(value: Any) -> bool:
-    return _is_object(value) and _is_text(value.get("id")) and _is_integer(value.get("order"))
-
-
-_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "speedcheck_log": (_is_integer, "an integer"),
-    "seed": (_is_integer, "an integer"),
-    "recipe": (_is_text, "a string"),
-    "config": (_is_object, "an object"),
-    "source_sha256": (_is_text, "a string"),
-    "git": (_is_git, "null or an object with commit and clean"),
-    "data": (_is_object, "an object"),
-    "timing": (_is_text, "a string"),
-    "host": (_is_object, "an object"),
-    "gpus": (_is_gpus, "a list of objects of strings"),
-    "world": (_is_world, "an object with device, ranks and threads"),
-    "started": (_is_text, "a string"),
-    "worker": (_is_worker, "an object with id and order"),
-    "side_by_side": (_is_integer, "an integer"),
-}
-"""The keys of docs/log-format.md: how a value is checked, and what it should be, in words."""
-
-
 def _value(key: str, text: str, position: int, problems: Problems) -> dict[str, Any]:
     """{key: value}, or nothing for an unknown key or a value that is a problem."""
-    if key not in _KINDS:
+    if key not in KINDS:
         return {}
-    is_right, kind = _KINDS[key]
+    is_right, kind = KINDS[key]
     try:
         value = parse_json(text)
     except ValueError as error:
@@ -210,7 +154,7 @@ def _header(values: Mapping[str, Any]) -> Header:
     git = values.get("git") or {}
     world = values.get("world") or {}
     worker = values.get("worker") or {}
-    gpus = values.get("gpus")
+    gpus, argv = values.get("gpus"), values.get("argv")
     return Header(
         seed=values.get("seed"),
         recipe=values.get("recipe"),
@@ -222,6 +166,9 @@ def _header(values: Mapping[str, Any]) -> Header:
         timing=values.get("timing"),
         host=values.get("host"),
         gpus=None if gpus is None else tuple(gpus),
+        argv=None if argv is None else tuple(argv),
+        variables=values.get("environment"),
+        compile_cache=values.get("compile_cache"),
         device=world.get("device"),
         ranks=world.get("ranks"),
         threads=world.get("threads"),

@@ -145,7 +145,11 @@ class Header:
         data: manifest of the shards.
         timing: the timing rule, in words.
         host: cores, cpu, id (a digest) and os of the machine.
-        gpus: name and driver of each GPU.
+        gpus: name, driver, id, power limit and clocks of each GPU; a log of an earlier version has
+            the first two.
+        argv: the words that started the process.
+        variables: the environment variables that can change a run; empty where none was set.
+        compile_cache: "cold", or "warm" where the compilers found work of earlier runs.
         device: "cpu" or "cuda".
         ranks: number of training processes.
         threads: CPU threads of each.
@@ -165,6 +169,9 @@ class Header:
     timing: str | None = None
     host: Mapping[str, Any] | None = None
     gpus: tuple[Mapping[str, Any], ...] | None = None
+    argv: tuple[str, ...] | None = None
+    variables: Mapping[str, str] | None = None
+    compile_cache: str | None = None
     device: str | None = None
     ranks: int | None = None
     threads: int | None = None

@@ -17,7 +17,7 @@ from speedcheck.logs.header import (
 )
 from speedcheck.logs.log_file import Environment, LogFile, Problem, Run
 from speedcheck.logs.log_text import NotTextError, Problems, Text, long_lines, normalise
-from speedcheck.logs.runs import find_spans, read_ending
+from speedcheck.logs.run_spans import find_spans, read_ending
 from speedcheck.logs.sections import SEPARATOR, Section, find_sections, output_stretches
 from speedcheck.logs.step_lines import KEYWORDS
 from speedcheck.logs.unread import find_validations, note_unread

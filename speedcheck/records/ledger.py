@@ -7,31 +7,18 @@ An entry may carry `details`, an object about that event, which the chain covers
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import json
-import os
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Literal, Self, get_args
-
-from speedcheck.errors import RecordError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 Event = Literal["planned", "started", "finished", "failed", "abandoned", "extended"]
 EVENTS: tuple[Event, ...] = get_args(Event)
-
 LEDGER_NAME = "ledger.jsonl"
 STOPPING_RULE = "stopping_rule"
 """The detail of a planned line that names the stopping rule."""
 GENESIS = "0" * 64
-LOCK_TRIES = 5
-LOCK_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +111,7 @@ def parse_ledger(data: bytes) -> Ledger:
     entries: list[Entry] = []
     problems: list[LedgerProblem] = []
     previous = GENESIS
-    for number, line in enumerate(_lines(data), start=1):
+    for number, line in enumerate(ledger_lines(data), start=1):
         try:
             entry = _entry(json.loads(line))
         except (ValueError, RecursionError) as error:
@@ -168,173 +155,6 @@ def _entry(raw: Any) -> Entry:
     )
 
 
-def _line(entry: Entry) -> bytes:
-    fields = asdict(entry)
-    if not entry.details:
-        del fields["details"]
-    return json.dumps(fields, sort_keys=True).encode()
-
-
-def utc_now() -> str:
-    """Return the time now as the ledger writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class LedgerWriter:
-    """The one writer of a ledger: holds its lock, appends, and makes each line durable.
-
-    The lock is advisory; the system lifts it when the process ends, however it ends.
-
-    Args:
-        path: the ledger.
-        logs: the folder that the names of logs start from; `logs/` beside the ledger unless given.
-
-    Raises:
-        RecordError: the file cannot be opened or written, or another process holds the lock.
-    """
-
-    def __init__(self, path: Path, logs: Path | None = None) -> None:
-        self._path = path
-        self._logs = logs or path.parent / "logs"
-        try:
-            self._file = path.open("a+b", buffering=0)
-        except OSError as error:
-            raise _cannot_write(path, error) from error
-        if not _locked(self._file):
-            self._file.close()
-            raise RecordError(
-                "another process is running this record",
-                where=str(path.parent),
-                remedy="wait until it ends, or choose another --out",
-            )
-        self._file.seek(0)
-        data = self._file.read()
-        self.ledger = parse_ledger(data)
-        self._previous = _last_hash(data)
-        if data and not data.endswith(b"\n"):
-            # A line cut by a crash stays as it is, and the chain goes on from it.
-            self._write(b"\n")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def append(
-        self,
-        event: Event,
-        seed: int,
-        *,
-        log: Path | None = None,
-        reason: str = "",
-        details: Mapping[str, Any] | None = None,
-    ) -> Entry:
-        """Append one line; `log` is hashed as it is now.
-
-        Args:
-            event: what happened.
-            seed: the run's seed.
-            log: its log; it need not exist yet.
-            reason: why it failed or was abandoned, or a remark.
-            details: what else is known of the event, as JSON values.
-
-        Raises:
-            RecordError: the line cannot be written (a full disk, for one) or the log not read.
-        """
-        entry = Entry(
-            event=event,
-            utc=utc_now(),
-            seed=seed,
-            log=self._name_of(log) if log else None,
-            log_sha256=_file_hash(log) if log and log.exists() else None,
-            reason=reason,
-            prev=self._previous,
-            details=dict(details or {}),
-        )
-        line = _line(entry)
-        self._write(line + b"\n")
-        self._previous = line_hash(line)
-        self.ledger = Ledger((*self.ledger.entries, entry), self.ledger.problems)
-        return entry
-
-    def append_planned(
-        self, seeds: Iterable[int], details: Mapping[str, Any] | None = None
-    ) -> None:
-        """Append a `planned` line for each seed that has no line yet.
-
-        Where seeds were planned before, a line `extended` comes first: a plan never grows unseen.
-
-        Args:
-            seeds: the planned seeds.
-            details: what else the new lines say of the plan.
-        """
-        known = self.ledger.latest()
-        new = [seed for seed in seeds if seed not in known]
-        if known and new:
-            numbers = {"from": len(known), "to": len(known) + len(new)}
-            reason = f"{numbers['from']} to {numbers['to']} runs"
-            self.append("extended", new[0], reason=reason, details=numbers)
-        for seed in new:
-            self.append("planned", seed, details=details)
-
-    def _name_of(self, log: Path) -> str:
-        inside = log.is_relative_to(self._logs)
-        return log.relative_to(self._logs).as_posix() if inside else log.name
-
-    def _write(self, data: bytes) -> None:
-        size = os.fstat(self._file.fileno()).st_size
-        try:
-            if self._file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file)
-        except OSError as error:
-            # Half a line is not a line, nor is one that may not last: take it back, so that the
-            # next one starts clean.
-            with contextlib.suppress(OSError):
-                self._file.truncate(size)
-            raise _cannot_write(self._path, error) from error
-
-
-def _locked(file: IO[bytes]) -> bool:
-    """Take the lock; somebody who only looks whether it is taken holds it for an instant."""
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(LOCK_WAIT_SECONDS)
-        else:
-            return True
-    return False
-
-
-def _last_hash(data: bytes) -> str:
-    lines = _lines(data)
-    return line_hash(lines[-1]) if lines else GENESIS
-
-
-def _lines(data: bytes) -> list[bytes]:
+def ledger_lines(data: bytes) -> list[bytes]:
+    """Return the lines of a ledger without their newlines."""
     return data.removesuffix(b"\n").split(b"\n") if data else []
-
-
-def _file_hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RecordError(
-            f"cannot read the log ({error.strerror})", where=str(path), remedy="check its rights"
-        ) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        f"cannot write ({error.strerror or error})",
-        where=str(path),
-        remedy="free some space or choose another --out",
-    )

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speedcheck.records.ledger import Entry, Event, Ledger, LedgerWriter
+from speedcheck.records.ledger import Entry, Event, Ledger
+from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 
 FOLDER_KEY = "folder"

@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from speedcheck.certificate import SEVERITIES, Certificate, Finding, Severity
+from speedcheck.certificate import Certificate
 from speedcheck.errors import Unusable
-from speedcheck.report.wording import headline, printable
+from speedcheck.report.headline import headline
+from speedcheck.report.wording import printable
+from speedcheck.verdicts import SEVERITIES, Finding, Severity
 
 _COMMANDS: dict[Severity, str] = {
     "fail": "error",

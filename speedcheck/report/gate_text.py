@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from speedcheck.report.markdown import (
+from speedcheck.report.certificate_markdown import (
     MAX_CHARACTERS,
     certificates_markdown,
     code,

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from speedcheck.certificate import Certificate, Finding, Status, Verdict
+from speedcheck.certificate import Certificate
 from speedcheck.errors import Unusable
-from speedcheck.report.wording import collapsed, headline, printable
+from speedcheck.report.collapsed_findings import collapsed
+from speedcheck.report.headline import headline
+from speedcheck.report.wording import printable
+from speedcheck.verdicts import Finding, Status, Verdict
 
 _RESULTS: dict[Status, str] = {"fail": "failure", "unknown": "skipped"}
 

@@ -10,9 +10,12 @@ from speedcheck.certificate import Certificate
 from speedcheck.comparison.record_comparison import RecordComparison
 from speedcheck.notebook import html_of
 from speedcheck.planning.planned import Plan
+from speedcheck.report.certificate_figures import statistics
+from speedcheck.report.collapsed_findings import collapsed
 from speedcheck.report.comparison_text import comparison_text
+from speedcheck.report.headline import headline
 from speedcheck.report.plan_text import plan_text
-from speedcheck.report.wording import collapsed, headline, p_value, printable, rounded, statistics
+from speedcheck.report.wording import p_value, printable, rounded
 
 
 @html_of.register

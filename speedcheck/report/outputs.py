@@ -10,10 +10,11 @@ from pathlib import Path
 from speedcheck.certificate import Certificate
 from speedcheck.errors import Unusable, UsageError
 from speedcheck.report.annotations import certificate_annotations, unusable_annotation
+from speedcheck.report.certificate_markdown import certificates_markdown
+from speedcheck.report.headline import headline
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
-from speedcheck.report.markdown import certificates_markdown
-from speedcheck.report.wording import headline, printable, with_distinct_names, without_commands
+from speedcheck.report.wording import printable, with_distinct_names, without_commands
 
 
 @dataclass(frozen=True, slots=True)

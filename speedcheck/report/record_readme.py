@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from speedcheck.certificate import Certificate
 from speedcheck.records.record_folder import Record
-from speedcheck.report.wording import headline, number, steps
+from speedcheck.report.certificate_figures import steps
+from speedcheck.report.headline import headline
+from speedcheck.report.wording import number
 from speedcheck.stats import Estimate
 
 # Prints the lines below it from the logs alone, with nothing of speedcheck. The quotes inside the

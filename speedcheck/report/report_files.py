@@ -11,10 +11,11 @@ from speedcheck.baseline import one_record
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement
 from speedcheck.plot_data import plot_data_of
-from speedcheck.plot_data.race import race_data_of
+from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.race_plan import is_race, refuse_options
 from speedcheck.races.read_race import read_race
-from speedcheck.report import race_text, wording
+from speedcheck.report import race_text
+from speedcheck.report.headline import headline
 from speedcheck.report.html import race_page, record_page, require_jinja
 from speedcheck.report.outputs import check_writable, write_file
 from speedcheck.report.plots import (
@@ -66,7 +67,7 @@ def _report_record(folder: Path, overrides: Overrides, wanted: Wanted) -> list[s
     judgement = judge_folder(record, overrides)
     certificate, pictures = judgement.certificate, draw_pictures(plot_data_of(judgement))
     text = record_page(certificate, pictures) if page else ""
-    return [wording.headline(certificate), *_write(page, text, pictures, wanted.png)]
+    return [headline(certificate), *_write(page, text, pictures, wanted.png)]
 
 
 def _report_race(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str]:

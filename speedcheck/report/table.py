@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from speedcheck.certificate import Certificate
-from speedcheck.report.wording import ABSENT, number, printable, steps, without_commands
+from speedcheck.report.certificate_figures import steps
+from speedcheck.report.wording import ABSENT, number, printable, without_commands
 from speedcheck.runs_table import runs_table
 
 

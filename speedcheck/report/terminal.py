@@ -12,23 +12,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from speedcheck.certificate import Certificate, Claim, JudgedRun, Status
+from speedcheck.certificate import Certificate, Claim, JudgedRun
+from speedcheck.report.certificate_figures import confirmed, rule, statistics, steps
+from speedcheck.report.collapsed_findings import against, collapsed
+from speedcheck.report.headline import headline, next_step
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
-from speedcheck.report.wording import (
-    ABSENT,
-    against,
-    collapsed,
-    confirmed,
-    decimals,
-    headline,
-    next_step,
-    number,
-    printable,
-    rule,
-    statistics,
-    steps,
-    without_commands,
-)
+from speedcheck.report.wording import ABSENT, decimals, number, printable, without_commands
+from speedcheck.verdicts import Status
 from speedcheck.words import count
 
 # Leaves room for the figures at 80 columns.
@@ -43,9 +33,9 @@ _EXTREMES = 3
 _MOST_UNCOUNTED = 8
 
 
-def make_console(*, to_stderr: bool = False) -> Console:
-    """Return a console that shows every text as it is."""
-    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr)
+def make_console(*, to_stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console that shows every text as it is, or a quiet one, which shows none."""
+    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr, quiet=quiet)
 
 
 def print_certificate(

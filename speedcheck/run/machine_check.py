@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from speedcheck.run.local import trainer_words
+from speedcheck.run.launchers.trainer_process import trainer_words
 
 State = Literal["ok", "missing", "note"]
 

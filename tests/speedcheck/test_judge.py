@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.certificate import Finding, Verdict, Verdicts
 from speedcheck.judge import _is_shown
+from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 SEVERITIES = ("info", "warn", "unknown", "fail")
 STATUSES = ("pass", "warn", "unknown", "fail")

@@ -20,6 +20,7 @@ from speedcheck.checks import codes
 from speedcheck.figures import FrontierFigures, SequentialFigures
 from speedcheck.stats import Estimate, Runtime
 from speedcheck.stats.step_rule import StepRow, StepScan
+from speedcheck.verdicts import Finding, Severity, Status, Verdict
 
 ROOT = Path(__file__).parents[2]
 DEV_SET = ROOT.parent / "shared" / "logs"
@@ -86,8 +87,8 @@ CLASSES = {
     "estimate": (Estimate, {"estimate"}),
     "runtime": (Runtime, {"std_s"}),
     "claim": (model.Claim, {"recomputed"}),
-    "verdict": (model.Verdict, set()),
-    "finding": (model.Finding, set()),
+    "verdict": (Verdict, set()),
+    "finding": (Finding, set()),
 }
 
 
@@ -161,10 +162,10 @@ def test_each_class_has_its_fields_and_nulls_in_the_schema(name):
 
 def test_the_schema_knows_the_words_that_the_classes_know():
     finding, claim = DEFINITIONS["finding"]["properties"], DEFINITIONS["claim"]["properties"]
-    assert finding["severity"]["enum"] == list(get_args(model.Severity))
+    assert finding["severity"]["enum"] == list(get_args(Severity))
     assert claim["what"]["enum"] == list(get_args(model.ClaimSubject))
     assert claim["status"]["enum"] == list(get_args(model.ClaimStatus))
-    assert DEFINITIONS["verdict"]["properties"]["status"]["enum"] == list(get_args(model.Status))
+    assert DEFINITIONS["verdict"]["properties"]["status"]["enum"] == list(get_args(Status))
     pattern = validator(finding["code"])
     assert all(pattern.is_valid(c) for name, c in vars(codes).items() if name.isupper())
     assert not any(pattern.is_valid(c) for c in ("P004", "p004 x", "P004 X", "P004 x ", ""))

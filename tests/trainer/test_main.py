@@ -15,6 +15,7 @@ import pytest
 
 from trainer import __main__ as command
 from trainer.config import RECIPES, Recipe
+from trainer.runtime.conditions import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = "=" * 100 + "\n"
@@ -77,6 +78,34 @@ def test_a_run_writes_a_complete_log_in_three_parts(data: Path, tmp_path: Path) 
     assert all(re.fullmatch(pattern, line) for line in lines[:-1])
     assert re.fullmatch(r"peak memory allocated: \d+ MiB reserved: \d+ MiB", lines[-1])
     assert [line for line in lines if line.startswith("step:5/5 val_loss:")] == [lines[-2]]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("set_for_it", "said"),
+    [
+        ({"HF_TOKEN": "secret", "MY_CUDA_KEY": "secret"}, {}),
+        (
+            {"TORCHINDUCTOR_MAX_AUTOTUNE": "1", "NCCL_X": "a\nb", "HF_TOKEN": "secret"},
+            {"TORCHINDUCTOR_MAX_AUTOTUNE": "1", "NCCL_X": "a\nb"},
+        ),
+    ],
+)
+def test_the_log_says_the_variables_that_can_change_a_run_and_no_others(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    set_for_it: dict[str, str],
+    said: dict[str, str],
+) -> None:
+    for name in [name for name in os.environ if VARIABLES.match(name)]:
+        monkeypatch.delenv(name)
+    for name, value in set_for_it.items():
+        monkeypatch.setenv(name, value)
+    assert run(data, tmp_path) == 0
+    log = (tmp_path / "seed-003.txt").read_text()
+    assert json.loads(re.search(r"^environment: (.*)$", log, re.MULTILINE)[1]) == said
+    assert "secret" not in log.split(RULE)[1]
 
 
 @pytest.mark.usefixtures("quick")

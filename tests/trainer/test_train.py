@@ -168,6 +168,28 @@ def test_nothing_of_a_rehearsal_is_left_when_the_run_starts(
     assert [model() is trainee.model for model in models] == [False, True]
 
 
+@pytest.mark.parametrize(("per_pass", "passes"), [(1, [1, 1] * 2), (3, [3, 1] * 2), (4, [4] * 2)])
+def test_a_rehearsal_trains_on_no_more_than_two_passes_a_step(
+    mini: Recipe,
+    open_mini: OpenRun,
+    monkeypatch: pytest.MonkeyPatch,
+    per_pass: int,
+    passes: list[int],
+) -> None:
+    seen: list[int] = []
+    forward = GPT.forward
+
+    def counted(self: GPT, tokens: torch.Tensor, *others: Any) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            seen.append(len(tokens))
+        return forward(self, tokens, *others)
+
+    monkeypatch.setattr(GPT, "forward", counted)
+    data = replace(mini.data, sequences_per_pass=per_pass)
+    start(open_mini(replace(mini, warm_up=True, data=data)))
+    assert seen == passes
+
+
 @pytest.mark.parametrize("lags", [False, True])
 def test_a_lagging_device_changes_no_line_of_the_log(
     mini: Recipe, open_mini: OpenRun, monkeypatch: pytest.MonkeyPatch, *, lags: bool

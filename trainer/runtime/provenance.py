@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -48,10 +49,31 @@ class Host(TypedDict):
 
 
 class Gpu(TypedDict):
-    """One GPU as nvidia-smi calls it."""
+    """One GPU as nvidia-smi calls it; a figure that the card does not tell is None."""
 
+    index: int | float | None
+    id: str
     name: str
     driver: str
+    power_limit_w: int | float | None
+    sm_clock_mhz: int | float | None
+    max_sm_clock_mhz: int | float | None
+    memory_clock_mhz: int | float | None
+
+
+# What nvidia-smi calls the keys of `Gpu`; the name is last, since it may hold a comma.
+_COLUMNS = {
+    "index": "index",
+    "id": "uuid",
+    "driver": "driver_version",
+    "power_limit_w": "power.limit",
+    "sm_clock_mhz": "clocks.sm",
+    "max_sm_clock_mhz": "clocks.max.sm",
+    "memory_clock_mhz": "clocks.mem",
+    "name": "name",
+}
+# An nvidia-smi that waits for a lost GPU must not keep the run waiting.
+_SECONDS = 10.0
 
 
 def program_text(package: Path = PACKAGE) -> str:
@@ -101,15 +123,40 @@ def host() -> Host:
 
 
 def gpus() -> list[Gpu]:
-    """All NVIDIA GPUs of this machine; empty where nvidia-smi is missing or fails."""
-    table = nvidia_smi("--query-gpu=name,driver_version", "--format=csv,noheader")
-    rows = [line.rsplit(",", 1) for line in table.splitlines()]
-    return [Gpu(name=row[0].strip(), driver=row[1].strip()) for row in rows if len(row) == 2]
+    """All NVIDIA GPUs of this machine; empty where nvidia-smi is missing, fails or hangs."""
+    asked = ",".join(_COLUMNS.values())
+    table = nvidia_smi(f"--query-gpu={asked}", "--format=csv,noheader,nounits")
+    rows = [line.split(", ", len(_COLUMNS) - 1) for line in table.splitlines()]
+    return [
+        _gpu(dict(zip(_COLUMNS, row, strict=True))) for row in rows if len(row) == len(_COLUMNS)
+    ]
+
+
+def _gpu(cells: Mapping[str, str]) -> Gpu:
+    return Gpu(
+        index=_figure(cells["index"]),
+        id=cells["id"],
+        name=cells["name"].strip(),
+        driver=cells["driver"],
+        power_limit_w=_figure(cells["power_limit_w"]),
+        sm_clock_mhz=_figure(cells["sm_clock_mhz"]),
+        max_sm_clock_mhz=_figure(cells["max_sm_clock_mhz"]),
+        memory_clock_mhz=_figure(cells["memory_clock_mhz"]),
+    )
+
+
+def _figure(cell: str) -> int | float | None:
+    """A number of nvidia-smi's table, which says "[N/A]" for what a card does not tell."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else value
 
 
 def nvidia_smi(*arguments: str) -> str:
-    """What nvidia-smi prints; "" where it is missing or fails."""
-    return _output("nvidia-smi", *arguments) or ""
+    """What nvidia-smi prints; "" where it is missing, fails or hangs."""
+    return _output("nvidia-smi", *arguments, seconds=_SECONDS) or ""
 
 
 def python_version() -> str:
@@ -117,12 +164,17 @@ def python_version() -> str:
     return " ".join(sys.version.split())
 
 
-def _output(program: str, *arguments: str) -> str | None:
-    """Standard output of a program; None where it is not installed or fails."""
+def _output(program: str, *arguments: str, seconds: float | None = None) -> str | None:
+    """Standard output of a program; None where it is not installed, fails or takes too long."""
     path = shutil.which(program)
     if path is None:
         return None
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            [path, *arguments], capture_output=True, text=True, check=False, timeout=seconds
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     return done.stdout if done.returncode == 0 else None
 
 

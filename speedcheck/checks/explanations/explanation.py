@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from speedcheck.certificate import Severity
+    from speedcheck.verdicts import Severity
 
 
 @dataclass(frozen=True, slots=True)

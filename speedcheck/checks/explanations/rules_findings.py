@@ -35,9 +35,8 @@ RULES = {
     codes.COMPILER_SETTING: Explanation(
         ("fail", "warn"),
         "The program changes torch._inductor.config or torch._dynamo.config, or sets an "
-        "environment variable TORCHINDUCTOR_*, or a run had such a variable. The first records "
-        "are older than the rule against it, so it is a warning, and a failure if the baseline's "
-        "program does without it.",
+        "environment variable TORCHINDUCTOR_*. The first records are older than the rule against "
+        "it, so it is a warning, and a failure if the baseline's program does without it.",
         "Remove the setting and time the record again.",
     ),
     codes.COMPILE_OPTION: Explanation(
@@ -85,8 +84,15 @@ RULES = {
     codes.ENVIRONMENT_UNKNOWN: Explanation(
         ("unknown",),
         "Environment variables such as TORCHINDUCTOR_* set up the compiler from outside of the "
-        "program, and no ledger says which ones the runs had.",
-        "Make the runs with `speedcheck run`, which notes the environment of each run in the "
-        "ledger. The gate does not ask for it, since a log cannot say it.",
+        "program, and neither the logs nor a ledger say which ones the runs had.",
+        "Make the runs with `speedcheck run`: the bundled trainer writes the environment of each "
+        "run into its log, and the ledger notes that of any other script. The gate does not ask "
+        "for it, since the published logs do not say it.",
+    ),
+    codes.ENVIRONMENT_SETTING: Explanation(
+        ("warn",),
+        "A run had an environment variable TORCHINDUCTOR_* or TORCHDYNAMO_*, which sets up the "
+        "compiler from outside of the program. Its log or the ledger says so.",
+        "Unset the variable and time the record again.",
     ),
 }

@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from speedcheck import __version__
-from speedcheck.certificate import Certificate, Claim, Finding, GroupSummary, JudgedRun
-from speedcheck.report.wording import (
-    ABSENT,
-    collapsed,
-    confirmed,
-    decimals,
-    headline,
-    next_step,
-    number,
-    rule,
-    statistics,
-    steps,
-)
+from speedcheck.certificate import Certificate, Claim, GroupSummary, JudgedRun
+from speedcheck.report.certificate_figures import confirmed, rule, statistics, steps
+from speedcheck.report.collapsed_findings import collapsed
+from speedcheck.report.headline import headline, next_step
+from speedcheck.report.wording import ABSENT, decimals, number
+from speedcheck.verdicts import Finding
 
 Row = tuple["Cell", ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speedcheck.plot_data.race import PairDifferences, RaceEvidence
+from speedcheck.plot_data.race_data import PairDifferences, RaceEvidence
 from speedcheck.report.plots.style import (
     BLUE,
     HEIGHT,

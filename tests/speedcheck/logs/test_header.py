@@ -19,6 +19,9 @@ HEADER = {
     "timing": '"every training step is timed"',
     "host": '{"cores": 2, "cpu": "x", "id": "5f0c1e2d3a4b", "os": "Linux"}',
     "gpus": "[]",
+    "argv": '["python", "-m", "trainer"]',
+    "environment": '{"CUDA_VISIBLE_DEVICES": "0"}',
+    "compile_cache": '"cold"',
     "world": '{"device": "cpu", "ranks": 1, "threads": 1}',
     "started": '"2026-11-21T18:30:00Z"',
 }
@@ -44,6 +47,8 @@ def test_every_key_of_the_format_is_read():
     assert header.host is not None
     assert header.host["id"] == "5f0c1e2d3a4b"
     assert (header.gpus, header.device, header.ranks, header.threads) == ((), "cpu", 1, 1)
+    assert header.argv == ("python", "-m", "trainer")
+    assert (header.variables, header.compile_cache) == ({"CUDA_VISIBLE_DEVICES": "0"}, "cold")
     assert header.started == "2026-11-21T18:30:00Z"
     assert log.problems == ()
 
@@ -78,7 +83,14 @@ def test_unknown_keys_are_skipped_and_null_means_no_repository():
         ("seed", "9" * 5000),
         ("recipe", "tiny"),
         ("gpus", '[{"name": 3}]'),
+        ("gpus", '["NVIDIA H200"]'),
         ("git", '{"commit": 3}'),
+        ("argv", '"python"'),
+        ("argv", "[1]"),
+        ("environment", '{"CUDA_VISIBLE_DEVICES": 0}'),
+        ("environment", '"none"'),
+        ("environment", "null"),
+        ("compile_cache", '"tepid"'),
         ("world", '{"device": "cuda", "ranks": "8", "threads": 1}'),
     ],
 )

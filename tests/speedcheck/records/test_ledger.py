@@ -16,9 +16,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from speedcheck.errors import RecordError
-from speedcheck.records import ledger as ledger_module
-from speedcheck.records import ledger as ledgers
-from speedcheck.records.ledger import LedgerWriter, parse_ledger
+from speedcheck.records import ledger_writer
+from speedcheck.records.ledger import parse_ledger
+from speedcheck.records.ledger_writer import LedgerWriter
 
 EVENTS = [
     {"event": "planned", "seed": 0},
@@ -226,7 +226,7 @@ def test_somebody_who_looks_at_the_lock_for_an_instant_refuses_no_writer(tmp_pat
     with path.open("rb") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
         monkeypatch.setattr(
-            ledgers.time, "sleep", lambda _seconds: fcntl.flock(looking, fcntl.LOCK_UN)
+            ledger_writer.time, "sleep", lambda _seconds: fcntl.flock(looking, fcntl.LOCK_UN)
         )
         LedgerWriter(path).__exit__(None, None, None)
 
@@ -234,7 +234,7 @@ def test_somebody_who_looks_at_the_lock_for_an_instant_refuses_no_writer(tmp_pat
 def test_the_lock_goes_with_the_process_that_held_it_however_it_ends(tmp_path):
     path = tmp_path / "ledger.jsonl"
     hold = (
-        "import pathlib, sys; from speedcheck.records.ledger import LedgerWriter; "
+        "import pathlib, sys; from speedcheck.records.ledger_writer import LedgerWriter; "
         "writer = LedgerWriter(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
     )
     with subprocess.Popen(
@@ -251,7 +251,7 @@ FILL = """
     import resource, sys
     from pathlib import Path
     from speedcheck.errors import RecordError
-    from speedcheck.records.ledger import LedgerWriter
+    from speedcheck.records.ledger_writer import LedgerWriter
 
     path = Path(sys.argv[1])
     with LedgerWriter(path) as writer:
@@ -293,7 +293,7 @@ def test_a_line_that_may_not_last_is_taken_back_with_an_error_that_says_what_to_
     path = tmp_path / "ledger.jsonl"
     with LedgerWriter(path) as writer:
         with monkeypatch.context() as patch:
-            patch.setattr(ledger_module.os, "fsync", full)
+            patch.setattr(ledger_writer.os, "fsync", full)
             with pytest.raises(RecordError, match=r"No space left on device.*free some space"):
                 writer.append("planned", 0)
         writer.append("planned", 1)

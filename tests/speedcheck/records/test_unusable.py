@@ -15,7 +15,7 @@ from speedcheck.checks import codes
 from speedcheck.errors import InputError, Unusable
 from speedcheck.records import record_folder as folder_module
 from speedcheck.records.record_files import MAX_FILE_BYTES
-from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown
 
 
 @pytest.fixture

@@ -17,19 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.certificate import (
-    Certificate,
-    Finding,
-    LossStatistics,
-    Severity,
-    Verdict,
-    Verdicts,
-)
+from speedcheck.certificate import Certificate, LossStatistics
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.objection import Objection
 from speedcheck.report.annotations import certificate_annotations
 from speedcheck.report.gate_text import gate_lines, gate_markdown
 from speedcheck.report.wording import without_commands
+from speedcheck.verdicts import Finding, Severity, Verdict, Verdicts
 
 NAN = float("nan")
 COMMANDS = (

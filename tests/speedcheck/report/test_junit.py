@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
-from speedcheck.certificate import Finding, Verdict, Verdicts
 from speedcheck.report.junit import certificates_junit
+from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 NAN = float("nan")
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from speedcheck.api import verify
-from speedcheck.certificate import Claim, Finding, Verdict, Verdicts
-from speedcheck.report.markdown import MAX_CHARACTERS, certificates_markdown, code
+from speedcheck.certificate import Claim
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown, code
 from speedcheck.report.wording import printable
+from speedcheck.verdicts import Finding, Verdict, Verdicts
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 

@@ -11,8 +11,9 @@ import pytest
 from hostile import TEXTS, with_text
 
 import speedcheck
-from speedcheck.certificate import Verdict
-from speedcheck.report.wording import headline, printable
+from speedcheck.report.headline import headline
+from speedcheck.report.wording import printable
+from speedcheck.verdicts import Verdict
 
 ALLOWED = {"p", "strong", "table", "tr", "th", "td", "pre"}
 

@@ -16,7 +16,12 @@ from speedcheck.errors import UsageError
 from speedcheck.records.ledger import parse_ledger
 from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import GPT2_SMALL_STEPS, TINY
-from speedcheck.run.stopping import Goal, UntilCertified, check_sequential_track, stopping_rule
+from speedcheck.run.campaign.stopping import (
+    Goal,
+    UntilCertified,
+    check_sequential_track,
+    stopping_rule,
+)
 from speedcheck.stats.sequential import sequential_t
 
 TARGET = 1.30

@@ -46,6 +46,7 @@ def test_the_program_is_every_source_file_but_the_tools_in_the_order_of_its_path
     assert {"__main__.py", "model.py", "kernels/attention.py"} <= set(named)
 
 
+@pytest.mark.slow
 def test_no_part_of_training_loads_a_tool() -> None:
     """Whatever a run imports is in its log."""
     loads = "import sys, trainer.run, trainer.__main__, trainer.runtime.device\n"
@@ -127,9 +128,51 @@ def fake_nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) 
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_gpus_come_from_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_nvidia_smi(tmp_path, monkeypatch, 'echo "NVIDIA H100, 80GB HBM3, 550.127.05"')
-    assert provenance.gpus() == [{"name": "NVIDIA H100, 80GB HBM3", "driver": "550.127.05"}]
+# As nvidia-smi answers, in the order of the question.
+SMI_CELLS = {
+    "index": "1",
+    "uuid": "GPU-5f0c",
+    "name": "NVIDIA H100, 80GB HBM3",
+    "driver_version": "550.127.05",
+    "power.limit": "650.50",
+    "clocks.sm": "345",
+    "clocks.max.sm": "1980",
+    "clocks.mem": "[N/A]",
+}
+
+
+def answering(cells: dict[str, str]) -> str:
+    """A script that prints the cells that `--query-gpu=` asks for."""
+    cases = "\n".join(f'{name}) printf "%s" "{text}";;' for name, text in cells.items())
+    return f"""\
+fields=$(printf "%s" "$1" | cut -d= -f2 | tr , " ")
+first=1
+for field in $fields; do
+  [ $first ] || printf ", "
+  first=
+  case $field in
+  {cases}
+  esac
+done
+echo"""
+
+
+def test_gpus_come_from_nvidia_smi_with_what_it_does_not_know_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_nvidia_smi(tmp_path, monkeypatch, answering(SMI_CELLS))
+    assert provenance.gpus() == [
+        {
+            "index": 1,
+            "id": "GPU-5f0c",
+            "name": "NVIDIA H100, 80GB HBM3",
+            "driver": "550.127.05",
+            "power_limit_w": 650.5,
+            "sm_clock_mhz": 345,
+            "max_sm_clock_mhz": 1980,
+            "memory_clock_mhz": None,
+        }
+    ]
 
 
 def test_an_nvidia_smi_that_fails_means_no_gpus(
@@ -138,3 +181,11 @@ def test_an_nvidia_smi_that_fails_means_no_gpus(
     fake_nvidia_smi(tmp_path, monkeypatch, "echo cannot talk to the driver; exit 9")
     assert provenance.gpus() == []
     assert provenance.nvidia_smi() == ""
+
+
+def test_an_nvidia_smi_that_hangs_means_no_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_nvidia_smi(tmp_path, monkeypatch, "exec sleep 60")
+    monkeypatch.setattr(provenance, "_SECONDS", 0.1)
+    assert provenance.gpus() == []

@@ -1,0 +1,269 @@
+"""The certificate as Markdown: the body of a comment on a pull request, or a job's summary.
+
+What strangers wrote is put into code spans and nowhere else. Markdown, HTML and links mean nothing
+inside one, and GitHub looks for mentions and references everywhere but there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from speedcheck.certificate import Certificate, Claim, ClaimStatus, JudgedRun
+from speedcheck.errors import Unusable
+from speedcheck.report.certificate_figures import rule, statistics, steps
+from speedcheck.report.collapsed_findings import collapsed
+from speedcheck.report.headline import headline
+from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
+from speedcheck.report.wording import ABSENT, number, printable
+from speedcheck.verdicts import SEVERITIES, Finding, Status, Verdict
+
+# GitHub refuses a longer comment.
+MAX_CHARACTERS = 65_536
+
+# A longer text tells the reader of a comment nothing more.
+_LONGEST_TEXT = 500
+
+# A pipe would end the cell of a table, and a GitHub runner obeys `##[name]` in what a job prints.
+_OUTSIDE_CODE = re.compile(r"(\|+|(?<=##)\[)")
+
+_STATUS: dict[Status, str] = {
+    "pass": "pass",
+    "fail": "**fail**",
+    "warn": "warn",
+    "unknown": "unknown",
+}
+_CLAIM_STATUS: dict[ClaimStatus, str] = {
+    "not_confirmed": "not confirmed",
+    "not_checkable": "not checkable",
+    "confirmed": "confirmed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many rows each table of a record may have; None for all."""
+
+    runs: int | None
+    claims: int | None
+    findings: int | None
+
+
+# Tried in this order until the body is short enough: runs go first, findings last.
+_ROOMS = (
+    _Room(runs=None, claims=None, findings=None),
+    _Room(runs=100, claims=None, findings=None),
+    _Room(runs=0, claims=None, findings=None),
+    _Room(runs=0, claims=0, findings=None),
+    _Room(runs=0, claims=0, findings=20),
+    _Room(runs=0, claims=0, findings=3),
+)
+
+
+def certificates_markdown(
+    certificates: Sequence[Certificate],
+    max_characters: int = MAX_CHARACTERS,
+    unusable: Sequence[Unusable] = (),
+) -> str:
+    """Return the judgements as GitHub's Markdown, one section a record; ends in a newline.
+
+    Args:
+        certificates: what to show.
+        max_characters: rows are left out, and the text says so, until it is no longer than this.
+        unusable: folders that could not be judged; they stand first.
+    """
+    if unusable:
+        rows = [(code(str(one.folder)), code(str(one.error))) for one in unusable]
+        head = "### Not judged\n\n"
+        most = (max_characters // 2 if certificates else max_characters) - len(head) - 1
+        head += table_within(("folder", "why"), rows, most) + "\n"
+        if not certificates:
+            return head
+        return f"{head}\n{certificates_markdown(certificates, max_characters - len(head) - 1)}"
+    if not certificates:
+        return "No record was judged.\n"
+    for room in _ROOMS:
+        body = _sections(certificates, room, max_characters)
+        if body is not None:
+            return body
+    return _headlines(certificates, max_characters)
+
+
+def code(text: str) -> str:
+    """Return Markdown that shows `text`, cut to 500 characters, and obeys nothing in it.
+
+    It fits into one line and into one cell of a table.
+    """
+    shown = printable(text[: _LONGEST_TEXT + 1])
+    if len(shown) > _LONGEST_TEXT:
+        shown = f"{shown[: _LONGEST_TEXT - 3]}..."
+    pieces = _OUTSIDE_CODE.split(shown)
+    return "".join(_references(p) if i % 2 else _span(p) for i, p in enumerate(pieces))
+
+
+def _references(text: str) -> str:
+    return "".join(f"&#{ord(character)};" for character in text)
+
+
+def _span(text: str) -> str:
+    """Return a code span, between more backticks than `text` has in a row."""
+    if not text:
+        return ""
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    # A renderer takes one blank from each end where both have one, and other text stands between.
+    edges = text[0] + text[-1]
+    pad = " " if text.strip() and ("`" in edges or edges == "  ") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _sections(certificates: Sequence[Certificate], room: _Room, max_characters: int) -> str | None:
+    """Return the body, or None as soon as it is too long."""
+    body = ""
+    for certificate in certificates:
+        body += ("\n" if body else "") + _section(certificate, room)
+        if len(body) > max_characters:
+            return None
+    return body
+
+
+def _section(certificate: Certificate, room: _Room) -> str:
+    judgement, _, why = headline(certificate).partition(": ")
+    parts = [
+        f"### {code(certificate.record)}",
+        f"**{judgement}**: {code(why)}",
+        f"Track {code(certificate.track)}: {rule(certificate)}",
+        table(("figure", "value"), statistics(certificate)),
+        _verdicts(certificate, room.findings),
+        *_scan(certificate, room.runs),
+        *_claims(certificate.claims, room.claims),
+        *_runs(certificate, room.runs),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdicts(certificate: Certificate, most: int | None) -> str:
+    verdicts = certificate.verdicts.by_question()
+    rows = [row for name, verdict in verdicts.items() for row in _verdict(name, verdict, most)]
+    return table(("question", "verdict", "finding", ""), rows)
+
+
+def _verdict(question: str, verdict: Verdict, most: int | None) -> list[tuple[str, ...]]:
+    """Return a row for each finding, the gravest first; the first row names the verdict."""
+    findings = collapsed(verdict.findings)
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    cells = [_finding(finding) for finding in ordered[:most]]
+    if len(cells) < len(ordered):
+        cells.append((f"{len(ordered) - len(cells)} more", "left out for want of room"))
+    first, *others = cells or [("", "")]
+    return [(question, _STATUS[verdict.status], *first), *(("", "", *cell) for cell in others)]
+
+
+def _finding(finding: Finding) -> tuple[str, str]:
+    where = f" ({code(finding.where)})" if finding.where else ""
+    return finding.code, code(finding.message) + where
+
+
+def _claims(claims: Sequence[Claim], most: int | None) -> list[str]:
+    if not claims:
+        return []
+    counts = Counter(claim.status for claim in claims)
+    summary = "claims: " + ", ".join(
+        f"{counts[status]} {shown}" for status, shown in _CLAIM_STATUS.items() if counts[status]
+    )
+    columns = ("claim", "printed", "recomputed", "status", "where")
+    return [_details(summary, columns, [_claim(claim) for claim in claims[:most]], len(claims))]
+
+
+def _claim(claim: Claim) -> tuple[str, ...]:
+    return (
+        claim.what,
+        code(claim.claimed),
+        ABSENT if claim.recomputed is None else code(claim.recomputed),
+        _CLAIM_STATUS[claim.status],
+        code(claim.where),
+    )
+
+
+def _runs(certificate: Certificate, most: int | None) -> list[str]:
+    runs = certificate.runs
+    if not runs:
+        return []
+    summary = f"runs: {len(certificate.counted)} of {len(runs)} counted"
+    columns = (">seed", ">val_loss", ">time [s]", ">step", "counted", "log", "")
+    return [_details(summary, columns, [_run(run) for run in runs[:most]], len(runs))]
+
+
+def _scan(certificate: Certificate, most: int | None) -> list[str]:
+    """Return the test at every validation step, where the track counts steps."""
+    scan = certificate.loss.scan
+    if scan is None:
+        return []
+    columns = (*(f">{name}" for name in SCAN_HEADER[:-1]), SCAN_HEADER[-1])
+    rows = list(scan_rows(scan))
+    return [_details(f"steps: {scan_summary(scan)}", columns, rows[:most], len(rows))]
+
+
+def _run(run: JudgedRun) -> tuple[str, ...]:
+    seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
+    name = ABSENT if run.log is None else code(run.log + (f" #{run.run}" if run.run else ""))
+    return (
+        ABSENT if run.seed is None else str(run.seed),
+        "not finite" if run.val_loss is None and run.counted else number(run.val_loss, ""),
+        number(seconds, ".3f"),
+        steps(run),
+        "yes" if run.counted else "no",
+        name,
+        code(run.reason),
+    )
+
+
+def _details(
+    summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]], total: int
+) -> str:
+    """Return a table that is folded up; one without room for all rows says how many it lacks."""
+    missing = total - len(rows)
+    note = f"{missing} left out for want of room: `speedcheck verify` shows them"
+    if not rows:
+        return f"{summary} ({note})"
+    parts = [f"<details><summary>{summary}</summary>", table(columns, rows)]
+    return "\n\n".join([*parts, *([note] if missing else []), "</details>"])
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown; a column named ">..." is aligned right."""
+    names = [column.lstrip(">") for column in columns]
+    rules = ["---:" if column.startswith(">") else "---" for column in columns]
+    return "\n".join(map(_row, (names, rules, *rows)))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table_within(columns: Sequence[str], rows: Sequence[Sequence[str]], max_characters: int) -> str:
+    """Return a table of the rows that there is room for; the last one says how many it lacks."""
+    size = len(table(columns, ()))
+    for shown, row in enumerate(rows):
+        missing = f"{len(rows) - shown} more, left out for want of room"
+        rest = (missing, *[""] * (len(columns) - 1))
+        size += len(_row(row)) + 1
+        if size + len(_row(rest)) + 1 > max_characters:
+            return table(columns, [*rows[:shown], rest])
+    return table(columns, rows)
+
+
+def _headlines(certificates: Sequence[Certificate], max_characters: int) -> str:
+    """Return as many headlines as there is room for, those of refused records first."""
+    ordered = sorted(certificates, key=lambda certificate: certificate.certified)
+    certified = sum(certificate.certified for certificate in certificates)
+    body = f"{certified} of {len(ordered)} records are certified.\n\n"
+    for shown, certificate in enumerate(ordered):
+        judgement, _, why = headline(certificate).partition(": ")
+        line = f"- {code(certificate.record)}: **{judgement}**: {code(why)}\n"
+        rest = f"- {len(ordered) - shown} more, left out for want of room\n"
+        if len(body) + len(line) + len(rest) > max_characters:
+            return body + rest
+        body += line
+    return body

@@ -1,0 +1,78 @@
+"""A campaign's status as one screen of text, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from speedcheck.report.wording import aligned, number, printable
+from speedcheck.run.progress.campaign_status import Status, UnderWay
+from speedcheck.run.progress.outlook import duration
+
+# More would not fit on a screen; those that have come furthest are the first to end.
+MOST_ROWS = 16
+_HEAD = ("run", "seed", "step", "ms a step", "loss", "against finished")
+
+
+def status_json(status: Status) -> str:
+    """Return one line of JSON."""
+    return json.dumps(asdict(status), sort_keys=True, allow_nan=False)
+
+
+def status_text(status: Status) -> str:
+    """Return the screen, with a line end behind its last line."""
+    most = "at most " if status.evidence else ""
+    counts = (
+        f"{status.finished} of {most}{status.planned} runs finished, "
+        f"{len(status.under_way)} under way, {status.waiting} to start"
+    )
+    lines = [
+        f"{status.folder}: {_state(status)}",
+        counts + _ended_badly(status),
+        f"mean {number(status.mean, '.4f')}, sd {number(status.sd, '.4f')}"
+        + ("" if status.target is None else f" (target {status.target:g})"),
+    ]
+    if status.evidence:
+        lines.append(status.evidence)
+    if status.seconds_left is not None and status.launcher != "gone":
+        lines.append(f"about {duration(status.seconds_left)} left")
+    if status.under_way:
+        lines += ["", *_table(status.under_way)]
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def _state(status: Status) -> str:
+    if not (status.under_way or status.waiting):
+        unfinished = status.failed + status.abandoned
+        return "ended" if not unfinished else f"ended; to repeat {unfinished}: {_resume(status)}"
+    if status.launcher == "gone":
+        return f"interrupted; to continue: {_resume(status)}"
+    return "running" if status.launcher == "running" else "running, or interrupted"
+
+
+def _resume(status: Status) -> str:
+    return f"speedcheck run --resume --out {status.folder}"
+
+
+def _ended_badly(status: Status) -> str:
+    failed = f", {status.failed} failed" if status.failed else ""
+    return failed + (f", {status.abandoned} abandoned" if status.abandoned else "")
+
+
+def _table(under_way: tuple[UnderWay, ...]) -> list[str]:
+    shown = sorted(under_way, key=lambda run: -run.fraction)[:MOST_ROWS]
+    rows = aligned([_HEAD, *map(_row, shown)])
+    more = len(under_way) - len(shown)
+    return [*rows, f"and {more} more"] if more else rows
+
+
+def _row(run: UnderWay) -> tuple[str, ...]:
+    step = "starting" if run.step is None else f"{run.step}/{run.steps}"
+    return (
+        run.log,
+        str(run.seed),
+        step,
+        number(run.step_ms, ".4g"),
+        number(run.loss, ".4f"),
+        number(run.difference, "+.4f"),
+    )

@@ -1,0 +1,1 @@
+"""`speedcheck race`: two trainers in turn on this machine."""

@@ -1,0 +1,154 @@
+"""`speedcheck race`: two trainers in turn on this machine, until it is decided which is faster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from speedcheck.errors import LaunchError
+from speedcheck.logs import read_log
+from speedcheck.races.pairs import account, half_pairs
+from speedcheck.races.race_plan import SIDES, WARM_UP, RacePlan, SideName, order
+from speedcheck.races.race_result import RaceResult
+from speedcheck.races.read_race import read_race, time_and_loss
+from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.ledger_writer import LedgerWriter
+from speedcheck.records.record_files import LOGS_NAME
+from speedcheck.records.shared_ledger import FolderLedger, folder_of
+from speedcheck.rules.tracks import Track
+from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.launchers.launcher import Launcher, Setup
+from speedcheck.run.launchers.processes import end_processes, mark_of
+from speedcheck.run.race.race_display import RaceDisplay
+from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Racer:
+    """One side of a race, ready to run.
+
+    Attributes:
+        launcher: starts its runs.
+        setup: what is known of a run.
+    """
+
+    launcher: Launcher
+    setup: Setup
+
+
+class RaceRunner:
+    """Runs the pairs of a race that its ledger does not know as finished.
+
+    Every session begins with one run of each side that does not count: a machine that has idled is
+    faster than one that works.
+
+    Args:
+        folder: the race's folder; race.toml and the sides' record.toml are in it.
+        plan: its plan.
+        racers: the two sides.
+        track: the track that says how logs are read.
+        display: hears of everything.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: RacePlan,
+        racers: Mapping[SideName, Racer],
+        *,
+        track: Track,
+        display: RaceDisplay,
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._racers = racers
+        self._track = track
+        self._display = display
+
+    def run(self) -> RaceResult:
+        """Run until the race is decided or all pairs are run; return what it comes to.
+
+        Raises:
+            Interrupted: a signal came; the ledger says how far the race is.
+            LaunchError: a run failed, diverged, or has no time: the race cannot go on.
+            RecordError: the ledger cannot be written.
+        """
+        with LedgerWriter(self._folder / LEDGER_NAME, logs=self._folder) as ledger:
+            self._end_orphans()
+            self._plan_runs(ledger)
+            self._drop_half_pairs(ledger)
+            result = read_race(self._folder)
+            self._display.decided(result)
+            if not result.is_over:
+                self._warm_up(ledger)
+            while not result.is_over:
+                self._run_pair(ledger, len(result.pairs))
+                result = read_race(self._folder)
+                if len(result.pairs) % PAIRS_OF_A_BLOCK == 0:
+                    self._display.decided(result)
+            return result
+
+    def _end_orphans(self) -> None:
+        """End what a launcher that was killed has left behind: the lock says that it is gone."""
+        for folder in (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES)):
+            end_processes(mark_of(self._folder / folder))
+
+    def _plan_runs(self, ledger: LedgerWriter) -> None:
+        if not ledger.ledger.entries:
+            for side, pair in order(self._plan.pairs):
+                FolderLedger(ledger, side).append("planned", pair)
+
+    def _drop_half_pairs(self, ledger: LedgerWriter) -> None:
+        """Note that the finished half of a broken pair does not count; the pair is run again."""
+        for side, pair, log in half_pairs(ledger.ledger, self._plan):
+            reason = "the other run of the pair is missing: the pair is run again"
+            path = self._folder / log
+            FolderLedger(ledger, side).append("abandoned", pair, log=path, reason=reason)
+
+    def _warm_up(self, ledger: LedgerWriter) -> None:
+        for side in SIDES:
+            folder = f"{WARM_UP}/{side}"
+            sessions = [e for e in ledger.ledger.entries if folder_of(e) == folder]
+            number = sum(entry.event == "planned" for entry in sessions)
+            FolderLedger(ledger, folder).append("planned", number)
+            self._display.warming_up(side)
+            self._run_one(ledger, side, folder, number)
+
+    def _run_pair(self, ledger: LedgerWriter, pair: int) -> None:
+        for side, _ in order(self._plan.pairs)[2 * pair : 2 * pair + 2]:
+            self._display.racing(side, pair)
+            self._run_one(ledger, side, side, pair)
+        counted = account(ledger.ledger, self._plan).pairs
+        if len(counted) <= pair:
+            where = str(self._folder / LEDGER_NAME)
+            raise LaunchError(f"pair {pair + 1} does not count by the ledger", where=where)
+
+    def _run_one(self, ledger: LedgerWriter, side: SideName, folder: str, seed: int) -> None:
+        racer, own = self._racers[side], FolderLedger(ledger, folder)
+        (self._folder / folder / LOGS_NAME).mkdir(parents=True, exist_ok=True)
+        campaign = Campaign(
+            self._folder / folder,
+            ledger=own,
+            setup=racer.setup,
+            launcher=racer.launcher,
+            observer=self._display,
+            slots=1,
+            track=self._track,
+        )
+        campaign.run((seed,))
+        last = own.ledger.latest()[seed]
+        if last.event != "finished" or last.log is None:
+            raise self._stopped(side, last.reason)
+        logs = self._folder / folder / LOGS_NAME
+        (run,) = read_log(logs / last.log, logs, self._track.parser()).runs
+        found = time_and_loss(run, self._track)
+        if isinstance(found, str):
+            raise self._stopped(side, found)
+
+    def _stopped(self, side: SideName, reason: str) -> LaunchError:
+        return LaunchError(
+            f"the race stops, because a run of {side.upper()} has no time ({reason})",
+            where=str(self._folder),
+            remedy="mend the cause; speedcheck race --resume continues with this pair",
+        )

@@ -1,0 +1,1 @@
+"""Records of foreign trainers: `speedcheck run --script` and `speedcheck challenge`."""
