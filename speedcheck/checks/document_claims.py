@@ -33,7 +33,7 @@ def check_documents(
         *_differing_text(claims),
         *(
             Finding(codes.SEEDS_DIFFER, "warn", difference.message, difference.where)
-            for difference in documents.keys
+            for difference in documents.seeds
         ),
         *_unlisted(documents.unlisted),
     )

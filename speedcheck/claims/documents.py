@@ -145,7 +145,7 @@ def _joined(parts: list[DocumentClaims], samples: Samples) -> DocumentClaims:
     return DocumentClaims(
         claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
         shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
-        keys=tuple(difference for part in parts for difference in part.keys),
+        seeds=tuple(difference for part in parts for difference in part.seeds),
         listed=listed,
         unlisted=others if are_listed else (),
         steps=tuple(sorted({step for part in parts for step in part.steps})),

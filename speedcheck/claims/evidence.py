@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,7 @@ class Samples:
         counted: the runs that enter the statistics.
         runs: all runs with a loss, copies and incomplete ones left out.
         judged: the counted runs; all of them where the folder is undecided.
+        by_key: the judged runs by what a row may call one of them and no other.
         level: the middle loss of the judged runs.
         all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
@@ -80,6 +81,8 @@ class Samples:
         self.counted = tuple(one for one in logged if one.judged.counted)
         self.runs = tuple(one for one in logged if one.judged.exclusion not in _NOT_RUNS)
         self.judged = self.counted or self.runs
+        named = Counter(key for run in self.judged for key in run.keys)
+        self.by_key = {key: run for run in self.judged for key in run.keys if named[key] == 1}
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
@@ -138,21 +141,25 @@ def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def paired(figure: Figure, values: Values) -> dict[int, LoggedRun]:
-    """Return the run of each value of a list, by the value's index, for as many as can be."""
-    runs = list(values)
+def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
+    """Return the run of each value of a list, by the value's index, for as many as can be.
+
+    A value beside the name of a log is of its run; others are of any run.
+    """
+    most = figure.decimals
+    # One digit less than in other values is a final zero left out.
+    spans = [x.span(x.decimals if x.decimals < most - 1 else most) for x in figure.numbers]
+    runs = [by_key[key] for key in figure.keys if isinstance(key, str) and key in by_key]
+    if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
+        rows = enumerate(zip(runs, spans, strict=True))
+        return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
+    runs, pairs = list(values), {}
     free = sorted((value, index) for index, value in enumerate(values.values()))
-    spans, most = [], figure.decimals
-    for index, number in enumerate(figure.numbers):
-        # One digit less than in other values is a final zero left out.
-        low, high = number.span(number.decimals if number.decimals < most - 1 else most)
-        spans.append((high, low, index))
-    pairs: dict[int, LoggedRun] = {}
     # By their upper ends, each takes the lowest free value: no other order finds more pairs.
-    for high, low, index in sorted(spans):
-        at = bisect_left(free, (low, -1))
-        if at < len(free) and free[at][0] <= high:
-            pairs[index] = runs[free.pop(at)[1]]
+    for i in sorted(range(len(spans)), key=lambda i: spans[i][::-1]):
+        at = bisect_left(free, (spans[i][0], -1))
+        if at < len(free) and free[at][0] <= spans[i][1]:
+            pairs[i] = runs[free.pop(at)[1]]
     return pairs
 
 

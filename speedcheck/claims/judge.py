@@ -54,7 +54,7 @@ def compare(
     return DocumentClaims(
         claims=(*lists.claims(), *statistics.claims()),
         shortfalls=lists.shortfalls(),
-        keys=lists.key_differences(),
+        seeds=lists.seed_differences(),
         listed=lists.listed(),
         steps=lists.earlier_steps(),
     )

@@ -45,7 +45,7 @@ def _best_match(figure: Figure, samples: Samples) -> Match:
     for step, values in samples.all_at(figure):
         is_named = figure.kind == "times" or step == figure.step
         if is_named or is_any_step:
-            match = Match(figure, step, paired(figure, values))
+            match = Match(figure, step, paired(figure, values, samples.by_key))
             if match.is_full:
                 return match
             best = match if is_named and len(match.runs) > len(best.runs) else best
@@ -113,9 +113,9 @@ class Lists:
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
         figure, logged = match.figure, self.samples.judged_at(match.figure)
-        called = {key: run for run in logged for key in run.keys}
-        keyed = [called[key] for key in figure.keys if key in called]
-        if len(set(keyed)) == len(logged) == len(figure.keys):
+        by_key = self.samples.by_key
+        keyed = [by_key[key] for key in figure.keys if key in by_key]
+        if len(logged.keys() & keyed) == len(logged) == len(figure.keys):
             rows = zip(figure.keys, keyed, figure.numbers, strict=True)
             wrong = [
                 f"{_name(key)}: {shown(logged[run])}, not {number.text}"
@@ -139,13 +139,13 @@ class Lists:
         )
         return tuple(short)[:_MOST_SHOWN]
 
-    def key_differences(self) -> tuple[Remark, ...]:
-        """Compare seeds and logs of rows, and lists of seeds, with those of the logs."""
+    def seed_differences(self) -> tuple[Remark, ...]:
+        """Compare seeds of rows, and lists of seeds, with the seeds that the logs say."""
         own = [m for m in self.confirmed if m.figure.kind == "losses" and m.figure.grade]
         judged = dict(enumerate(self.samples.judged))
         alone = [f for f in self._figures if not f.numbers and len(f.keys) == len(judged)]
         own += [Match(figure, None, judged) for figure in alone]
-        found = (_key_difference(match) for match in own if match.figure.keys)
+        found = map(_seed_difference, own)
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def earlier_steps(self) -> tuple[int, ...]:
@@ -166,26 +166,20 @@ def _name(key: Key) -> str:
     return f"seed {key}" if isinstance(key, int) else key
 
 
-def _key_difference(match: Match) -> Remark | None:
-    """Say how the seeds or logs of a list differ from those of its runs; None if none is known."""
-    figure, runs = match.figure, match.runs.values()
-    # Values may be equal, so that a row is held against each run that it may call so.
-    losses: dict[Key, list[float]] = defaultdict(list)
-    for run in runs:
-        for key in run.keys:
-            losses[key].append(run.losses[match.step])
-    ours, theirs = (
-        sorted({key for key in keys if isinstance(key, int)}) for keys in (figure.keys, losses)
-    )
-    word = "seeds" if ours else "logs"
-    is_known = all(run.judged.seed is not None for run in runs)
-    if not is_known if ours else not losses.keys() >= set(figure.keys):
+def _seed_difference(match: Match) -> Remark | None:
+    """Say how the seeds of a list differ from those of its runs, which all must have one."""
+    where, ours = match.figure.where, [key for key in match.figure.keys if isinstance(key, int)]
+    # Values may be equal, so that a seed's own loss decides and not the run it was paired with.
+    losses: dict[int, list[float]] = defaultdict(list)
+    for run in match.runs.values():
+        if run.judged.seed is None or not ours:
+            return None
+        losses[run.judged.seed].append(run.losses[match.step])
+    if set(ours) != losses.keys():
+        seeds = (join_some(map(str, sorted(set(x))), _MOST_SHOWN) for x in (ours, losses))
+        return Remark(where, "seeds {} are claimed, and the logs have {}".format(*seeds))
+    rows = zip(ours, match.figure.values, strict=False)
+    reach = 10.0**-match.figure.decimals
+    if all(any(abs(loss - value) <= reach for loss in losses[seed]) for seed, value in rows):
         return None
-    if ours != theirs and ours:
-        seeds = (join_some(map(str, seeds), _MOST_SHOWN) for seeds in (ours, theirs))
-        return Remark(figure.where, "seeds {} are claimed, and the logs have {}".format(*seeds))
-    rows = zip(figure.keys, figure.values, strict=False)
-    reach = 10.0**-figure.decimals
-    if all(any(abs(loss - value) <= reach for loss in losses[key]) for key, value in rows):
-        return None
-    return Remark(figure.where, f"the losses are in the logs, and under other {word} there")
+    return Remark(where, "the losses are in the logs, under other seeds")

@@ -165,7 +165,7 @@ class DocumentClaims:
     Attributes:
         claims: each list and statistic with its status and its basis.
         shortfalls: lists of losses with more values than logs.
-        keys: seeds and logs of rows that differ from those of the values.
+        seeds: seeds of rows and lists that differ from those of the logs.
         listed: names of counted runs that lists of losses hold.
         unlisted: names of the other counted runs, where lists hold two in three.
         steps: earlier validation steps at which figures are confirmed, in order.
@@ -174,7 +174,7 @@ class DocumentClaims:
 
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
-    keys: tuple[Remark, ...] = ()
+    seeds: tuple[Remark, ...] = ()
     listed: frozenset[str] = frozenset()
     unlisted: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()

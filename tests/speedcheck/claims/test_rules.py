@@ -289,7 +289,7 @@ def test_rows_are_compared_by_log_where_the_logs_have_all_names(read, named_runs
         return read(table(("Log", "val_bpb"), rows), named_runs, BITS)
 
     assert found(judged(BPB)) == set()
-    assert found(judged((BPB[1], BPB[0], BPB[2]))) == {("P039", "warn")}
+    assert found(judged((BPB[1], BPB[0], BPB[2]))) == {REFUTED}
     wrong = judged((BPB[0], BPB[1], 1.1145))
     assert found(wrong) == {REFUTED}
     assert wrong.claims[0].recomputed == f"{called(NAMES[2])}: 1.12, not 1.1145"
