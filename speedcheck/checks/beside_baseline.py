@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from speedcheck.certificate import JudgedRun
@@ -141,8 +142,14 @@ def hardware_of(run: Run) -> str | None:
 
 def host_of(run: Run) -> str | None:
     """Return the machine that a log names: its digest and its processor; None without a name."""
-    host = run.header.host if run.header else None
-    return f"{host['id']} {host.get('cpu')}" if host and host.get("id") else None
+    return host_name(run.header.host if run.header else None)
+
+
+def host_name(host: object) -> str | None:
+    """Return what a log or a ledger calls a machine; None where it names none."""
+    if not isinstance(host, Mapping) or not host.get("id"):
+        return None
+    return f"{host['id']} {host.get('cpu')}"
 
 
 def hosts_of(*samples: Sample) -> set[str]:

@@ -34,6 +34,7 @@ WEAK_BASELINE = "S007 weak-baseline"
 WORKER_TIMES = "S008 times-by-worker"
 SIDE_BY_SIDE = "S009 runs-side-by-side"
 OUTSIDE_CLOCK = "S010 outside-clock"
+CLOCK_BEYOND_WALL = "S011 clock-beyond-wall"
 
 WRONG_HARDWARE = "R001 wrong-hardware"
 WRONG_VALIDATION = "R002 wrong-validation"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speedcheck.checks import codes
 from speedcheck.sample import Sample
+from speedcheck.sample.ledger_notes import RunNote, notes_by_log
 from speedcheck.stats.trend import trend
 from speedcheck.verdicts import Finding
 
@@ -15,7 +16,14 @@ def check_measured(sample: Sample) -> list[Finding]:
 
 def shared_gpus(sample: Sample) -> str:
     """Return how counted runs shared the GPUs of their machine; "" where none did."""
-    shares = [run.header.side_by_side for run, _ in sample.counted() if run.header]
+    notes = notes_by_log(sample.record.ledger)
+    shares = [
+        max(
+            run.header.side_by_side if run.header else 1,
+            notes.get(run.log, RunNote()).side_by_side,
+        )
+        for run, _ in sample.counted()
+    ]
     most = max(shares, default=1)
     if most < 2:
         return ""

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.logs import Run
 from speedcheck.program.variables import is_variable
 from speedcheck.records.ledger import LEDGER_NAME
-from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.sample import Sample
+from speedcheck.sample.ledger_notes import RunNote, notes_by_log
 from speedcheck.verdicts import Finding
 from speedcheck.words import count, join_some
 
@@ -24,11 +23,11 @@ _MOST_SHOWN = 60
 
 def check_environment(sample: Sample) -> Iterator[Finding]:
     """Judge the environment variables of the counted runs on a track that forbids settings."""
-    noted = _noted(sample)
+    notes = notes_by_log(sample.record.ledger)
     unknown: list[str] = []
     runs_with: dict[tuple[str, str], list[str]] = defaultdict(list)
     for run, judged in sample.counted():
-        sources = list(_sources(run, judged, noted))
+        sources = list(_sources(run, notes.get(run.log)))
         if not sources:
             unknown.append(judged.log or "")
         # Where the log and the ledger both show a setting, one of them is enough.
@@ -40,14 +39,12 @@ def check_environment(sample: Sample) -> Iterator[Finding]:
     yield from _found(runs_with)
 
 
-def _sources(
-    run: Run, judged: JudgedRun, noted: Mapping[str, Mapping[str, object]]
-) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _sources(run: Run, note: RunNote | None) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Yield who says the environment of a run, and the variables."""
     if run.header and run.header.variables is not None:
         yield "", run.header.variables
-    if (log := judged.log or "") in noted:
-        yield LEDGER_NAME, noted[log]
+    if note and note.variables is not None:
+        yield LEDGER_NAME, note.variables
 
 
 def _settings(variables: Mapping[str, object]) -> list[str]:
@@ -70,14 +67,3 @@ def _found(runs_with: Mapping[tuple[str, str], list[str]]) -> Iterator[Finding]:
     for (setting, place), logs in runs_with.items():
         message = f"{setting} in the environment of {join_some(logs)}: the track allows no setting"
         yield Finding(codes.ENVIRONMENT_SETTING, "warn", message, place or logs[0])
-
-
-def _noted(sample: Sample) -> dict[str, Mapping[str, object]]:
-    """Return the environment of each log's run, as the ledger noted it at the start."""
-    ledger = sample.record.ledger
-    found: dict[str, Mapping[str, object]] = {}
-    for entry in ledger.entries if ledger else ():
-        environment = entry.details.get("environment")
-        if entry.event == "started" and entry.log and isinstance(environment, Mapping):
-            found[f"{LOGS_NAME}/{entry.log}"] = environment
-    return found

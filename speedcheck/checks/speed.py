@@ -11,6 +11,7 @@ from speedcheck.checks.beside_baseline import (
     why_not_comparable,
 )
 from speedcheck.checks.measurement import check_measured
+from speedcheck.checks.outside_clock import check_outside_clock
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Sample
 from speedcheck.stats import Runtime, runtime_stats
@@ -30,7 +31,7 @@ def check_speed(
 
     Unknown while there is nothing to compare them with.
     """
-    return (*_compared_speed(sample, runtime, rule, baseline), *_outside_clock(sample))
+    return (*_compared_speed(sample, runtime, rule, baseline), *check_outside_clock(sample))
 
 
 def _compared_speed(
@@ -58,20 +59,6 @@ def _judged(
         return (Finding(codes.NO_BASELINE, "unknown", message),)
     compared = _steps(sample, baseline) if by_steps else _times(sample, rule, baseline)
     return (*_weak_baseline(sample, baseline), *compared)
-
-
-def _outside_clock(sample: Sample) -> list[Finding]:
-    """Say how much of the runs their own clocks leave out, where the ledger tells."""
-    counted = [run.outside_clock_s for run in sample.judged if run.counted]
-    seconds = [value for value in counted if value is not None]
-    if not seconds:
-        return []
-    message = (
-        f"outside of the clock: mean {sum(seconds) / len(seconds):.1f} s a run, "
-        f"{min(seconds):.1f} to {max(seconds):.1f} s (n = {len(seconds)}): "
-        "start-up, compilation, validation"
-    )
-    return [Finding(codes.OUTSIDE_CLOCK, "info", message)]
 
 
 def _weak_baseline(sample: Sample, baseline: Baseline) -> list[Finding]:

@@ -24,7 +24,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     a: Annotated[Path, argument("Record folder.", "A")],
     b: Annotated[
         Path | None,
-        argument("Record folder to compare with; none where A is a race.", "B"),
+        argument("Record folder to compare with; none if A is a race.", "B"),
     ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,

@@ -37,6 +37,10 @@ def plan(  # noqa: PLR0913 - one argument an option
         Path | None,
         value_option("Record folder whose runs give the figures.", "FOLDER", "--from"),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        value_option("Record to beat, on a track that tests against a frontier.", "FOLDER"),
+    ] = None,
     track: TrackOption = None,
     alpha: AlphaOption = None,
     power: Annotated[
@@ -45,7 +49,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     ] = None,
     max_seeds: Annotated[
         int | None,
-        whole_option("Most runs of the sequential test.  [default: 64]"),
+        whole_option("Largest number of runs of the sequential test.  [default: 64]"),
     ] = None,
     difference: Annotated[
         float | None,
@@ -57,7 +61,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     ] = None,
     pairs: Annotated[
         int | None,
-        whole_option("Most pairs of a race.  [default: 32]"),
+        whole_option("Largest number of pairs of a race.  [default: 32]"),
     ] = None,
     margin: Annotated[
         float | None,
@@ -80,7 +84,7 @@ def plan(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Say how many runs a record, a race or a speed change takes.
 
-    Exit codes: 0 for a plan, 1 where no number of runs will do.
+    Exit codes: 0 for a plan, 1 if no number of runs will do.
     """
     from speedcheck.planning.plan_runs import plan as make_plan
     from speedcheck.report.plan_text import plan_json, plan_text
@@ -89,6 +93,7 @@ def plan(  # noqa: PLR0913 - one argument an option
         mean,
         sd,
         target,
+        baseline=baseline,
         folder=folder,
         track=track,
         alpha=alpha,

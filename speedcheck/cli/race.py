@@ -42,10 +42,10 @@ def race(  # noqa: PLR0913 - one argument an option
     *,
     pairs: Annotated[
         int | None,
-        whole_option("Most pairs, an even number.  [default: 32]"),
+        whole_option("Largest number of pairs, which must be even.  [default: 32]"),
     ] = None,
     aa: Annotated[
-        bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
+        bool, typer.Option("--aa", help="Race A against itself, to see how equal trainers compare.")
     ] = False,
     alpha: AlphaOption = None,
     track: TrackOption = None,
@@ -112,13 +112,20 @@ def compare_race(
     raise typer.Exit(_exit_code(result))
 
 
-def verify_races(folders: list[Path], config: Path | None, *, json: bool, quiet: bool) -> NoReturn:
+def verify_races(
+    folders: list[Path],
+    options: Mapping[str, object],
+    config: Path | None,
+    *,
+    json: bool,
+    quiet: bool,
+) -> NoReturn:
     """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
 
     Raises:
-        UsageError: not all folders are races.
+        UsageError: not all folders are races, or an option of records is given.
     """
-    from speedcheck.races.race_plan import is_race
+    from speedcheck.races.race_plan import is_race, refuse_options
     from speedcheck.races.read_race import read_race
     from speedcheck.report.race_text import headline
 
@@ -126,6 +133,7 @@ def verify_races(folders: list[Path], config: Path | None, *, json: bool, quiet:
         if not is_race(folder):
             remedy = "verify races and records apart"
             raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
+        refuse_options(folder, options)
     results = [read_race(folder, config) for folder in folders]
     if quiet and not json:
         for result in results:

@@ -25,6 +25,7 @@ from speedcheck.cli.options import (
 from speedcheck.cli.slurm import (
     LOCAL,
     LauncherOption,
+    MaxAttemptsOption,
     NodesOption,
     PartitionOption,
     SeedsPerTaskOption,
@@ -75,16 +76,16 @@ def run(  # noqa: PLR0913 - one argument an option
         bool,
         typer.Option(
             "--until-certified",
-            help="Start runs until a test that allows looks certifies the record.",
+            help="Start runs until the sequential test certifies the record.",
         ),
     ] = False,
     max_seeds: Annotated[
         int | None,
-        whole_option("Most runs until certified.  [default: 64]"),
+        whole_option("Largest number of runs until certified.  [default: 64]"),
     ] = None,
     stop_if_futile: Annotated[
         bool,
-        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+        typer.Option("--stop-if-futile", help="Stop early when certification is out of reach."),
     ] = False,
     jobs: Annotated[
         int | None,
@@ -126,6 +127,7 @@ def run(  # noqa: PLR0913 - one argument an option
     nodes: NodesOption = None,
     seeds_per_task: SeedsPerTaskOption = None,
     time: TimeOption = None,
+    max_attempts: MaxAttemptsOption = None,
     data_dir: DataOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -145,6 +147,7 @@ def run(  # noqa: PLR0913 - one argument an option
         "--nodes": nodes,
         "--seeds-per-task": seeds_per_task,
         "--time": time,
+        "--max-attempts": max_attempts,
     }
     if script is not None or (resume and out is not None and is_script_record(out)):
         of_recipes = {

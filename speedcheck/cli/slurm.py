@@ -43,6 +43,10 @@ TimeOption = Annotated[
         "Slurm: time limit of a task, in minutes.  [default: the partition's]", "M", "--time"
     ),
 ]
+MaxAttemptsOption = Annotated[
+    int | None,
+    whole_option("Slurm: attempts at a seed that Slurm may interrupt.  [default: 5]"),
+]
 
 
 def slurm_launcher(
@@ -86,6 +90,7 @@ def slurm_launcher(
         nodes=_number(options["--nodes"]),
         seeds_per_task=_number(options["--seeds-per-task"]),
         minutes=_number(options["--time"]),
+        max_attempts=_number(options["--max-attempts"]),
     )
     return SlurmLauncher(asked, data_dir, say, isolate=isolate)
 

@@ -53,7 +53,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        value_option("Count these logs alone.", "GLOB"),
+        value_option("Count only these logs.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -74,7 +74,20 @@ def verify(  # noqa: PLR0913 - one argument an option
     from speedcheck.sample import Selection
 
     if any(map(is_race, folders)):
-        verify_races(folders, config, json=json, quiet=quiet)
+        of_records = {
+            "--markdown": markdown,
+            "--annotations": annotations,
+            "--junit": junit,
+            "--runs": runs,
+            "--track": track,
+            "--target": target,
+            "--alpha": alpha,
+            "--baseline": baseline,
+            "--only": only,
+            "--exclude": exclude,
+            "--group": group,
+        }
+        verify_races(folders, of_records, config, json=json, quiet=quiet)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(

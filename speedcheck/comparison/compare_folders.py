@@ -6,12 +6,14 @@ from pathlib import Path
 
 from speedcheck.checks.beside_baseline import (
     different_hardware,
+    hardware_of,
     host_of,
     hosts_of,
     losses_of,
     times_in_turn,
     times_of,
 )
+from speedcheck.checks.measurement import shared_gpus
 from speedcheck.checks.systems_loss import loss_curves
 from speedcheck.comparison.outcome import basis_of, by_loss, by_steps, by_time
 from speedcheck.comparison.record_comparison import RecordComparison
@@ -69,7 +71,7 @@ def compare(
 def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordComparison:
     track = a.rule.track
     seeds = equal_seeds(loss_curves(a.sample), loss_curves(b.sample))
-    pairs = _pairs_on_one_machine(a.sample, b.sample)
+    pairs = _raced_pairs(a, b) or _pairs_on_one_machine(a.sample, b.sample)
     times = pairs or (times_of(a.sample), times_of(b.sample))
     losses = losses_of(a.sample), losses_of(b.sample)
     measured = stats.compare_records(
@@ -82,7 +84,7 @@ def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordCompari
         same_losses=seeds.shown,
     )
     shown_a, shown_b = describe(a), describe(b)
-    hardware = different_hardware(a.sample, b.sample, ("A", "B"))
+    hardware = _different_hardware(a, b)
     basis, steps = basis_of(track), None
     if track.exchange_rate is not None:
         decision, steps = by_step_rule(a, b, (shown_a, shown_b), losses, alpha)
@@ -104,7 +106,33 @@ def _compared(a: Side, b: Side, *, alpha: float, margin: float) -> RecordCompari
         hardware=hardware,
         seeds=seeds,
         steps=steps,
+        race=str(a.raced.race) if a.raced else None,
     )
+
+
+def _different_hardware(a: Side, b: Side) -> str:
+    """Return how the hardware differs, or which runs had only a part of it.
+
+    The runs of a race whose logs are silent share a machine.
+    """
+    for name, side in (("A", a), ("B", b)):
+        if shared := shared_gpus(side.sample):
+            return f"of {name}, {shared}"
+    silent = all(hardware_of(run) is None for side in (a, b) for run, _ in side.sample.counted())
+    return "" if a.raced and silent else different_hardware(a.sample, b.sample, ("A", "B"))
+
+
+def _raced_pairs(a: Side, b: Side) -> tuple[list[float], list[float]] | None:
+    """Return the times of the pairs of a race; None where a log has no time."""
+    if a.raced is None or b.raced is None:
+        return None
+    found: list[list[float]] = []
+    for side, raced in ((a, a.raced), (b, b.raced)):
+        times = {run.log: judged.train_time_ms for run, judged in side.sample.counted()}
+        found.append([ms / 1000 for log in raced.logs if (ms := times.get(log)) is not None])
+        if len(found[-1]) < len(raced.logs):
+            return None
+    return found[0], found[1]
 
 
 def _pairs_on_one_machine(a: Sample, b: Sample) -> tuple[list[float], list[float]] | None:

@@ -23,7 +23,7 @@ class Undecided(StrEnum):
     NO_TEST = "no_test"
     """One side has fewer than two values, or the values have no spread to measure by."""
     HARDWARE = "hardware"
-    """The times come from different hardware, or the logs do not name it."""
+    """The times come from different hardware, from runs that shared it, or nobody names it."""
     TIME = "time"
     """Chance and the spread between machines explain the difference of the times."""
     STEPS = "steps"
@@ -146,6 +146,8 @@ class RecordComparison(ShownInNotebooks):
         hardware: why the times cannot be compared; "" where they can.
         seeds: what the runs with equal seeds have in common.
         steps: the pairwise rule, on a track that says what a step is worth; None without.
+        race: the folder of the race that both are sides of; None for others. A race looks after
+            each block, which only its own test allows for.
     """
 
     a: Compared
@@ -159,3 +161,4 @@ class RecordComparison(ShownInNotebooks):
     hardware: str
     seeds: EqualSeeds
     steps: StepRecord | None = None
+    race: str | None = None

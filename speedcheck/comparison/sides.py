@@ -8,13 +8,14 @@ from pathlib import Path
 
 from speedcheck.baseline import one_record, refuse_unread
 from speedcheck.checks.beside_baseline import hardware_of, host_of, losses_of, times_of
+from speedcheck.comparison.race_sides import RacedSide, raced_sides
 from speedcheck.comparison.record_comparison import Compared, HostTimes
 from speedcheck.errors import InputError, UsageError
 from speedcheck.logs import Run
 from speedcheck.records.record_folder import read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
-from speedcheck.sample import Sample, take_sample
+from speedcheck.sample import Sample, Selection, take_sample
 from speedcheck.stats.moments import moments
 from speedcheck.words import count
 
@@ -27,11 +28,13 @@ class Side:
         folder: the folder as the caller names it.
         sample: its runs, each judged.
         rule: its rule.
+        raced: what the ledger of a race says of it, where both sides are those of one race.
     """
 
     folder: Path
     sample: Sample
     rule: Rule
+    raced: RacedSide | None = None
 
 
 def read_sides(a: Path, b: Path, overrides: Overrides) -> tuple[Side, Side]:
@@ -46,7 +49,8 @@ def read_sides(a: Path, b: Path, overrides: Overrides) -> tuple[Side, Side]:
         InputError: a folder holds no record, several, or none whose runs count.
         UsageError: both are one record, or of different tracks, or a run is in both.
     """
-    sides = read_side(a, overrides), read_side(b, overrides)
+    raced = raced_sides(a, b) or (None, None)
+    sides = read_side(a, overrides, raced[0]), read_side(b, overrides, raced[1])
     first, second = (side.sample.record.path.resolve() for side in sides)
     if first == second:
         raise UsageError(
@@ -73,15 +77,20 @@ def describe(side: Side) -> Compared:
         runs=len(counted),
         excluded=len(sample.judged) - len(counted),
         hardware=tuple(sorted(name for name in hardware if name)),
-        hosts=_hosts(sample),
+        hosts=_hosts(side),
         losses=moments(losses_of(sample)),
         times=moments(times_of(sample)),
         steps=(min(steps), max(steps)) if steps and len(steps) == len(counted) else None,
     )
 
 
-def read_side(folder: Path, overrides: Overrides) -> Side:
+def read_side(folder: Path, overrides: Overrides, raced: RacedSide | None = None) -> Side:
     """Read the one record in a folder; at least one of its runs must count.
+
+    Args:
+        folder: the folder.
+        overrides: the track and the configuration that the caller names.
+        raced: the runs that count in the race that the folder is a side of.
 
     Raises:
         InputError: the folder holds no record, several, or none whose runs count.
@@ -89,9 +98,10 @@ def read_side(folder: Path, overrides: Overrides) -> Side:
     path = one_record(folder, overrides.parser_for)
     record = refuse_unread(read_record(path, overrides.parser_for))
     rule = rule_for(record, overrides, load_config(path, overrides.config))
-    sample = take_sample(record, budget_ms=rule.track.budget_train_ms)
+    selection = Selection(only=raced.logs) if raced else None
+    sample = take_sample(record, selection, budget_ms=rule.track.budget_train_ms)
     if any(judged.counted for judged in sample.judged):
-        return Side(folder, sample, rule)
+        return Side(folder, sample, rule, raced)
     if sample.ground == "undecided":
         what = f"nothing says which of its {len(sample.groups)} groups of runs is the record"
         raise InputError(what, where=str(path), remedy=f"declare it: speedcheck init {path}")
@@ -121,10 +131,11 @@ def _lines(run: Run) -> tuple[tuple[int, float, float | None], ...]:
     return tuple((v.step, v.loss, v.train_time_ms) for v in run.validations)
 
 
-def _hosts(sample: Sample) -> tuple[HostTimes, ...]:
+def _hosts(side: Side) -> tuple[HostTimes, ...]:
     by_host: dict[str | None, list[float]] = defaultdict(list)
-    for run, judged in sample.counted():
+    for run, judged in side.sample.counted():
         if judged.train_time_ms is not None:
-            by_host[host_of(run)].append(judged.train_time_ms / 1000)
+            host = side.raced.host if side.raced else host_of(run)
+            by_host[host].append(judged.train_time_ms / 1000)
     hosts = sorted(by_host.items(), key=lambda item: item[0] or "")
     return tuple(HostTimes(host, moments(times)) for host, times in hosts)

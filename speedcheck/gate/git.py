@@ -49,7 +49,7 @@ class Repository:
         except (subprocess.CalledProcessError, OSError) as error:
             # git may also refuse a clone that belongs to somebody else, and says so.
             raise InputError(
-                f"is in no git repository ({_said(error)})",
+                f"is not in a git repository ({_said(error)})",
                 where=str(folder),
                 remedy="run the gate in a clone",
             ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from speedcheck.checks.beside_baseline import losses_of, times_of
 from speedcheck.comparison.sides import Side, read_side
 from speedcheck.errors import InputError
+from speedcheck.records.record_folder import Record
 from speedcheck.rules.rule import Overrides, Rule
 from speedcheck.stats.moments import Moments, moments
 
@@ -17,7 +18,8 @@ class Measured:
     """The figures of a folder.
 
     Attributes:
-        rule: the rule of its record.
+        record: the record in it.
+        rule: its rule.
         losses: final losses in the order of the seeds; of the logs where not all have one.
         loss: their mean and spread.
         time_sd: standard deviation of the times in seconds; None without one.
@@ -25,6 +27,7 @@ class Measured:
             say both.
     """
 
+    record: Record
     rule: Rule
     losses: tuple[float, ...]
     loss: Moments
@@ -48,7 +51,8 @@ def measure(folder: Path, overrides: Overrides) -> Measured:
             remedy="give --mean and --sd instead",
         )
     times = moments(times_of(side.sample))
-    return Measured(side.rule, losses, found, times.std, _gpu_hours(side, times.mean))
+    hours = _gpu_hours(side, times.mean)
+    return Measured(side.sample.record, side.rule, losses, found, times.std, hours)
 
 
 def _in_order(side: Side) -> tuple[float, ...]:

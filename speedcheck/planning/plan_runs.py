@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.errors import UsageError
+from speedcheck.planning.frontier_plan import read_frontier
 from speedcheck.planning.measured import Measured, measure
 from speedcheck.planning.planned import (
     Campaign,
     Cost,
     Expected,
+    Frontier,
     NonInferiorityPlan,
     Plan,
     SdSource,
@@ -23,6 +25,9 @@ from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 from speedcheck.stats.arguments import check_count, check_positive, check_probability, sign_of
+from speedcheck.stats.frontier_power import plan_frontier
+from speedcheck.stats.moments import Moments
+from speedcheck.stats.needed import runs_to_show
 from speedcheck.stats.noninferiority import NON_INFERIORITY_MARGIN
 from speedcheck.stats.power import runs_needed
 from speedcheck.stats.sample_size import (
@@ -50,6 +55,7 @@ class _Question:
     alpha: float
     track: Track
     measured: Measured | None
+    frontier: Frontier | None
 
 
 def plan(  # noqa: PLR0913 - one argument an option of the command
@@ -57,6 +63,7 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
     sd: float | None = None,
     target: float | None = None,
     *,
+    baseline: str | Path | None = None,
     folder: str | Path | None = None,
     track: str | None = None,
     alpha: float | None = None,
@@ -78,6 +85,8 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         sd: expected standard deviation of a loss; that of the folder, else the track's typical
             one unless given.
         target: the loss that the mean must be below; the track's unless given.
+        baseline: folder of the record to beat, on a track that tests against a frontier; the one
+            that the folder's record.toml names unless given.
         folder: a record folder with the runs so far.
         track: name of the track; the folder's, else gpt2-small unless given.
         alpha: significance level; the track's unless given.
@@ -97,13 +106,17 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         The plan; `problems` says where no number of runs will do.
 
     Raises:
-        UsageError: a figure is missing or out of range, or the track tests against a frontier.
-        InputError: the folder cannot be read, or holds no run with a loss.
+        UsageError: a figure is missing or out of range, or the frontier is.
+        InputError: a folder cannot be read, or holds no run with a loss.
     """
     check_figures(mean=mean, sd=sd, difference=difference, gpu_hours_per_run=gpu_hours_per_run)
     check_figures(time_sd=time_sd, margin=margin, price=price)
     overrides = Overrides(
-        track=track, target=target, alpha=alpha, config=None if config is None else Path(config)
+        track=track,
+        target=target,
+        alpha=alpha,
+        baseline=None if baseline is None else Path(baseline),
+        config=None if config is None else Path(config),
     )
     power = POWER if power is None else power
     check_probability("power", power)
@@ -129,6 +142,7 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         expected=asked.expected,
         alpha=asked.alpha,
         power=power,
+        frontier=asked.frontier,
         record=record,
         race=race,
         non_inferiority=change,
@@ -139,7 +153,7 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         ),
         gpu_hours_per_run=hours,
         hours_are_training=hours is not None and gpu_hours_per_run is None,
-        problems=tuple(problems(asked.expected, record, race)),
+        problems=tuple(problems(asked.expected, record, race, asked.frontier)),
     )
 
 
@@ -165,11 +179,9 @@ def _question(
         track = get_track(name, settings.tracks)
         target = track.target if overrides.target is None else overrides.target
         alpha = track.alpha if overrides.alpha is None else overrides.alpha
-    if track.test == "welch":
-        raise UsageError(
-            f"track {track.name} tests against a frontier, and plans are for a fixed target",
-            remedy="name another track, or plan a change of speed with --baseline-runs",
-        )
+    frontier = read_frontier(track, measured, overrides)
+    if frontier is not None:
+        target = frontier.mean - sign_of(track.direction) * frontier.improvement
     source: SdSource = "given"
     if sd is None and track.sigma is not None:
         # What the test takes as known is what a plan goes by.
@@ -181,20 +193,30 @@ def _question(
     mean = measured.loss.mean if mean is None and measured else mean
     if mean is not None and sd is None:
         raise UsageError(f"track {track.name} has no typical sd", remedy="give --sd")
-    return _Question(Expected(mean, sd, source, target, track.direction), alpha, track, measured)
+    expected = Expected(mean, sd, source, target, track.direction)
+    return _Question(expected, alpha, track, measured, frontier)
 
 
 def _record(asked: _Question, power: float, max_runs: int) -> RunPlan | None:
     expected = asked.expected
     if expected.mean is None or expected.sd is None:
         return None
+    gap = sign_of(expected.direction) * (expected.target - expected.mean)
+    if asked.frontier is not None:
+        best = _moments(asked.frontier)
+        return plan_frontier(
+            gap, expected.sd, best, alpha=asked.alpha, wanted=power, maximum=max_runs
+        )
     if asked.track.sigma is not None and expected.sd > 0:
-        gap = sign_of(expected.direction) * (expected.target - expected.mean)
         return plan_known_sigma(
             gap, asked.track.sigma, asked.alpha, sd=expected.sd, wanted=power, maximum=max_runs
         )
     effect = standardise(expected.mean, expected.sd, expected.target, expected.direction)
     return plan_runs(effect, asked.alpha, wanted=power, maximum=max_runs)
+
+
+def _moments(frontier: Frontier) -> Moments:
+    return Moments(n=frontier.runs, mean=frontier.mean, std=frontier.sd)
 
 
 def _time_sd(time_sd: float | None, measured: Measured | None) -> float | None:
@@ -230,13 +252,16 @@ def _so_far(folder: str | Path | None, asked: _Question, record: RunPlan | None)
     sign = sign_of(expected.direction)
     mean, std, target = measured.loss.mean, measured.loss.std, sign * expected.target
     needed = None
-    if mean is not None and sigma is not None:
+    if asked.frontier is not None:
+        room = 0.0 if mean is None else target - sign * mean
+        needed = runs_to_show(measured.loss, _moments(asked.frontier), room, asked.alpha, least=2)
+    elif mean is not None and sigma is not None:
         needed = runs_needed_z(sign * mean, target, margin_for(sigma, asked.alpha))
     elif mean is not None and std is not None:
         needed = runs_needed(sign * mean, std, target, asked.alpha)
     more = None if record is None or record.runs is None else max(0, record.runs - n)
     e_value = None
-    if sigma is None:
+    if sigma is None and asked.frontier is None:
         test = sequential_t(measured.losses, expected.target, asked.alpha, expected.direction)
         e_value = test.e_value
     return SoFar(str(folder), n, e_value, more, needed)

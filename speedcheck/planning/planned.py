@@ -21,7 +21,8 @@ class Expected:
         mean: expected mean; None where no record is planned.
         sd: expected standard deviation of a loss; None where nothing says it.
         sd_source: where the standard deviation comes from.
-        target: the loss that the mean must be below, or above.
+        target: the loss that the mean must be below, or above; that of the frontier with the
+            improvement, where there is one.
         direction: the better side of the measure.
     """
 
@@ -33,6 +34,25 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Frontier:
+    """The record to beat.
+
+    Attributes:
+        folder: its folder as the caller or record.toml names it.
+        runs: number of its counted runs.
+        mean: mean of their losses.
+        sd: sample standard deviation of their losses.
+        improvement: by how much the mean must be better, in the unit of the measure.
+    """
+
+    folder: str
+    runs: int
+    mean: float
+    sd: float
+    improvement: float
+
+
+@dataclass(frozen=True, slots=True)
 class SoFar:
     """The runs that a folder holds already.
 
@@ -40,7 +60,7 @@ class SoFar:
         folder: the folder as the caller names it.
         runs: number of counted runs.
         e_value: evidence of the sequential test in the order of the seeds; 1 / alpha certifies.
-            None where the track takes the standard deviation as known.
+            None where the track takes the standard deviation as known or asks to beat a frontier.
         more_runs: further runs up to the fixed number that is planned; None where no number will
             do.
         at_these_figures: number of runs at which exactly this mean and standard deviation pass;
@@ -94,6 +114,7 @@ class Plan(ShownInNotebooks):
         expected: the losses that it expects.
         alpha: size of the tests of the record and of the race.
         power: probability of success that is asked for.
+        frontier: the record to beat; None on a track with a fixed target.
         record: runs of a record; None where no mean is given.
         race: pairs of a race; None where no difference is given.
         non_inferiority: runs of a change of speed; None without a standard deviation.
@@ -109,6 +130,7 @@ class Plan(ShownInNotebooks):
     expected: Expected
     alpha: float
     power: float
+    frontier: Frontier | None
     record: RunPlan | None
     race: RacePlan | None
     non_inferiority: NonInferiorityPlan | None

@@ -6,26 +6,38 @@ import math
 from collections.abc import Iterator
 
 from speedcheck.errors import UsageError
-from speedcheck.planning.planned import Expected
+from speedcheck.planning.planned import Expected, Frontier
 from speedcheck.stats.sample_size import RacePlan, RunPlan
 
 
-def problems(expected: Expected, record: RunPlan | None, race: RacePlan | None) -> Iterator[str]:
+def problems(
+    expected: Expected,
+    record: RunPlan | None,
+    race: RacePlan | None,
+    frontier: Frontier | None = None,
+) -> Iterator[str]:
     """Yield why no number of runs will do, for each question that was asked."""
     if record is not None and record.runs is None:
-        yield _why_no_record(expected, record)
+        yield _why_no_record(expected, record, frontier)
     if race is not None and race.pairs is None:
         yield "the trainers' times do not differ enough: no number of pairs up to 10,000 will do"
 
 
-def _why_no_record(expected: Expected, record: RunPlan) -> str:
+def _why_no_record(expected: Expected, record: RunPlan, frontier: Frontier | None) -> str:
     side = "below" if expected.direction == "less" else "above"
     if not expected.sd:
         return "the sd is 0, which leaves the t-test undefined: no number of runs will do"
+    goal = "target" if frontier is None else "frontier with the improvement,"
     if record.effect is None or record.effect <= 0:
         return (
-            f"the mean {expected.mean:g} is not {side} the target {expected.target:g}: "
+            f"the mean {expected.mean:g} is not {side} the {goal} {expected.target:g}: "
             "no number of runs will do"
+        )
+    if frontier is not None:
+        return (
+            f"the mean {expected.mean:g} is too near the {goal} {expected.target:g}, for the "
+            f"frontier has {frontier.runs} runs with sd {frontier.sd:.3g}: no number of runs up to "
+            "10,000 will do"
         )
     return (
         f"the mean {expected.mean:g} is too near the target {expected.target:g}: no number of "

@@ -61,14 +61,18 @@ def is_race(folder: Path) -> bool:
 
 
 def refuse_options(folder: Path, options: Mapping[str, object]) -> None:
-    """Refuse options of records where a race is given: its plan has fixed them.
+    """Refuse options of records where a race is given: its plan has fixed what decides it.
+
+    Args:
+        folder: the race's folder.
+        options: values by option; None, False and () for options that are not given.
 
     Raises:
-        UsageError: one of the options has a value.
+        UsageError: an option is given.
     """
     for option, value in options.items():
-        if value is not None:
-            what = f"{option} is given, and a race is decided by its plan"
+        if value is not None and value is not False and value != ():
+            what = f"{option} does not apply to a race, which its plan decides"
             raise UsageError(what, where=str(folder), remedy="leave it out")
 
 

@@ -35,6 +35,7 @@ def comparison_dict(found: RecordComparison) -> dict[str, Any]:
         "basis": found.basis,
         "alpha": found.measured.alpha,
         "hardware_problem": found.hardware,
+        "race": found.race,
         "a": _side(found.a),
         "b": _side(found.b),
         "time": _time(found),

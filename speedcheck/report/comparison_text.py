@@ -47,11 +47,22 @@ def comparison_text(found: RecordComparison) -> str:
         "",
         *aligned(_hosts(found)),
         *(step_table(found.steps) if found.steps else ()),
+        *_race(found),
     ]
     step = next_step(found)
     if step:
         lines += [f"next: {step}", ""]
     return "\n".join(printable(line).rstrip() for line in [*lines, verdict]) + "\n"
+
+
+def _race(found: RecordComparison) -> list[str]:
+    if found.race is None:
+        return []
+    return [
+        "note: A and B are the sides of a race, which may have stopped when it was decided.",
+        f"      Its own test allows for that: speedcheck compare {found.race}",
+        "",
+    ]
 
 
 def _side(name: str, side: Compared) -> tuple[str, ...]:

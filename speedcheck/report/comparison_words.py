@@ -53,7 +53,7 @@ _REMEDIES = {
 
 def _why(found: RecordComparison, blocked: Undecided) -> str:
     if blocked is Undecided.HARDWARE:
-        return f"times of different hardware do not compare: {found.hardware}"
+        return f"the times do not compare: {found.hardware}"
     if blocked is Undecided.NO_TEST:
         return _no_test(found)
     if blocked is Undecided.STEPS:

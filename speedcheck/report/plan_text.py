@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from speedcheck.planning.planned import Campaign, Plan, SoFar
+from speedcheck.planning.planned import Campaign, Frontier, Plan, SoFar
 from speedcheck.report.wording import aligned, number, printable, rounded
 from speedcheck.stats.sample_size import RunPlan
 from speedcheck.words import count
@@ -77,7 +77,17 @@ def _expected(plan: Plan) -> list[str]:
     mean = "" if expected.mean is None else f"mean {rounded(expected.mean)}, "
     side = "below" if expected.direction == "less" else "above"
     goal = f"{side} {expected.target:g} at p < {plan.alpha:.4g}"
-    return [f"expected: {mean}{sd}", *([f"to show: mean {goal}"] if mean else [])]
+    return [
+        f"expected: {mean}{sd}",
+        *([f"to show: mean {goal}"] if mean else []),
+        *([_frontier(plan.frontier)] if plan.frontier else []),
+    ]
+
+
+def _frontier(frontier: Frontier) -> str:
+    better = f", to be beaten by more than {frontier.improvement:g}" if frontier.improvement else ""
+    figures = f"mean {rounded(frontier.mean)}, sd {number(frontier.sd, '#.3g')}"
+    return f"frontier: {frontier.folder} ({figures}, n = {frontier.runs}){better}"
 
 
 def _table(plan: Plan) -> list[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from speedcheck.sample.completeness import Ends, cut_at, find_ends
 from speedcheck.sample.duplicates import describe as describe_copy
 from speedcheck.sample.duplicates import exact_copies, near_copies
 from speedcheck.sample.groups import choose, describe, divide, letter
-from speedcheck.sample.outside_clock import outside_clock
+from speedcheck.sample.ledger_notes import RunNote, notes_by_log
 from speedcheck.sample.resumed import join_resumed
 from speedcheck.sample.sample import Group, Ruling, Sample, Selection, run_name
 from speedcheck.sample.select import declared, named, not_selected
@@ -78,7 +78,7 @@ class _Taker:
         self._budget_ms = budget_ms
         self._rulings = [Ruling() for _ in runs]
         self._ends: dict[str, Ends] = {}
-        self._outside_clock = outside_clock(record.ledger)
+        self._notes = notes_by_log(record.ledger)
 
     def sample(self) -> Sample:
         """Rule on each run, and return the sample."""
@@ -200,11 +200,12 @@ class _Taker:
 
     def _judged(self, index: int, group: str | None) -> JudgedRun:
         run, ruling = self._runs[index], self._rulings[index]
+        note = self._notes.get(run.log, RunNote())
         at = run if self._at_step is None or ruling.role else cut_at(run, self._at_step)
         return JudgedRun(
             log=run.log,
             run=run.index,
-            seed=run.seed,
+            seed=note.seed if run.seed is None else run.seed,
             # The last validation before a divergence is not the run's loss.
             val_loss=None if run.diverged else _finite(at.val_loss),
             train_time_ms=None if run.diverged else _finite(at.train_time_ms),
@@ -219,7 +220,7 @@ class _Taker:
             source_sha256=run.source_sha256,
             exclusion=ruling.exclusion,
             group=group,
-            outside_clock_s=self._outside_clock.get(run.log),
+            outside_clock_s=note.outside_clock_s,
         )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import gammaincinv, ndtr, stdtrit
 
 from speedcheck.stats.welch import welch_error
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Nodes for the probability of each sample variance; 48 give the power to 1e-4 (tests).
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
@@ -35,16 +40,20 @@ def welch_power(
     """
     if min(n_a, n_b) < 2 or not (0 < sd_a < np.inf and 0 < sd_b < np.inf):
         return None
-    std_a, std_b = _stds(n_a, sd_a)[:, np.newaxis], _stds(n_b, sd_b)[np.newaxis, :]
+    std_a, std_b = sample_stds(n_a, sd_a)[:, np.newaxis], sample_stds(n_b, sd_b)[np.newaxis, :]
     error, df = welch_error(std_a, n_a, std_b, n_b)
     true_error = np.hypot(sd_a / np.sqrt(n_a), sd_b / np.sqrt(n_b))
     chance = ndtr((room + stdtrit(df, alpha) * error) / true_error)
     return float((PAIR_WEIGHTS * chance).sum())
 
 
-def _stds(n: int, sd: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the sample standard deviations at the nodes' probabilities."""
-    shape = (n - 1) / 2
-    squares = gammaincinv(shape, PROBABILITIES) / shape
-    stds: np.ndarray[tuple[int], np.dtype[np.float64]] = sd * np.sqrt(squares)
+def sample_stds(n: ArrayLike, sd: float) -> NDArray[np.float64]:
+    """Return the sample standard deviations of n normal values at the nodes' probabilities.
+
+    Args:
+        n: numbers of values, at least 2 each; broadcasts against the nodes, shape (48,).
+        sd: true standard deviation of a value.
+    """
+    shape = (np.asarray(n, np.float64) - 1) / 2
+    stds: NDArray[np.float64] = sd * np.sqrt(gammaincinv(shape, PROBABILITIES) / shape)
     return stds

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from hypothesis import settings
 
 import speedcheck
 from speedcheck.certificate import Certificate
@@ -31,10 +30,6 @@ from speedcheck.rules.tracks import TINY
 sys.path.insert(0, str(Path(__file__).parent))
 
 from foreign_scripts import FINAL
-
-# A busy machine is no failure of what is tested.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 SEPARATOR = "=" * 100 + "\n"
 PROGRAM = """\

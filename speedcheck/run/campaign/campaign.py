@@ -163,7 +163,7 @@ class Campaign:
     def _start(self, seed: int) -> None:
         log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
         job = self._job(seed, log)
-        details = self._launcher.details(job)
+        details = {**self._launcher.details(job), **_shared(job)}
         self._ledger.append("started", seed, log=job.log, details=details)
         try:
             process = self._launcher.start(job)
@@ -241,7 +241,8 @@ class Campaign:
     def _fail(self, active: _Active, why: str) -> None:
         seed, log, last_lines = active.job.seed, active.job.log, active.process.last_lines()
         why = why or why_no_result(log, self._track, active.end, last_lines)
-        self._ledger.append("failed", seed, log=log, reason=why)
+        details = active.process.details()
+        self._ledger.append("failed", seed, log=log, reason=why, details=details)
         self._stopping.failed(seed)
         self._observer.failed(seed, why, last_lines)
 
@@ -250,8 +251,8 @@ class Campaign:
         self._active.remove(active)
         if self._is_finished(active):
             return
-        seed = active.job.seed
-        self._ledger.append("abandoned", seed, log=active.job.log, reason=reason)
+        seed, log, details = active.job.seed, active.job.log, active.process.details()
+        self._ledger.append("abandoned", seed, log=log, reason=reason, details=details)
         self._observer.interrupted(seed, reason)
         self._waiting.append(seed)
 
@@ -263,8 +264,9 @@ class Campaign:
         while self._active:
             active = self._active.pop(0)
             if not self._is_finished(active):
-                seed, log = active.job.seed, active.job.log
-                self._ledger.append("abandoned", seed, log=log, reason="the campaign was stopped")
+                seed, log, details = active.job.seed, active.job.log, active.process.details()
+                reason = "the campaign was stopped"
+                self._ledger.append("abandoned", seed, log=log, reason=reason, details=details)
                 self._observer.abandoned(seed)
 
     def _is_finished(self, active: _Active) -> bool:
@@ -273,9 +275,16 @@ class Campaign:
         run = result_of(log, self._track, active.end)
         if run is None:
             return False
-        details = clock_details(run, active.end)
+        details = {**clock_details(run, active.end), **active.process.details()}
         reason = remark_on(run, active.end)
         self._ledger.append("finished", seed, log=log, reason=reason, details=details)
         self._stopping.finished(seed, run)
         self._observer.finished(seed, run)
         return True
+
+
+def _shared(job: Job) -> dict[str, int]:
+    """Return how many runs share the machine's GPUs, and which of their places this one has."""
+    if job.side_by_side < 2:
+        return {}
+    return {"side_by_side": job.side_by_side, "place": job.slot + 1}

@@ -11,7 +11,7 @@ import uuid
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from speedcheck.errors import LaunchError
 from speedcheck.run.launchers.processes import CHILD_VARIABLE, end_processes, mark_of
@@ -101,6 +101,10 @@ class Child:
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(self._read_from, size - TAIL_BYTES))
         return _telling_lines(self._output.read().decode(errors="replace"))
+
+    def details(self) -> Mapping[str, Any]:
+        """Return nothing: all was known when the run started."""
+        return {}
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -111,6 +111,10 @@ class Process(Protocol):
         """Return the end of what the run printed outside its log."""
         ...
 
+    def details(self) -> Mapping[str, Any]:
+        """Return what the ledger notes of the run when it has ended, as JSON values."""
+        ...
+
 
 class Launcher(Protocol):
     """One way to run the trainer."""

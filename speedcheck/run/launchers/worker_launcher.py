@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from speedcheck.run.launchers.child import Child
 from speedcheck.run.launchers.launcher import Job, Process
@@ -127,3 +129,6 @@ class _WorkerRun:
 
     def last_lines(self) -> str:
         return self._worker.child.last_lines()
+
+    def details(self) -> Mapping[str, Any]:
+        return {}

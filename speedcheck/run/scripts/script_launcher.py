@@ -24,6 +24,7 @@ from speedcheck.run.launchers.conditions import conditions
 from speedcheck.run.launchers.launcher import Job, Process, Setup
 from speedcheck.run.scripts.foreign_program import check_machine
 from speedcheck.run.scripts.scratch import Scratch
+from speedcheck.words import count
 
 _ASKED = "EOFError"
 
@@ -159,7 +160,7 @@ class _ScriptRun:
             return None
         self._fetch()
         if status == 0 and self._problem is None:
-            self._problem = self._no_log()
+            self._problem = self._not_one_run()
         if self._problem is not None:
             raise self._problem
         return status
@@ -176,6 +177,10 @@ class _ScriptRun:
             return lines
         return f"{lines}\nthe program asked for input, and its standard input is empty"
 
+    def details(self) -> Mapping[str, Any]:
+        """Return nothing: all was known when the run started."""
+        return {}
+
     def _fetch(self) -> None:
         if self._is_fetched:
             return
@@ -191,9 +196,14 @@ class _ScriptRun:
         finally:
             self._scratch.remove()
 
-    def _no_log(self) -> LaunchError | None:
-        if read_log(self._log, self._log.parent, self._track.parser()).runs:
+    def _not_one_run(self) -> LaunchError | None:
+        runs = len(read_log(self._log, self._log.parent, self._track.parser()).runs)
+        if runs == 1:
             return None
+        if runs > 1:
+            what = f"its output holds {count(runs, 'run')}"
+            remedy = "let the program train once and end"
+            return LaunchError(what, where=str(self._log), remedy=remedy)
         return LaunchError(
             "the program wrote no log: no file below its folder and no line of its output has a "
             "validation loss",

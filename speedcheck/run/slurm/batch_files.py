@@ -4,7 +4,8 @@ A task and its launcher share nothing but the folder, and neither must wait for 
 
 - `BATCH.json` is written before the array is submitted: which runs each task has.
 - `BATCH_3.here` says that task 3 runs and sees the folder; it holds the name of its node.
-- `LOG.started` is written before a run starts. It is what an interrupted attempt leaves.
+- `LOG.started` is written before a run starts, with the job and its nodes. It is what an
+  interrupted attempt leaves.
 - `LOG.ended` holds the exit status and the last lines of a run whose trainer has ended by itself.
 
 The log of an attempt that Slurm interrupts stays as it is: when the task runs again, its run goes
@@ -14,7 +15,7 @@ to the first attempt that has no `LOG.started`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from speedcheck.run.launchers.launcher import Job
 
 FOLDER_NAME = ".slurm"
 STARTED, ENDED = ".started", ".ended"
+MAX_ATTEMPTS = 5
+"""A run that Slurm has interrupted so often will not come to its end on this partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Batch:
         tasks: the runs of each task, in the order in which it trains them.
         data_dir: where the trainer keeps its data; None for the trainer's own choice.
         isolate: whether each run gets a fresh process.
+        max_attempts: attempts at a run that Slurm may interrupt; then the run has failed.
     """
 
     folder: Path
@@ -46,6 +50,7 @@ class Batch:
     tasks: tuple[tuple[Job, ...], ...]
     data_dir: Path | None = None
     isolate: bool = False
+    max_attempts: int = MAX_ATTEMPTS
 
     @property
     def path(self) -> Path:
@@ -69,6 +74,7 @@ class Batch:
         raw = {
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "isolate": self.isolate,
+            "max_attempts": self.max_attempts,
             "tasks": [[_raw(job) for job in task] for task in self.tasks],
         }
         try:
@@ -95,7 +101,14 @@ def read_batch(path: Path) -> Batch:
         raw = json.loads(path.read_text())
         tasks = tuple(tuple(_job(folder, job) for job in task) for task in raw["tasks"])
         data_dir = None if raw["data_dir"] is None else Path(raw["data_dir"])
-        return Batch(folder, path.stem, tasks, data_dir, isolate=bool(raw["isolate"]))
+        return Batch(
+            folder,
+            path.stem,
+            tasks,
+            data_dir,
+            isolate=bool(raw["isolate"]),
+            max_attempts=int(raw.get("max_attempts", MAX_ATTEMPTS)),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(
             f"cannot be read ({error})", where=str(path), remedy="resume the record"
@@ -160,13 +173,49 @@ def write_end(log: Path, end: End) -> None:
     )
 
 
-def attempt_to_make(log: Path) -> Path | None:
-    """Return the log of the next attempt at a run; None where an attempt came to its end."""
+def write_start(log: Path, facts: Mapping[str, str]) -> None:
+    """Write down that the run of `log` starts.
+
+    Args:
+        log: its log.
+        facts: what the ledger is to say of the place.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_whole(marker(log, STARTED), json.dumps(dict(facts)))
+
+
+def read_start(log: Path) -> dict[str, str]:
+    """Return what was written down when the run of `log` started; empty where it was not."""
+    try:
+        raw = json.loads(marker(log, STARTED).read_text())
+        return {str(name): str(fact) for name, fact in raw.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The next attempt at a run.
+
+    Attributes:
+        log: its log.
+        interrupted: number of the earlier attempts, none of which came to its end.
+    """
+
+    log: Path
+    interrupted: int
+
+
+def attempt_to_make(log: Path) -> Attempt | None:
+    """Return the next attempt at a run; None where an attempt came to its end."""
+    interrupted = 0
     while marker(log, STARTED).exists():
         if marker(log, ENDED).exists():
             return None
-        log = next_log(log)
-    return log
+        log, interrupted = next_log(log), interrupted + 1
+    return Attempt(log, interrupted)
 
 
 def write_whole(path: Path, text: str) -> None:

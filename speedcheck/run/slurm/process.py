@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from speedcheck.errors import LaunchError
 from speedcheck.records.log_names import next_log
 from speedcheck.run.launchers.launcher import Ended, Job
 from speedcheck.run.slurm.array import Array
-from speedcheck.run.slurm.batch_files import STARTED, marker, read_end
+from speedcheck.run.slurm.batch_files import STARTED, marker, read_end, read_start
 
 # Often enough for people, seldom enough for a network folder with many runs.
 LOOK_SECONDS = 0.5
@@ -90,6 +91,10 @@ class SlurmProcess:
     def last_lines(self) -> str:
         """Return the last lines of the trainer; "" where Slurm ended it."""
         return self._last_lines
+
+    def details(self) -> Mapping[str, Any]:
+        """Return the job and the nodes that had the run; nothing of one that never started."""
+        return read_start(self.job.log)
 
     def _await_end(self, array: Array, task: int) -> None:
         limit = time.monotonic() + STOP_SECONDS

@@ -17,7 +17,7 @@ from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.launchers.launcher import Job, Process, Setup
 from speedcheck.run.launchers.trainer_process import ask_trainer, data_options
 from speedcheck.run.slurm.array import Array
-from speedcheck.run.slurm.batch_files import Batch, read_batches
+from speedcheck.run.slurm.batch_files import MAX_ATTEMPTS, Batch, read_batches
 from speedcheck.run.slurm.commands import cancel_name, check_options, submit
 from speedcheck.run.slurm.process import SlurmProcess
 from speedcheck.run.slurm.queue import Queue
@@ -32,6 +32,7 @@ class SlurmOptions:
         nodes: tasks that may run at one time; None for as many as the cluster lets.
         seeds_per_task: runs that one task trains, one after another; None for 1.
         minutes: time limit of a task; None for the partition's.
+        max_attempts: attempts at a run that Slurm may interrupt; None for 5.
 
     Raises:
         UsageError: a number is below 1.
@@ -41,12 +42,14 @@ class SlurmOptions:
     nodes: int | None = None
     seeds_per_task: int | None = None
     minutes: int | None = None
+    max_attempts: int | None = None
 
     def __post_init__(self) -> None:
         numbers = {
             "--nodes": self.nodes,
             "--seeds-per-task": self.seeds_per_task,
             "--time": self.minutes,
+            "--max-attempts": self.max_attempts,
         }
         for option, value in numbers.items():
             if value is not None and value < 1:
@@ -166,7 +169,14 @@ class SlurmLauncher:
             raise LaunchError("nothing was prepared")
         tasks = tuple(tuple(process.job for process in block) for block in blocks)
         name = _array_name(folder)
-        batch = Batch(folder, name, tasks, self._data_dir, isolate=self._isolate)
+        batch = Batch(
+            folder,
+            name,
+            tasks,
+            self._data_dir,
+            isolate=self._isolate,
+            max_attempts=self._options.max_attempts or MAX_ATTEMPTS,
+        )
         batch.write()
         words = self._options.words(self._setup, len(tasks))
         # sbatch replaces what follows a %.

@@ -22,13 +22,12 @@ from speedcheck.run.launchers.launcher import Job, Launcher, Process
 from speedcheck.run.launchers.local_launcher import LocalLauncher
 from speedcheck.run.launchers.worker_launcher import WorkerLauncher
 from speedcheck.run.slurm.batch_files import (
-    STARTED,
     Batch,
     End,
     attempt_to_make,
-    marker,
     read_batch,
     write_end,
+    write_start,
     write_whole,
 )
 
@@ -79,15 +78,30 @@ def run_task(batch: Batch, index: int, launcher: Launcher, evicted: list[int]) -
     bad = 0
     try:
         for planned in batch.tasks[index]:
-            log = attempt_to_make(planned.log)
-            if log is not None:
-                write_whole(marker(log, STARTED), f"{socket.gethostname()}\n")
-                end = _train(replace(planned, log=log), launcher, evicted)
-                write_end(log, end)
+            attempt = attempt_to_make(planned.log)
+            if attempt is not None:
+                write_start(attempt.log, _place())
+                if attempt.interrupted < batch.max_attempts:
+                    end = _train(replace(planned, log=attempt.log), launcher, evicted)
+                else:
+                    end = _given_up(attempt.interrupted)
+                write_end(attempt.log, end)
                 bad = bad or abs(end.status)
     finally:
         launcher.close()
     return bad
+
+
+def _place() -> dict[str, str]:
+    """Return the job's id, with the task's number, and the nodes, as Slurm names them."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get(TASK_VARIABLE)
+    job = f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
+    return {"job": job, "nodes": os.environ.get("SLURM_JOB_NODELIST") or socket.gethostname()}
+
+
+def _given_up(interrupted: int) -> End:
+    why = f"Slurm interrupted {interrupted} attempts, and --max-attempts allows no more"
+    return End(UNUSABLE, why)
 
 
 def _train(job: Job, launcher: Launcher, evicted: list[int]) -> End:

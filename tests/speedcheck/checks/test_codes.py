@@ -216,6 +216,10 @@ CASES = {
     ),
     codes.SIDE_BY_SIDE: ("speed", lambda b, log, pub: b.record(header={"side_by_side": 4})),
     codes.OUTSIDE_CLOCK: ("speed", lambda b, log, pub: b.record(details={"outside_clock_s": 60.5})),
+    codes.CLOCK_BEYOND_WALL: (
+        "speed",
+        lambda b, log, pub: b.record(details={"outside_clock_s": -0.1}),
+    ),
     codes.NO_TIMES: ("speed", lambda b, log, pub: b.folder({"a.log": "s:9 tel:3.2\n"})),
     codes.NO_BASELINE: ("speed", lambda b, log, pub: b.published()),
     codes.WRONG_HARDWARE: ("rules", lambda b, log, pub: b.published(n_gpus=1)),

@@ -384,3 +384,17 @@ def test_to_exchange_a_and_b_mirrors_every_decision(a, b, a_steps, b_steps, dire
     first = outcome.by_steps(measured[0], *sides, same_losses=False)
     second = outcome.by_steps(measured[1], *reversed(sides), same_losses=False)
     assert second == replace(first, outcome=MIRROR[first.outcome])
+
+
+def test_times_of_runs_that_shared_the_gpus_of_their_machine_are_not_compared(build, log_text, cli):
+    for name, ms, header in (("a", 9000, {}), ("b", 9100, {"side_by_side": 2})):
+        logs = {
+            f"{seed}.txt": log_text(
+                seed=seed, val_loss=1.1 + seed / 100, time_ms=ms + seed, gpus=GPUS, header=header
+            )
+            for seed in range(4)
+        }
+        build.folder(logs, name)
+    found = compared(cli, build.path / "b", build.path / "a")
+    assert (found["outcome"], found["blocked_by"]) == ("undecided", "hardware")
+    assert found["hardware_problem"].startswith("of A, 4 of 4 runs shared their machine's GPUs")

@@ -175,6 +175,7 @@ def test_a_bad_branch_fails(clone, runner, build, losses):
     assert "NOT CERTIFIED" in comment.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worse", [0.0, 0.5])
 def test_the_outputs_say_what_came_out_and_where_the_certificates_are(
     clone, runner, build, losses, tmp_path, worse
@@ -193,6 +194,7 @@ def test_the_outputs_say_what_came_out_and_where_the_certificates_are(
     assert set(declared) == set(outputs)
 
 
+@pytest.mark.slow
 def test_inputs_are_data_and_never_commands(clone, runner, tmp_path):
     proof = tmp_path / "ran"
     for name in ("PATHS", "BASE", "HEAD", "REPOSITORY"):
@@ -201,6 +203,7 @@ def test_inputs_are_data_and_never_commands(clone, runner, tmp_path):
     assert not proof.exists()
 
 
+@pytest.mark.slow
 def test_several_folders_can_be_named(clone, runner, build):
     clone.commit("begin", {"records/README.md": "# Records\n"})
     add(clone, build.record(), "second/new")

@@ -94,12 +94,77 @@ def test_no_number_of_runs_passes_at_the_target_with_a_known_sigma(cli, mean):
     assert made["record"]["runs"] is None
 
 
-def test_a_track_with_a_frontier_is_refused_in_one_line(cli, tmp_path):
+@pytest.fixture
+def best(tmp_path):
+    """Give the options of a track that asks to beat a frontier by 0.005."""
     config = tmp_path / "own.toml"
-    config.write_text('[tracks.best]\ntarget = 1.3\ntest = "welch"\n')
-    result = cli("plan", "--track", "best", "--config", config, "--mean", "1.2", "--sd", "0.1")
-    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
-    assert "tests against a frontier" in result.err
+    rules = 'target = 1.3\ntest = "welch"\nimprovement = 0.005\nalpha = 0.05\n'
+    config.write_text(f"[tracks.best]\n{rules}")
+    return "--track", "best", "--config", config
+
+
+FRONTIER = [1.25, 1.251, 1.252, 1.2505]
+
+
+def test_a_plan_against_a_frontier_has_the_power_of_simulated_records(cli, build, best):
+    frontier = build.record(FRONTIER, name="best", plan={"track": "best"})
+    made = planned(cli, *best, "--mean", "1.2445", "--sd", "0.0015", "--baseline", frontier)
+    assert made["frontier"]["mean"] == pytest.approx(np.mean(FRONTIER))
+    assert made["frontier"]["improvement"] == 0.005
+    assert made["expected"]["target"] == pytest.approx(np.mean(FRONTIER) - 0.005)
+    runs = made["record"]["runs"]
+    records = np.random.default_rng(1).normal(1.2445, 0.0015, (20_000, runs)) + 0.005
+    test = scipy.stats.ttest_ind(records, [FRONTIER], axis=1, equal_var=False, alternative="less")
+    power = {row["runs"]: row["power"] for row in made["record"]["powers"]}[runs]
+    assert power == pytest.approx(np.mean(test.pvalue < 0.05), abs=0.01)
+    assert power >= 0.9
+    assert made["record"]["sequential"] is None
+    shown = cli("plan", *best, "--mean", "1.2445", "--sd", "0.0015", "--baseline", frontier).out
+    assert "to be beaten by more than 0.005" in shown
+
+
+def test_a_plan_from_a_folder_takes_the_frontier_that_its_record_names(cli, build, best):
+    build.record(FRONTIER, name="best", plan={"track": "best"})
+    ours = [1.243, 1.2441, 1.2435, 1.2447]
+    folder = build.record(ours, plan={"track": "best", "baseline": "../best"})
+    made = planned(cli, *best[2:], "--from", folder)
+    assert made["frontier"]["folder"] == "../best"
+    assert made["so_far"]["e_value"] is None
+    needed = made["so_far"]["at_these_figures"]
+    test = scipy.stats.ttest_ind_from_stats(
+        np.mean(ours) + 0.005,
+        np.std(ours, ddof=1),
+        needed,
+        np.mean(FRONTIER),
+        np.std(FRONTIER, ddof=1),
+        4,
+        equal_var=False,
+        alternative="less",
+    )
+    assert test.pvalue < 0.05
+
+
+def test_a_mean_that_does_not_beat_the_frontier_has_no_plan(cli, build, best):
+    frontier = build.record(FRONTIER, name="best", plan={"track": "best"})
+    for mean, why in (("1.249", "is not below the frontier"), ("1.2458", "too near the frontier")):
+        options = ("--mean", mean, "--sd", "0.001", "--baseline", frontier)
+        assert not planned(cli, *best, *options)["possible"]
+        assert why in cli("plan", *best, *options).out
+
+
+def test_what_a_frontier_plan_cannot_use_is_one_line(cli, build, best):
+    one = build.record([1.25], name="one", plan={"track": "best"})
+    figures = ("--mean", "1.24", "--sd", "0.001")
+    for options, why in (
+        (best, "tests against a frontier, and none is named; name the best certified record"),
+        ((*best, "--baseline", one), "the frontier has no mean and spread"),
+        ((*best, "--baseline", one / "none"), "does not exist"),
+        ((*best, "--target", "1.2"), "--target: track best tests against the frontier"),
+        (("--track", "tiny", "--baseline", one), "--baseline: track tiny tests against a fixed"),
+    ):
+        result = cli("plan", *options, *figures)
+        assert (result.code, result.out, result.err.count("\n")) == (2, "", 1), options
+        assert why in result.err
 
 
 def test_costs_are_runs_times_hours_times_price(cli):

@@ -170,6 +170,20 @@ def test_a_race_and_a_record_are_not_verified_together(make_race, cli, tmp_path)
     assert "verify races and records apart" in result.err
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--markdown", "--annotations", "--runs", "--quiet", "--junit=x.xml", "--track=tiny"),
+        *("--target=3", "--alpha=0.5", "--baseline=x", "--only=x", "--exclude=x", "--group=A"),
+    ],
+)
+def test_an_option_of_records_is_refused_where_a_race_is_verified(make_race, cli, option):
+    result = cli("verify", option, make_race(A, B))
+    name = option.partition("=")[0]
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"{name} does not apply to a race" in result.err
+
+
 @pytest.mark.parametrize("length", [0, 1, 8])
 def test_the_json_of_a_race_keeps_to_its_schema(make_race, cli, length):
     schema = json.loads(files("speedcheck").joinpath("schema/race.schema.json").read_text())

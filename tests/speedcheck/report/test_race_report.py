@@ -105,4 +105,4 @@ def test_options_of_records_are_refused_in_one_line(make_race, cli, option):
     result = cli("report", make_race(A, B), *option)
     assert (result.code, result.out) == (2, "")
     assert len(result.err.splitlines()) == 1
-    assert f"{option[0]} is given, and a race is decided by its plan" in result.err
+    assert f"{option[0]} does not apply to a race" in result.err

@@ -129,6 +129,16 @@ def test_a_script_without_a_seed_is_said_before_it_runs_and_in_the_ledger(run):
     assert [e.details["seed_by"] for e in entries() if e.event == "started"] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("options", "seeds"), [(("--seed-env", "SEED"), [0, 1]), ((), [None, None])]
+)
+def test_the_certificate_has_the_seeds_that_were_given(run, options, seeds):
+    """No log of a public program says its seed."""
+    run(PUBLIC, "--seeds", "2", *options)
+    certificate = json.loads(Path("record/certificate.json").read_text())
+    assert [run["seed"] for run in certificate["runs"]] == seeds
+
+
 def test_standard_output_is_the_log_where_no_file_is(run):
     result = run(printing(FINAL.format(4, "3.2{seed}", "5{seed}")), "--seed-env", "SEED")
     assert "32 runs" in result.out
@@ -154,6 +164,7 @@ def test_a_track_of_the_user_says_how_the_log_is_read_and_when_a_run_is_done(run
         ("import sys\nsys.stdin.read()", "the program wrote no log"),
         (TWO_LOGS, "the program wrote 2 logs (logs/1.txt, logs/2.txt), and a run has one"),
         (TWO_RUNS, "its log all.txt holds 2 runs"),
+        (f"print('{LINES}' + '{LINES}'.replace('9', '8'))", "its output holds 2 runs"),
     ],
 )
 def test_what_is_not_the_log_of_one_run_ends_the_campaign_at_the_first_run(run, program, message):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from speedcheck.records.log_names import log_name
 from speedcheck.run.slurm import array, process, queue
 
 FAKE = Path(__file__).parent / "fake_slurm.py"
@@ -97,6 +100,7 @@ def test_what_sbatch_refuses_leaves_no_folder(run, slurm, record):
         (("--launcher", "local", "--partition", "p"), "--partition does not go with --launcher"),
         (("--jobs", "2"), "--jobs does not go with --launcher slurm"),
         (("--nodes", "0"), "--nodes is 0; give a whole number from 1"),
+        (("--max-attempts", "0"), "--max-attempts is 0; give a whole number from 1"),
         (("--seeds-per-task", "-1"), "--seeds-per-task is -1; give a whole number from 1"),
         (("--time", "soon"), "'soon' is not a whole number"),
     ],
@@ -249,3 +253,37 @@ def test_a_clock_that_jumps_changes_nothing(run, slurm, fates, record, home, mon
     when(trains(record), lambda: time.sleep(1), (home / "go").touch)
     result = run("--seeds", "1")
     assert result.events(0) == ["started", "finished"]
+
+
+def start_again(
+    slurm: Path, record: Path, task: int, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """Do what Slurm does with a task that it puts back: end it, and start it anew."""
+    kill(slurm, task)
+    (batch,) = (record / ".slurm").glob("*.json")
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "speedcheck.run.slurm.task", str(batch)],
+        env=os.environ | {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "77"},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    started.append(process)
+    (slurm / f"pid-{task}").write_text(str(process.pid))
+
+
+@pytest.mark.slow
+def test_a_seed_that_is_requeued_forever_fails_and_the_others_finish(run, slurm, fates, record):
+    fates({0: "hang"})
+    started: list[subprocess.Popen[bytes]] = []
+    again = partial(start_again, slurm, record, 0, started)
+    for attempt in range(2):
+        when(trains(record, log_name(0, attempt)), again)
+    result = run("--seeds", "2", "--max-attempts", "2")
+    assert [process.wait() for process in started] == [-signal.SIGKILL, 2]
+    assert result.events(0) == ["started", "abandoned"] * 2 + ["started", "failed"]
+    last = result.entries(0)[-1]
+    assert "Slurm interrupted 2 attempts, and --max-attempts allows no more" in last.reason
+    assert last.details["job"] == "77_0"
+    assert last.details["nodes"]
+    assert result.events(1) == ["started", "finished"]
+    assert result.code == 1

@@ -15,13 +15,16 @@ from speedcheck.run.launchers.launcher import Job
 from speedcheck.run.slurm.batch_files import (
     ENDED,
     STARTED,
+    Attempt,
     Batch,
     End,
     attempt_to_make,
     marker,
     read_batch,
     read_end,
+    read_start,
     write_end,
+    write_start,
 )
 
 
@@ -45,7 +48,8 @@ def test_a_batch_is_read_as_it_was_written(tmp_path):
         Job("tiny", seed, folder / "logs" / log_name(seed, seed), 0, 0, overrides)
         for seed in range(3)
     )
-    batch = Batch(folder, "name", (jobs[:2], jobs[2:]), Path("/data"), isolate=True)
+    tasks = jobs[:2], jobs[2:]
+    batch = Batch(folder, "name", tasks, Path("/data"), isolate=True, max_attempts=3)
     batch.write()
     assert read_batch(batch.path) == batch
 
@@ -58,11 +62,23 @@ def test_a_broken_batch_is_one_line(tmp_path, text):
 
 
 def test_an_interrupted_attempt_is_followed_by_the_next(log):
-    assert attempt_to_make(log) == log
+    assert attempt_to_make(log) == Attempt(log, 0)
     marker(log, STARTED).touch()
-    assert attempt_to_make(log) == next_log(log)
+    assert attempt_to_make(log) == Attempt(next_log(log), 1)
     marker(next_log(log), STARTED).touch()
-    assert attempt_to_make(log) == next_log(next_log(log))
+    assert attempt_to_make(log) == Attempt(next_log(next_log(log)), 2)
+
+
+def test_where_a_run_started_is_read_as_it_was_written(log):
+    assert read_start(log) == {}
+    write_start(log, {"job": "77_0", "nodes": "node[1-2]"})
+    assert read_start(log) == {"job": "77_0", "nodes": "node[1-2]"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "node1"])
+def test_half_a_start_tells_nothing(log, text):
+    marker(log, STARTED).write_text(text)
+    assert read_start(log) == {}
 
 
 def test_a_run_that_has_ended_is_not_repeated_in_its_block(log):
