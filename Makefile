@@ -41,7 +41,7 @@ demo: install ## train and certify a tiny record
 test: lint types unit ## what must be green before a commit: three minutes
 
 check: lint types ## everything: also what is slow or needs the package index
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .
@@ -51,7 +51,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(BIN)/pytest --numprocesses 2 -m 'not slow'
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not slow' --hypothesis-profile quick
 
 format: install ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix .

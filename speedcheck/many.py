@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +29,36 @@ if TYPE_CHECKING:
 # Processes take half a second to start, which imports scipy; reading a record with its program
 # takes some hundredths.
 FEWEST_FOR_PROCESSES = 16
-_CHUNK = 4
+_CHUNK = 2
 # What is read from a record holds few cycles and is gone when its certificate is there. Looking
 # for them after every 700 new objects, as Python does, takes a fifth of the time.
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
+
+
+def expect_records(folders: Sequence[Path]) -> None:
+    """Let processes import already, where the folders may hold enough records for them.
+
+    It takes a moment. A command calls it before its own imports and its search for records, which
+    then go on beside those of the processes.
+
+    Args:
+        folders: record folders, or folders of such.
+    """
+    if _pays(len(folders) + sum(map(_folders_in, folders))):
+        _context()
+
+
+def _folders_in(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            inside = (entry for entry in entries if entry.is_dir(follow_symlinks=False))
+            return len(list(islice(inside, FEWEST_FOR_PROCESSES)))
+    except OSError:
+        return 0
+
+
+def _pays(records: int) -> bool:
+    return records >= FEWEST_FOR_PROCESSES and available_cpus() > 1
 
 
 def verify_folders(
@@ -45,15 +73,12 @@ def verify_folders(
     """
     _collect_less()
     judge = partial(_verify, overrides=overrides, selection=selection)
-    cpus = available_cpus()
-    if len(folders) < FEWEST_FOR_PROCESSES or cpus < 2:
+    if not _pays(len(folders)):
         yield from map(judge, folders)
         return
-    context = _context()
-    # Processes are copies of one that imports by now; this one imports the same beside it.
-    import speedcheck.api  # noqa: F401, PLC0415
-
-    with ProcessPoolExecutor(cpus, mp_context=context, initializer=_collect_less) as pool:
+    with ProcessPoolExecutor(
+        available_cpus(), mp_context=_context(), initializer=_collect_less
+    ) as pool:
         try:
             with _interrupts_blocked():
                 results = pool.map(judge, folders, chunksize=_CHUNK)

@@ -74,6 +74,7 @@ def test_a_tiny_record_is_trained_stopped_resumed_and_certified(tmp_path, enviro
     assert json.loads(again.stdout) == certificate
 
 
+@pytest.mark.slow
 def test_sub3_without_cuda_is_one_line_that_names_the_tiny_command(tmp_path, environment):
     pytest.importorskip("torch")
     hidden = environment | {"CUDA_VISIBLE_DEVICES": ""}

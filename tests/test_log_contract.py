@@ -192,6 +192,7 @@ def test_the_setup_that_the_trainer_prints_is_the_one_that_the_launcher_reads(re
     assert {name: getattr(setup, name) for name in printed} == printed
 
 
+@pytest.mark.slow
 def test_neither_package_loads_the_other():
     code = (
         "import sys, pkgutil, importlib, {0}\n"

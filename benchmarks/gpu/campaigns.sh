@@ -102,7 +102,7 @@ kill_launcher() {
     sleep 3
     echo "processes left 3 s after the launcher was killed: $(left | wc -l)"
     [ -z "$(left)" ] || failures=1
-    campaign killed --resume
+    campaign killed --resume --data-dir "$data"
     grep -c '"finished"' "$out/killed/ledger.jsonl"
 }
 

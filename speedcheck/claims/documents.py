@@ -118,7 +118,8 @@ def _is_alone(record: Record) -> bool:
     if own == above or (above / ".git").exists():
         return False
     suffixes = {Path(log.name).suffix for log in record.logs if log.runs}
-    siblings = [path for path in _entries(above) if path.is_dir() and path != own]
+    # One by one: the first of a hundred records is enough.
+    siblings = (path for path in _entries(above) if path != own and path.is_dir())
     return not any(
         path.suffix in suffixes or path.is_dir() for folder in siblings for path in _entries(folder)
     )
@@ -127,7 +128,7 @@ def _is_alone(record: Record) -> bool:
 def _entries(folder: Path) -> list[Path]:
     """Return what a folder holds; nothing of one that may not be looked into."""
     try:
-        found = sorted(islice(folder.iterdir(), MAX_FILES))
+        found = sorted(islice(folder.iterdir(), MAX_FILES), key=lambda path: path.name)
     except OSError:
         return []
     return [path for path in found if not path.name.startswith(".")]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speedcheck.cli.common import exit_code, stoppable
+from speedcheck.cli.common import exit_code, print_verdict, stoppable
 from speedcheck.cli.options import (
     ConfigOption,
     GpusOption,
+    QuietOption,
     RanksOption,
     SeedArgOption,
     SeedEnvOption,
@@ -61,6 +62,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     track: TrackOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a record's own program again on this machine; these runs decide.
 
@@ -69,6 +71,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     """
     from speedcheck.challenges.own_program import program_of_record
     from speedcheck.report.challenge_text import challenge_json, challenge_text, program_text
+    from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
     from speedcheck.run.scripts.challenge_campaign import ChallengeRequest, run_challenge
@@ -85,14 +88,18 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if show:
         typer.echo(request.program.text, nl=False)
         raise typer.Exit
-    typer.echo(without_commands(program_text(request.program, request.beside)), nl=False, err=json)
+    if not (quiet and yes):
+        shown = without_commands(program_text(request.program, request.beside))
+        typer.echo(shown, nl=False, err=json or quiet)
     if not yes:
         _confirm(request.program)
-    console = make_console(to_stderr=json)
+    console = make_console(to_stderr=json, quiet=quiet)
     with stoppable("the runs were", f"speedcheck run --resume --out {request.folder}"):
         result = run_challenge(request, console)
     if json:
         typer.echo(challenge_json(result), nl=False)
+    elif quiet:
+        print_verdict(headline(result.certificate))
     else:
         print_certificate(console, result.certificate, request.folder)
         typer.echo(without_commands(challenge_text(result)), nl=False)

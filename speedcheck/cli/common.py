@@ -40,6 +40,11 @@ def exit_code(certificates: list[Certificate]) -> int:
     return CERTIFIED if all(c.certified for c in certificates) else NOT_CERTIFIED
 
 
+def print_verdict(text: str) -> None:
+    """Print a verdict as one line, whatever the names in it hold."""
+    typer.echo(without_commands(printable(text)))
+
+
 @contextmanager
 def stoppable(runs: str, again: str) -> Iterator[None]:
     """Let a signal end the command with one line, and with the exit code of the signal.

@@ -21,7 +21,7 @@ def doctor(
 ) -> None:
     """Say what this machine has for training a recipe, and what is missing.
 
-    Exit codes: 0 where nothing is missing, 1 where the recipe needs something.
+    Exit codes: 0 if nothing is missing, 1 if the recipe needs something.
     """
     from speedcheck.rules.tracks import TRACK_OF_RECIPE
     from speedcheck.run.launchers.trainer_process import data_options

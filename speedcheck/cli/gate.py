@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 from speedcheck.cli.common import CERTIFIED, NOT_CERTIFIED
-from speedcheck.cli.options import argument, value_option
+from speedcheck.cli.options import QuietOption, argument, value_option
 
 
-def gate(
+def gate(  # noqa: PLR0913 - one argument an option
     paths: Annotated[
         list[str] | None,
         argument("Folders that hold records.  [default: records]", "FOLDER"),
     ] = None,
+    *,
     base: Annotated[
         str | None,
         value_option("Branch to merge into.  [default: origin/$GITHUB_BASE_REF, else main]", "REF"),
@@ -37,6 +38,7 @@ def gate(
         Path | None,
         value_option("Write a page of each judged record into this folder.", "DIR"),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Judge the records that a branch adds, changes or removes, strictly."""
     from speedcheck.gate.gate_command import run_gate
@@ -49,5 +51,6 @@ def gate(
         comment=comment,
         json=json,
         report=report,
+        quiet=quiet,
     )
     raise typer.Exit(CERTIFIED if passed else NOT_CERTIFIED)

@@ -35,6 +35,9 @@ def history(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
 ) -> None:
     """List the records of a folder by date, each with its gain over the one before."""
+    from speedcheck.many import expect_records
+
+    expect_records([records])
     from speedcheck.report.history_outputs import HistoryOutputs, write_history
     from speedcheck.rules.rule import Overrides
 

@@ -23,7 +23,7 @@ def number(text: str) -> float:
         raise typer.BadParameter(f"{text!r} is not a number") from None
 
 
-# Each returns Any, as typer.Option does: the default stands behind the parameter.
+# Each returns Any, as typer.Option does: the default follows the parameter.
 def whole_option(text: str, metavar: str = "N", *names: str) -> Any:
     """Return an option that takes a whole number; `text` is its help and names the default."""
     return typer.Option(*names, help=text, metavar=metavar, parser=whole_number, show_default=False)
@@ -56,6 +56,9 @@ ConfigOption = Annotated[
     value_option(
         "Tracks of your own.  [default: speedcheck.toml at the repository's root]", "FILE"
     ),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the verdict alone, in one line.")
 ]
 DataOption = Annotated[
     Path | None,

@@ -49,7 +49,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     ] = None,
     max_seeds: Annotated[
         int | None,
-        whole_option("Most runs of the sequential test.  [default: 64]"),
+        whole_option("Largest number of runs of the sequential test.  [default: 64]"),
     ] = None,
     difference: Annotated[
         float | None,
@@ -61,7 +61,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     ] = None,
     pairs: Annotated[
         int | None,
-        whole_option("Most pairs of a race.  [default: 32]"),
+        whole_option("Largest number of pairs of a race.  [default: 32]"),
     ] = None,
     margin: Annotated[
         float | None,
@@ -84,7 +84,7 @@ def plan(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Say how many runs a record, a race or a speed change takes.
 
-    Exit codes: 0 for a plan, 1 where no number of runs will do.
+    Exit codes: 0 for a plan, 1 if no number of runs will do.
     """
     from speedcheck.planning.plan_runs import plan as make_plan
     from speedcheck.report.plan_text import plan_json, plan_text

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import CERTIFIED, EXIT_CODES, NOT_CERTIFIED, stoppable
+from speedcheck.cli.common import CERTIFIED, EXIT_CODES, NOT_CERTIFIED, print_verdict, stoppable
 from speedcheck.cli.options import (
     AlphaOption,
     DataOption,
     GpusOption,
+    QuietOption,
     RanksOption,
     SeedArgOption,
     SeedEnvOption,
@@ -41,10 +42,10 @@ def race(  # noqa: PLR0913 - one argument an option
     *,
     pairs: Annotated[
         int | None,
-        whole_option("Most pairs, an even number.  [default: 32]"),
+        whole_option("Largest number of pairs, which must be even.  [default: 32]"),
     ] = None,
     aa: Annotated[
-        bool, typer.Option("--aa", help="Race A against itself: what this machine shows of equals.")
+        bool, typer.Option("--aa", help="Race A against itself, to see how equal trainers compare.")
     ] = False,
     alpha: AlphaOption = None,
     track: TrackOption = None,
@@ -59,6 +60,7 @@ def race(  # noqa: PLR0913 - one argument an option
     resume: Annotated[bool, typer.Option("--resume", help="Continue the race in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     data_dir: DataOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run A and B in turn on this machine until it is decided which is faster.
 
@@ -81,13 +83,13 @@ def race(  # noqa: PLR0913 - one argument an option
         data_dir=data_dir,
     )
     with stoppable("the race was", f"speedcheck race --resume --out {request.folder}"):
-        result = run_race(request, make_console(to_stderr=json), context.obj)
-    _print([result], json=json)
+        result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
 def compare_race(
-    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool
+    folder: Path, options: Mapping[str, object], config: Path | None, *, json: bool, quiet: bool
 ) -> NoReturn:
     """Print what a race has shown, and exit by its outcome.
 
@@ -106,12 +108,17 @@ def compare_race(
     if result.problems:
         remedy = f"see all of it: speedcheck verify {folder}"
         raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
-    _print([result], json=json)
+    _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
 
 
 def verify_races(
-    folders: list[Path], options: Mapping[str, object], config: Path | None, *, json: bool
+    folders: list[Path],
+    options: Mapping[str, object],
+    config: Path | None,
+    *,
+    json: bool,
+    quiet: bool,
 ) -> NoReturn:
     """Recompute races from their ledgers and logs, and exit with 0 where the evidence is intact.
 
@@ -120,6 +127,7 @@ def verify_races(
     """
     from speedcheck.races.race_plan import is_race, refuse_options
     from speedcheck.races.read_race import read_race
+    from speedcheck.report.race_text import headline
 
     for folder in folders:
         if not is_race(folder):
@@ -127,16 +135,25 @@ def verify_races(
             raise UsageError("is not a race, as the others are", where=str(folder), remedy=remedy)
         refuse_options(folder, options)
     results = [read_race(folder, config) for folder in folders]
-    _print(results, json=json)
+    if quiet and not json:
+        for result in results:
+            print_verdict(f"{result.plan.name}: {headline(result)}")
+    else:
+        _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
 
 
-def _print(results: list[RaceResult], *, json: bool) -> None:
+def _print(results: list[RaceResult], *, json: bool, quiet: bool = False) -> None:
     from speedcheck.report.race_json import races_json
-    from speedcheck.report.race_text import race_text
+    from speedcheck.report.race_text import headline, race_text
 
-    text = races_json(results) if json else "\n".join(map(race_text, results))
-    typer.echo(text if json else without_commands(text), nl=False)
+    if json:
+        typer.echo(races_json(results), nl=False)
+    elif quiet:
+        for result in results:
+            print_verdict(headline(result))
+    else:
+        typer.echo(without_commands("\n".join(map(race_text, results))), nl=False)
 
 
 def _exit_code(result: RaceResult) -> int:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from speedcheck.cli.common import print_verdict
 from speedcheck.cli.options import (
     AlphaOption,
     BaselineOption,
     ConfigOption,
+    QuietOption,
     TargetOption,
     TrackOption,
     argument,
     value_option,
 )
-from speedcheck.report.wording import printable, without_commands
 
 
 def report(  # noqa: PLR0913 - one argument an option
@@ -37,6 +36,7 @@ def report(  # noqa: PLR0913 - one argument an option
     alpha: AlphaOption = None,
     baseline: BaselineOption = None,
     config: ConfigOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a record or a race as one web page, or its pictures as PNG files.
 
@@ -47,5 +47,7 @@ def report(  # noqa: PLR0913 - one argument an option
     from speedcheck.rules.rule import Overrides
 
     overrides = Overrides(track=track, target=target, alpha=alpha, baseline=baseline, config=config)
-    for line in write_report(folder, overrides, Wanted(html=html, png=png)):
-        typer.echo(without_commands(printable(line)))
+    lines = write_report(folder, overrides, Wanted(html=html, png=png))
+    # The verdict is the first one.
+    for line in lines[:1] if quiet else lines:
+        print_verdict(line)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from speedcheck.cli.common import exit_code, stoppable
+from speedcheck.cli.common import exit_code, print_verdict, stoppable
 from speedcheck.cli.options import (
     DataOption,
     GpusOption,
+    QuietOption,
     RanksOption,
     SeedArgOption,
     SeedEnvOption,
@@ -75,16 +76,16 @@ def run(  # noqa: PLR0913 - one argument an option
         bool,
         typer.Option(
             "--until-certified",
-            help="Start runs until a test that allows looks certifies the record.",
+            help="Start runs until the sequential test certifies the record.",
         ),
     ] = False,
     max_seeds: Annotated[
         int | None,
-        whole_option("Most runs until certified.  [default: 64]"),
+        whole_option("Largest number of runs until certified.  [default: 64]"),
     ] = None,
     stop_if_futile: Annotated[
         bool,
-        typer.Option("--stop-if-futile", help="Stop before when certification is out of reach."),
+        typer.Option("--stop-if-futile", help="Stop early when certification is out of reach."),
     ] = False,
     jobs: Annotated[
         int | None,
@@ -128,6 +129,7 @@ def run(  # noqa: PLR0913 - one argument an option
     time: TimeOption = None,
     max_attempts: MaxAttemptsOption = None,
     data_dir: DataOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run N seeds, write a record folder, and certify it."""
     from speedcheck.records.overrides import RecipeOverrides
@@ -172,7 +174,7 @@ def run(  # noqa: PLR0913 - one argument an option
             max_seeds=max_seeds,
             stop_if_futile=stop_if_futile,
         )
-        _certify(of_script.folder, partial(run_script, of_script))
+        _certify(of_script.folder, partial(run_script, of_script), quiet=quiet)
     of_scripts = {
         "an argument": arguments[0] if arguments else None,
         "--gpus": gpus,
@@ -208,7 +210,8 @@ def run(  # noqa: PLR0913 - one argument an option
         isolate=isolate,
     )
     starter = context.obj or cluster or (LocalLauncher if isolate else WorkerLauncher)(data_dir)
-    _certify(request.folder, partial(run_record, request, starter), typed(launcher, slurm))
+    make = partial(run_record, request, starter)
+    _certify(request.folder, make, typed(launcher, slurm), quiet=quiet)
 
 
 def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
@@ -217,12 +220,18 @@ def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
             raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
 
 
-def _certify(folder: Path, make: Callable[[Console], Certificate], options: str = "") -> NoReturn:
+def _certify(
+    folder: Path, make: Callable[[Console], Certificate], options: str = "", *, quiet: bool
+) -> NoReturn:
     """Make a record, print its certificate, and exit with its code."""
+    from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
 
-    console = make_console()
+    console = make_console(quiet=quiet)
     with stoppable("the runs were", f"speedcheck run --resume --out {folder}{options}"):
         certificate = make(console)
-    print_certificate(console, certificate, folder)
+    if quiet:
+        print_verdict(headline(certificate))
+    else:
+        print_certificate(console, certificate, folder)
     raise typer.Exit(exit_code([certificate]))

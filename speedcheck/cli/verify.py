@@ -13,6 +13,7 @@ from speedcheck.cli.options import (
     BaselineOption,
     ConfigOption,
     Folders,
+    QuietOption,
     TargetOption,
     TrackOption,
     value_option,
@@ -44,9 +45,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     runs: Annotated[
         bool, typer.Option("--runs", help="List every run, however many there are.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the headline of each record alone.")
-    ] = False,
+    quiet: QuietOption = False,
     track: TrackOption = None,
     target: TargetOption = None,
     alpha: AlphaOption = None,
@@ -54,7 +53,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     config: ConfigOption = None,
     only: Annotated[
         list[str] | None,
-        value_option("Count these logs alone.", "GLOB"),
+        value_option("Count only these logs.", "GLOB"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -66,6 +65,9 @@ def verify(  # noqa: PLR0913 - one argument an option
     ] = None,
 ) -> None:
     """Judge records by the logs in their folders."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.races.race_plan import is_race
     from speedcheck.report.outputs import Outputs, check_writable, write_outputs
     from speedcheck.rules.rule import Overrides
@@ -77,7 +79,6 @@ def verify(  # noqa: PLR0913 - one argument an option
             "--annotations": annotations,
             "--junit": junit,
             "--runs": runs,
-            "--quiet": quiet,
             "--track": track,
             "--target": target,
             "--alpha": alpha,
@@ -86,7 +87,7 @@ def verify(  # noqa: PLR0913 - one argument an option
             "--exclude": exclude,
             "--group": group,
         }
-        verify_races(folders, of_records, config, json=json)
+        verify_races(folders, of_records, config, json=json, quiet=quiet)
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(
@@ -106,6 +107,9 @@ def table(
     config: ConfigOption = None,
 ) -> None:
     """Print the runs of records as one table, one row a run."""
+    from speedcheck.many import expect_records
+
+    expect_records(folders)
     from speedcheck.report.table import format_csv, format_table
     from speedcheck.rules.rule import Overrides
 

@@ -12,8 +12,9 @@ from speedcheck.errors import RecordError, SpeedcheckError, UsageError
 from speedcheck.gate.decide import decide
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
+from speedcheck.gate.tree import is_inside
 from speedcheck.gate.workplace import Commits
-from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown
+from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown, summary
 from speedcheck.words import count, join_some
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
@@ -27,7 +28,7 @@ DEFAULT_BASE = "main"
 DEFAULT_FOLDER = "records"
 
 
-def run_gate(
+def run_gate(  # noqa: PLR0913 - one argument an option
     paths: Iterable[str],
     *,
     base: str | None,
@@ -36,6 +37,7 @@ def run_gate(
     comment: Path | None,
     json: Path | None = None,
     report: Path | None = None,
+    quiet: bool = False,
 ) -> bool:
     """Judge a branch, print and write the decisions, and return whether all records pass.
 
@@ -47,6 +49,7 @@ def run_gate(
         comment: file for the body of a comment; None for none.
         json: file for the decisions with their certificates; None for none.
         report: folder for a page of each judged record; None for none.
+        quiet: print the gate's decision alone.
 
     Raises:
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
@@ -68,15 +71,16 @@ def run_gate(
             raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
     folders = named or (PurePosixPath(DEFAULT_FOLDER),)
     decisions = decide(clone, Commits(tip, left, judged), folders, report)
-    remarks = tuple(_uncommitted(clone, judged, folders))
-    sys.stdout.write(gate_lines(decisions, remarks))
+    elsewhere = _elsewhere(clone, left, judged, folders) if decisions else ()
+    remarks = (*elsewhere, *_uncommitted(clone, judged, folders))
+    sys.stdout.write(f"{summary(decisions)}\n" if quiet else gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)
     if comment is not None:
         _write(comment, body, "w")
     if json is not None:
         _write(json, gate_json(decisions), "w")
-    if summary := os.environ.get(SUMMARY_VARIABLE):
-        _write(Path(summary), body, "a")
+    if shown := os.environ.get(SUMMARY_VARIABLE):
+        _write(Path(shown), body, "a")
     passed = all(decision.passed for decision in decisions)
     if outputs := os.environ.get(OUTPUT_VARIABLE):
         _write(Path(outputs), _outputs(decisions, passed=passed), "a")
@@ -90,6 +94,21 @@ def _outputs(decisions: Sequence[Decision], *, passed: bool) -> str:
         f"{name}={str(value).lower()}\n"
         for name, value in (("passed", passed), ("certified", certified))
     )
+
+
+def _elsewhere(
+    clone: Repository, left: str, judged: str, folders: Sequence[PurePosixPath]
+) -> Iterator[str]:
+    """Say which files the branch changes outside of the folders of records."""
+    try:
+        changed = clone.changed(left, judged)
+        files = [p for p in changed if not any(is_inside(p, folder) for folder in folders)]
+    except SpeedcheckError as error:
+        yield f"what the branch changes outside of the records was not listed: {error}"
+        return
+    if files:
+        names = join_some(map(str, files))
+        yield f"{count(len(files), 'file')} changed outside of the records, not judged: {names}"
 
 
 def _uncommitted(clone: Repository, judged: str, folders: Iterable[PurePosixPath]) -> Iterator[str]:

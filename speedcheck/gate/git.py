@@ -49,7 +49,7 @@ class Repository:
         except (subprocess.CalledProcessError, OSError) as error:
             # git may also refuse a clone that belongs to somebody else, and says so.
             raise InputError(
-                f"is in no git repository ({_said(error)})",
+                f"is not in a git repository ({_said(error)})",
                 where=str(folder),
                 remedy="run the gate in a clone",
             ) from error
@@ -120,6 +120,15 @@ class Repository:
         ):
             found.update(_inside(name) for name in self._entries(folder, *arguments))
         return tuple(sorted(found))
+
+    def changed(self, before: str, after: str) -> Iterator[PurePosixPath]:
+        """Yield the paths of all files that differ between two commits.
+
+        Raises:
+            InputError: they are more than `MAX_ENTRIES`, or git cannot compare the commits.
+        """
+        options = ("-r", "--name-only", "--no-renames", "-z")
+        yield from map(_inside, self._listing("diff-tree", *options, before, after))
 
     def export(self, blobs: Iterable[Blob], destination: Path) -> None:
         """Write blobs below `destination` under their paths in the repository.

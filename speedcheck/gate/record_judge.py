@@ -144,8 +144,9 @@ class RecordJudge:
                 yield Objection(finding.message, finding.code, finding.where)
 
     def _remarks(self, folder: PurePosixPath, certificate: Certificate) -> Iterator[str]:
-        plan = self._workplace.plan("head", folder)
-        return remarks(plan, certificate, self._workplace.path("head", folder))
+        workplace = self._workplace
+        plan, logs = workplace.plan("head", folder), workplace.logs("head", folder)
+        return remarks(plan, certificate, workplace.path("head", folder), logs)
 
     def _runs(
         self, which: Which, folder: PurePosixPath, certificate: Certificate

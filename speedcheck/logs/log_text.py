@@ -170,8 +170,19 @@ def long_lines(data: bytes) -> Iterator[int]:
 _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]+")
 
 
+# Letters of other alphabets that print as a Latin one does; Unicode calls none of them compatible.
+_LOOKALIKES = dict(
+    zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04cf\u0501\u051b\u0578"
+        "\u03b1\u03b9\u03bd\u03bf\u03c1\u03c4\u03c5\u0131\u217c\u0442\u043c\u0432",
+        "aeopcyxsijldqnaivoptuiltmv",
+        strict=True,
+    )
+)
+
+
 def fold(text: str) -> str:
-    """Return `text` with compatible letters, signs, digits and blanks as ASCII.
+    """Return `text` with letters, signs, digits and blanks as the ASCII that a reader sees.
 
     Each character is folded on its own: to normalise a text as a whole takes time with the square
     of its combining marks.
@@ -208,6 +219,7 @@ def _fold_character(character: str) -> str | None:
     if category in {"Zs", "Zl", "Zp"}:
         return " "
     folded = unicodedata.normalize("NFKC", character)
+    folded = _LOOKALIKES.get(folded.lower(), folded)
     return folded if folded.isascii() else None
 
 

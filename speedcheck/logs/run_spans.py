@@ -1,4 +1,4 @@
-"""Where each run of a section stands in the log, and how it ends."""
+"""Where each run of a section begins in the log, and how it ends."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ repeats it, or the line is a probe: an evaluation beside the run under parameter
 from __future__ import annotations
 
 import heapq
+import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -46,6 +47,9 @@ _BUILT_IN = re.compile(
     + r")"
 )
 
+
+# Of strings in JSON and in programs, and of HTML.
+_ESCAPE = re.compile(r"\\\\?u([0-9a-fA-F]{4})|\\\\?([nrt])|&#?[0-9A-Za-z]{1,8};")
 
 # A terminal's colour code precedes a word as if it were a letter of it.
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
@@ -100,8 +104,10 @@ def note_unread(
 def find_validations(data: bytes) -> list[UnreadValidation]:
     """Find what any bytes tell of validations in the built-in formats, whatever stands around it.
 
-    The bytes may be a document or a binary file. NUL bytes are dropped, UTF-16 is decoded, and
-    characters are folded to the ASCII that they stand for. Takes time linear in the bytes.
+    The bytes may be a document or a binary file. They are searched for what a reader would see:
+    NUL bytes are dropped, UTF-16 and the escapes of JSON and HTML are decoded, characters are
+    folded to the ASCII that they look like, and capital letters are small ones. Takes time linear
+    in the bytes.
 
     Args:
         data: the bytes.
@@ -111,7 +117,7 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
     """
     found: dict[tuple[int, int | None, str], UnreadValidation] = {}
     for reading in _readings(data):
-        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading)
+        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading).lower()
         if "val_loss" not in text and " tel:" not in text:
             continue
         line, counted = 1, 0
@@ -129,7 +135,23 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
 
 
 def _readings(data: bytes) -> Iterator[str]:
-    """The texts that bytes may be."""
+    """The texts that bytes may be, and what their escapes stand for."""
+    for text in _decoded(data):
+        yield text
+        if _ESCAPE.search(text):
+            yield _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """The character of an escape; a blank for one of a blank, so that lines keep their numbers."""
+    if match[2]:
+        return " "
+    # Half of a pair of surrogates is a character to Python, and to nobody who writes it.
+    found = html.unescape(f"&#x{match[1]};" if match[1] else match[0])
+    return " " if found.isspace() else found
+
+
+def _decoded(data: bytes) -> Iterator[str]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     # A NUL may stand between two letters, or end what was stored before a line.
@@ -166,7 +188,8 @@ def _candidates(
 def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
     """First position of each line of a section that holds a word, or is not ASCII."""
     start, end = section.start, section.end
-    hits = [_positions(data, word, start, end) for word in words]
+    lowered = data.lower()
+    hits = [_positions(lowered, word, start, end) for word in words]
     if not data[start:end].isascii():
         hits.append(match.start() for match in _NOT_ASCII.finditer(data, start, end))
     line_end = start

@@ -24,10 +24,11 @@ MOST_CURVES = 100
 
 def loss_curves(sample: Sample, target: float) -> Curves | None:
     """Return the validation losses of the first 100 runs; None where there are no curves."""
-    runs = list(zip(sample.runs, sample.judged, strict=False))[:MOST_CURVES]
-    curves = [_curve(run, counted=judged.counted) for run, judged in runs]
+    runs = list(zip(sample.runs, sample.judged, strict=False))
+    curves = [_curve(run, counted=judged.counted) for run, judged in runs[:MOST_CURVES]]
     drawn = [curve for curve in curves if len(curve.x) > 1]
-    return Curves(tuple(drawn), _apart(drawn), target) if drawn else None
+    left_out = max(len(runs) - MOST_CURVES, 0)
+    return Curves(tuple(drawn), _apart(drawn), target, left_out) if drawn else None
 
 
 def step_times(sample: Sample) -> StepTimes | None:

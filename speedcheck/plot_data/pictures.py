@@ -85,11 +85,13 @@ class Curves:
         apart: from two thirds of the training on, the losses of each counted run minus the mean
             of the counted runs at the same step.
         target: the loss that the mean must be below, or above.
+        left_out: number of runs that are not among `losses` because there are too many.
     """
 
     losses: tuple[Curve, ...]
     apart: tuple[Curve, ...]
     target: float
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ such a run; one line is a quotation.
 
 from __future__ import annotations
 
+import codecs
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
-from speedcheck.logs import LogFile, UnreadValidation, find_validations
+from speedcheck.logs import LogFile, UnreadValidation, Validation, find_validations
 
 FEWEST_VALIDATIONS = 2
 
@@ -29,6 +32,8 @@ _ARCHIVES = (
     b"\x04\x22\x4d\x18",
     b"\x5d\x00\x00",
     b"\x1f\x9d",
+    # What stands for a file that is stored elsewhere, by Git LFS.
+    b"version https://git-lfs.github.com/spec/",
 )
 _TAR = slice(257, 262)
 _HEAD = 4096
@@ -92,13 +97,22 @@ def look_into(root: Path, files: Iterable[Path]) -> Searched:
             data = file.read_bytes()
         except OSError:
             continue
-        is_binary = b"\0" in data[:_HEAD]
+        is_binary = not _is_text(data[:_HEAD])
         is_closed = is_archive(data) or (is_binary and len(data) > MAX_BINARY_BYTES)
         if not is_closed:
             found[name] = find_validations(data)
         if is_closed or is_binary:
             opaque.append(OpaqueFile(name, is_searched=not is_closed))
     return Searched(found, tuple(opaque))
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are UTF-8; its last character may be cut."""
+    try:
+        text, _ = codecs.utf_8_decode(head, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text
 
 
 def is_archive(data: bytes) -> bool:
@@ -109,8 +123,8 @@ def is_archive(data: bytes) -> bool:
 def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
     """Return the whole runs that no log of the folder has.
 
-    Lines of a log that were not read hide a run where its own runs have no validation at their
-    steps; at the same steps they print another figure of these runs, such as an average.
+    Of the lines of a log that were not read, those beside the log's own validation at their step
+    print another figure of the same run, such as an average; all others may hide a run.
     """
     known: dict[int, set[float]] = defaultdict(set)
     for log in logs:
@@ -118,10 +132,7 @@ def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun,
             for validation in run.validations:
                 known[validation.step].add(validation.loss)
     found = [_hidden(file, lines, known) for file, lines in searched.validations.items()]
-    for log in logs:
-        own = {validation.step for run in log.runs for validation in run.validations}
-        unread = [line for line in log.unread if line.step not in own]
-        found.append(_hidden(log.name, unread, known))
+    found += [_hidden(log.name, _away_from_own(log), known) for log in logs if log.unread]
     runs = {run.file: run for run in found if run is not None}
     return tuple(runs.values())
 
@@ -131,6 +142,16 @@ def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> Hidd
     if len({line.step for line in unknown}) < FEWEST_VALIDATIONS:
         return None
     return HiddenRun(file, unknown[0].line, len(unknown))
+
+
+def _away_from_own(log: LogFile) -> Iterator[UnreadValidation]:
+    """The unread lines of a log that are not next to its own validation at their step."""
+    own = [validation for run in log.runs for validation in run.validations]
+    by_line = sorted([*own, *log.unread], key=attrgetter("line"))
+    for _, group in groupby(by_line, key=attrgetter("step")):
+        lines = tuple(group)
+        if not any(isinstance(line, Validation) for line in lines):
+            yield from (line for line in lines if isinstance(line, UnreadValidation))
 
 
 def _is_known(line: UnreadValidation, known: _Known) -> bool:

@@ -19,10 +19,11 @@ from speedcheck.report.wording import (
 )
 
 HEADS = ("date", "record", "time [s]", "loss", "n", "p", "certified", "gain", "shown")
-NOTE = (
-    "gain: over the record before it of the same track; shown: whether its 95% interval, which "
-    "takes in what two machines of one name differ by, is above zero"
+NOTES = (
+    "gain: over the record before it on the same track",
+    "shown: whether its 95% interval is above zero, spread between machines included",
 )
+NOTE = "; ".join(NOTES)
 _CSV_HEADS = (
     *("date", "record", "track", "time_mean_s", "time_sd_s", "loss_mean", "loss_sd", "n", "p"),
     *("certified", "loss", "speed", "rules", "provenance"),
@@ -33,9 +34,9 @@ _NO_GAIN: tuple[object, ...] = (None,) * 6
 
 
 def history_text(entries: Sequence[Entry]) -> str:
-    """Return the series as an aligned table, with a line that explains its last columns."""
+    """Return the series as an aligned table, with lines that explain its last columns."""
     rows = [tuple(map(printable, row(entry, str))) for entry in entries]
-    lines = [*aligned([HEADS, *rows]), "", NOTE]
+    lines = [*aligned([HEADS, *rows]), "", *NOTES]
     return without_commands("".join(f"{line}\n" for line in lines))
 
 

@@ -33,9 +33,9 @@ _EXTREMES = 3
 _MOST_UNCOUNTED = 8
 
 
-def make_console(*, to_stderr: bool = False) -> Console:
-    """Return a console that shows every text as it is."""
-    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr)
+def make_console(*, to_stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console that shows every text as it is, or a quiet one, which shows none."""
+    return Console(highlight=False, markup=False, emoji=False, stderr=to_stderr, quiet=quiet)
 
 
 def print_certificate(

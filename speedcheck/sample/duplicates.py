@@ -208,8 +208,9 @@ def _shared_times(times: Mapping[int, StepTimes]) -> Iterator[NearCopy]:
     members = [index for index in times if len(times[index]) >= FEWEST_TIMES]
     if len(members) < 2:
         return
-    steps = sorted({step for index in members for step in times[index]})
-    table = np.array([[times[index].get(step, np.nan) for step in steps] for index in members])
+    steps = sorted(set().union(*(times[index] for index in members)))
+    # A time that a run does not have is not a number.
+    table = np.array([[*map(times[index].get, steps)] for index in members], dtype=np.float64)
     rhythm = np.diff(table, axis=1)
     copies: set[int] = set()
     looks = _MOST_LOOKS

@@ -26,6 +26,8 @@ NOT_RUN = (
     "python -m benchmarks.gpu",
 )
 BARS = dict.fromkeys(map(ord, "━╸╺"))
+# Their commands take more than two seconds.
+SLOW = {"quickstart.md", "report.md", "reviewing.md", "submitting.md", "racing.md"}
 WITH_COMMANDS = [page for page in PAGES if refresh.commands(page.read_text(encoding="utf-8"))]
 
 
@@ -41,7 +43,14 @@ def agrees(shown: tuple[str, ...], printed: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in printed)) is not None
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=page_id)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in SLOW else [])
+        for page in WITH_COMMANDS
+    ],
+    ids=page_id,
+)
 def test_the_commands_of_a_page_print_what_it_shows(page):
     differences = []
     with refresh.scratch() as place:

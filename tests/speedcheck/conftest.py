@@ -10,12 +10,12 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import tomli_w
-from hypothesis import settings
 
 import speedcheck
 from speedcheck.certificate import Certificate
@@ -30,10 +30,6 @@ from speedcheck.rules.tracks import TINY
 sys.path.insert(0, str(Path(__file__).parent))
 
 from foreign_scripts import FINAL
-
-# A busy machine is no failure of what is tested.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 SEPARATOR = "=" * 100 + "\n"
 PROGRAM = """\
@@ -372,29 +368,34 @@ def cli(capsys, monkeypatch):
     return call
 
 
+def write_race(path, a, b, *, pairs=8, aa=False, name="race", trainers=("recipe-a", "recipe-b")):
+    """Write the folder of a race with these times in seconds, as `speedcheck race` does."""
+    folder = path / "race"
+    for side, trainer in zip("ab", trainers, strict=True):
+        (folder / side / "logs").mkdir(parents=True)
+        plan = Plan(name=side, track="gpt2-small", recipe=trainer)
+        write_plan(folder / side / "record.toml", plan)
+    write_race_plan(folder, RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa))
+    times = {"a": a, "b": b}
+    with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
+        for side, pair in order(pairs):
+            FolderLedger(writer, side).append("planned", pair)
+        for side, pair in order(min(len(a), len(b))):
+            log = folder / side / "logs" / f"seed-{pair:03d}.txt"
+            own = FolderLedger(writer, side)
+            own.append("started", pair, log=log, details={"host": {"id": "h"}})
+            log.write_text(FINAL.format(4, f"3.27{pair:02d}", f"{times[side][pair] * 1000:.0f}"))
+            own.append("finished", pair, log=log)
+    return folder
+
+
 @pytest.fixture
 def make_race(tmp_path):
-    """Write the folder of a race with these times in seconds, as `speedcheck race` does."""
+    """Write the folder of a race into a temporary folder."""
+    return partial(write_race, tmp_path)
 
-    def make(a, b, *, pairs=8, aa=False, name="race", trainers=("recipe-a", "recipe-b")):
-        folder = tmp_path / "race"
-        for side, trainer in zip("ab", trainers, strict=True):
-            (folder / side / "logs").mkdir(parents=True)
-            plan = Plan(name=side, track="gpt2-small", recipe=trainer)
-            write_plan(folder / side / "record.toml", plan)
-        write_race_plan(folder, RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa))
-        times = {"a": a, "b": b}
-        with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
-            for side, pair in order(pairs):
-                FolderLedger(writer, side).append("planned", pair)
-            for side, pair in order(min(len(a), len(b))):
-                log = folder / side / "logs" / f"seed-{pair:03d}.txt"
-                own = FolderLedger(writer, side)
-                own.append("started", pair, log=log, details={"host": {"id": "h"}})
-                log.write_text(
-                    FINAL.format(4, f"3.27{pair:02d}", f"{times[side][pair] * 1000:.0f}")
-                )
-                own.append("finished", pair, log=log)
-        return folder
 
-    return make
+@pytest.fixture(scope="session")
+def race_at():
+    """Write the folder of a race below a path of the test's own."""
+    return write_race

@@ -59,6 +59,7 @@ def test_attention_costs_twelve_operations_a_feature_and_pair(
     assert step_flops(run, step) - products == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_benchmark_times_the_five_stretches_of_a_recipe(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [sys.executable, "-m", "trainer", "bench", "--recipe", "tiny"]

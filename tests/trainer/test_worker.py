@@ -68,9 +68,9 @@ def work_off(recipe: Recipe, data: Path, folder: Path, seeds: list[int]) -> list
 def test_each_seed_of_a_worker_has_the_log_of_a_run_of_its_own(
     mini: Recipe, data: Path, tmp_path: Path
 ) -> None:
-    answers = work_off(mini, data, tmp_path, [2, 0, 1])
-    assert [(answer["seed"], answer["status"]) for answer in answers] == [(2, 0), (0, 0), (1, 0)]
-    for seed in (0, 1, 2):
+    answers = work_off(mini, data, tmp_path, [1, 0])
+    assert [(answer["seed"], answer["status"]) for answer in answers] == [(1, 0), (0, 0)]
+    for seed in (0, 1):
         run_seed(mini, seed, find_data(mini, data), tmp_path / f"alone-{seed}.txt")
         assert comparable(tmp_path / f"{seed}.txt") == comparable(tmp_path / f"alone-{seed}.txt")
     assert comparable(tmp_path / "0.txt") != comparable(tmp_path / "1.txt")

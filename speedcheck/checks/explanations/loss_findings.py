@@ -56,7 +56,7 @@ LOSS = {
     ),
     codes.LOSS_EXCUSED: Explanation(
         ("info",),
-        'The record is of the kind "systems", a pure change of speed. The loss test is shown and '
+        'The record is of the kind "systems", a pure speed change. The loss test is shown and '
         "does not count; the speed verdict must pass instead.",
         "Check that the change leaves the mathematics alone, and name the baseline that it is "
         "faster than.",
@@ -147,7 +147,7 @@ LOSS = {
         ("info",),
         "On a track that counts steps, the test at each validation step that all runs have in "
         "common. The verdict is for the last one.",
-        "Treat the earliest step that passes as a choice among so many looks: chance passes one of "
+        "Treat the earliest step that passes as one choice among many looks: chance passes one of "
         "them more often than alpha says. New runs that end there show it clearly.",
     ),
 }

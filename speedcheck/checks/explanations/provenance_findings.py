@@ -35,7 +35,7 @@ PROVENANCE = {
     codes.DUPLICATE_LOG: Explanation(
         ("warn",),
         "Two logs have the same losses at every validation, or one holds lines of the other: one "
-        "run under two names. It counts once, by the log that says most about the run.",
+        "run under two names. It counts once, with the log that says the most.",
         "Remove the copy, and correct n, mean and p where the README counts it twice.",
     ),
     codes.REPEATED_SEED: Explanation(
@@ -85,8 +85,8 @@ PROVENANCE = {
     codes.SOURCE_CHANGED: Explanation(
         ("fail",),
         "The program that a log embeds does not have the SHA-256 that the trainer wrote beside "
-        "it, or the program of a record by `speedcheck run --script` not the one that record.toml "
-        "holds: one of the two was edited afterwards.",
+        "it, or the program of a record by `speedcheck run --script` differs from the one in "
+        "record.toml: one of the two was edited afterwards.",
         "Put the original log or program back.",
     ),
     codes.CLAIM_NOT_CONFIRMED: Explanation(
@@ -139,7 +139,7 @@ PROVENANCE = {
         ("warn",),
         "A README or statistics.md lists the losses of the record's runs and leaves out a run that "
         "counts, so its figures may be those of the better runs. The record is judged by all.",
-        "Add the run to the list and compute the figures again, or say what the log is of.",
+        "Add the run to the list and compute the figures again, or say which run the log is of.",
     ),
     codes.SEVERAL_GROUPS: Explanation(
         ("info",),
@@ -264,7 +264,7 @@ PROVENANCE = {
     ),
     codes.EXTENDED: Explanation(
         ("warn",),
-        "Runs were added to the plan after one had finished. The test is made for a number of runs "
+        "Runs were added to the plan after one had finished. The test is for a number of runs "
         "that was fixed before: with a look after every run from the 3rd to the 32nd it certifies "
         "7 in 100 records that only equal their target. The gate closes.",
         "Plan a new record with enough runs, or one with `speedcheck run --until-certified`, whose "
@@ -272,7 +272,7 @@ PROVENANCE = {
     ),
     codes.LEDGER_COURSE: Explanation(
         ("fail",),
-        "The ledger tells what no campaign does: a seed ran again after it had finished, ran "
+        "The ledger shows what no campaign does: a seed ran again after it had finished, ran "
         "without a plan, or shares its log with another seed. A seed with two results lets "
         "somebody take the better one.",
         "Submit the ledger and the logs as `speedcheck run` wrote them, or run a new record.",

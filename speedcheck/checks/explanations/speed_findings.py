@@ -52,7 +52,7 @@ SPEED = {
         "A worker trained several seeds in one process. The losses are those of separate "
         "processes to the last digit; the times share a process and a thermal state, and the "
         "message says whether they change along the worker.",
-        "Nothing where the interval holds 0 and is short beside the gain that the record claims; "
+        "Nothing if the interval contains 0 and is short compared with the claimed gain; "
         "otherwise time the runs again with `speedcheck run --isolate`.",
     ),
     codes.SIDE_BY_SIDE: Explanation(
@@ -65,7 +65,7 @@ SPEED = {
         ("info",),
         "How long the runs took beside the time that they report: start-up, compilation, warm-up "
         "and validation. The ledger says it for each run, and so does the certificate's JSON.",
-        "Nothing, as long as all training is inside of the clock.",
+        "Nothing, as long as all training is inside the clock.",
     ),
     codes.CLOCK_BEYOND_WALL: Explanation(
         ("warn",),

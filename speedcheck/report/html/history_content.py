@@ -38,7 +38,7 @@ def history_content(title: str, entries: Sequence[Entry]) -> HistoryContent:
     tracks = dict.fromkeys(entry.track.name for entry in entries)
     tables = tuple(
         Table(
-            f"track {track}",
+            f"Track {track}",
             heads,
             tuple(_cells(entry) for entry in entries if entry.track.name == track),
         )

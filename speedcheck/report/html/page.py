@@ -23,7 +23,8 @@ from speedcheck.report.wording import printable
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_WITH_EXPONENT = re.compile(r"(\d+(?:\.\d+)?e-\d+)")
+# Dates, numbers with an exponent, and times with their unit.
+_UNBROKEN = re.compile(r"(\d{4}-\d\d-\d\d|\d+(?:\.\d+)?e-\d+|[-+]?\d+(?:\.\d+)? m?s\b)")
 
 
 def require_jinja() -> None:
@@ -108,11 +109,11 @@ def _visible(value: object) -> object:
 
 
 def _unbroken(text: str) -> Markup:
-    """Escape a text, and keep a browser from breaking a number behind the sign of its exponent."""
+    """Escape a text, and keep a browser from breaking a line within a date or a number."""
     from markupsafe import Markup  # noqa: PLC0415 - what only pages need
 
     number = Markup('<span class="unbroken">{}</span>')
-    pieces = _WITH_EXPONENT.split(printable(text))
+    pieces = _UNBROKEN.split(printable(text))
     shown = (number.format(piece) if place % 2 else piece for place, piece in enumerate(pieces))
     return Markup("").join(shown)
 

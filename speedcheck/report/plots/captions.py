@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from speedcheck.plot_data.pictures import (
-    Comparison,
-    Curves,
-    Evidence,
-    Losses,
-    Posterior,
-    Runtimes,
-    StepTimes,
-)
-from speedcheck.plot_data.race_data import PairDifferences, RaceEvidence
+from typing import TYPE_CHECKING
+
 from speedcheck.report.race_text import confidence_sequence
 from speedcheck.report.wording import printable, rounded, small_p, two_digits
-from speedcheck.stats import Difference
 from speedcheck.words import count
+
+if TYPE_CHECKING:
+    from speedcheck.plot_data.pictures import (
+        Comparison,
+        Curves,
+        Evidence,
+        Losses,
+        Posterior,
+        Runtimes,
+        StepTimes,
+    )
+    from speedcheck.plot_data.race_data import PairDifferences, RaceEvidence
+    from speedcheck.stats import Difference
 
 _ORDERS = {"start": "order of their starts", "log": "order of their logs' names"}
 
@@ -56,8 +60,9 @@ def curves(shown: Curves) -> str:
     drawn = f"{count(counted, 'counted run')}" + (
         f", {count(others, 'run')} not counted" if others else ""
     )
+    further = f"{count(shown.left_out, 'further run')} not drawn" if shown.left_out else ""
     below = "Below, how far each counted run is from their mean" if shown.apart else ""
-    return _sentences([drawn, below])
+    return _sentences([drawn, further, below])
 
 
 def runtimes(shown: Runtimes) -> str:
@@ -83,7 +88,7 @@ def step_times(shown: StepTimes) -> str:
 def evidence(shown: Evidence) -> str:
     """Say whether and when the e-value certifies."""
     last = f"After {count(len(shown.log10_e), 'run')} log10 E is {shown.log10_e[-1]:.3g}"
-    needed = f"{shown.needed:g} certifies"
+    needed = f"It certifies at {shown.needed:.3g}"
     if shown.certified_at is None:
         return _sentences([last, needed])
     return _sentences([last, f"{needed}, which run {shown.certified_at} reached"])
@@ -116,7 +121,7 @@ def differences(shown: PairDifferences) -> str:
 def race_evidence(shown: RaceEvidence) -> str:
     """Say whether and when the e-value decides."""
     last = f"After {count(shown.pairs[-1], 'pair')} log10 E is {shown.log10_e[-1]:.3g}"
-    needed = f"{shown.needed:.3g} decides"
+    needed = f"It decides at {shown.needed:.3g}"
     if shown.reached_at is None:
         return _sentences([last, needed])
     reached = f"{needed}, which is reached after {shown.reached_at} pairs"

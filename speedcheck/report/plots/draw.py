@@ -8,13 +8,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from speedcheck.errors import UsageError
-from speedcheck.history.points import Points
-from speedcheck.plot_data import PlotData
-from speedcheck.plot_data.race_data import RaceData
 from speedcheck.report.plots import captions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from speedcheck.history.points import Points
+    from speedcheck.plot_data import PlotData
+    from speedcheck.plot_data.race_data import RaceData
 
 _Data = TypeVar("_Data")
 

@@ -11,15 +11,18 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from speedcheck.history.points import Point, Points
 from speedcheck.report.plots.style import BLUE, FAINT, ORANGE, PAPER, legend, new_axes
+from speedcheck.report.wording import printable
 
 _AXES = {"s": "training time (s)", "steps": "steps", "loss": "mean loss"}
 # Values further apart than this factor need a logarithmic axis for the later ones to be seen.
 _WIDE = 4.0
+# So many letters of a track's name fit into the title.
+_LONGEST = 18
 
 
 def history_figure(series: Points) -> Figure:
     """Draw each record at its date, joined in their order; hollow where no gain is shown."""
-    figure, axes = new_axes(f"Records of track {series.track}", "date", _AXES[series.unit])
+    figure, axes = new_axes(f"Records of {_name(series)}", "date", _AXES[series.unit])
     dates = _dates(series.points)
     values = [point.value for point in series.points]
     axes.plot(dates, values, color=FAINT, linewidth=0.8, zorder=1)
@@ -60,7 +63,8 @@ def history_caption(series: Points) -> str:
     first, last = series.points[0], series.points[-1]
     shown = sum(point.is_shown for point in series.points)
     text = (
-        f"{len(series.points)} records from {first.date} to {last.date}: "
+        f"{len(series.points)} records of track {printable(series.track)} "
+        f"from {first.date} to {last.date}: "
         f"{_value(first, series)} to {_value(last, series)}. "
         f"{shown} of {len(series.points) - 1} gains over the record before are shown. "
         "Hollow points: no gain is shown. Bars: one standard deviation of a run."
@@ -68,6 +72,12 @@ def history_caption(series: Points) -> str:
     if series.missing:
         text += f" {series.missing} without a date or a value are not drawn."
     return text
+
+
+def _name(series: Points) -> str:
+    """Return the track's name as a title has room for it, in letters that every font has."""
+    name = printable(series.track).encode("latin-1", "backslashreplace").decode("latin-1")
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _dates(points: Sequence[Point]) -> list[float]:

@@ -57,6 +57,8 @@ _SETTINGS: Final[Any] = {  # of any version of matplotlib
     "legend.labelcolor": INK,
     "lines.solid_capstyle": "round",
     "text.color": INK,
+    # A name with two dollar signs is a name.
+    "text.parse_math": False,
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "xtick.labelcolor": INK,

@@ -22,7 +22,8 @@ from speedcheck.report.plots.style import (
 
 def curves_figure(curves: Curves) -> Figure:
     """Draw the loss curves, and below them how far the counted runs are apart at the end."""
-    figure = new_figure("Loss curves of all runs", TALL if curves.apart else TALL * 0.7)
+    which = f"the first {len(curves.losses)}" if curves.left_out else "all"
+    figure = new_figure(f"Loss curves of {which} runs", TALL if curves.apart else TALL * 0.7)
     plots = figure.subplots(2 if curves.apart else 1, 1, squeeze=False)[:, 0]
     names = {True: "counted run", False: "other run"}
     for curve in sorted(curves.losses, key=lambda one: one.counted):

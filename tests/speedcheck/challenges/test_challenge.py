@@ -75,6 +75,19 @@ def test_its_own_runs_decide_and_the_pool_is_information(record, cli):
     assert found["difference"]["low"] == pytest.approx(interval.low, rel=1e-6)
 
 
+def test_quiet_prints_the_verdict_alone_and_the_program_only_where_it_asks(
+    record, cli, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    asked = challenge(cli, "--quiet")
+    assert (asked.code, asked.out) == (2, "")
+    assert "The program of 3 of 3 counted runs of theirs" in asked.err
+    result = challenge(cli, "--quiet", "--yes", "--seeds", "4")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("CERTIFIED: mean loss ")
+    assert result.out.count("\n") == 1
+
+
 def test_a_record_without_its_program_cannot_be_challenged(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("theirs").mkdir()

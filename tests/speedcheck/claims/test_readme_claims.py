@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def files_of(campaign, log_text):
     return logs, {seed: ENDINGS[fate] for seed, fate in enumerate(fates) if fate in ENDINGS}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(campaign=campaigns())
 def test_the_readme_of_a_run_is_never_refuted_whatever_became_of_it(campaign, builder_at, log_text):
     target, losses, *_ = campaign

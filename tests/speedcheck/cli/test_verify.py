@@ -175,7 +175,7 @@ def test_the_module_is_the_command(build):
     assert "NOT CERTIFIED" in done.stdout
 
 
-@pytest.mark.parametrize("words", ["verify", "verify --json", "table", "table --csv"])
+@pytest.mark.parametrize("words", ["verify", "table --csv"])
 def test_a_reader_that_has_seen_enough_leaves_no_complaint(build, words):
     reading, writing = os.pipe()
     os.close(reading)
@@ -223,12 +223,3 @@ def test_without_a_standard_output_there_is_an_exit_code_all_the_same(build):
             ["bash", "-c", command, "bash", folder], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (code, "")
-
-
-def test_quiet_prints_the_headline_of_each_record_alone(cli, build, losses):
-    good, bad = build.record(), build.record([loss + 0.5 for loss in losses], name="bad")
-    result = cli("verify", "--quiet", good, bad)
-    assert result.code == 1
-    first, second = result.out.splitlines()
-    assert ": CERTIFIED: mean loss" in first
-    assert ": NOT CERTIFIED: p = 1 is not below" in second

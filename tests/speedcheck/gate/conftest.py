@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from speedcheck import cli
 from speedcheck.gate.git import Repository
 
 IDENTITY = {
@@ -60,3 +61,34 @@ class Clone:
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path / "clone")
+
+
+# The logs of these tests hold no whole program; what is asked of one is test_submissions.py's.
+LAX = """
+[gate]
+track = ["gpt2-small", "tiny"]
+allow_unknown = ["rules", "hardware"]
+"""
+
+
+@pytest.fixture
+def gate(clone, capsys, monkeypatch):
+    """Run `speedcheck gate` in the clone and return (exit code, output, errors)."""
+    monkeypatch.chdir(clone.root)
+    clone.commit("rules", {"speedcheck.toml": LAX})
+    for name in ("GITHUB_BASE_REF", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["gate", *arguments])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def files_of(folder: Path, below: str) -> dict[str, str | bytes]:
+    return {
+        f"{below}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

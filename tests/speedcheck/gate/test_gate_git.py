@@ -23,7 +23,7 @@ def exported(clone, commit, folder, destination):
 
 
 def test_a_folder_outside_any_repository_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is in no git repository"):
+    with pytest.raises(InputError, match="is not in a git repository"):
         Repository(tmp_path)
 
 

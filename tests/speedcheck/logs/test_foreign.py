@@ -11,6 +11,7 @@ import sys
 
 import pytest
 import tomli_w
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,7 +242,7 @@ def test_files_without_a_matching_line_say_so():
     assert "NUL byte" in parse(b"step:1/2\0").problems[0].message
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     lines=st.lists(
         st.one_of(
@@ -267,6 +268,7 @@ def test_any_text_gives_runs_or_a_problem_and_only_numbers_that_a_table_holds(li
         assert run.train_time_ms is None or math.isfinite(run.train_time_ms)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_backtracks_without_end_is_stopped_and_said():
     hostile = "step:1 " + "1" * 5000 + "x\n"
     parser = parser_of(SLOW)
@@ -344,7 +346,7 @@ def test_a_bad_pattern_is_one_line_with_file_and_key(golf, cli, pattern, complai
     assert result.err.count("\n") == 1
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     text=st.text(
         st.sampled_from(r"(?P<step>.)(val_loss)|*+{}[]^$\dw0123,:=!-aA" + "\n"), max_size=60

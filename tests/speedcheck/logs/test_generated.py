@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,7 +136,7 @@ def logs(draw):
     return (end.join(lines) + end).encode(encoding), runs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(logs())
 def test_a_log_gives_the_runs_that_it_was_written_from(written):
     data, runs = written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def messages(data: str | bytes) -> list[tuple[int | None, str]]:
     return [(problem.line, problem.message) for problem in parse(data).problems]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     st.one_of(
         st.binary(max_size=300),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +58,7 @@ def figures(run):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.sampled_from(DATA_LIKE), max_size=6))
 def test_no_line_inside_the_program_changes_a_figure(lines):
     assert [figures(run) for run in read(full_log(3.2, *lines))] == [
@@ -65,7 +66,7 @@ def test_no_line_inside_the_program_changes_a_figure(lines):
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.lists(st.sampled_from(DATA_LIKE), min_size=1, max_size=6))
 def test_the_program_reaches_to_the_separator_before_the_environment(lines):
     text = full_log(3.2, *lines)
@@ -134,7 +135,7 @@ def test_steps_above_a_later_program_without_environment_are_not_read_and_that_i
     assert [problem.line for problem in log.problems] == [first_step_line]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.integers(30_000, 40_000), min_size=1, max_size=5),
     st.lists(st.sampled_from(DATA_LIKE), max_size=3),

@@ -7,6 +7,7 @@ import sys
 import warnings
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -94,7 +95,7 @@ def test_the_honest_program_is_read():
     assert [count.value for count in program.val_tokens] == [10_485_760]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
 )
@@ -106,7 +107,7 @@ def test_any_text_gives_facts_or_a_reason(text):
     all_facts(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_a_program_with_something_put_in_or_cut_gives_facts_or_a_reason(data):
     start = data.draw(st.integers(0, len(HONEST)))
@@ -249,6 +250,7 @@ MANY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANY)
 def test_many_statements_cost_no_more_than_their_number(name):
     text = MANY[name]
@@ -279,13 +281,18 @@ def test_a_bad_escape_in_a_string_is_no_warning():
         assert read_program("x = 1 is 1").problem == ""
 
 
-def test_no_depth_needs_more_than_a_mebibyte_of_stack():
+@pytest.mark.parametrize(
+    "sizes",
+    [(400, 3_000), pytest.param((50, 150, 900, 1_500, 30_000), marks=pytest.mark.slow)],
+    ids=["fast", "all"],
+)
+def test_no_depth_needs_more_than_a_mebibyte_of_stack(sizes):
     script = """
 import threading
 from speedcheck.program import code_digest, compare, read_program
 
 def read():
-    for size in (50, 150, 400, 900, 1_500, 3_000, 30_000):
+    for size in SIZES:
         for text in (
             "-" * size + "1", "not " * size + "1", "lambda:" * size + "1", "a" + ".b" * size,
             "a" + "()" * size, "a" + "[0]" * size, "1 if 1 else " * size + "1",
@@ -306,7 +313,7 @@ thread.start()
 thread.join()
 print(len(count), 10 < sum(count) < 100)
 """
-    call = [sys.executable, "-c", script]
+    call = [sys.executable, "-c", script.replace("SIZES", repr(sizes))]
     result = subprocess.run(call, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.strip() == "105 True"
+    assert result.stdout.strip() == f"{15 * len(sizes)} True"

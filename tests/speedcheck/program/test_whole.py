@@ -12,6 +12,7 @@ import re
 import sys
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -267,7 +268,7 @@ def test_runs_of_one_program_and_its_variants_are_sorted_by_code(build, text, st
     assert "B: 1 run " in groups.message
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(data=st.data())
 def test_a_program_cut_anywhere_gives_facts_or_a_reason(data, whole_programs):
     text = whole_programs[data.draw(st.sampled_from(STYLES))]

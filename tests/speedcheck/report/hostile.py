@@ -1,8 +1,9 @@
-"""Texts that a page must not obey, and a record full of them."""
+"""Texts that a page must not obey, and a record, a race and a series full of them."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from speedcheck.certificate import Claim
 from speedcheck.verdicts import Finding, Verdict, Verdicts
@@ -41,4 +42,33 @@ def with_text(certificate, text):
         groups=tuple(groups),
         claims=(claim, dataclasses.replace(claim, status="confirmed", where=f"{text}:1")),
         verdicts=Verdicts(verdict, verdict, verdict, verdict),
+    )
+
+
+def race_with_text(result, text):
+    """Give a race that has `text` in every field that holds a stranger's words."""
+    return dataclasses.replace(
+        result,
+        folder=text,
+        # Against itself and with pairs to come, so that the page shows how to go on.
+        plan=dataclasses.replace(
+            result.plan, name=text, track=text, pairs=len(result.pairs) + 2, is_aa=True
+        ),
+        a=dataclasses.replace(result.a, trainer=text),
+        b=dataclasses.replace(result.b, trainer=text),
+        hosts=(text, text + "."),
+        problems=(text,),
+    )
+
+
+def series_with_text(entries, text):
+    """Give a series whose records, folders and track are named `text`."""
+    return tuple(
+        dataclasses.replace(
+            entry,
+            folder=Path(text, entry.folder),
+            track=dataclasses.replace(entry.track, name=text),
+            certificate=with_text(entry.certificate, text),
+        )
+        for entry in entries
     )

@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing is cut, nothing overlaps, nothing foreign runs.
+"""Every kind of page in a real browser: nothing is cut, nothing overlaps, nothing foreign runs.
 
 Needs Chromium (found as `chromium` or `google-chrome`, or named by $CHROMIUM) and the package
 playwright. The check of accessibility also needs axe-core, whose axe.min.js $AXE_CORE names.
@@ -16,18 +16,18 @@ pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from hostile import TEXTS, with_text
+from hostile import TEXTS
+from samples import A, B, history_sample, race_sample, record_sample, series_of_records
 
-from speedcheck.api import judge_folder
-from speedcheck.plot_data import plot_data_of
-from speedcheck.report.html import record_page
-from speedcheck.report.plots import draw_pictures
 from speedcheck.report.wording import printable
-from speedcheck.rules.rule import Overrides
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 AXE = os.environ.get("AXE_CORE")
 WIDTHS, SCHEMES = (360, 800, 1600), ("light", "dark")
+HONEST = ("certified", "refused", "race", "refused-race", "history")
+# Of these there are pages full of hostile text, too; the last text is long and harmless.
+KINDS = ("certified", "race", "history")
+LAST = len(TEXTS) - 1
 
 pytestmark = [
     pytest.mark.browser,
@@ -69,6 +69,9 @@ OUTSIDE = """() => [...document.querySelectorAll("svg")].flatMap((svg) => {
 })"""
 
 
+TAGS = "[...document.querySelectorAll('*')].map((e) => e.tagName).join()"
+
+
 @pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
@@ -80,28 +83,30 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory, builder_at):
-    """Give the certificate and pictures of a record that passes and of one that fails."""
-    build = builder_at(tmp_path_factory.mktemp("records"))
+def samples(tmp_path_factory, builder_at, race_at, published_log_text):
+    """Give the page of each sample as a function of the text in it."""
+    build = builder_at(tmp_path_factory.mktemp("samples"))
     baseline = build.record(name="baseline", losses=(1.25, 1.26, 1.24))
-    good = judge_folder(build.record(), Overrides(baseline=baseline))
-    bad = judge_folder(build.published(losses=(3.29, 3.2801, 3.2712)), Overrides())
+    refused_race = race_at(tmp_path_factory.mktemp("refused"), A[:5], B[:5])
+    (refused_race / "race.json").write_text("[]")
     return {
-        name: (judgement.certificate, draw_pictures(plot_data_of(judgement)))
-        for name, judgement in (("certified", good), ("refused", bad))
+        "certified": record_sample(build.record(), baseline=baseline),
+        "refused": record_sample(build.published(losses=(3.29, 3.2801, 3.2712))),
+        "race": race_sample(race_at(build.path, A, B)),
+        "refused-race": race_sample(refused_race),
+        "history": history_sample(series_of_records(build, published_log_text)),
     }
 
 
 @pytest.fixture(scope="module")
-def pages(records, tmp_path_factory):
-    """Give the address of a page for each record, and of one full of hostile text."""
+def pages(samples, tmp_path_factory):
+    """Give the address of the page of each sample, and of those that are full of hostile text."""
     folder = tmp_path_factory.mktemp("pages")
-    certificate, pictures = records["certified"]
-    every = records | {
-        f"hostile-{i}": (with_text(certificate, text), pictures) for i, text in enumerate(TEXTS)
-    }
-    for name, (judged, drawn) in every.items():
-        (folder / f"{name}.html").write_text(record_page(judged, drawn), encoding="utf-8")
+    every = {name: samples[name]() for name in HONEST}
+    for kind in KINDS:
+        every |= {f"{kind}-{i}": samples[kind](text) for i, text in enumerate(TEXTS)}
+    for name, page in every.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return lambda name: (folder / f"{name}.html").as_uri()
 
 
@@ -123,8 +128,19 @@ def opened(browser, address, *, width=800, scheme="light", script=True, free=Fal
     return page
 
 
+@pytest.fixture(scope="module")
+def harmless_tags(browser, pages):
+    """Give the elements of each kind of page whose text is harmless, in their order."""
+    found = {}
+    for kind in KINDS:
+        page = opened(browser, pages(f"{kind}-{LAST}"))
+        found[kind] = page.evaluate(TAGS)
+        page.context.close()
+    return found
+
+
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["certified", "refused", "hostile-11"])
+@pytest.mark.parametrize("name", [*HONEST, *(f"{kind}-{LAST}" for kind in KINDS)])
 def test_nothing_is_cut_and_nothing_overlaps(browser, pages, name, width):
     page = opened(browser, pages(name), width=width)
     size = page.evaluate(
@@ -151,26 +167,24 @@ def test_the_two_schemes_have_different_grounds(browser, pages):
 @pytest.mark.skipif(AXE is None, reason="$AXE_CORE names no axe.min.js")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_no_violation(browser, pages, width, scheme):
-    for name in ("certified", "refused"):
-        page = opened(browser, pages(name), width=width, scheme=scheme, free=True)
-        page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-        violations = page.evaluate("axe.run().then((result) => result.violations)")
-        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
-        page.context.close()
+@pytest.mark.parametrize("name", HONEST)
+def test_axe_finds_no_violation(browser, pages, name, width, scheme):
+    page = opened(browser, pages(name), width=width, scheme=scheme, free=True)
+    page.evaluate(Path(AXE).read_text(encoding="utf-8"))
+    violations = page.evaluate("axe.run().then((result) => result.violations)")
+    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+    page.context.close()
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", range(len(TEXTS)))
-def test_hostile_text_is_shown_and_not_obeyed(browser, pages, number):
-    page = opened(browser, pages(f"hostile-{number}"))
-    harmless = opened(browser, pages("hostile-11"))
-    tags = "[...document.querySelectorAll('*')].map((e) => e.tagName).join()"
-    assert page.evaluate(tags) == harmless.evaluate(tags)
+def test_hostile_text_is_shown_and_not_obeyed(browser, pages, harmless_tags, kind, number):
+    page = opened(browser, pages(f"{kind}-{number}"))
+    assert page.evaluate(TAGS) == harmless_tags[kind]
     shown = page.evaluate("document.body.textContent")
     assert " ".join(printable(TEXTS[number]).split()) in " ".join(shown.split())
     assert page.said == []
     page.context.close()
-    harmless.context.close()
 
 
 def test_the_policy_stops_scripts_and_styles_that_are_not_the_page_s_own(browser, pages):
@@ -210,10 +224,9 @@ def test_a_click_on_a_head_sorts_the_table(browser, pages):
     page.context.close()
 
 
-def test_the_page_works_without_scripts(browser, pages, records):
+def test_the_page_works_without_scripts(browser, pages, losses):
     page = opened(browser, pages("certified"), script=False)
-    rows = page.locator("#table-1 ~ .scroll tbody tr").count()
-    assert rows == len(records["certified"][0].runs)
+    assert page.locator("#table-1 ~ .scroll tbody tr").count() == len(losses)
     assert page.get_by_role("button").count() == 0
     assert page.locator("svg").first.is_visible()
     page.context.close()

@@ -1,4 +1,4 @@
-"""The page of a record: what it says, that it loads nothing, and that foreign text stays text."""
+"""Pages: what that of a record says, that it loads nothing, and that foreign text stays text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import pytest
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 
-from hostile import TEXTS, with_text
+from hostile import TEXTS, race_with_text, series_with_text, with_text
+from samples import A, B, series_of_records
 
 from speedcheck.api import judge_folder
+from speedcheck.history.read_history import read_history
 from speedcheck.plot_data import plot_data_of
+from speedcheck.races.read_race import read_race
 from speedcheck.report.headline import headline
-from speedcheck.report.html import record_page
+from speedcheck.report.html import history_page, race_page, record_page
 from speedcheck.report.plots import draw_pictures
 from speedcheck.report.wording import printable
 from speedcheck.rules.rule import Overrides
@@ -189,11 +192,25 @@ def test_equal_records_give_equal_pages(page, tmp_path_factory, builder_at):
     assert record_page(*again) == page
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-def test_foreign_text_stays_text(text, certificate_and_pictures):
+@pytest.fixture(scope="module")
+def samples(certificate_and_pictures, tmp_path_factory, builder_at, race_at, published_log_text):
+    """Give the page of each kind as a function of the text in it, those without pictures."""
     certificate, _ = certificate_and_pictures
-    harmless = Page(record_page(with_text(certificate, "harmless"), ()))
-    hostile = Page(record_page(with_text(certificate, text), ()))
+    build = builder_at(tmp_path_factory.mktemp("samples"))
+    result = read_race(race_at(build.path, A, B))
+    entries, _ = read_history(series_of_records(build, published_log_text), Overrides())
+    return {
+        "record": lambda text: record_page(with_text(certificate, text), ()),
+        "race": lambda text: race_page(race_with_text(result, text), ()),
+        "history": lambda text: history_page(text, series_with_text(entries, text), ()),
+    }
+
+
+@pytest.mark.parametrize("kind", ["record", "race", "history"])
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_foreign_text_stays_text(text, kind, samples):
+    # As long as the others, so that its cells are laid out as theirs.
+    harmless, hostile = Page(samples[kind]("harmless words")), Page(samples[kind](text))
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in harmless.tags]
     attributes = [sorted(a) for _, a in hostile.tags]
     assert attributes == [sorted(a) for _, a in harmless.tags]

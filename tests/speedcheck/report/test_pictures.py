@@ -1,4 +1,4 @@
-"""The pictures: titles, axes, units, and that each shows the numbers that it was given."""
+"""The pictures of every page: titles, axes, units, and that each shows what it was given."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import pytest
 pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 
 import matplotlib.text
+from hostile import TEXTS, series_with_text
 from matplotlib.figure import Figure
+from samples import A, B, series_of_records
 
 from speedcheck.api import judge_folder
 from speedcheck.errors import UsageError
+from speedcheck.history.points import points_of
+from speedcheck.history.read_history import read_history
 from speedcheck.plot_data import plot_data_of
-from speedcheck.plot_data.pictures import Evidence, PlotData
-from speedcheck.report.plots import draw_pictures, write_pngs
+from speedcheck.plot_data.pictures import Curve, Curves, Evidence, PlotData
+from speedcheck.plot_data.race_data import race_data_of
+from speedcheck.races.read_race import read_race
+from speedcheck.report.plots import draw_history, draw_pictures, draw_race, write_pngs
 from speedcheck.report.plots.style import COLOURS
 from speedcheck.rules.rule import Overrides
 
@@ -34,6 +40,24 @@ def pictures(figures):
     return {picture.name: picture for picture in draw_pictures(figures)}
 
 
+@pytest.fixture(scope="module")
+def race_pictures(tmp_path_factory, race_at):
+    race = read_race(race_at(tmp_path_factory.mktemp("race"), A, B))
+    return draw_race(race_data_of(race))
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory, builder_at, published_log_text):
+    build = builder_at(tmp_path_factory.mktemp("series"))
+    return read_history(series_of_records(build, published_log_text), Overrides())[0]
+
+
+@pytest.fixture(scope="module")
+def every_picture(pictures, race_pictures, entries):
+    """Give the pictures of a record, of a race and of a series."""
+    return [*pictures.values(), *race_pictures, *draw_history(points_of(entries))]
+
+
 def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
@@ -50,8 +74,8 @@ def test_every_picture_is_drawn(pictures):
     ]
 
 
-def test_every_picture_has_a_title_a_caption_and_named_axes(pictures):
-    for picture in pictures.values():
+def test_every_picture_has_a_title_a_caption_and_named_axes(every_picture):
+    for picture in every_picture:
         assert picture.title in texts(picture.figure)
         assert picture.caption.endswith(".")
         for axes in picture.figure.axes:
@@ -79,21 +103,41 @@ def test_losses_times_and_evidence_are_drawn_as_they_are(pictures, figures):
     assert list(target.get_xdata()) == [figures.losses.target] * 2
 
 
-def test_no_text_of_a_picture_is_cut(pictures):
-    for picture in pictures.values():
-        picture.figure.draw_without_rendering()
-        width, height = picture.figure.bbox.size
-        ticks = [
-            label
-            for axes in picture.figure.axes
-            for label in (*axes.get_xticklabels(), *axes.get_yticklabels())
-        ]
-        for text in picture.figure.findobj(matplotlib.text.Text):
-            if text.get_visible() and text.get_text().strip():
-                box = text.get_window_extent()
-                inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
-                # A tick beyond the limits of its axis has a label that is not drawn.
-                assert inside or text in ticks, (picture.name, text.get_text(), box)
+def test_no_text_of_a_picture_is_cut(every_picture):
+    for picture in every_picture:
+        no_text_is_cut(picture)
+
+
+@pytest.mark.parametrize("text", [*TEXTS, r"$\frac$ $x$", "\N{SNOWMAN}" * 40, "W" * 40])
+def test_any_name_of_a_track_is_text_in_its_picture(entries, text):
+    (picture,) = draw_history(points_of(series_with_text(entries, text)))
+    no_text_is_cut(picture)
+    assert picture.title.startswith("Records of ")
+
+
+def no_text_is_cut(picture):
+    picture.figure.draw_without_rendering()
+    width, height = picture.figure.bbox.size
+    ticks = [
+        label
+        for axes in picture.figure.axes
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels())
+    ]
+    for text in picture.figure.findobj(matplotlib.text.Text):
+        if text.get_visible() and text.get_text().strip():
+            box = text.get_window_extent()
+            inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
+            # A tick beyond the limits of its axis has a label that is not drawn.
+            assert inside or text in ticks, (picture.name, text.get_text(), box)
+
+
+def test_curves_that_are_not_drawn_are_said():
+    curve = Curve((0.0, 100.0), (4.0, 3.27), counted=True)
+    curves = Curves((curve,) * 100, (), 3.28, left_out=17)
+    nothing = dict.fromkeys(PlotData.__slots__)
+    (picture,) = draw_pictures(PlotData(**nothing | {"curves": curves}))
+    assert picture.title == "Loss curves of the first 100 runs"
+    assert picture.caption == "100 counted runs. 17 further runs not drawn."
 
 
 def test_files_are_equal_for_equal_records_and_name_no_program(figures, tmp_path):

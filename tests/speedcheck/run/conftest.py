@@ -13,6 +13,7 @@ import pytest
 
 from speedcheck import cli
 from speedcheck.errors import LaunchError
+from speedcheck.records.ledger import Entry, parse_ledger
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.report import report_files
 from speedcheck.run.campaign import campaign
@@ -213,3 +214,15 @@ def run_tiny(
 @pytest.fixture
 def make_log_text() -> Callable[..., str]:
     return log_text
+
+
+def ledger_entries(record: Path) -> tuple[Entry, ...]:
+    return parse_ledger((record / "ledger.jsonl").read_bytes()).entries
+
+
+def ledger_events(record: Path) -> list[tuple[int, str]]:
+    return [(entry.seed, entry.event) for entry in ledger_entries(record)]
+
+
+def certificate(record: Path) -> dict:
+    return json.loads((record / "certificate.json").read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.errors import UsageError
@@ -27,7 +27,6 @@ def assert_equal_to_scipy(losses, level):
         assert actual.level == level
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, n=st.integers(3, 60), level=LEVELS)
 def test_estimates_are_those_of_scipy(seed, n, level):
     assert_equal_to_scipy(losses_of(seed, n), level)
@@ -38,7 +37,6 @@ def test_estimates_are_those_of_scipy_on_both_sides_of_its_normal_approximation(
     assert_equal_to_scipy(losses_of(n, n), 0.9)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, level=LEVELS)
 def test_two_losses_have_intervals_but_no_estimate(seed, level):
     losses = losses_of(seed, 2)

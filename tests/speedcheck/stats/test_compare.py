@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +137,7 @@ def test_samples_of_different_length_are_no_pairs():
     assert paired([1.0, 2.0, 4.0], [1.0, 3.0]).error is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(a=ANY, b=ANY, bound=st.floats(allow_nan=False, allow_infinity=False))
 @example(a=[1e308, -1e308], b=[-1e308, 1e308], bound=0.0)
 @example(a=[1e-300, 2e-300], b=[0.0, 0.0], bound=1e308)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+from examples import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def test_accuracies_are_worse_when_lower():
     assert compare_records(a, b).outcome == "undecided"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(a=TIMES, b=TIMES, spread=st.floats(0, 0.01))
 def test_the_outcome_mirrors_with_the_sides(a, b, spread):
     first = Side(a, LOSSES), Side(b, LOSSES - 0.0001)
@@ -193,7 +194,7 @@ def test_few_runs_on_two_machines_are_told_apart_in_at_most_the_wanted_rate(n, s
     assert missed / 3_000 <= 0.05 + 0.012
 
 
-@pytest.mark.parametrize("spread", [0.0005, 0.005])
+@pytest.mark.parametrize("spread", [pytest.param(0.0005, marks=pytest.mark.slow), 0.005])
 def test_equal_programs_on_two_machines_are_told_apart_in_at_most_one_percent(spread):
     rng = np.random.default_rng(21)
     decided = 0
@@ -204,7 +205,7 @@ def test_equal_programs_on_two_machines_are_told_apart_in_at_most_one_percent(sp
     assert decided / 4_000 <= 0.01 + 0.005
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     gain=st.floats(0.02, 0.3),
     worse=st.floats(-0.001, 0.0018),
@@ -258,7 +259,7 @@ def figures(value):
 ANY = st.lists(st.floats(), max_size=5)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(a=ANY, b=ANY, losses=ANY, interleaved=st.booleans(), spread=st.floats(0, 1e308))
 @example(a=[1e308, -1e308], b=[0.0, 1.0], losses=[1.0, 2.0], interleaved=False, spread=1e308)
 @example(a=[1e-300, 2e-300], b=[0.0, 0.0], losses=[], interleaved=True, spread=0.0)

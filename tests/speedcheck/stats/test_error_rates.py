@@ -60,7 +60,9 @@ def noise(probability, samples):
     return 3.5 * math.sqrt(probability * (1 - probability) / samples)
 
 
-@pytest.mark.parametrize("n", [3, 8, 32])
+@pytest.mark.parametrize(
+    "n", [pytest.param(3, marks=pytest.mark.slow), 8, pytest.param(32, marks=pytest.mark.slow)]
+)
 def test_the_t_test_passes_about_one_percent_of_records_at_the_target(source, draw, n, rate):
     samples = 20_000
     size = rate([passes(losses) for losses in draw((samples, n))])
@@ -69,6 +71,7 @@ def test_the_t_test_passes_about_one_percent_of_records_at_the_target(source, dr
     assert ALPHA - noise(ALPHA, samples) < size < most + noise(ALPHA, samples)
 
 
+@pytest.mark.slow
 def test_power_is_the_share_of_records_that_pass(draw, rate):
     samples, n, effect = 10_000, 32, -0.742
     expected = power(n, effect, 1, 0, ALPHA)
@@ -76,6 +79,7 @@ def test_power_is_the_share_of_records_that_pass(draw, rate):
     assert share == pytest.approx(expected, abs=0.005 + noise(expected, samples))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [8, 32])
 def test_ninety_percent_intervals_hold_the_true_mean_and_sd(draw, n, rate):
     samples = 10_000
@@ -86,6 +90,7 @@ def test_ninety_percent_intervals_hold_the_true_mean_and_sd(draw, n, rate):
     assert sds == pytest.approx(0.9, abs=0.01 + noise(0.9, samples))
 
 
+@pytest.mark.slow
 def test_testing_after_every_run_passes_far_more_than_one_percent(source, draw, rate):
     samples = 2_000
     expected = {"normal": 0.066, "skewed": 0.083}[source]
@@ -102,6 +107,7 @@ def test_below_eight_values_outliers_would_be_flagged_in_too_many_normal_samples
     assert not any(outliers(values) for values in samples[:1000])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "most"), [(8, 0.16), (32, 0.13)])
 def test_the_share_of_faultless_samples_with_an_outlier_is_bounded(draw, n, most, rate):
     flagged = [bool(outliers(losses)) for losses in draw((10_000, n))]

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -52,7 +53,7 @@ def test_a_lower_mean_that_chance_explains_does_not_beat_the_frontier():
     assert not ours.shown
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     n=st.integers(2, 8),
     m=st.integers(2, 8),
@@ -85,7 +86,7 @@ def test_without_a_test_nothing_is_shown(record, frontier):
     assert (ours.p_value, ours.shown, ours.runs_needed) == (None, False, None)
 
 
-@pytest.mark.parametrize("improvement", [0.0, 0.5])
+@pytest.mark.parametrize("improvement", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_one_percent_of_records_at_the_boundary_pass(improvement):
     rng = np.random.default_rng(14)
     passed = [
@@ -106,7 +107,7 @@ def test_the_frontiers_own_interval_is_students(values, level):
     assert (ours.frontier_low, ours.frontier_high) == mean_interval(values)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     record=st.lists(st.floats(), max_size=6),
     frontier=st.lists(st.floats(), max_size=6),

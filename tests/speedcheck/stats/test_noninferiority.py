@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.weightstats import ttest_ind
@@ -69,7 +70,7 @@ def test_three_runs_show_nothing_however_equal_they_are():
     assert non_inferiority(baseline[:3], baseline, min_runs=3).shown
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     n=st.integers(2, 8),
     m=st.integers(2, 8),
@@ -126,7 +127,7 @@ def shown_share(n, m, worse, samples):
     return np.mean(hits)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     record=st.lists(st.floats(), max_size=6),
     baseline=st.lists(st.floats(), max_size=6),

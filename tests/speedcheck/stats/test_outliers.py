@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.stats import outliers
@@ -15,7 +15,6 @@ from speedcheck.stats import outliers
 SPREAD = [3.2760, 3.2772, 3.2781, 3.2785, 3.2789, 3.2793, 3.2801]
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.integers(32_000, 33_000).map(lambda i: i / 1e4), min_size=8))
 def test_flags_are_the_modified_z_scores_above_three_and_a_half(values):
     median = statistics.median(values)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -27,7 +28,7 @@ def test_the_sub_3_record_needs_27_runs_fixed_and_23_on_average_when_it_may_stop
     assert plan_runs(0.742, maximum=48).sequential.chance == pytest.approx(0.955, abs=0.006)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(effect=st.floats(0.3, 3), alpha=st.sampled_from([0.001, 0.01, 0.05]))
 def test_the_fixed_number_of_runs_is_the_first_with_the_power_by_statsmodels(effect, alpha):
     def by_statsmodels(n):
@@ -82,7 +83,7 @@ def test_fixed_pairs_for_a_difference_at_one_percent_two_sided(difference, pairs
     assert plan_race(difference, 0.1).pairs == pairs
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(effect=st.floats(0.3, 6), alpha=st.sampled_from([0.01, 0.05]))
 def test_the_fixed_number_of_pairs_is_the_first_with_the_power_by_statsmodels(effect, alpha):
     def by_statsmodels(n):
@@ -106,7 +107,7 @@ def test_no_number_of_pairs_decides_a_race_without_a_difference():
     assert (plan.effect, plan.pairs, plan.sequential) == (0.0, None, None)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(n=st.integers(10, 60), room=st.floats(0, 2.5), alpha=st.sampled_from([0.01, 0.05]))
 def test_welchs_power_at_equal_sizes_and_spreads_is_nearly_the_pooled_tests(n, room, alpha):
     pooled = TTestIndPower().power(room, n, alpha, alternative="larger")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -38,7 +39,7 @@ def test_power_of_the_sub_3_record_is_95_percent():
     assert f"{power(32, -0.742, 1, 0, 0.01):.1%}" == "95.4%"
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 @given(n=st.integers(2, 300), effect=st.floats(-3, 1), alpha=ALPHAS)
 def test_power_is_the_integral_over_the_sample_sd(n, effect, alpha):
     expected = integrated_power(n, effect, alpha)
@@ -59,7 +60,7 @@ def test_power_of_huge_effects_is_certain(n, effect, expected):
     assert power(n, effect, 1, 0, 0.01) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(effect=st.floats(-3, -0.3), alpha=ALPHAS, wanted=st.floats(0.2, 0.99))
 def test_runs_for_power_is_the_first_n_that_has_it(effect, alpha, wanted):
     n = runs_for_power(effect, 1, 0, alpha, power=wanted)
@@ -67,7 +68,7 @@ def test_runs_for_power_is_the_first_n_that_has_it(effect, alpha, wanted):
     assert all(power(m, effect, 1, 0, alpha) < wanted for m in range(2, n))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(effect=EFFECTS, alpha=ALPHAS)
 def test_runs_needed_is_the_first_n_at_which_such_a_sample_passes(effect, alpha):
     n = runs_needed(effect, 1, 0, alpha)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +57,7 @@ def test_half_pairs_and_half_blocks_change_nothing(a, b):
     assert dataclasses.replace(found, pairs=whole) == cut
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(a=st.lists(st.floats(-3, 3), min_size=4, max_size=24), seed=st.integers(0, 99))
 def test_the_interval_holds_the_differences_that_no_look_has_rejected(a, seed):
     values = np.array(a) + np.random.default_rng(seed).normal(0, 0.3, len(a))
@@ -129,7 +130,7 @@ def test_pairs_until_a_difference_is_decided(effect, pairs, share):
     assert np.where(crossed > 0, crossed, 64).mean() == pytest.approx(pairs, abs=0.8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(seed=st.integers(0, 10**6), effect=st.floats(-2, 2))
 def test_simulated_bounds_decide_what_a_race_decides(seed, effect):
     values = np.random.default_rng(seed).normal(effect, 1, (1, 64))

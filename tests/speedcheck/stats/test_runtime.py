@@ -6,13 +6,12 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.stats import Runtime, runtime_stats
 
 
-@settings(deadline=None)
 @given(milliseconds=st.lists(st.integers(1, 10_000_000), min_size=2, max_size=40))
 def test_runtime_statistics_are_those_of_the_standard_library(milliseconds):
     seconds = [ms / 1000 for ms in milliseconds]

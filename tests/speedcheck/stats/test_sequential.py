@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lookalike import lookalike_scores
@@ -120,7 +121,7 @@ def test_a_record_like_the_sub_3_is_certified_after_23_runs_on_average():
     assert np.median(used) == 21
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(seed=st.integers(0, 10**6), effect=st.floats(0, 2))
 def test_simulated_bounds_decide_what_the_e_values_of_losses_decide(seed, effect):
     values = np.random.default_rng(seed).normal(effect, 1, (1, 40))
@@ -204,7 +205,7 @@ def test_good_records_are_hardly_ever_called_futile():
     assert np.mean([a is not None and a.futile for a in advice]) < 0.015
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     losses=st.lists(st.floats(-1e300, 1e300), min_size=16, max_size=20),
     target=st.floats(allow_nan=False),

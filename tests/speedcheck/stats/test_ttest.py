@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from speedcheck.stats import bayes_mean_std, moments, one_sample_t, outliers, runtime_stats
@@ -31,7 +31,6 @@ def scipy_test(losses, target):
             return None
 
 
-@settings(deadline=None)
 @given(losses=LOSSES | PRINTED_LOSSES, target=st.floats(0.1, 12))
 def test_t_df_and_p_are_those_of_scipy_wherever_scipy_trusts_its_own(losses, target):
     assume(len(set(losses)) > 1)
@@ -45,7 +44,6 @@ def test_t_df_and_p_are_those_of_scipy_wherever_scipy_trusts_its_own(losses, tar
         assert actual.p_value == pytest.approx(expected.pvalue, rel=1e-10)
 
 
-@settings(deadline=None)
 @given(losses=LOSSES | PRINTED_LOSSES)
 def test_mean_and_sd_are_those_of_numpy(losses):
     sample = moments(losses)
@@ -54,7 +52,6 @@ def test_mean_and_sd_are_those_of_numpy(losses):
     assert sample.std == pytest.approx(np.std(losses, ddof=1), rel=1e-12, abs=1e-13)
 
 
-@settings(deadline=None)
 @given(values=ANY_FLOATS | LOSSES, target=st.floats())
 @example(values=[3.27, 3.28], target=math.nan)
 @example(values=[3.27, 3.28], target=-math.inf)

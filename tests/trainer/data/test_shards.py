@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.data.shards import manifest, read_shard, write_shard
@@ -32,7 +32,6 @@ def uint16(tokens: list[int]) -> np.ndarray:
     return np.array(tokens, dtype=np.uint16)
 
 
-@settings(deadline=None)  # writes files
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=50))
 def test_a_written_shard_has_the_bytes_of_the_format_and_reads_back(
     tmp_path_factory: pytest.TempPathFactory, tokens: list[int]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.data.stream import TokenStream, ValidationSet, document_ids
@@ -37,7 +37,6 @@ def walk(
     return steps
 
 
-@settings(deadline=None)  # walks several streams
 @given(
     lengths=st.lists(st.integers(0, 60), min_size=1, max_size=5),
     length=st.integers(1, 5),

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.data.tokenizer import END_OF_TEXT, SEPARATOR, VOCAB_SIZE, byte_encoding
 
 
-@settings(deadline=None)  # the first example builds the encoding
 @given(st.text())
 def test_the_tokens_of_a_text_are_its_bytes(text: str) -> None:
     tokens = byte_encoding().encode_ordinary(text)
@@ -16,7 +15,6 @@ def test_the_tokens_of_a_text_are_its_bytes(text: str) -> None:
     assert byte_encoding().decode(tokens) == text
 
 
-@settings(deadline=None)  # the first example builds the encoding
 @given(st.binary())
 def test_any_bytes_can_be_decoded(content: bytes) -> None:
     assert byte_encoding().decode_bytes(list(content)) == content

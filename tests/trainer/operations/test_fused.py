@@ -24,6 +24,7 @@ def small(mini: Recipe) -> Recipe:
     return replace(mini, model=replace(mini.model, block_size=16))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("loops_with_bounds_of_their_own")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="kernels take float64 interpreted only")
 def test_the_fast_path_has_the_references_loss_and_gradients(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def oracle(documents: list[int], block_size: int, window: int) -> list[list[bool
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 @given(CASES)
 def test_the_block_mask_spelled_out_is_the_dense_mask(
     case: tuple[int, int, int, int, float],
@@ -46,7 +47,6 @@ def test_the_block_mask_spelled_out_is_the_dense_mask(
     assert dense.tolist() == expected
 
 
-@settings(deadline=None)
 @given(CASES)
 def test_full_blocks_are_full_partial_ones_are_neither_and_the_rest_is_empty(
     case: tuple[int, int, int, int, float],
@@ -62,7 +62,6 @@ def test_full_blocks_are_full_partial_ones_are_neither_and_the_rest_is_empty(
     assert not (mask.full & mask.partial).any()
 
 
-@settings(deadline=None)
 @given(CASES)
 def test_the_short_mask_taken_from_the_long_one_equals_one_built_for_its_window(
     case: tuple[int, int, int, int, float],
@@ -85,7 +84,7 @@ def test_the_attention_bias_is_zero_where_seen_and_minus_infinity_elsewhere() ->
         assert torch.equal(matrix, expected.unsqueeze(1))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 @given(CASES)
 def test_the_intervals_hold_what_the_rule_lets_see(
     case: tuple[int, int, int, int, float],

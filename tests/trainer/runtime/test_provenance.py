@@ -46,6 +46,7 @@ def test_the_program_is_every_source_file_but_the_tools_in_the_order_of_its_path
     assert {"__main__.py", "model.py", "kernels/attention.py"} <= set(named)
 
 
+@pytest.mark.slow
 def test_no_part_of_training_loads_a_tool() -> None:
     """Whatever a run imports is in its log."""
     loads = "import sys, trainer.run, trainer.__main__, trainer.runtime.device\n"

@@ -55,6 +55,13 @@ def test_a_difference_is_found_and_the_race_stops_there(race, cli):
     assert json.loads(cli("compare", "race", "--json").out) == stated
 
 
+def test_quiet_prints_the_verdict_alone(race):
+    result = race("train.py fast", "train.py slow", "--pairs", "10", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("BETTER: A is 0.3")
+    assert result.out.count("\n") == 1
+
+
 def test_the_display_says_what_is_decided_so_far_after_each_block(race):
     out = race("train.py slow", "train.py fast", "--pairs", "4").out
     assert "pair 1/4 A: 10.021 s" in out

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.data.fineweb import documents
@@ -141,7 +141,6 @@ def test_names_are_checked_before_any_file_is_read(
         require_readable([good, tmp_path / "a.parquet"])
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     chunks=st.lists(st.text(st.sampled_from("ab'1.\u3000\x1c \n\t\u00e9"), max_size=40)),
     limit=st.integers(1, 12),
@@ -165,7 +164,6 @@ WORDS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(text=WORDS)
 def test_a_cut_changes_no_token(encoding: tiktoken.Encoding, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

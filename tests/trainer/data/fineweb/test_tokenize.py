@@ -176,6 +176,7 @@ def test_the_text_is_read_no_further_than_the_processes_need(encoding: tiktoken.
     arrays.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
     program = r"""

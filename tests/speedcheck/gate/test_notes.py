@@ -1,0 +1,63 @@
+"""What the gate says beside its decision: what nobody but a maintainer can judge."""
+
+from __future__ import annotations
+
+import random
+from pathlib import PurePosixPath as P
+
+import pytest
+from scipy.stats import ttest_1samp
+
+from speedcheck.gate.decide import decide
+from speedcheck.gate.gate_command import run_gate
+from speedcheck.gate.workplace import Commits
+from tests.speedcheck.gate.conftest import Clone
+from tests.speedcheck.gate.submissions import Options, make_log, make_logs, with_plan
+
+FOLDER = "records/new"
+GOOD = make_logs(random.Random(3), 6, 3.2765, Options())
+BAD = make_log(random.Random(4), 3.36)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    repository = Clone(tmp_path / "clone")
+    repository.commit("base", {"speedcheck.toml": '[gate]\ntrack = "gpt2-small"\n'})
+    repository.branch("work")
+    return repository
+
+
+def remarks(clone, files):
+    clone.commit("work", {f"{FOLDER}/{name}": content for name, content in files.items()})
+    commits = [clone.repository.commit(ref) for ref in ("main", "main", "work")]
+    (decision,) = decide(clone.repository, Commits(*commits), [P("records")])
+    assert decision.passed, decision.objections
+    return decision.remarks
+
+
+def test_a_retiming_is_shown_with_what_the_record_would_be_with_it(clone):
+    excluded = [{"logs": ["again.txt"], "role": "retiming", "reason": "another node"}]
+    (said,) = [
+        remark
+        for remark in remarks(clone, with_plan(GOOD | {"again.txt": BAD}, excluded=excluded))
+        if "retiming" in remark
+    ]
+    assert said.startswith("declared as retiming: again.txt (another node); 1 run, mean 3.36; ")
+    losses = [float(log.rpartition(b"val_loss:")[2].split()[0]) for log in (*GOOD.values(), BAD)]
+    p = ttest_1samp(losses, 3.28, alternative="less").pvalue
+    assert said.endswith(f"with the counted runs 7 runs, mean 3.28843, p = {p:.2g}")
+
+
+def test_files_in_which_no_run_was_found_are_named_the_largest_first(clone):
+    files = GOOD | {"LICENSE": b"MIT\n", "notes": b"QkFTRTY0" * 1000}
+    assert "2 files in which no run was found: notes (7 KiB), LICENSE (1 KiB)" in remarks(
+        clone, files
+    )
+
+
+def test_changes_outside_of_the_records_are_named(clone, capsys):
+    files = {f"{FOLDER}/{name}": content for name, content in GOOD.items()}
+    clone.commit("work", files | {"logs/bad.txt": BAD})
+    assert run_gate([], base="main", head="work", repository=clone.root, comment=None)
+    note = "note: 1 file changed outside of the records, not judged: logs/bad.txt"
+    assert note in capsys.readouterr().out.splitlines()
