@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Campaigns of speedcheck on the GPUs of this machine, two at least, in about six minutes:
+# Campaigns of speedcheck on the GPUs of this machine, two at least, in about eight minutes:
 #
 #     benchmarks/gpu/campaigns.sh OUT [side-by-side] [script] [race] [kill]
 #

@@ -16,6 +16,11 @@ export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 OMP_NUM_THR
 gpus=${GPUS:-$(python3 -c 'import torch; print(torch.cuda.device_count())')}
 data=${DATA:-/tmp/sub3-$what}
 nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader > "$out/gpus.txt"
+# How warm the cards are, what they draw, and how fast that lets them be, while they work.
+nvidia-smi --query-gpu=timestamp,index,power.draw,clocks.sm,temperature.gpu --format=csv \
+    --loop=10 > "$out/power.csv" &
+sampler=$!
+trap 'kill $sampler' EXIT
 
 make_data() { # shards, tokens of each, validation tokens
     [ -e "$data/manifest.json" ] || python3 -m trainer.data.fineweb synth --data-dir "$data" \
