@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from speedcheck.baseline import read_baseline
 from speedcheck.checks.beside_baseline import losses_of
@@ -16,13 +15,16 @@ from speedcheck.rules.tracks import Track
 from speedcheck.stats.moments import moments
 
 
-def read_frontier(track: Track, measured: Measured | None, overrides: Overrides) -> Frontier | None:
+def read_frontier(
+    track: Track, measured: Measured | None, overrides: Overrides, *, is_needed: bool
+) -> Frontier | None:
     """Return the frontier that a record of `track` must beat; None where it has a fixed target.
 
     Args:
         track: the track.
         measured: the figures of the runs so far, whose record.toml may name the frontier.
         overrides: what the caller asks for; its baseline is the frontier.
+        is_needed: whether a record is planned; without one, None where no frontier is named.
 
     Raises:
         UsageError: no frontier is named, or one on a track with a fixed target, or a target on a
@@ -37,7 +39,15 @@ def read_frontier(track: Track, measured: Measured | None, overrides: Overrides)
     if overrides.target is not None:
         what = f"track {track.name} tests against the frontier, not against a target"
         raise UsageError(what, where="--target", remedy="leave it out")
-    name, losses = _losses(track, measured, overrides)
+    named = _losses(measured, overrides)
+    if named is None:
+        if is_needed:
+            raise UsageError(
+                f"track {track.name} tests against a frontier, and none is named",
+                remedy="name the best certified record of the track with --baseline FOLDER",
+            )
+        return None
+    name, losses = named
     found = moments(losses)
     if found.mean is None or found.std is None:
         what = "the frontier has no mean and spread: it needs 2 runs with a loss"
@@ -45,22 +55,13 @@ def read_frontier(track: Track, measured: Measured | None, overrides: Overrides)
     return Frontier(name, found.n, found.mean, found.std, track.improvement)
 
 
-def _losses(
-    track: Track, measured: Measured | None, overrides: Overrides
-) -> tuple[str, list[float]]:
+def _losses(measured: Measured | None, overrides: Overrides) -> tuple[str, list[float]] | None:
+    """Return the name of the frontier that is named, and its losses."""
     if measured is not None:
         record = measured.record
         baseline = read_baseline(record, measured.rule, overrides, overrides.parser_for)
-        if baseline is not None:
-            return baseline.name, losses_of(baseline.sample)
-    elif overrides.baseline is not None:
-        return _of_folder(overrides.baseline, overrides)
-    raise UsageError(
-        f"track {track.name} tests against a frontier, and none is named",
-        remedy="name the best certified record of the track with --baseline FOLDER",
-    )
-
-
-def _of_folder(folder: Path, overrides: Overrides) -> tuple[str, list[float]]:
-    side = read_side(folder, replace(overrides, baseline=None))
-    return str(folder), losses_of(side.sample)
+        return None if baseline is None else (baseline.name, losses_of(baseline.sample))
+    if overrides.baseline is None:
+        return None
+    side = read_side(overrides.baseline, replace(overrides, baseline=None))
+    return str(overrides.baseline), losses_of(side.sample)

@@ -179,7 +179,8 @@ def _question(
         track = get_track(name, settings.tracks)
         target = track.target if overrides.target is None else overrides.target
         alpha = track.alpha if overrides.alpha is None else overrides.alpha
-    frontier = read_frontier(track, measured, overrides)
+    mean = measured.loss.mean if mean is None and measured else mean
+    frontier = read_frontier(track, measured, overrides, is_needed=mean is not None)
     if frontier is not None:
         target = frontier.mean - sign_of(track.direction) * frontier.improvement
     source: SdSource = "given"
@@ -190,7 +191,6 @@ def _question(
         sd, source = measured.loss.std, "folder"
     elif sd is None:
         sd, source = track.typical_sd, "track"
-    mean = measured.loss.mean if mean is None and measured else mean
     if mean is not None and sd is None:
         raise UsageError(f"track {track.name} has no typical sd", remedy="give --sd")
     expected = Expected(mean, sd, source, target, track.direction)

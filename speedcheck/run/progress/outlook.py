@@ -81,6 +81,11 @@ class Pace:
         if self.under_way.pop(seed, None) is not None:
             self._waiting += 1
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether no run is under way or waits."""
+        return not self.under_way and self._waiting < 1
+
     def seconds_left(self) -> float | None:
         """Return how long it still takes; None while nothing tells."""
         run_seconds = self._run_seconds()

@@ -30,6 +30,11 @@ class Tally:
         self._evidence = evidence
         self._losses: list[float] = []
 
+    @property
+    def may_stop(self) -> bool:
+        """Return whether the campaign may stop before all its runs are made."""
+        return self._evidence is not None
+
     def add(self, run: Run) -> None:
         """Take in a finished run."""
         if run.val_loss is not None:
@@ -90,8 +95,9 @@ class PlainDisplay:
     def finished(self, seed: int, run: Run) -> None:
         """Say the result, and what all results come to."""
         self._take(seed, run)
-        left = self._pace.seconds_left() if self._pace.under_way else None
-        self._say(self._tally.line() + (f", about {duration(left)} left" if left else ""))
+        is_open = not (self._pace.is_over or self._tally.may_stop)
+        left = f", about {duration(self._pace.seconds_left())} left" if is_open else ""
+        self._say(self._tally.line() + left)
 
     def failed(self, seed: int, reason: str, last_lines: str) -> None:
         """Say why, and show what the run printed last, unless the reason says all of it."""

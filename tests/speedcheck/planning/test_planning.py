@@ -152,6 +152,14 @@ def test_a_mean_that_does_not_beat_the_frontier_has_no_plan(cli, build, best):
         assert why in cli("plan", *best, *options).out
 
 
+@pytest.mark.parametrize(
+    "figures", [("--sd", "0.001"), ("--difference", "0.1", "--time-sd", "0.1")]
+)
+def test_a_plan_without_a_record_needs_no_frontier(cli, best, figures):
+    made = planned(cli, *best, *figures)
+    assert (made["possible"], made["record"], made["frontier"]) == (True, None, None)
+
+
 def test_what_a_frontier_plan_cannot_use_is_one_line(cli, build, best):
     one = build.record([1.25], name="one", plan={"track": "best"})
     figures = ("--mean", "1.24", "--sd", "0.001")

@@ -173,7 +173,7 @@ def test_a_race_and_a_record_are_not_verified_together(make_race, cli, tmp_path)
 @pytest.mark.parametrize(
     "option",
     [
-        *("--markdown", "--annotations", "--runs", "--quiet", "--junit=x.xml", "--track=tiny"),
+        *("--markdown", "--annotations", "--runs", "--junit=x.xml", "--track=tiny"),
         *("--target=3", "--alpha=0.5", "--baseline=x", "--only=x", "--exclude=x", "--group=A"),
     ],
 )

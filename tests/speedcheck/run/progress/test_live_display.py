@@ -117,6 +117,19 @@ def test_plain_lines_tell_the_time_left_and_the_difference_to_finished_runs(
     assert "1/3 runs: mean 1.5000, sd - (target 1.62), about 0 s left" in text
 
 
+@pytest.mark.parametrize("evidence", [None, lambda: "E = 3"])
+def test_plain_lines_of_runs_in_turn_tell_the_time_left_until_the_last(tmp_path, run_of, evidence):
+    console = Console(file=io.StringIO(), width=80)
+    with open_display(console, runs=2, steps=4, target=1.62, evidence=evidence) as display:
+        for seed in range(2):
+            display.started(seed, tmp_path / f"seed-{seed:03d}.txt")
+            display.finished(seed, run_of(seed, "1.500000"))
+    first, last = [line for line in console.file.getvalue().splitlines() if " runs: " in line]
+    # A campaign that may stop at any run does not know how much is left.
+    assert (", about 0 s left" in first) == (evidence is None)
+    assert "left" not in last
+
+
 def test_a_failure_with_one_last_line_is_printed_once():
     console = Console(file=io.StringIO(), width=80)
     with open_display(console, runs=1, steps=4, target=1.62) as display:

@@ -147,7 +147,9 @@ def test_a_preempted_task_is_requeued(run, slurm, fates, record, tmp_path):
     script.write_text("#!/bin/sh\nsleep 2\n")
     meanwhile(
         until_training(record, "seed-000.txt"),
-        lambda: slurm.call("sbatch", "--partition=urgent", "--exclusive", str(script)),
+        lambda: slurm.call(
+            "sbatch", "--output=/dev/null", "--partition=urgent", "--exclusive", str(script)
+        ),
         lambda: wait_for(lambda: "urgent" not in slurm.call("squeue", "--noheader")),
         lambda: hasten(slurm),
     )
@@ -258,3 +260,21 @@ def test_resume_starts_again_what_was_lost_while_no_launcher_was_there(run, slur
     assert result.code == 0
     assert result.events(0) == ["started", "abandoned", "started", "finished"]
     assert result.events(1) == ["started", "failed", "started", "finished"]
+
+
+def test_a_task_that_is_requeued_again_and_again_is_given_up(run, slurm, fates, record):
+    fates({0: "hang"})
+
+    def requeue() -> None:
+        slurm.call("scontrol", "requeue", f"{array_id(slurm)}_0")
+        hasten(slurm)
+
+    meanwhile(until_training(record, "seed-000.txt"), requeue)
+    meanwhile(until_training(record, "seed-000.attempt-2.txt"), requeue)
+    result = run("--seeds", "2", "--max-attempts", "2")
+    assert result.events(0) == ["started", "abandoned"] * 2 + ["started", "failed"]
+    last = result.entries(0)[-1]
+    assert "Slurm interrupted 2 attempts" in last.reason
+    assert last.details["nodes"]
+    assert last.details["job"].endswith("_0")
+    assert result.events(1) == ["started", "finished"]
