@@ -51,9 +51,10 @@ _BASELINE = _set(
     "rerun reran official reproduction reproduced replicated ablation ablations without sota "
     "leaderboard attempt attempts failed variant variants sweep history negative tried vanilla "
     "paper pilot preliminary discarded excluded dropped crashed competitor competitors theirs "
-    "checkpoint checkpoints curve trajectory"
+    "checkpoint checkpoints curve trajectory records rank ranking standings"
 )
-_OTHER_RECORD = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b", re.IGNORECASE)
+# Another record, and a file of another folder.
+_OTHER = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b|\.\./", re.IGNORECASE)
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
@@ -155,7 +156,7 @@ def _of_losses(measure: tuple[str, ...]) -> set[str]:
 def is_baseline(text: str) -> bool:
     """Return whether a text is of what the record is compared with."""
     found = words(text) | words(text.replace("-", ""))
-    return not found.isdisjoint(_BASELINE) or bool(_OTHER_RECORD.search(text[:1_000]))
+    return not found.isdisjoint(_BASELINE) or bool(_OTHER.search(text[:1_000]))
 
 
 def step_of(text: str) -> int | None:

@@ -155,6 +155,10 @@ def test_a_list_named_otherwise_than_losses_is_not_data(read):
         "I re-ran this on my box:\n\n" + listed(OTHERS),
         "What the current record gives here:\n\n" + listed(OTHERS),
         "One run at its last checkpoints:\n\n" + listed(OTHERS),
+        "## Records so far\n\n" + table(("#", "val_loss"), enumerate(OTHERS)),
+        "```\n$ grep -ho 'val_loss:.*' ../other/*\n"
+        + "".join(f"val_loss:{loss}\n" for loss in OTHERS)
+        + "```\n",
     ],
 )
 def test_a_list_of_what_the_record_is_compared_with_is_not_refuted(read, document):
