@@ -23,12 +23,13 @@ from scipy import stats
 from speedcheck.certificate import JudgedRun
 from speedcheck.checks import codes
 from speedcheck.checks.document_claims import check_documents
-from speedcheck.claims import Question, document_claims
+from speedcheck.claims import document_claims
 from speedcheck.logs import Environment, Run, Validation
 from speedcheck.records.record_folder import Record
+from speedcheck.rules.tracks import Track
 
-NATS = Question(3.28)
-BITS = Question(1.2, measure=("val_bpb", "bpb"))
+NATS = Track("nats", 3.28, 0.01, None)
+BITS = Track("bits", 1.2, 0.01, None, measure=("val_bpb", "bpb"))
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Sample:
     seconds: tuple[float, ...]
     seeds: tuple[int, ...]
     digits: int
-    question: Question
+    track: Track
 
     @property
     def measure(self) -> str:
         """The word before the loss."""
-        return self.question.measure[0]
+        return self.track.measure[0]
 
     def shown(self, loss: float) -> str:
         """Print a loss as the logs do."""
@@ -63,22 +64,22 @@ class Sample:
     @property
     def p(self) -> float:
         """One-sided p-value against the target."""
-        test = stats.ttest_1samp(self.losses, self.question.target, alternative="less")
+        test = stats.ttest_1samp(self.losses, self.track.target, alternative="less")
         return float(test.pvalue)
 
 
-def sample(rng: random.Random, question: Question) -> Sample:
+def sample(rng: random.Random, track: Track) -> Sample:
     """Draw the runs of a record."""
     n = rng.randint(3, 12)
-    spread = 0.0013 if question is NATS else 0.0006
-    center = question.target - (0.0015 if question is NATS else rng.uniform(0.02, 0.08))
-    digits = 4 if question is NATS else rng.choice((4, 6, 8))
+    spread = 0.0013 if track is NATS else 0.0006
+    center = track.target - (0.0015 if track is NATS else rng.uniform(0.02, 0.08))
+    digits = 4 if track is NATS else rng.choice((4, 6, 8))
     losses = tuple(round(rng.gauss(center, spread), digits) for _ in range(n))
     if len(set(losses)) < n:
-        return sample(rng, question)
+        return sample(rng, track)
     level = rng.uniform(80, 600)
     seconds = tuple(round(rng.gauss(level, 0.1), 3) for _ in range(n))
-    return Sample(losses, seconds, tuple(rng.sample(range(5000), n)), digits, question)
+    return Sample(losses, seconds, tuple(rng.sample(range(5000), n)), digits, track)
 
 
 def record_of(drawn: Sample, folder: Path) -> tuple[Record, list[tuple[Run, JudgedRun]]]:
@@ -91,7 +92,7 @@ def record_of(drawn: Sample, folder: Path) -> tuple[Record, list[tuple[Run, Judg
             Validation(step, 1000, value, seconds * step, None, 1, {})
             for step, value in ((0, 10.8), (500, loss + 0.4), (1000, loss))
         )
-        known = drawn.seeds if drawn.question is BITS else ()
+        known = drawn.seeds if drawn.track is BITS else ()
         printed = seed if known else None
         run = Run(
             f"{i}.txt", 0, "modded", validations, 1000, 1000, Environment(), None, None, None,
@@ -111,11 +112,11 @@ Shape = Callable[[random.Random, Sample], str]
 
 def python_lists(rng: random.Random, s: Sample) -> str:
     """Lists and results in comments, as the speedrun's READMEs have them."""
-    name = rng.choice(("accs", "losses", "val_losses") if s.question is NATS else ("val_bpbs",))
+    name = rng.choice(("accs", "losses", "val_losses") if s.track is NATS else ("val_bpbs",))
     times = ", ".join(f"{t:.3f}" for t in s.seconds)
     if rng.random() < 0.3:
         times = ", ".join(f"{t * 1000:.0f}" for t in s.seconds)
-    target = s.question.target
+    target = s.track.target
     return f"""```python
 import scipy.stats
 {name} = [{", ".join(map(s.shown, s.losses))}]
@@ -144,7 +145,7 @@ p={s.p:.4f}
 
 def by_run(rng: random.Random, s: Sample) -> str:
     """A table of runs or seeds, with a mean below, perhaps beside other metrics."""
-    is_seed = s.question is BITS and rng.random() < 0.8
+    is_seed = s.track is BITS and rng.random() < 0.8
     heading = {
         "val_loss": ("val_loss", "Val Loss", "loss", "Final val loss"),
         "val_bpb": ("val_bpb", "**val_bpb**", "BPB", "Sliding BPB", "Post-TTT BPB"),
@@ -156,7 +157,7 @@ def by_run(rng: random.Random, s: Sample) -> str:
         for key, loss, t in zip(keys, s.losses, s.seconds, strict=True)
     ]
     rows.append(["**Mean**", f"**{s.mean:.{s.digits}f}**", f"{statistics.mean(s.seconds):.1f}"])
-    if s.question is BITS:
+    if s.track is BITS:
         extras: list[tuple[str, Callable[[float], str]]] = [
             ("val_loss (nats)", lambda x: f"{x * 1.6692:.4f}"),
             ("Pre-quant BPB", lambda x: f"{x + 0.0123:.4f}"),
@@ -225,7 +226,7 @@ def noise(rng: random.Random, s: Sample) -> str:
                 f"| 1 | 45 min | llm.c | {old:.4f} |\n| 2 | 31 min | RoPE | {old - 0.001:.4f} |\n"
                 f"| 3 | 25 min | Muon | {old + 0.002:.4f} |\n"
             ),
-            f"One needs p < 0.01 and a mean below {s.question.target}.\n",
+            f"One needs p < 0.01 and a mean below {s.track.target}.\n",
             f"With the usual std of about {s.std * 1.7:.4f} one needs {len(s.losses) * 2} runs.\n",
             f"Int8 roundtrip costs 0.0071, so that the quantized loss is {old:.4f}.\n",
         )
@@ -263,7 +264,7 @@ def found_in(drawn: Sample, text: str, folder: Path) -> set[str]:
     """Return the codes of what is found in a README beside the logs of a sample."""
     (folder / "README.md").write_text(text, encoding="utf-8")
     record, pairs = record_of(drawn, folder)
-    documents = document_claims(record, pairs, drawn.question)
+    documents = document_claims(record, pairs, drawn.track)
     return {finding.code for finding in check_documents(documents)}
 
 

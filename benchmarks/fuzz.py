@@ -24,7 +24,8 @@ with atheris.instrument_imports(include=["speedcheck"]):
     from speedcheck.program import code_digest, compare, read_program
     from speedcheck.records.ledger import parse_ledger
     from speedcheck.records.record_toml import read_plan
-    from speedcheck.report.certificate_markdown import certificates_markdown, code
+    from speedcheck.report.certificate_markdown import certificates_markdown
+    from speedcheck.report.markdown_text import code
 
 FOLDER = Path(tempfile.mkdtemp(prefix="speedcheck-fuzz-"))
 

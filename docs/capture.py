@@ -79,7 +79,6 @@ _ENDED, _UNDER_WAY = 6, (150, 90)
 
 CAPTURES = {
     "run": Capture("speedcheck run --recipe tiny --seeds 32", replay=True),
-    "verify": Capture("speedcheck verify records/2026-11-21_tiny"),
     "refused": Capture(
         "speedcheck verify records/2026-11-21_tiny",
         before="rm records/2026-11-21_tiny/logs/seed-024.txt",

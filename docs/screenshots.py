@@ -21,24 +21,31 @@ IMAGES = ROOT / "docs" / "images"
 RECORD = "records/2026-11-21_tiny"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 
-# Name, width and height in pixels, colour scheme.
+# Name, width in pixels, colour scheme.
 SHOTS = (
-    ("report-light", 1200, 1150, "light"),
-    ("report-dark", 1200, 1150, "dark"),
-    ("report-narrow", 360, 1150, "light"),
+    ("report-light", 1200, "light"),
+    ("report-dark", 1200, "dark"),
+    ("report-narrow", 360, "light"),
 )
+# The lower end of the first row of pictures: none is cut.
+END = """() => {
+  const boxes = [...document.querySelectorAll("figure")].map((e) => e.getBoundingClientRect());
+  return Math.max(...boxes.filter((e) => e.top === boxes[0].top).map((e) => e.bottom));
+}"""
+MARGIN = 16
 # Flat colours and few letters: a palette is enough, and half of the size.
 COLOURS = 256
 
 
-def shoot(browser: Browser, page: Path, width: int, height: int, scheme: str) -> Image.Image:
-    """Return what a browser shows of the page, from its top."""
+def shoot(browser: Browser, page: Path, width: int, scheme: str) -> Image.Image:
+    """Return what a browser shows of the page, from its top to the end of the first pictures."""
     context = browser.new_context(
-        viewport={"width": width, "height": height},
+        viewport={"width": width, "height": 1000},
         color_scheme="dark" if scheme == "dark" else "light",
     )
     tab = context.new_page()
     tab.goto(page.as_uri())
+    tab.set_viewport_size({"width": width, "height": round(tab.evaluate(END)) + MARGIN})
     taken = Image.open(io.BytesIO(tab.screenshot()))
     context.close()
     return taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
@@ -51,8 +58,8 @@ def main() -> None:
         if not (place / "page.html").is_file():
             sys.exit("\n".join(printed))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for name, width, height, scheme in SHOTS:
-            picture = shoot(browser, place / "page.html", width, height, scheme)
+        for name, width, scheme in SHOTS:
+            picture = shoot(browser, place / "page.html", width, scheme)
             picture.save(IMAGES / f"{name}.png", optimize=True)
         browser.close()
 

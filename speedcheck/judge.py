@@ -12,7 +12,7 @@ from speedcheck.checks.loss import check_loss, loss_statistics, sample_statistic
 from speedcheck.checks.provenance import check_provenance
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
-from speedcheck.claims import DocumentClaims, Question, document_claims, published_claims
+from speedcheck.claims import DocumentClaims, document_claims, published_claims
 from speedcheck.program import Sources
 from speedcheck.records.record_folder import Record
 from speedcheck.rules.rule import Rule
@@ -100,12 +100,8 @@ def judge(
 
 
 def _documents(sample: Sample, rule: Rule) -> DocumentClaims:
-    track = rule.track
-    question = Question(
-        target=track.target, sigma=track.sigma, direction=track.direction, measure=track.measure
-    )
     runs = zip(sample.runs, sample.judged, strict=False)
-    return document_claims(sample.record, runs, question)
+    return document_claims(sample.record, runs, rule.track)
 
 
 def _summary(group: Group, sample: Sample, rule: Rule, baseline: Baseline | None) -> GroupSummary:

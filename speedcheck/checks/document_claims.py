@@ -33,9 +33,9 @@ def check_documents(
         *_differing_text(claims),
         *(
             Finding(codes.SEEDS_DIFFER, "warn", difference.message, difference.where)
-            for difference in documents.seeds
+            for difference in documents.keys
         ),
-        *_unlisted(documents.unlisted or ()),
+        *_unlisted(documents.unlisted),
     )
 
 

@@ -8,7 +8,7 @@ and `judge` compares the two. What is read and what confirmed means is in docs/c
 from __future__ import annotations
 
 from speedcheck.claims.documents import document_claims
-from speedcheck.claims.model import DocumentClaims, Question, Shortfall
+from speedcheck.claims.model import DocumentClaims, Shortfall
 from speedcheck.claims.published import published_claims
 
-__all__ = ["DocumentClaims", "Question", "Shortfall", "document_claims", "published_claims"]
+__all__ = ["DocumentClaims", "Shortfall", "document_claims", "published_claims"]

@@ -14,16 +14,17 @@ from itertools import islice
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import kind_of, list_of, read_nulls, read_text
+from speedcheck.claims.text import kind_of, list_of, prints_result, read_nulls, read_text
 
+# An author who lists more means something else.
 _MOST_NUMBERS = 10_000
-_MOST_LISTS = 100
-_MOST_RESULTS = 100
-_MOST_CHARACTERS = 20_000
 
+# Quotes, prompts and comment signs before a line; types around a number.
+_WRAPPING = re.compile(
+    r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)[ \t]*"
+    r"|(?:\b(?:np|numpy)\.)?\bfloat(?:32|64)?\(([^()\n]{1,40})\)"
+)
 _COMMENT = re.compile(r"#[^\n]*")
-_MARGIN = re.compile(r"(?m)^[ \t>]*#")
-_CALL = re.compile(r"(?:\b(?:np|numpy|torch)\.)?\b(?:float(?:32|64)?|tensor)\(([0-9.eE+-]{1,40})\)")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
@@ -31,31 +32,40 @@ _NAMED = re.compile(
     r"([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w\[\]., ]{1,40}?)?=[ \t]*(?:[A-Za-z_][\w.]*\([ \t]*)*$"
     r"|([A-Za-z][^:\n]{0,80}?)[\"'*`]{0,3}[ \t]*:[ \t*\"'`]*(?:array\()?$"
 )
-_PROMPT = re.compile(r"Out ?\[[0-9]+\]$|>>>$")
 
 # A call, but not one that only prints as one.
-_CODE = re.compile(r"(?<![\w.])(?!tensor|array|np\.float)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/]|\*\*?)\s*[\w(]|\w\[")
-_P = re.compile(rf"\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})", re.IGNORECASE)
-_ESTIMATE = re.compile(
-    rf"(?P<what>Mean|Std_dev)\(statistic=(?P<estimate>{NUMBER}|inf),\s?"
-    rf"minmax=\((?P<low>{NUMBER}),\s?(?P<high>{NUMBER})\)\)"
+_ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
+# A known function of a whole list by its name, and of nothing else.
+_LIST = r"(?:[\w.]{0,40}(?:[Tt]ensor|array)\(\s*)?([A-Za-z_]\w{0,60})\s*(?:,[^()]*)?\)?"
+_CALL = re.compile(
+    rf"[\w.]{{0,40}}\b(mean|std|stdev|std_mean|bayes_mvs|ttest_1samp)\(\s*{_LIST}(?:,[^()]*)?\)"
+    rf"|{_LIST}\.(mean|std)\([^()]*\)"
 )
-_STD_MEAN = re.compile(rf"\(tensor\(({NUMBER})[^()]{{0,40}}\),\s?tensor\(({NUMBER})[^()]{{0,40}}\)")
-_FLOAT = re.compile(r"np\.float64\(([^()\n]{1,40})\)")
-_ALONE = re.compile(rf"(?:-> ?)?(?:Out ?\[[0-9]+\]: ?)?(?:tensor\()?({NUMBER})\)?\s*$")
-_OTHER_TEST = re.compile(
-    r"ttest_(?:ind|rel)|welch|paired|whitney|wilcoxon|bootstrap|permutation|shapiro|tost|anova",
-    re.IGNORECASE,
-)
-_CALLS: dict[ClaimSubject, re.Pattern[str]] = {
-    "mean": re.compile(r"\bmean\("),
-    "std": re.compile(r"\b(?:std|stdev)\("),
-    "p": re.compile(r"\bttest_1samp\("),
+_GIVES: dict[str, tuple[ClaimSubject, ...]] = {
+    "mean": ("mean",),
+    "std": ("std",),
+    "stdev": ("std",),
+    "std_mean": ("std", "mean"),
+    "bayes_mvs": ("std", "mean"),
+    "ttest_1samp": ("p",),
 }
+_OTHER_CALL = re.compile(r"(?<![\w.])(?!(?:print|round|float)\()[\w.]+\(")
+
+_ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
+_BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
 _PARTS: tuple[Part, ...] = ("estimate", "low", "high")
+# What authors print of tests, scipy.stats.bayes_mvs and torch.std_mean, and what its numbers are.
+_SHAPES: tuple[tuple[re.Pattern[str], tuple[tuple[ClaimSubject, Part | None], ...]], ...] = (
+    (re.compile(rf"(?i)\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})"), (("p", None),)),
+    (re.compile("Mean" + _BOUNDS), tuple(("mean", part) for part in _PARTS)),
+    (re.compile("Std_dev" + _BOUNDS), tuple(("std", part) for part in _PARTS)),
+    (
+        re.compile(r",\s?".join([rf"tensor\(({NUMBER})[^()]{{0,40}}\)"] * 2)),
+        (("std", None), ("mean", None)),
+    ),
+)
 _OF_TIMES: dict[ClaimSubject, ClaimSubject] = {"mean": "time_mean", "std": "time_std"}
 
 
@@ -69,29 +79,29 @@ class _List:
     last: int
 
 
-def read_lists(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of running text, which are at most a warning."""
-    about = f"{passage.heading} {passage.text}"
-    plain = replace(passage, text=passage.text.replace("`", " "), heading=about)
-    figures = (found.figure for found in _lists(plain, reader))
-    return [replace(figure, grade=min(figure.grade, Grade.WARN)) for figure in figures]
+def read_lists(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of running text, which are at most a warning."""
+    about = f"{passage.about} {passage.text}"
+    plain = replace(passage, text=passage.text.replace("`", " "), about=about)
+    for found in _lists(plain, reader):
+        yield replace(found.figure, grade=min(found.figure.grade, Grade.WARN))
 
 
-def read_code(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of a code block with the statistics under them; of others the text."""
-    lists = list(_lists(passage, reader))
-    results = _results(passage, lists, reader) if lists else read_text(passage, reader)
-    return [*(found.figure for found in lists), *islice(results, _MOST_RESULTS)]
+def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of a code block with the statistics under them; of others the text."""
+    plain = replace(passage, text=_WRAPPING.sub(r"\1", passage.text))
+    lists = list(_lists(plain, reader))
+    yield from (found.figure for found in lists)
+    yield from _results(plain, lists, reader) if lists else read_text(passage, reader)
 
 
 def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
     """Yield the lists of losses and times: in brackets, behind a label, or one number a line.
 
-    Without a name and brackets a list has three fractions at least: two are an interval.
+    Without a name or brackets a list has three fractions at least: two are an interval.
     """
-    lines = passage.text.split("\n")
-    plain = _CALL.sub(r"\1", _COMMENT.sub("", _MARGIN.sub(" ", passage.text)))
-    first, counted, left = 0, 0, _MOST_LISTS
+    plain, first, counted = _COMMENT.sub("", passage.text), 0, 0
+    lines = plain.split("\n")
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)
         numbers = _parts(match[2], is_bracketed=bool(match[1]))
@@ -100,13 +110,9 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
         if name is None or len(numbers) < (1 if name else 3):
             continue
-        first, counted, left = first + plain.count("\n", counted, start), start, left - 1
-        if left < 0:
-            return
-        about = [passage.heading, passage.said if first < 2 else ""]
-        about += [] if name else lines[max(0, first - 2) : first]
-        where = reader.where(passage.line + first)
-        figure = list_of(name, numbers, " ".join(about), where, reader)
+        first, counted = first + plain.count("\n", counted, start), start
+        about = " ".join((passage.about, *([] if name else lines[max(0, first - 2) : first])))
+        figure = list_of(name, numbers, about, reader.where(passage.line + first), reader)
         if figure is None:
             continue
         if not (name or match[1]):
@@ -119,8 +125,7 @@ def _name(before: str) -> str | None:
     """Return the name in front of a list, "" for none; None where it is not a list's."""
     before = before[before.rfind("\n") + 1 :]
     found = _NAMED.search(before)
-    name = (found[1] or found[2]).strip() if found else "" if not before.strip(" \t>") else None
-    return "" if name and _PROMPT.search(name) else name
+    return (found[1] or found[2]).strip() if found else None if before.strip(" \t>") else ""
 
 
 def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
@@ -137,20 +142,15 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
 
 def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[Figure]:
     """Yield the statistics that are printed under lists, each with the list that it is of."""
-    lines = passage.text.split("\n")
-    block = read_nulls(passage.text[:_MOST_CHARACTERS], reader)
-    for i, found in enumerate(lists):
-        end = lists[i + 1].first if i + 1 < len(lists) else len(lines)
-        below = ["#" + lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+    lines, block = passage.text.split("\n"), read_nulls(passage.text, reader)
+    ends = [*(found.first for found in lists[1:]), len(lines)]
+    for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
+        below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
         for offset, text, code in _outputs(below):
-            nulls, sigmas = read_nulls(code, reader)
+            where, own = reader.where(passage.line + found.last + offset), read_nulls(code, reader)
+            nulls, sigmas = own if own[0] else block
             for figure in _printed(text, code, lists[: i + 1], reader):
-                yield replace(
-                    figure,
-                    where=reader.where(passage.line + found.last + offset),
-                    nulls=nulls or block[0],
-                    sigmas=sigmas if nulls else block[1],
-                )
+                yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
@@ -165,49 +165,46 @@ def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
         if is_code:
             code = f"{code}\n{head}" if goes_on else head
         goes_on = is_code and not comment
-        text = comment if is_code else line[:1_000]
-        yield index, _FLOAT.sub(r"\1", text.lstrip("#> ")), code
+        text = comment.lstrip() if is_code else line[:1_000]
+        if text:
+            yield index, text, code
 
 
 def _inserted(string: re.Match[str]) -> str:
     """Return what an f-string inserts; nothing of another string."""
     parts = re.findall(r"\{([^{}:!]*)", string[0]) if string[0][0] in "fF" else []
-    return "(" + ", ".join(parts) + ")"
+    return "'" + ", ".join(parts) + "'"
 
 
 def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterator[Figure]:
-    """Yield the statistics of a line, where one list alone can be meant."""
-    named = set(_NAME.findall(code))
-    lists = [found.figure for found in above if not code or found.name in named]
-    if not lists or _ARITHMETIC.search(code) or _OTHER_TEST.search(f"{code} {text}"):
+    """Yield the statistics of a line, where they can be of one list alone.
+
+    The code above is a known function of a list by its name, and the line says nothing else.
+    """
+    is_other = _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code))
+    if is_other or not prints_result(text, reader.measure):
         return
+    calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
     label = kind_of(text, reader.measure)
-    for figure in _shapes(text, code):
-        kind = "losses" if figure.what == "p" else label
-        owners = [listed for listed in lists if kind in (None, listed.kind)]
-        if len(owners) == 1:
-            (of,) = owners
-            what = _OF_TIMES[figure.what] if of.kind == "times" else figure.what
-            yield replace(figure, what=what, grade=Grade.REFUTE, of=of, is_exact=bool(code))
+    for subject, digits, part in _statistics(text, [function for function, _ in calls]):
+        kind, number = "losses" if subject == "p" else label, printed(digits)
+        named = [name for function, name in calls if subject in _GIVES[function]]
+        owners = [
+            found.figure
+            for found in above
+            if (not code or found.name in named) and kind in (None, found.figure.kind)
+        ]
+        if number and len(owners) == 1:
+            what = _OF_TIMES[subject] if owners[0].kind == "times" else subject
+            of, is_exact = owners[0], bool(code)
+            yield Figure(what, (number,), "", Grade.REFUTE, of=of, is_exact=is_exact, part=part)
 
 
-def _shapes(text: str, code: str) -> Iterator[Figure]:
+def _statistics(text: str, calls: list[str]) -> Iterator[tuple[ClaimSubject, str, Part | None]]:
     """Yield what scipy, numpy and PyTorch print, as statistics of losses."""
-    p, estimate, pair = _P.search(text), _ESTIMATE.search(text), _STD_MEAN.search(text)
-    found: list[tuple[ClaimSubject, str, Part | None]] = []
-    calls = {subject for subject, call in _CALLS.items() if call.search(code)}
-    is_p = calls == {"p"} and "pvalue" in code
-    alone = _ALONE.match(text) if is_p or calls in ({"mean"}, {"std"}) else None
-    if p and (not code or "p" in calls):
-        found.append(("p", p[1], None))
-    elif estimate:
-        what: ClaimSubject = "mean" if estimate["what"] == "Mean" else "std"
-        found += [(what, estimate[part], part) for part in _PARTS]
-    elif pair:
-        found += [("mean", pair[2], None), ("std", pair[1], None)]
-    elif alone:
-        found.append((calls.pop(), alone[1], None))
-    for what, digits, part in found:
-        number = printed(digits)
-        if number:
-            yield Figure(what, (number,), "", part=part)
+    alone = _ALONE.match(text)
+    if alone and len(calls) == 1:
+        yield _GIVES[calls[0]][0], alone[1], None
+    for shape, parts in _SHAPES:
+        for match in islice(shape.finditer(text), 1):
+            yield from ((what, x, p) for x, (what, p) in zip(match.groups(), parts, strict=True))

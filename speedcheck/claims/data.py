@@ -7,17 +7,16 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
+from pathlib import PurePath
 
-from speedcheck.claims.model import Figure, Grade, Passage, Reader
-from speedcheck.claims.numbers import NUMBER, Printed, printed
+from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
+from speedcheck.claims.numbers import NUMBER, printed
 from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
-# Rows of text, below a column or of a table of labels and values, that are read.
-_MOST_LABELS = 300
 
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
 _NUMBER = re.compile(NUMBER)
@@ -41,87 +40,88 @@ _PROSE = re.compile(r"[A-Za-z]{3,}")
 _SEED = re.compile(r"(?:seeds?[ _]?)?#?([0-9]{1,18})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of a table: its cells without markup, and its place."""
-
-    cells: tuple[str, ...]
-    line: int
-
-    def cell(self, column: int) -> str:
-        return self.cells[column] if column < len(self.cells) else ""
-
-    def number(self, column: int) -> Printed | None:
-        found = _CELL.fullmatch(self.cell(column))
-        return printed(found[1]) if found else None
-
-    @property
-    def is_run(self) -> bool:
-        """Whether it is of one run of the record."""
-        label = self.cell(0)
-        return not _SUMMARY.search(label) and not is_baseline(label)
+# The number of a line, and its cells without markup, as many as the header has.
+_Row = tuple[int, tuple[str, ...]]
 
 
-def read_table(passage: Passage, reader: Reader) -> list[Figure]:
-    """Return the lists of a table of runs, and as text its means and its labels with values.
+def read_table(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the lists of a table of runs, and as text its means and its labels with values.
 
     A table of runs has a run, a seed or a log in its first column, and numbers. In a table of
     labels and values each row is read like a line of text; other tables are not read.
     """
-    rows = [
-        _Row(tuple(_MARKUP.sub(" ", cell).strip() for cell in cells), line)
-        for line, cells in islice(passage.rows, _MOST_ROWS + 1)
-    ]
-    if len(rows) < 2 or len(rows[0].cells) > _MOST_COLUMNS:
-        return []
-    if not _is_of_runs(rows):
-        return list(_as_text(rows[1:], 1, passage, reader)) if len(rows[0].cells) == 2 else []
-    figures: list[Figure] = []
-    for column, heading in enumerate(rows[0].cells[1:], start=1):
-        listed = _column(rows, column, passage, reader)
-        figures += [listed] if listed else []
-        if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
-            summaries = [row for row in rows[1:] if _SUMMARY.search(row.cell(0))]
-            figures += _as_text(summaries, column, passage, reader)
-    return figures
-
-
-def _is_of_runs(rows: list[_Row]) -> bool:
-    """Return whether each row is a run: named as one, with no column of prose."""
-    head = rows[0].cells
-    own = [row for row in rows[1:] if row.is_run]
-    if not own or not (_RUN.search(head[0]) or not head[0]):
-        return False
-    for row in own:
-        # A number or a log's name, and no setting in words; without a heading nothing else.
-        rest = _NAME.sub(" ", row.cell(0)).strip()
-        if _PROSE.search(rest) or (rest and not head[0]):
-            return False
+    width = len(passage.rows[0][1]) if passage.rows else 0
+    rows: list[_Row] = []
+    for line, cells in islice(passage.rows, _MOST_ROWS + 1):
+        plain = [_MARKUP.sub(" ", cell).strip() for cell in cells[:width]]
+        rows.append((line, (*plain, *[""] * (width - len(plain)))))
+    if len(rows) < 2 or not 2 <= width <= _MOST_COLUMNS:
+        return
+    (_, head), own = rows[0], [row for row in rows[1:] if _is_run(row)]
+    if not _are_runs(head, own):
+        yield from _as_text(rows[1:], 1, passage, reader) if width == 2 else ()
+        return
     for column, heading in enumerate(head[1:], start=1):
-        prose = sum(bool(_PROSE.search(_CELL.sub("", row.cell(column)))) for row in own)
+        listed = _column(head, own, column, passage, reader)
+        if listed:
+            yield listed
+        if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
+            summaries = [row for row in rows[1:] if _SUMMARY.search(row[1][0])]
+            yield from _as_text(summaries, column, passage, reader)
+
+
+def _is_run(row: _Row) -> bool:
+    """Return whether a row is of one run of the record."""
+    label = row[1][0]
+    return not _SUMMARY.search(label) and not is_baseline(label)
+
+
+def _are_runs(head: tuple[str, ...], own: list[_Row]) -> bool:
+    """Return whether each row is a run: named as one, with no column of prose."""
+    # A number or a log's name, and no setting in words; without a heading nothing else.
+    labels = [_NAME.sub(" ", cells[0]).strip() for _, cells in own]
+    if head[0]:
+        are_named = _RUN.search(head[0]) and not any(map(_PROSE.search, labels))
+    else:
+        are_named = not any(labels)
+    return bool(own and are_named) and not any(
         # A column without a heading holds remarks.
-        if heading and 2 * prose > len(own) and not _OF_A_RUN.search(heading):
-            return False
-    return True
-
-
-def _column(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Figure | None:
-    """Return the losses or the times of a column; None where its heading says neither."""
-    own = [(row, number) for row in rows[1:] if row.is_run and (number := row.number(column))]
-    if not own:
-        return None
-    is_keyed = "seed" in rows[0].cell(0).lower()
-    listed = list_of(
-        rows[0].cells[column] or "-",
-        tuple(number for _, number in own),
-        f"{passage.heading} {passage.said}",
-        reader.where(own[0][0].line),
-        reader,
-        seeds_of(row.cell(0) for row, _ in own) if is_keyed else (),
+        heading and _is_prose(own, column) and not _OF_A_RUN.search(heading)
+        for column, heading in enumerate(head[1:], start=1)
     )
+
+
+def _is_prose(rows: list[_Row], column: int) -> bool:
+    texts = [cells for _, cells in rows if _PROSE.search(_CELL.sub("", cells[column]))]
+    return 2 * len(texts) > len(rows)
+
+
+def _column(
+    head: tuple[str, ...], own: list[_Row], column: int, passage: Passage, reader: Reader
+) -> Figure | None:
+    """Return the losses or the times of a column; None where its heading says neither."""
+    found = [(row, _CELL.fullmatch(row[1][column])) for row in own]
+    read = [(row, number) for row, cell in found if cell and (number := printed(cell[1]))]
+    if not read:
+        return None
+    rows, numbers = zip(*read, strict=True)
+    where = reader.where(rows[0][0])
+    listed = list_of(head[column] or "-", numbers, passage.about, where, reader)
+    if listed is None:
+        return None
     # Times in tables are often those of another machine.
-    is_time = listed is not None and listed.kind == "times"
-    return replace(listed, grade=min(listed.grade, Grade.WARN)) if listed and is_time else listed
+    grade = min(listed.grade, Grade.WARN) if listed.kind == "times" else listed.grade
+    return replace(listed, grade=grade, keys=_keys(head, rows))
+
+
+def _keys(head: tuple[str, ...], rows: tuple[_Row, ...]) -> tuple[Key, ...]:
+    """Return the seeds of rows, by the first column that is headed so; else their first cells."""
+    seeds = next((i for i, heading in enumerate(head) if "seed" in heading.lower()), None)
+    if seeds is not None:
+        return seeds_of(cells[seeds] for _, cells in rows)
+    names = tuple(PurePath(cells[0].lower()).name for _, cells in rows)
+    # A number counts the rows.
+    return () if any(name.isdigit() for name in names) else names
 
 
 def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
@@ -133,13 +133,13 @@ def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
 
 def _as_text(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Read each row as a line of text: its label, and its value in a column."""
-    for row in rows[:_MOST_LABELS]:
-        text = f"{row.cell(0)}: {row.cell(column)}"
-        yield from read_text(replace(passage, text=text, line=row.line), reader)
+    for line, cells in rows:
+        text = f"{cells[0]}: {cells[column]}"
+        yield from read_text(replace(passage, text=text, line=line), reader)
 
 
-def read_csv(text: str, reader: Reader) -> list[Figure]:
-    """Return the columns of a CSV table of runs.
+def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the columns of a CSV table of runs.
 
     One with more rows than there are runs is of many trials, and no claim.
     """
@@ -147,54 +147,46 @@ def read_csv(text: str, reader: Reader) -> list[Figure]:
     try:
         rows = list(islice(csv.reader(io.StringIO(text)), most + 1))
     except csv.Error:
-        return []
-    if len(rows) > most:
-        return []
+        return
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
-    return read_table(Passage("table", "", 1, numbered), reader)
+    if len(rows) <= most:
+        yield from read_table(Passage("table", 1, rows=numbered), reader)
 
 
-def read_json(text: str, reader: Reader) -> list[Figure]:
-    """Return what a JSON document states under the measure, `seeds` and `seed_results`.
+def read_json(text: str, reader: Reader) -> Iterator[Figure]:
+    """Yield what a JSON document states under the measure, `seeds` and `seed_results`.
 
     Text that is not JSON, or nests too deep, states nothing. Numbers keep their printed digits.
     """
     try:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        return []
-    found: list[Figure] = []
+        return
     for key, value in document.items() if isinstance(document, dict) else ():
-        where = f"{reader.document} {key[:80]}"
-        if key.lower() in reader.measure and isinstance(value, str):
-            number = printed(value) if _NUMBER.fullmatch(value) else None
+        where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
+        if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
+            number = printed(value)
             if number and reader.is_near(number):
-                found.append(Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True))
-        elif key.lower() in reader.measure and isinstance(value, list):
-            found += _listed(enumerate(value, start=1), "run", where, reader)
-        elif key == "seed_results":
-            found += _listed(_by_seed(value), "seed", where, reader)
-        elif key == "seeds" and isinstance(value, (list, dict)):
-            found.append(Figure("losses", (), where, seeds=seeds_of(value)))
-    return found
+                yield Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True)
+        elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
+            yield from _results(value, "run" if is_measure else "seed", where, reader)
+        elif isinstance(value, (dict, list)) and key == "seeds":
+            yield Figure("losses", (), where, keys=seeds_of(value))
 
 
-def _by_seed(value: object) -> list[tuple[object, object]]:
-    """Read {"1337": {"val_bpb": 1.1192}}, {"1337": 1.1192} or [{"seed": 1337, "val_bpb": ...}]."""
-    if isinstance(value, dict):
-        return list(value.items())
-    entries = value if isinstance(value, list) else []
-    return [(entry.get("seed"), entry) for entry in entries if isinstance(entry, dict)]
+def _results(
+    value: dict[str, object] | list[object], key: str, where: str, reader: Reader
+) -> Iterator[Figure]:
+    """Yield the losses of JSON as the table of runs that they are.
 
-
-def _listed(
-    entries: Iterable[tuple[object, object]], key: str, where: str, reader: Reader
-) -> list[Figure]:
-    """Return the losses of JSON as the table of runs that they are."""
+    That is {"1337": 1.1192}, {"1337": {"val_bpb": 1.1192}}, [{"seed": 1337, "val_bpb": 1.1192}]
+    or, without seeds, [1.1192].
+    """
     rows = [(0, (key, reader.measure[0]))]
+    entries = value.items() if isinstance(value, dict) else enumerate(value, start=1)
     for label, entry in islice(entries, _MOST_ROWS):
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
-        rows.append((0, (str(label)[:80], str(loss)[:80])))
-    figures = read_table(Passage("table", "", 0, tuple(rows)), reader)
-    return [replace(figure, where=where) for figure in figures]
+        rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
+    for figure in read_table(Passage("table", 0, rows=tuple(rows)), reader):
+        yield replace(figure, where=where)

@@ -7,7 +7,6 @@ this record alone.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,18 +18,18 @@ from speedcheck.claims.data import read_csv, read_json, read_table
 from speedcheck.claims.evidence import PrintedElsewhere, Samples
 from speedcheck.claims.judge import compare
 from speedcheck.claims.markdown import MAX_LINES, read_passages
-from speedcheck.claims.model import DocumentClaims, Figure, Question, Reader, Remark
+from speedcheck.claims.model import DocumentClaims, Figure, Reader, Remark
 from speedcheck.claims.text import read_text
 from speedcheck.logs import Run
-from speedcheck.records.record_files import MAX_FILES
+from speedcheck.records.record_files import MAX_FILES, refusal
 from speedcheck.records.record_folder import Record
+from speedcheck.rules.tracks import Track
 
 MAX_BYTES = 2**20
 MAX_CLAIMS = 1_000
 
 _MOST_DOCUMENTS = 64
-# Passages with a fraction in them, and figures, that one document is read for.
-_MOST_PASSAGES = 3_000
+# Of one document.
 _MOST_FIGURES = 300
 _FRACTION = re.compile(r"[0-9]\.[0-9]")
 
@@ -38,91 +37,76 @@ _README = re.compile(
     r"readme[^.]{0,40}(?:\.(?:md|markdown|rst|txt))?|statistics\.md", re.IGNORECASE
 )
 _MARKDOWN = frozenset({".md", ".markdown"})
-_WRITTEN_BY_US = frozenset({"certificate.json"})
+_DATA = {".json": read_json, ".csv": read_csv}
+_SUFFIXES = frozenset({*_MARKDOWN, *_DATA})
+_WRITTEN_BY_US = "certificate.json"
 
 
 def document_claims(
-    record: Record, runs: Iterable[tuple[Run, JudgedRun]], question: Question
+    record: Record, runs: Iterable[tuple[Run, JudgedRun]], track: Track
 ) -> DocumentClaims:
     """Recompute what the documents of a record claim.
 
     Args:
         record: the record as it was read.
         runs: each run of its logs with what was decided of it.
-        question: the test of its track.
+        track: its track.
     """
     samples = Samples(runs)
     sizes = frozenset(map(len, samples.all))
-    elsewhere = PrintedElsewhere(record, question.measure)
+    elsewhere = PrintedElsewhere(record, track.measure)
     parts: list[DocumentClaims] = []
-    unread: list[Remark] = []
     for path, name in islice(_documents(record), _MOST_DOCUMENTS):
-        written = _read(path)
-        if isinstance(written, str):
-            reader = Reader(name, question.measure, samples.level, sizes)
-            stated = _statements(path, written, reader)
-            parts.append(compare(stated, samples, question, elsewhere))
-        elif path.suffix.lower() not in (".json", ".csv"):
-            unread.append(Remark(name, written.message))
-    return _joined(parts, tuple(unread))
+        suffix, (written, unread) = path.suffix.lower(), _read(path)
+        if not unread:
+            reader = Reader(name, track.measure, samples.level, sizes)
+            figures = _DATA.get(suffix, read_document)(written, reader)
+            read = list(islice(figures, _MOST_FIGURES))
+            parts.append(compare(read, samples, track, elsewhere))
+        elif suffix not in _DATA:
+            parts.append(DocumentClaims(unread=(Remark(name, unread),)))
+    return _joined(parts, samples)
 
 
-def _statements(path: Path, written: str, reader: Reader) -> list[Figure]:
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        return read_json(written, reader)
-    return read_csv(written, reader) if suffix == ".csv" else read_document(written, reader)
-
-
-def read_document(written: str, reader: Reader) -> list[Figure]:
-    """Return the figures of a Markdown document; nothing of it is executed."""
-    figures: list[Figure] = []
-    left = _MOST_PASSAGES
+def read_document(written: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the figures of a Markdown document; nothing of it is executed."""
     for passage in read_passages(written):
-        if left == 0 or len(figures) > _MOST_FIGURES:
-            break
         if passage.kind == "table":
-            figures += read_table(passage, reader)
-        elif not _FRACTION.search(passage.text):
-            continue
-        elif passage.kind == "code":
-            figures += read_code(passage, reader)
-        else:
-            figures += [*read_lists(passage, reader), *read_text(passage, reader)]
-        left -= 1
-    return figures
+            yield from read_table(passage, reader)
+        elif passage.kind == "code" and _FRACTION.search(passage.text):
+            yield from read_code(passage, reader)
+        elif _FRACTION.search(passage.text):
+            yield from read_lists(passage, reader)
+            yield from read_text(passage, reader)
 
 
 def _documents(record: Record) -> Iterator[tuple[Path, str]]:
     """Yield each document with its name as seen from the record's folder."""
     logs = {log.name for log in record.logs if log.runs}
-    folders = {record.path, *((record.path / name).parent for name in logs)}
-    for folder in sorted(folders):
+    for folder in sorted({record.path, *((record.path / name).parent for name in logs)}):
         for path in _entries(folder):
             name = path.relative_to(record.path).as_posix()
-            if name in logs or name in _WRITTEN_BY_US:
-                continue
             is_readme = folder == record.path and _README.fullmatch(path.name)
-            if is_readme or path.suffix.lower() in (*_MARKDOWN, ".json", ".csv"):
+            is_document = is_readme or path.suffix.lower() in _SUFFIXES
+            if is_document and name not in logs and name != _WRITTEN_BY_US:
                 yield path, name
-    if _is_alone(record):
-        for path in _entries(record.path.resolve().parent):
-            if _README.fullmatch(path.name) and path.suffix.lower() in _MARKDOWN:
-                yield path, f"../{path.name}"
+    for path in _above(record):
+        if _README.fullmatch(path.name) and path.suffix.lower() in _MARKDOWN:
+            yield path, f"../{path.name}"
 
 
-def _is_alone(record: Record) -> bool:
-    """Return whether the folder above holds no other folder with files like this one's logs."""
+def _above(record: Record) -> list[Path]:
+    """Return what the folder above holds; nothing if that may speak of other records, too.
+
+    It does where it is a repository, or a folder in it holds folders or files like the logs.
+    """
     own = record.path.resolve()
-    above = own.parent
-    if own == above or (above / ".git").exists():
-        return False
     suffixes = {Path(log.name).suffix for log in record.logs if log.runs}
+    entries = [] if (own.parent / ".git").exists() else _entries(own.parent)
     # One by one: the first of a hundred records is enough.
-    siblings = (path for path in _entries(above) if path != own and path.is_dir())
-    return not any(
-        path.suffix in suffixes or path.is_dir() for folder in siblings for path in _entries(folder)
-    )
+    others = (path for path in entries if path != own and path.is_dir())
+    is_shared = any(p.suffix in suffixes or p.is_dir() for o in others for p in _entries(o))
+    return [] if is_shared else entries
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -134,36 +118,36 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith(".")]
 
 
-def _read(path: Path) -> str | Remark:
-    """Return the text of a document; bytes that are not UTF-8 are replaced."""
-    if path.is_symlink() or not path.is_file():
-        return Remark(path.name, "is a link or not a regular file: it is not followed")
+def _read(path: Path) -> tuple[str, str]:
+    """Return the text of a document, and why it is not read: one of them is empty."""
+    refused = refusal(path)
+    if refused:
+        return "", refused
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            return Remark(path.name, f"has {size} bytes, more than {MAX_BYTES}: it was not read")
-        data = path.read_bytes()
+        # Bytes that are not UTF-8 are replaced; every line end becomes a line feed.
+        written = path.read_text("utf-8-sig", "replace") if size <= MAX_BYTES else ""
     except OSError as error:
-        return Remark(path.name, f"cannot be read ({error.strerror})")
-    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    written = data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
-    # The lines that Markdown and the figures are counted by.
-    written = written.replace("\r\n", "\n").replace("\r", "\n")
+        return "", f"cannot be read ({error.strerror})"
     lines = written.count("\n")
-    if lines > MAX_LINES:
-        return Remark(path.name, f"has {lines} lines, more than {MAX_LINES}: it was not read")
-    return written
+    if size > MAX_BYTES or lines > MAX_LINES:
+        limits = f"{MAX_BYTES} bytes or {MAX_LINES} lines"
+        return "", f"has {size} bytes and {lines} lines, more than {limits}: it was not read"
+    return written, ""
 
 
-def _joined(parts: list[DocumentClaims], unread: tuple[Remark, ...]) -> DocumentClaims:
+def _joined(parts: list[DocumentClaims], samples: Samples) -> DocumentClaims:
     """Put the comparisons of all documents together; a run that one of them lists is listed."""
-    unlisted = [part.unlisted for part in parts if part.unlisted is not None]
-    names = [name for name in unlisted[0] if all(name in u for u in unlisted)] if unlisted else []
+    listed = frozenset(name for part in parts for name in part.listed)
+    others = tuple(run.name for run in samples.counted if run.name not in listed)
+    # Documents that list fewer show examples.
+    are_listed = listed and 3 * len(others) <= len(samples.counted)
     return DocumentClaims(
         claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
         shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
-        seeds=tuple(difference for part in parts for difference in part.seeds),
-        unlisted=tuple(names),
+        keys=tuple(difference for part in parts for difference in part.keys),
+        listed=listed,
+        unlisted=others if are_listed else (),
         steps=tuple(sorted({step for part in parts for step in part.steps})),
-        unread=unread,
+        unread=tuple(remark for part in parts for remark in part.unread),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
-from speedcheck.claims.model import SECONDS, Figure, Kind
+from speedcheck.claims.model import SECONDS, Figure, Key
 from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
 from speedcheck.records.record_folder import Record
@@ -21,10 +22,8 @@ _MOST_GROUPS = 16
 _MOST_STEPS = 40
 _MOST_BYTES = 2**28
 
-# Two decimal fractions that are equal in print differ by less than this as binary ones.
-_BINARY = 1e-9
-# Half a unit of the last digit in a rounded list; in one that is cut, less than a whole one.
-_ROUNDED, _CUT = (0.5, 0.5), (0.0, 0.999)
+# The first digits of a UUID are enough of a log's name.
+_SHORT_NAME = 8
 
 _DIGITS = re.compile(r"[0-9.]+")
 
@@ -41,29 +40,20 @@ class LoggedRun:
     @property
     def name(self) -> str:
         """The log, and the run's index where the file holds several."""
-        return (
-            f"{self.judged.log} run {self.judged.run}" if self.judged.run else self.judged.log or ""
-        )
+        log, index = self.judged.log or "", self.judged.run
+        return f"{log} run {index}" if index else log
+
+    @property
+    def keys(self) -> set[Key]:
+        """What a row may call it: its seed; its log with or without folder and ending, or begun."""
+        path, seed = Path((self.judged.log or "").lower()), self.judged.seed
+        names: set[Key] = {path.as_posix(), path.name, path.stem, path.stem[:_SHORT_NAME]}
+        return names if seed is None else {seed, *names}
 
 
 Sample = tuple[LoggedRun, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """The values of some runs, which a figure may be of.
-
-    Attributes:
-        runs: those that have a value.
-        values: a loss, or a time in seconds, for each of `runs`.
-        step: the validation that gives their losses; None for the final ones, and for times.
-        n: number of runs that were looked at.
-    """
-
-    runs: Sample
-    values: tuple[float, ...]
-    step: int | None
-    n: int
+Values = dict[LoggedRun, float]
+"""A loss of each run of a sample, or a time; empty where one of them has none."""
 
 
 class Samples:
@@ -74,7 +64,7 @@ class Samples:
         runs: all runs with a loss, copies and incomplete ones left out.
         judged: the counted runs; all of them where the folder is undecided.
         level: the middle loss of the judged runs.
-        all: these, every group, and all runs whatever became of them; the likeliest first.
+        all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
     def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
@@ -83,35 +73,35 @@ class Samples:
             for run, judged in runs
             if judged.val_loss is not None and math.isfinite(judged.val_loss)
         )
-        groups: dict[str | None, list[LoggedRun]] = {}
+        groups: dict[str | None, list[LoggedRun]] = defaultdict(list)
         for one in logged:
-            groups.setdefault(one.judged.group, []).append(one)
+            groups[one.judged.group].append(one)
         largest = sorted(groups.values(), key=len, reverse=True)[:_MOST_GROUPS]
         self.counted = tuple(one for one in logged if one.judged.counted)
         self.runs = tuple(one for one in logged if one.judged.exclusion not in _NOT_RUNS)
         self.judged = self.counted or self.runs
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
-        self.all = tuple(sample for sample in dict.fromkeys(samples) if sample)
+        self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
         steps = {step for run in self.runs for step in run.losses if step is not None}
-        last = sorted(steps, reverse=True)[:_MOST_STEPS]
-        self._earlier = [
-            _evidence(sample, "losses", step)
-            for step in last
+        self._at_steps = [
+            (step, _losses(sample, step))
+            for step in sorted(steps, reverse=True)[:_MOST_STEPS]
             for sample in dict.fromkeys((self.judged, self.runs))
         ]
 
-    def judged_at(self, figure: Figure) -> Evidence:
-        """Return what the judged runs give at the step that a figure names."""
-        return _evidence(self.judged, figure.kind, figure.step)
+    def judged_at(self, figure: Figure) -> Values:
+        """Return what the judged runs give at the step that a figure names, in its unit."""
+        return _values(self.judged, figure)
 
-    def named(self, figure: Figure) -> list[Evidence]:
-        """Return the values that a figure names, final ones or those of a step, of each sample."""
-        return [_evidence(sample, figure.kind, figure.step) for sample in self.all]
+    def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
+        """Yield the values that a figure may be of, and their step.
 
-    def earlier(self, figure: Figure) -> list[Evidence]:
-        """Return the losses at all steps, of the judged runs and of all; of times nothing."""
-        return self._earlier if figure.kind == "losses" else []
+        That is what it names, of every sample, then losses at the last steps.
+        """
+        step = figure.step if figure.kind == "losses" else None
+        yield from ((step, _values(sample, figure)) for sample in self.all)
+        yield from self._at_steps if figure.kind == "losses" else ()
 
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
@@ -120,71 +110,49 @@ def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     return losses
 
 
-def _evidence(sample: Sample, kind: Kind, step: int | None) -> Evidence:
-    if kind == "losses":
-        pairs = [(run, run.losses[step]) for run in sample if step in run.losses]
-    else:
-        # A log without times gives zero.
-        timed = [(run, run.judged.train_time_ms) for run in sample]
-        pairs, step = [(run, ms / 1_000) for run, ms in timed if ms], None
-    runs, values = tuple(run for run, _ in pairs), tuple(value for _, value in pairs)
-    return Evidence(runs, values, step, len(sample))
+def _losses(sample: Sample, step: int | None) -> Values:
+    found = {run: run.losses[step] for run in sample if step in run.losses}
+    return found if len(found) == len(sample) else {}
 
 
-def in_unit_of(figure: Figure, values: Iterable[float]) -> list[float]:
-    """Return losses as they are, and seconds in the unit of a figure or the one that fits best."""
-    found = list(values)
-    if figure.kind == "losses" or not found:
-        return found
-    middle, known = _middle(figure.values), _middle(found)
-    if figure.unit is not None:
-        scale = SECONDS[figure.unit]
-    elif middle <= 0 or known <= 0:
-        scale = 1.0
-    else:
-        scale = min(SECONDS.values(), key=lambda scale: abs(math.log(middle * scale / known)))
-    return [value / scale for value in found]
+def _values(sample: Sample, figure: Figure) -> Values:
+    if figure.kind == "losses":
+        return _losses(sample, figure.step)
+    # A log without times gives zero.
+    times = [run.judged.train_time_ms or 0.0 for run in sample]
+    if not times or not all(times):
+        return {}
+    unit = _unit_of(figure, _middle(times))
+    return {run: ms / 1_000 / unit for run, ms in zip(sample, times, strict=True)}
+
+
+def _unit_of(figure: Figure, ms: float) -> float:
+    """Return the seconds of a figure's unit, or of the one that fits runs of `ms` best."""
+    if figure.unit:
+        return SECONDS[figure.unit]
+    ratio = max(_middle(figure.values), 1e-9) / ms * 1_000
+    return min(SECONDS.values(), key=lambda unit: abs(math.log(ratio * unit)))
 
 
 def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def paired(figure: Figure, evidence: Evidence) -> dict[int, LoggedRun]:
-    """Return the run of each value of a list, by the value's index, for as many as can be.
-
-    The values are taken as rounded; or as cut, if that explains the whole list.
-    """
-    logged = in_unit_of(figure, evidence.values)
-    rounded, cut = (_pair(_intervals(figure, *reach), logged) for reach in (_ROUNDED, _CUT))
-    pairs = cut if len(cut) == len(figure.numbers) else rounded
-    return {index: evidence.runs[at] for index, at in pairs.items()}
-
-
-def _intervals(figure: Figure, below: float, above: float) -> list[tuple[float, float]]:
-    """Return what each value can be, by units of its last digit.
-
-    One digit less than the longest value is a final zero left out; with two less somebody typed
-    3.28 among values like 3.2785.
-    """
-    intervals, most = [], figure.decimals
-    for number in figure.numbers:
-        unit = 10.0 ** -(number.decimals if number.decimals < most - 1 else most)
-        slack = _BINARY * abs(number.value)
-        low, high = number.value - below * unit - slack, number.value + above * unit + slack
-        intervals.append((low, high))
-    return intervals
-
-
-def _pair(intervals: list[tuple[float, float]], values: list[float]) -> dict[int, int]:
-    """Give intervals a value each, as many as can be: the lowest free one, by their upper ends."""
-    free = sorted((value, index) for index, value in enumerate(values))
-    pairs: dict[int, int] = {}
-    for i in sorted(range(len(intervals)), key=lambda i: intervals[i][::-1]):
-        low, high = intervals[i]
+def paired(figure: Figure, values: Values) -> dict[int, LoggedRun]:
+    """Return the run of each value of a list, by the value's index, for as many as can be."""
+    runs = list(values)
+    free = sorted((value, index) for index, value in enumerate(values.values()))
+    spans, most = [], figure.decimals
+    for index, number in enumerate(figure.numbers):
+        # One digit less than in other values is a final zero left out.
+        low, high = number.span(number.decimals if number.decimals < most - 1 else most)
+        spans.append((high, low, index))
+    pairs: dict[int, LoggedRun] = {}
+    # By their upper ends, each takes the lowest free value: no other order finds more pairs.
+    for high, low, index in sorted(spans):
         at = bisect_left(free, (low, -1))
         if at < len(free) and free[at][0] <= high:
-            pairs[i] = free.pop(at)[1]
+            pairs[index] = runs[free.pop(at)[1]]
     return pairs
 
 
@@ -205,24 +173,22 @@ class PrintedElsewhere:
         """Return whether one of them, rounded or cut, is a printed number."""
         if not isinstance(number, Printed):
             return False
-        unit = 10.0**-number.decimals
-        at = bisect_left(self._losses, number.value - 0.5001 * unit)
-        return at < len(self._losses) and self._losses[at] < number.value + 0.999 * unit
+        low, high = number.span()
+        at = bisect_left(self._losses, low)
+        return at < len(self._losses) and self._losses[at] <= high
 
     @cached_property
     def _losses(self) -> list[float]:
+        logs = [log for log in self._record.logs if log.runs]
         found: set[float] = set()
-        by_label: dict[str, list[float]] = {}
-        left = _MOST_BYTES
-        for log in self._record.logs:
-            left -= log.size
-            if log.runs and left >= 0:
-                printed = list(self._labelled(self._record.path / log.name))
-                found.update(loss for _, loss in printed)
-                for label, loss in dict(printed).items():
-                    by_label.setdefault(label, []).append(loss)
+        by_label: dict[str, list[float]] = defaultdict(list)
+        for log in logs if sum(log.size for log in logs) <= _MOST_BYTES else ():
+            printed = list(self._labelled(self._record.path / log.name))
+            found.update(loss for _, loss in printed)
+            for label, loss in dict(printed).items():
+                by_label[label].append(loss)
         # Whether a run's own loss is meant was seen before.
-        own = {run.val_loss for log in self._record.logs for run in log.runs}
+        own = {run.val_loss for log in logs for run in log.runs}
         others = (x for x in by_label.values() if len(x) > 1 and not own.issuperset(x))
         return sorted({*(found - own), *(sum(losses) / len(losses) for losses in others)})
 

@@ -19,13 +19,16 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import Evidence, Samples, in_unit_of
+from speedcheck.claims.evidence import Samples
 from speedcheck.claims.lists import Lists
-from speedcheck.claims.model import DocumentClaims, Figure, Grade, Question
+from speedcheck.claims.model import DocumentClaims, Figure, Grade
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.stats import bayes_mean_std, moments
+from speedcheck.rules.tracks import Track
+from speedcheck.stats import Moments, bayes_mean_std, moments
 
 Range = tuple[float, float]
+# Values that a figure may be of, each known to within a half width.
+Source = tuple[list[float], float]
 
 # A text prints this many digits of a loss, so that its p may be of losses rounded to them.
 _LIKELY_HALF = 0.5e-4
@@ -36,187 +39,162 @@ _PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def compare(
-    figures: list[Figure], samples: Samples, question: Question, elsewhere: Container[Printed]
+    figures: list[Figure], samples: Samples, track: Track, elsewhere: Container[Printed]
 ) -> DocumentClaims:
     """Compare what a document states with the runs of the record.
 
     Args:
         figures: its lists and statistics.
         samples: the runs.
-        question: the test of the track.
+        track: the track with its own target: what a caller tries out makes no README false.
         elsewhere: the numbers that the logs print as losses beside those of the runs.
     """
     lists = Lists(figures, samples, elsewhere)
-    statistics = [figure for figure in figures if not figure.is_list]
-    judge = _Statistics(statistics, lists, question)
-    own = {match.step for match in lists.confirmed if match.figure.grade > Grade.CONFIRM}
-    earlier = own - {run.judged.final_step for run in samples.judged}
+    statistics = _Statistics([figure for figure in figures if not figure.is_list], lists, track)
     return DocumentClaims(
-        claims=(*lists.claims(), *judge.claims()),
+        claims=(*lists.claims(), *statistics.claims()),
         shortfalls=lists.shortfalls(),
-        seeds=lists.seed_differences(),
-        unlisted=lists.unlisted(),
-        steps=tuple(sorted(step for step in earlier if step is not None)),
+        keys=lists.key_differences(),
+        listed=lists.listed(),
+        steps=lists.earlier_steps(),
     )
 
 
 class _Statistics:
     """The statistics of one document, judged with each other in view."""
 
-    def __init__(self, figures: list[Figure], lists: Lists, question: Question) -> None:
-        self._samples, self._elsewhere = lists.samples, lists.elsewhere
-        self._question = question
-        self._lists = lists.standing
-        self._steps = {match.step for match in lists.confirmed}
-        self._judged = [(figure, self._agrees(figure)) for figure in figures]
-        self._settled = {figure.what for figure, agrees in self._judged if agrees and not figure.of}
+    def __init__(self, figures: list[Figure], lists: Lists, track: Track) -> None:
+        self._lists, self._samples, self._track = lists, lists.samples, track
+        self._judged = [
+            (figure, *self._compared(figure, self._sources(figure))) for figure in figures
+        ]
+        self._settled = {
+            figure.what for figure, agrees, _ in self._judged if agrees and not figure.of
+        }
         has_losses = any(match.figure.kind == "losses" for match in lists.confirmed)
         self._is_of_runs = has_losses or "mean" in self._settled
 
     def claims(self) -> Iterator[Claim]:
         """Yield the statistics as claims; a text that quotes one run's loss claims nothing."""
         losses = [run.losses[None] for sample in self._samples.all for run in sample]
-        for figure, agrees in self._judged:
+        for figure, agrees, value in self._judged:
             is_quote = figure.may_be_one_run and any(map(figure.number.agrees, losses))
             if agrees:
-                yield self._claim(figure, "confirmed")
+                yield _claim(figure, "confirmed", value)
             elif not is_quote:
-                differs = self._differs(figure)
-                yield self._claim(figure, "not_confirmed" if differs else "not_checkable")
+                differs = value is not None and self._differs(figure)
+                yield _claim(figure, "not_confirmed" if differs else "not_checkable", value)
+            elif figure.grade is Grade.REFUTE and self._is_best_of_runs(figure):
+                yield _claim(replace(figure, grade=Grade.WARN), "not_confirmed", value)
             elif figure.grade is Grade.REFUTE:
-                is_best = self._is_best_of_runs(figure)
-                judged = replace(figure, grade=Grade.WARN) if is_best else figure
-                yield self._claim(judged, "not_confirmed" if is_best else "confirmed")
+                yield _claim(figure, "confirmed", value)
 
-    def _agrees(self, figure: Figure) -> bool:
-        return _is_in(figure, self._possible(figure))
+    def _compared(self, figure: Figure, sources: Iterable[Source]) -> tuple[bool, float | None]:
+        """Return whether something gives a figure, and what it gives or the likeliest one does."""
+        likeliest = None
+        for values, half in sources:
+            for low, high in _ranges(figure, values, half, self._track):
+                if figure.number.agrees(low, high):
+                    return True, (low + high) / 2
+                likeliest = (low + high) / 2 if likeliest is None else likeliest
+        return False, likeliest
 
-    def _possible(self, figure: Figure) -> Iterator[Range]:
-        """Yield what a figure can be: of its list or the judged runs, or of any sample."""
+    def _sources(self, figure: Figure) -> Iterator[Source]:
+        """Yield what a figure may be of: its list or the judged runs, or any sample."""
+        judged = list(self._samples.judged_at(figure).values())
         if figure.of is not None:
-            yield from self._of_list(figure, figure.of)
+            yield from _of_list(figure, figure.of)
             # What the logs give is not a false figure, whatever became of the list above it.
-            yield from self._of_judged(figure)
+            yield judged, 0.0
             return
+        yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
-        for evidence in self._samples.named(figure):
-            yield from self._of_runs(figure, evidence, half)
-        for evidence in self._samples.earlier(figure):
+        for step, values in self._samples.all_at(figure):
             # A p or a deviation agrees by chance at one step of forty.
-            if figure.what == "mean" or evidence.step in self._steps:
-                yield from self._of_runs(figure, evidence, half)
-
-    def _of_judged(self, figure: Figure) -> list[Range]:
-        return self._of_runs(figure, self._samples.judged_at(figure))
-
-    def _of_runs(self, figure: Figure, evidence: Evidence, half: float = 0.0) -> list[Range]:
-        is_whole = len(evidence.runs) == evidence.n
-        values = in_unit_of(figure, evidence.values) if is_whole else []
-        return _ranges(figure, values, half, self._question)
-
-    def _of_list(self, figure: Figure, listed: Figure, *, rounded: bool = True) -> list[Range]:
-        """Return what a figure is of a list, over what the list's own rounding leaves open."""
-        half = 0.5 * 10.0**-listed.decimals if rounded and not figure.is_exact else 0.0
-        found = []
-        for scale in _SCALES if listed.kind == "times" else (1.0,):
-            values = [value * scale for value in listed.values]
-            found += _ranges(figure, values, half * scale, self._question)
-        return found
+            if figure.what == "mean" or step in {figure.step, *self._lists.steps}:
+                yield list(values.values()), half
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
-        losses = [run.losses[None] for run in self._samples.judged]
-        best = min if self._question.direction == "less" else max
-        return len(losses) > 1 and figure.number.agrees(best(losses))
+        losses = [self._track.sign * run.losses[None] for run in self._samples.judged]
+        return len(losses) > 1 and figure.number.agrees(self._track.sign * min(losses))
 
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
-        if self._usual(figure) is None:
-            return False
         if figure.of is not None:
             return figure.is_exact or figure.of.grade > Grade.CONFIRM
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and figure.grade is Grade.WARN
         if figure.what in self._settled or is_of_more or self._is_of_a_list(figure):
             return False
-        return figure.number not in self._elsewhere if figure.what == "mean" else self._is_of_runs
+        if figure.what == "mean":
+            return figure.number not in self._lists.elsewhere
+        return self._is_of_runs
 
     def _is_of_a_list(self, figure: Figure) -> bool:
         """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
-        lists = [listed for listed in self._lists if listed.kind == figure.kind == "losses"]
-        found = [one for listed in lists for one in self._of_list(figure, listed)]
-        return _is_in(figure, found)
-
-    def _usual(self, figure: Figure) -> float | None:
-        """Return what the figure is of its list, or of the judged runs, as a reader takes it."""
-        found = self._of_judged(figure)
-        if figure.of is not None and not _is_in(figure, found):
-            found = self._of_list(figure, figure.of, rounded=False)
-        middle = sum(found[0]) / 2 if found else math.nan
-        return middle if math.isfinite(middle) else None
-
-    def _claim(self, figure: Figure, status: ClaimStatus) -> Claim:
-        unit = f" {figure.unit}" if figure.unit else ""
-        value = self._usual(figure) if status != "not_checkable" else None
-        claimed = figure.number.text + unit
-        if value is None:
-            return Claim(figure.what, claimed, None, "not_checkable", figure.where, figure.basis)
-        recomputed = f"{shown(value)}{unit}"
-        return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+        lists = (
+            listed for listed in self._lists.standing if listed.kind == figure.kind == "losses"
+        )
+        return self._compared(figure, (x for listed in lists for x in _of_list(figure, listed)))[0]
 
 
-def _is_in(figure: Figure, ranges: Iterable[Range]) -> bool:
-    return any(figure.number.agrees(low, high) for low, high in ranges)
+def _of_list(figure: Figure, listed: Figure) -> Iterator[Source]:
+    """Yield the values of a list, exact and over what its rounding leaves open."""
+    half = 0.0 if figure.is_exact else 0.5 * 10.0**-listed.decimals
+    for scale in _SCALES if listed.kind == "times" else (1.0,):
+        values = [value * scale for value in listed.values]
+        yield values, 0.0
+        yield values, half * scale
 
 
-def _ranges(figure: Figure, values: list[float], half: float, question: Question) -> list[Range]:
-    """Return what a statistic can be for values that are each known to within `half`.
+def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
+    unit = f" {figure.unit}" if figure.unit else ""
+    recomputed = None if value is None or status == "not_checkable" else f"{shown(value)}{unit}"
+    claimed = figure.number.text + unit
+    return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
+
+
+def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> Iterator[Range]:
+    """Yield what a statistic can be for values that are each known to within `half`.
 
     That is a range for each reading of it, the usual one first; none where it is not defined.
     """
     sample = moments(values)
-    if sample.mean is None:
-        return []
+    if sample.mean is None or sample.squares is None:
+        return
     if figure.what == "p":
-        return _p_values(figure, sample.n, sample.mean, sample.std, half, question)
+        yield from _p_values(figure, sample, half, track)
+        return
+    is_mean = figure.what in ("mean", "time_mean")
     error = half + _PRECISION * max(map(abs, values))
-    is_mean, estimates = figure.what in ("mean", "time_mean"), bayes_mean_std(values)
     if is_mean and figure.part is None:
-        return [(sample.mean - error, sample.mean + error)]
-    found: list[float | None] = []
-    if figure.part is not None:
-        found = [getattr(estimates[0 if is_mean else 1], figure.part)] if estimates else []
-    elif sample.std is not None and sample.squares is not None:
-        found = [sample.std, math.sqrt(sample.squares / sample.n)]
-        found += [estimates[1].estimate] if estimates else []
-    return [(value - 3 * error, value + 3 * error) for value in found if value is not None]
+        yield sample.mean - error, sample.mean + error
+        return
+    found = [] if figure.part else [sample.std, math.sqrt(sample.squares / sample.n)]
+    estimates = bayes_mean_std(values)
+    if estimates:
+        found.append(getattr(estimates[0 if is_mean else 1], figure.part or "estimate"))
+    yield from ((x - 3 * error, x + 3 * error) for x in found if x is not None)
 
 
-def _p_values(
-    figure: Figure, n: int, mean: float, std: float | None, half: float, question: Question
-) -> list[Range]:
-    """Return the p of a t-test, and of a z-test with each known sigma, for each null value."""
-    sigmas = [*figure.sigmas, *([question.sigma] if question.sigma else [])]
-    found: list[Range] = []
-    for target in figure.nulls or (question.target,):
-        if std is not None:
-            found += _sides(n, mean - target, std, half, n - 1, question)
-        for sigma in sigmas:
-            found += _sides(n, mean - target, sigma, half, None, question)
-    return found
+def _p_values(figure: Figure, sample: Moments, half: float, track: Track) -> Iterator[Range]:
+    """Yield the p of a t-test, and of a z-test with each known sigma, for each null value.
 
-
-def _sides(
-    n: int, difference: float, std: float, half: float, df: int | None, question: Question
-) -> list[Range]:
-    """Return the p of the track's side, and of both sides, over what rounding leaves open."""
-    if std <= 0:
-        return []
-    spread = 2 * half if df is not None else 0.0
-    stds = (max(std - spread, 1e-3 * std), std + spread)
-    differences = (difference - half, difference + half)
-    scores = [d / s * math.sqrt(n) for d, s in itertools.product(differences, stds)]
-    below = [float(ndtr(t) if df is None else stdtr(df, t)) for t in scores]
-    one_sided = below if question.direction == "less" else [1 - p for p in below]
-    both = [2 * min(p, 1 - p) for p in below]
-    return [(min(p) * (1 - 1e-7), max(p) * (1 + 1e-7)) for p in (one_sided, both)]
+    That is the p of the track's side, of both, and of the other, over what rounding leaves open.
+    """
+    for target, sigma in itertools.product(
+        figure.nulls or (track.target,), (None, *figure.sigmas, track.sigma)
+    ):
+        std = sigma or sample.std
+        if sample.mean is None or not std or std <= 0:
+            continue
+        spread = 0.0 if sigma else min(2 * half, 0.999 * std)
+        differences = [track.sign * (sample.mean - target) + x for x in (-half, half)]
+        scores = [
+            d / s * math.sqrt(sample.n)
+            for d, s in itertools.product(differences, (std - spread, std + spread))
+        ]
+        below = [float(ndtr(t) if sigma else stdtr(sample.n - 1, t)) for t in scores]
+        for found in (below, [2 * min(p, 1 - p) for p in below], [1 - p for p in below]):
+            yield min(found) * (1 - 1e-7), max(found) * (1 + 1e-7)

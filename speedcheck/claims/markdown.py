@@ -30,28 +30,29 @@ def read_passages(text: str) -> Iterator[Passage]:
     parser takes time linear in the text and nests to a fixed depth.
     """
     headings: dict[int, str] = {}
-    lead, is_heading = "", 0
+    lead, level = "", 0
     tokens = iter(_PARSER.parse(_COMMENT.sub(_blank, text)))
     for token in tokens:
         line = token.map[0] + 1 if token.map else 0
         if token.type == "heading_open":
-            is_heading = int(token.tag[1:])
-        elif token.type == "inline":
-            if is_heading:
-                kept = {level: title for level, title in headings.items() if level < is_heading}
-                headings = {**kept, is_heading: token.content[:200]}
-            above, lead = lead, token.content[-500:]
-            yield Passage("text", token.content, line, (), _path(headings), above)
-            is_heading = 0
-        elif token.type in ("fence", "code_block"):
-            language = token.info.strip().partition(" ")[0].lower()
-            if language in _LANGUAGES:
-                first = line + (token.type == "fence")
-                yield Passage("code", token.content, first, (), _path(headings), lead)
-            lead = ""
+            level = int(token.tag[1:])
+        if token.type not in ("inline", "fence", "code_block", "table_open"):
+            continue
+        if level:
+            headings = {above: title for above, title in headings.items() if above < level}
+            headings[level] = token.content[:200]
+        about = " / ".join((*headings.values(), lead))
+        lead, level = "", 0
+        if token.type == "inline":
+            yield Passage("text", line, token.content, about=about)
+            # A text that ends in a colon, or a line that is not a sentence, is of what follows it.
+            end = token.content[-1:]
+            is_caption = end == ":" or (token.level == 1 and end not in ".!?")
+            lead = token.content[-200:] if is_caption else ""
         elif token.type == "table_open":
-            yield Passage("table", "", line, _rows(tokens, line), _path(headings), lead)
-            lead = ""
+            yield Passage("table", line, rows=_rows(tokens, line), about=about)
+        elif token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
+            yield Passage("code", line + (token.type == "fence"), token.content, about=about)
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")
@@ -62,10 +63,6 @@ _PARSER.disable(["inline", "reference"])
 def _blank(comment: re.Match[str]) -> str:
     """Return the line ends of a comment, so that lines keep their numbers."""
     return "\n" * comment[0].count("\n")
-
-
-def _path(headings: dict[int, str]) -> str:
-    return " / ".join(headings.values())
 
 
 def _rows(tokens: Iterator[Token], line: int) -> tuple[tuple[int, tuple[str, ...]], ...]:

@@ -8,11 +8,12 @@ from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
-from speedcheck.rules.tracks import Direction
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
 Part = Literal["estimate", "low", "high"]
+Key = int | str
+"""What a row says of its run: the seed, or the name of the log."""
 
 SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
@@ -31,24 +32,6 @@ class Grade(IntEnum):
     """It is data, and fails the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The test of a track, and the words by which its loss is known.
-
-    Attributes:
-        target: the loss that the mean must beat: the track's own, so that what a caller tries
-            out never makes a README false.
-        sigma: the standard deviation of one loss that the track takes as known.
-        direction: "greater" where the mean must be above the target.
-        measure: the words that a column or a figure of the loss is headed with, lower case.
-    """
-
-    target: float
-    sigma: float | None = None
-    direction: Direction = "less"
-    measure: tuple[str, ...] = ("val_loss", "loss")
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """What a document states of runs: a list with a value for each run, or one statistic.
@@ -60,7 +43,7 @@ class Figure:
         grade: what it does where the logs differ.
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
-        seeds: of a list, the seed of each value; empty where the document does not say.
+        keys: of a list, the seed or the log of each value; empty where the document does not say.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -75,7 +58,7 @@ class Figure:
     grade: Grade = Grade.CONFIRM
     step: int | None = None
     unit: Unit | None = None
-    seeds: tuple[int, ...] = ()
+    keys: tuple[Key, ...] = ()
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None
@@ -120,24 +103,17 @@ class Passage:
 
     Attributes:
         kind: code, a table, or running text, headings among it.
-        text: the code or the text as written; "" for a table.
         line: number of its first line, from 1.
+        text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        heading: the headings that it is under, joined.
-        lead: the text directly above it.
+        about: what is said of it: the headings that it is under, and the caption above it.
     """
 
     kind: Literal["code", "table", "text"]
-    text: str
     line: int
+    text: str = ""
     rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
-    heading: str = ""
-    lead: str = ""
-
-    @property
-    def said(self) -> str:
-        """What the text above says of it: the end of a text that ends in a colon."""
-        return self.lead[-200:] if self.lead.rstrip().endswith(":") else ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +165,17 @@ class DocumentClaims:
     Attributes:
         claims: each list and statistic with its status and its basis.
         shortfalls: lists of losses with more values than logs.
-        seeds: seeds of rows and lists that differ from those of the logs.
-        unlisted: names of counted runs that no list of losses holds; None where no list is of
-            the runs.
+        keys: seeds and logs of rows that differ from those of the values.
+        listed: names of counted runs that lists of losses hold.
+        unlisted: names of the other counted runs, where lists hold two in three.
         steps: earlier validation steps at which figures are confirmed, in order.
         unread: documents that were not read, and why.
     """
 
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
-    seeds: tuple[Remark, ...] = ()
-    unlisted: tuple[str, ...] | None = None
+    keys: tuple[Remark, ...] = ()
+    listed: frozenset[str] = frozenset()
+    unlisted: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     unread: tuple[Remark, ...] = ()

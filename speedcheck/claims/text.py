@@ -40,17 +40,25 @@ _RESULT = _PLAIN - {"step"} | _set(
     "ttest sided one two sigma below above under less than target certified a an and with against "
     "gives in on for our we nats \u03bc \u03c3"
 )
+# And these are in what programs print of it.
+_PRINTED = _LOSSES | _set(
+    "statistic minmax pvalue ttestresult sampresult tensor statistically significant vs null"
+)
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
     "reference control master upstream earlier main merged retime retimed retiming remeasured "
     "rerun reran official reproduction reproduced replicated ablation ablations without sota "
-    "leaderboard attempt attempts failed variant variants sweep history negative tried"
+    "leaderboard attempt attempts failed variant variants sweep history negative tried vanilla "
+    "paper pilot preliminary discarded excluded dropped crashed competitor competitors theirs "
+    "checkpoint checkpoints curve trajectory"
 )
+_OTHER_RECORD = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b", re.IGNORECASE)
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
-_NAME = re.compile(r"[a-z0-9_]+")
+# About, and from one figure to another.
+_VAGUE = re.compile("~|->|\u2192")
 _STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
@@ -65,7 +73,9 @@ _STATISTIC = re.compile(
     rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
     r"|(?<!\w)(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
     r"[^\w<>≤≥±]{0,6}(?:(?:of|is)\b[^\w<>≤≥±]{0,20}){0,2}"
-    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)(?: ?(?P<unit>[a-z]{{1,7}})\b|(?!\w))",
+    rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
+    # The 2 of "2 min 32 s" is not a time.
+    r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
@@ -84,28 +94,22 @@ def words(text: str) -> set[str]:
 
 
 def names_measure(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a heading or a name is the measure, as a word of its own."""
-    found = {*_NAME.findall(text.lower()[:1_000]), *words(text)}
-    return any(word in found or word + "s" in found for word in measure)
+    """Return whether a heading or a name is the measure, as words of its own."""
+    found = words(text) | {word.removesuffix("s") for word in words(text)}
+    return any(words(word) and words(word) <= found for word in measure)
 
 
 def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
     """Return what a name says that a list holds; None where it says nothing."""
     if names_measure(text, measure):
         return "losses"
-    found = words(text)
-    if found & _TIMES:
+    if words(text) & _TIMES:
         return "times"
-    return "losses" if measure[0].endswith("loss") and found & _LOSSES else None
+    return "losses" if measure[0].endswith("loss") and words(text) & _LOSSES else None
 
 
 def list_of(
-    name: str,
-    numbers: tuple[Printed, ...],
-    about: str,
-    where: str,
-    reader: Reader,
-    seeds: tuple[int, ...] = (),
+    name: str, numbers: tuple[Printed, ...], about: str, where: str, reader: Reader
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
@@ -113,15 +117,14 @@ def list_of(
     other runs.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
-    step = step_of(name)
-    kind = kind_of(name, reader.measure)
+    step, kind = step_of(name), kind_of(name, reader.measure)
     if kind is None and is_near and words(name) <= {"step"} and (step or not name):
         kind = "losses"
     if kind is None:
         return None
     is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    return Figure(kind, numbers, where, grade, step, seeds=seeds)
+    return Figure(kind, numbers, where, grade, step)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
@@ -133,10 +136,14 @@ def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
     return Grade.WARN if kind == "losses" and left <= _QUALIFIED else Grade.CONFIRM
 
 
-def _states_result(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a sentence states a result of the record's runs, and nothing else."""
-    known = _RESULT | _TIMES | _UNITS.keys() | _of_losses(measure)
-    return words(text) <= known and not any(sign in text for sign in ("~", "->", "→"))
+def _unknown(text: str, measure: tuple[str, ...]) -> set[str]:
+    """Return the words of a text by which it may state anything but a result of the runs."""
+    return words(text) - _RESULT - _TIMES - _UNITS.keys() - _of_losses(measure)
+
+
+def prints_result(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a line of output is a result of the runs, and nothing else."""
+    return _unknown(text, measure) <= _PRINTED
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:
@@ -147,12 +154,8 @@ def _of_losses(measure: tuple[str, ...]) -> set[str]:
 
 def is_baseline(text: str) -> bool:
     """Return whether a text is of what the record is compared with."""
-    return not words(text).isdisjoint(_BASELINE)
-
-
-def unit_of(text: str) -> Unit | None:
-    """Return the unit of time that a name gives."""
-    return next((_UNITS[w.lower()] for w in _WORD.findall(text) if w.lower() in _UNITS), None)
+    found = words(text) | words(text.replace("-", ""))
+    return not found.isdisjoint(_BASELINE) or bool(_OTHER_RECORD.search(text[:1_000]))
 
 
 def step_of(text: str) -> int | None:
@@ -164,7 +167,7 @@ def step_of(text: str) -> int | None:
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    if is_baseline(f"{text} {passage.heading} {passage.said}"):
+    if is_baseline(f"{text} {passage.about}"):
         return
     nulls, sigmas = read_nulls(text, reader)
     start = 0
@@ -191,11 +194,11 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain = _RUNS.sub(" ", plain)
-    if not (runs <= reader.sizes and _states_result(plain, reader.measure)):
+    if not runs <= reader.sizes or _unknown(plain, reader.measure) or _VAGUE.search(plain):
         return
     is_mean = not words(plain).isdisjoint(_MEANS)
-    for match in islice(_STATISTIC.finditer(plain), _MOST_NUMBERS):
-        name, unit = (match["name"] or "p").lower(), unit_of(match["unit"] or "")
+    for match in _STATISTIC.finditer(plain):
+        name, unit = (match["name"] or "p").lower(), _UNITS.get((match["unit"] or "").lower())
         number = printed(match["number"])
         what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
         if number and what:

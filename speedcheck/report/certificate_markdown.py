@@ -1,14 +1,12 @@
 """The certificate as Markdown: the body of a comment on a pull request, or a job's summary.
 
-What strangers wrote is put into code spans and nowhere else. Markdown, HTML and links mean nothing
-inside one, and GitHub looks for mentions and references everywhere but there.
+What strangers wrote is put into code spans and nowhere else.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from speedcheck.certificate import Certificate, Claim, ClaimStatus, JudgedRun
@@ -16,19 +14,13 @@ from speedcheck.errors import Unusable
 from speedcheck.report.certificate_figures import rule, statistics, steps
 from speedcheck.report.collapsed_findings import collapsed
 from speedcheck.report.headline import headline
+from speedcheck.report.markdown_text import code, table, table_within
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
-from speedcheck.report.wording import ABSENT, number, printable
+from speedcheck.report.wording import ABSENT, number
 from speedcheck.verdicts import SEVERITIES, Finding, Status, Verdict
 
 # GitHub refuses a longer comment.
 MAX_CHARACTERS = 65_536
-
-# A longer text tells the reader of a comment nothing more.
-_LONGEST_TEXT = 500
-
-# A pipe would end the cell of a table, and a GitHub runner obeys `##[name]` in what a job prints.
-_OUTSIDE_CODE = re.compile(r"(\|+|(?<=##)\[)")
-
 _STATUS: dict[Status, str] = {
     "pass": "pass",
     "fail": "**fail**",
@@ -89,33 +81,6 @@ def certificates_markdown(
         if body is not None:
             return body
     return _headlines(certificates, max_characters)
-
-
-def code(text: str) -> str:
-    """Return Markdown that shows `text`, cut to 500 characters, and obeys nothing in it.
-
-    It fits into one line and into one cell of a table.
-    """
-    shown = printable(text[: _LONGEST_TEXT + 1])
-    if len(shown) > _LONGEST_TEXT:
-        shown = f"{shown[: _LONGEST_TEXT - 3]}..."
-    pieces = _OUTSIDE_CODE.split(shown)
-    return "".join(_references(p) if i % 2 else _span(p) for i, p in enumerate(pieces))
-
-
-def _references(text: str) -> str:
-    return "".join(f"&#{ord(character)};" for character in text)
-
-
-def _span(text: str) -> str:
-    """Return a code span, between more backticks than `text` has in a row."""
-    if not text:
-        return ""
-    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    # A renderer takes one blank from each end where both have one, and other text stands between.
-    edges = text[0] + text[-1]
-    pad = " " if text.strip() and ("`" in edges or edges == "  ") else ""
-    return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
 def _sections(certificates: Sequence[Certificate], room: _Room, max_characters: int) -> str | None:
@@ -229,29 +194,6 @@ def _details(
         return f"{summary} ({note})"
     parts = [f"<details><summary>{summary}</summary>", table(columns, rows)]
     return "\n\n".join([*parts, *([note] if missing else []), "</details>"])
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown; a column named ">..." is aligned right."""
-    names = [column.lstrip(">") for column in columns]
-    rules = ["---:" if column.startswith(">") else "---" for column in columns]
-    return "\n".join(map(_row, (names, rules, *rows)))
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def table_within(columns: Sequence[str], rows: Sequence[Sequence[str]], max_characters: int) -> str:
-    """Return a table of the rows that there is room for; the last one says how many it lacks."""
-    size = len(table(columns, ()))
-    for shown, row in enumerate(rows):
-        missing = f"{len(rows) - shown} more, left out for want of room"
-        rest = (missing, *[""] * (len(columns) - 1))
-        size += len(_row(row)) + 1
-        if size + len(_row(rest)) + 1 > max_characters:
-            return table(columns, [*rows[:shown], rest])
-    return table(columns, rows)
 
 
 def _headlines(certificates: Sequence[Certificate], max_characters: int) -> str:

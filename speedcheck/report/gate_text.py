@@ -6,12 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from speedcheck.report.certificate_markdown import (
-    MAX_CHARACTERS,
-    certificates_markdown,
-    code,
-    table_within,
-)
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown
+from speedcheck.report.markdown_text import code, table_within
 from speedcheck.report.wording import number, printable, without_commands
 from speedcheck.words import count
 

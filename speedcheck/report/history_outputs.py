@@ -11,9 +11,9 @@ from speedcheck.errors import Unusable, UsageError
 from speedcheck.history.points import points_of
 from speedcheck.history.read_history import read_history
 from speedcheck.history.series import Entry
-from speedcheck.report.certificate_markdown import code
 from speedcheck.report.history_text import history_csv, history_markdown, history_text
 from speedcheck.report.html import history_page, require_jinja
+from speedcheck.report.markdown_text import code
 from speedcheck.report.markers import write_between
 from speedcheck.report.outputs import check_writable, write_file
 from speedcheck.report.plots import Picture, draw_history, require_matplotlib, write_pngs

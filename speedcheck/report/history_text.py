@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 
 from speedcheck.history.series import Entry, Gain
-from speedcheck.report.certificate_markdown import code, table
+from speedcheck.report.markdown_text import code, table
 from speedcheck.report.wording import (
     ABSENT,
     aligned,

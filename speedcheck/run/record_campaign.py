@@ -16,9 +16,9 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign.plans import planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.evidence import write_evidence
 from speedcheck.run.folder_files import make_folder, refuse_taken, today
 from speedcheck.run.launchers.launcher import Launcher, Setup
+from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_RECIPE, DEFAULT_SEEDS, Request
 from speedcheck.run.resumption import existing_plan
 from speedcheck.run.training import train

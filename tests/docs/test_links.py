@@ -16,6 +16,8 @@ def links(page):
             target = child.attrs.get("href") or child.attrs.get("src")
             if target and "://" not in target:
                 yield target
+        if token.type == "html_block":
+            yield from re.findall(r'src(?:set)?="([^"]+)"', token.content)
 
 
 def anchors(page):
@@ -35,6 +37,11 @@ def test_links_lead_to_files_and_headings_that_exist(page):
         if not target.exists() or not is_heading:
             broken.append(link)
     assert broken == []
+
+
+def test_every_picture_is_shown():
+    shown = {(page.parent / link).resolve() for page in PAGES for link in links(page)}
+    assert set((ROOT / "docs" / "images").iterdir()) <= shown
 
 
 def test_every_page_is_reached_from_the_readme():

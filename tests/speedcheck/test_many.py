@@ -30,6 +30,25 @@ def test_certificates_and_complaints_come_in_order_however_they_are_computed(
     assert good.loss.mean == pytest.approx(sum(losses) / len(losses))
 
 
+@pytest.mark.parametrize(
+    ("folders", "cpus", "starts"), [(16, 2, True), (15, 2, True), (14, 2, False), (16, 1, False)]
+)
+def test_processes_start_early_only_where_there_may_be_enough_records(
+    tmp_path, monkeypatch, folders, cpus, starts
+):
+    started = []
+    monkeypatch.setattr(many, "available_cpus", lambda: cpus)
+    monkeypatch.setattr(many, "_context", lambda: started.append(True))
+    for number in range(folders):
+        (tmp_path / str(number)).mkdir()
+    # A file is not a record, and neither is what does not exist.
+    (tmp_path / "README.md").write_text("")
+    many.expect_records([tmp_path])
+    assert bool(started) is starts
+    many.expect_records([tmp_path / "README.md", tmp_path / "nowhere"])
+    assert len(started) == starts
+
+
 def test_processes_start_with_interrupts_blocked_and_none_is_lost():
     def start():
         with many._interrupts_blocked():

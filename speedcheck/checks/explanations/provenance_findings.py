@@ -248,8 +248,8 @@ PROVENANCE = {
     ),
     codes.SEEDS_DIFFER: Explanation(
         ("warn",),
-        "The rows of a table name other seeds than the logs.",
-        "Correct the table, or submit the logs of these seeds.",
+        "The rows of a table have the losses of the logs beside other seeds or other logs' names.",
+        "Correct the table, or submit the logs that it names.",
     ),
     codes.SEEDS_UNKNOWN: Explanation(
         ("info",),

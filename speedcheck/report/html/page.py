@@ -23,8 +23,13 @@ from speedcheck.report.wording import printable
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# Dates, numbers with an exponent, and times with their unit.
-_UNBROKEN = re.compile(r"(\d{4}-\d\d-\d\d|\d+(?:\.\d+)?e-\d+|[-+]?\d+(?:\.\d+)? m?s\b)")
+# Dates, figures with their names, times with their unit, and numbers with an exponent; of at most
+# so many digits that a narrow screen has room for them.
+_DIGITS = r"\d{1,9}(?:\.\d{1,9})?"
+_UNBROKEN = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d|\w{{1,8}} [=<>] [-+]?{_DIGITS}(?:e-\d{{1,3}})?"
+    rf"|[-+]?{_DIGITS} m?s\b|{_DIGITS}e-\d{{1,3}})"
+)
 
 
 def require_jinja() -> None:

@@ -60,7 +60,7 @@ def curves(shown: Curves) -> str:
     drawn = f"{count(counted, 'counted run')}" + (
         f", {count(others, 'run')} not counted" if others else ""
     )
-    further = f"{count(shown.left_out, 'further run')} not drawn" if shown.left_out else ""
+    further = f"Not drawn: {count(shown.left_out, 'further run')}" if shown.left_out else ""
     below = "Below, how far each counted run is from their mean" if shown.apart else ""
     return _sentences([drawn, further, below])
 

@@ -16,8 +16,8 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.run.campaign.plans import extended_plan, planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.evidence import write_evidence
 from speedcheck.run.folder_files import make_folder, refuse_taken, today
+from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_SEEDS, Request
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.scripts.script_launcher import ScriptLauncher

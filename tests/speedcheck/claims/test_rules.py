@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from speedcheck.api import verify
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.checks.document_claims import check_documents
-from speedcheck.claims import Question, document_claims
+from speedcheck.claims import document_claims
 from speedcheck.logs import Environment, LogFile, Run, Validation
 from speedcheck.records.record_folder import Record
+from speedcheck.rules.tracks import Track
 
-NATS = Question(3.28)
-BITS = Question(1.2, measure=("val_bpb", "bpb"))
+NATS = Track("nats", 3.28, 0.01, None)
+BITS = Track("bits", 1.2, 0.01, None, measure=("val_bpb", "bpb"))
 # scipy.stats.ttest_1samp(LOSSES, 3.28, alternative="less").pvalue is 0.000671.
 LOSSES = (3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779)
 BPB = (1.1192, 1.1189, 1.1200)
@@ -72,7 +75,7 @@ def pairs(losses=LOSSES, **options):
 def read(tmp_path):
     """Compare documents, given by their names or as a README, with runs."""
 
-    def compare(documents, runs=None, question=NATS, logs=()):
+    def compare(documents, runs=None, track=NATS, logs=()):
         files = {"README.md": documents} if isinstance(documents, str) else documents
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ def read(tmp_path):
         runs = pairs() if runs is None else runs
         known = tuple(LogFile(run.log, None, 0, (run,), ()) for run, _ in runs if run.log in logs)
         record = Record(tmp_path, "r", None, None, known, (), ())
-        return document_claims(record, runs, question)
+        return document_claims(record, runs, track)
 
     return compare
 
@@ -148,6 +151,10 @@ def test_a_list_named_otherwise_than_losses_is_not_data(read):
         listed(OTHERS, "prev_losses"),
         "## Prior record, retimed\n\n" + listed(OTHERS),
         "Before this change:\n\n" + listed(OTHERS),
+        "**Prior record**\n\n" + listed(OTHERS),
+        "I re-ran this on my box:\n\n" + listed(OTHERS),
+        "What the current record gives here:\n\n" + listed(OTHERS),
+        "One run at its last checkpoints:\n\n" + listed(OTHERS),
     ],
 )
 def test_a_list_of_what_the_record_is_compared_with_is_not_refuted(read, document):
@@ -251,6 +258,48 @@ def test_other_seeds_than_the_logs_have_are_a_warning(read):
     assert found(read(table(("Seed", "val_bpb"), swapped), runs, BITS)) == {("P039", "warn")}
 
 
+def test_seeds_may_be_in_any_column(read):
+    runs = [pair(i, loss, seed=7 * i) for i, loss in enumerate(BPB)]
+    head = ("Run", "Seed", "val_bpb")
+    right = [(i + 1, 7 * i, f"{loss:.4f}") for i, loss in enumerate(BPB)]
+    assert found(read(table(head, right), runs, BITS)) == set()
+    swapped = [(row[0], other[1], row[2]) for row, other in zip(right, right[::-1], strict=True)]
+    assert found(read(table(head, swapped), runs, BITS)) == {("P039", "warn")}
+
+
+NAMES = ("4ad9a1c2-77e0.txt", "logs/0b11f3e8-90aa.txt", "c0ffee12-0001.txt")
+
+
+@pytest.fixture
+def named_runs():
+    """Give runs of three logs with names as programs make them."""
+    runs = pairs(BPB)
+    return [
+        (replace(run, log=name), replace(judged, log=name))
+        for (run, judged), name in zip(runs, NAMES, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("called", [str, lambda x: Path(x).name, lambda x: Path(x).stem[:8]])
+def test_rows_are_compared_by_log_where_the_logs_have_all_names(read, named_runs, called):
+    names = [f"`{called(name)}`" for name in NAMES]
+
+    def judged(losses):
+        rows = [(name, f"{loss:.4f}") for name, loss in zip(names, losses, strict=True)]
+        return read(table(("Log", "val_bpb"), rows), named_runs, BITS)
+
+    assert found(judged(BPB)) == set()
+    assert found(judged((BPB[1], BPB[0], BPB[2]))) == {("P039", "warn")}
+    wrong = judged((BPB[0], BPB[1], 1.1145))
+    assert found(wrong) == {REFUTED}
+    assert wrong.claims[0].recomputed == f"{called(NAMES[2])}: 1.12, not 1.1145"
+
+
+def test_other_names_than_those_of_the_logs_say_nothing(read, named_runs):
+    rows = [(f"run-{x}.txt", f"{loss:.4f}") for x, loss in zip("abc", BPB, strict=True)]
+    assert found(read(table(("Log", "val_bpb"), rows), named_runs, BITS)) == set()
+
+
 def test_html_tables_are_not_read(read):
     rows = "".join(f"<tr><td>{i}</td><td>{x}</td></tr>" for i, x in enumerate(OTHERS))
     assert read(f"<table><tr><th>run</th><th>val_loss</th></tr>{rows}</table>\n").claims == ()
@@ -284,8 +333,12 @@ def test_a_p_is_recomputed_from_its_list_with_the_null_value_of_the_text(read):
     assert found(read(under("# p=0.0007", target=3.279))) == {REFUTED}
 
 
-def test_a_caller_who_tries_another_target_makes_no_readme_false(read):
-    assert found(read(under("# p=0.0007"), question=Question(3.0))) == set()
+def test_a_caller_who_tries_another_target_makes_no_readme_false(build):
+    folder = build.published()
+    (folder / "README.md").write_text("val_loss: 3.2782 (6 runs, p=0.0007)\n")
+    for target in (3.28, 3.0):
+        claims = verify(folder, target=target).claims
+        assert {claim.status for claim in claims if claim.what == "p"} == {"confirmed"}
 
 
 def test_a_statistic_follows_from_its_list_and_not_from_the_logs(read):
@@ -364,6 +417,56 @@ def test_what_code_computes_further_is_not_compared(read):
     assert found(read(f"```\n{code.format('', '3.2772')}\n```\n")) == {REFUTED}
 
 
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        # Of something else than the list: another function, a part, a comparison.
+        ("np.mean(np.exp(losses))", "26.5291"),
+        ("np.exp(np.mean(losses))", "26.5291"),
+        ("np.std(np.diff(losses))", "0.00140"),
+        ("np.mean(sorted(losses)[1:-1])", "3.27808"),
+        ("np.mean(losses[:3])", "3.27853"),
+        ("np.mean(np.array(losses) < 3.279)", "0.833"),
+        ("ttest_1samp([x for x in losses if x < 3.279], 3.28).pvalue", "0.00013"),
+        ("def p_of(x, null=3.279): return ttest_1samp(x, null).pvalue", "0.03979"),
+        # Of the other side.
+        ("ttest_1samp(losses, 3.28, alternative='greater').pvalue", "0.99933"),
+    ],
+)
+def test_code_that_computes_something_else_of_a_list_is_not_compared(read, code, result):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\nprint({code})\n{result}\n```\n")) == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "p=0.4321 vs the previous record",
+        "p=0.4321 (Welch)",
+        "previous: (tensor(0.0021), tensor(3.2791))",
+        "difference of seeds: p=0.4321",
+    ],
+)
+def test_a_line_under_a_list_that_speaks_of_something_else_is_not_compared(read, line):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\n# {line}\n```\n")) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        # numpy and scipy of LOSSES.
+        ("np.mean(losses)", "3.27825", "3.27725"),
+        ("round(statistics.mean(losses), 4)", "3.2782", "3.2772"),
+        ("torch.tensor(losses).mean()", "tensor(3.2782)", "tensor(3.2772)"),
+        ("np.std(np.array(losses), ddof=1)", "0.000666", "0.000366"),
+        ("scipy.stats.ttest_1samp(losses, 3.279).pvalue", "0.0398", "0.0098"),
+    ],
+)
+def test_a_known_function_of_a_whole_list_is_recomputed(read, code, right, wrong):
+    text = f"```\nlosses = {list(LOSSES)}\nprint({code})\n{{}}\n```\n"
+    assert found(read(text.format(right))) == set()
+    assert found(read(text.format(wrong))) == {REFUTED}
+
+
 # Running text.
 
 
@@ -384,6 +487,14 @@ def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
     assert "3.27825" in finding.message
 
 
+def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
+    runs = pairs(seconds=152.3)
+    mean = "Mean time: {}\n"
+    for right in ("2 min 32.3 s", "152.3 s", "2.538 min"):
+        assert found(read(listed(LOSSES) + mean.format(right), runs)) == set()
+    assert found(read(listed(LOSSES) + "\n" + mean.format("142.3 s"), runs)) == {WARNED}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -397,6 +508,7 @@ def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
         "mean val_bpb: 1.0125",
         "p < 0.0001",
         "Welch t-test: p = 0.4321",
+        "Mean val_loss of the last record: 3.2749.",
     ],
 )
 def test_text_that_speaks_of_something_else_is_left_alone(read, text):

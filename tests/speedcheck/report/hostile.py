@@ -22,6 +22,8 @@ TEXTS = [
     "\u202eevil\u2066\x00\ud800\x1b[31m",
     "a" * 400,
 ]
+# Figures are kept on one line, and this one must not be.
+FIGURE = f"p = {'7' * 400}e-{'7' * 99} s"
 
 
 def with_text(certificate, text):

@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from hostile import TEXTS
+from hostile import FIGURE, TEXTS
 from samples import A, B, history_sample, race_sample, record_sample, series_of_records
 
 from speedcheck.report.wording import printable
@@ -28,6 +28,7 @@ HONEST = ("certified", "refused", "race", "refused-race", "history")
 # Of these there are pages full of hostile text, too; the last text is long and harmless.
 KINDS = ("certified", "race", "history")
 LAST = len(TEXTS) - 1
+LONG = [f"{kind}-{name}" for kind in KINDS for name in (LAST, "figure")]
 
 pytestmark = [
     pytest.mark.browser,
@@ -105,6 +106,7 @@ def pages(samples, tmp_path_factory):
     every = {name: samples[name]() for name in HONEST}
     for kind in KINDS:
         every |= {f"{kind}-{i}": samples[kind](text) for i, text in enumerate(TEXTS)}
+        every[f"{kind}-figure"] = samples[kind](FIGURE)
     for name, page in every.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return lambda name: (folder / f"{name}.html").as_uri()
@@ -140,7 +142,7 @@ def harmless_tags(browser, pages):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", [*HONEST, *(f"{kind}-{LAST}" for kind in KINDS)])
+@pytest.mark.parametrize("name", [*HONEST, *LONG])
 def test_nothing_is_cut_and_nothing_overlaps(browser, pages, name, width):
     page = opened(browser, pages(name), width=width)
     size = page.evaluate(

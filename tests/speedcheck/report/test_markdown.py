@@ -13,7 +13,8 @@ from markdown_it import MarkdownIt
 
 from speedcheck.api import verify
 from speedcheck.certificate import Claim
-from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown, code
+from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown
+from speedcheck.report.markdown_text import code
 from speedcheck.report.wording import printable
 from speedcheck.verdicts import Finding, Verdict, Verdicts
 

@@ -137,7 +137,7 @@ def test_curves_that_are_not_drawn_are_said():
     nothing = dict.fromkeys(PlotData.__slots__)
     (picture,) = draw_pictures(PlotData(**nothing | {"curves": curves}))
     assert picture.title == "Loss curves of the first 100 runs"
-    assert picture.caption == "100 counted runs. 17 further runs not drawn."
+    assert picture.caption == "100 counted runs. Not drawn: 17 further runs."
 
 
 def test_files_are_equal_for_equal_records_and_name_no_program(figures, tmp_path):

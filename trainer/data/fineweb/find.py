@@ -74,9 +74,8 @@ def _has_later(directory: Path, path: Path) -> bool:
 
 
 def _missing(path: Path) -> TrainerError:
-    return TrainerError(
-        "the shard is missing", where=str(path), remedy=f"get it with: {fetch_command(path.parent)}"
-    )
+    remedy = f"name its folder with --data-dir, or get it with: {fetch_command(path.parent)}"
+    return TrainerError("the shard is missing", where=str(path), remedy=remedy)
 
 
 def fetch_command(directory: Path, shards: int = DEFAULT_SHARDS) -> str:
