@@ -23,9 +23,11 @@ _QUOTED = 60
 _FEWEST_CHARACTERS = 8
 
 # The two figures of a validation in any spelling, on a line that no grammar reads.
-_STEP = re.compile(r"(?:step\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE)
+_STEP = re.compile(
+    r"(?:(?:step|iter(?:ation)?)\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE
+)
 _LOSS = re.compile(
-    r"(?:val(?:idation)?[ _]loss\b[\"']?[ :=]{0,3}|\btel: {0,3})([0-9]{1,9}\.[0-9]{1,18})",
+    r"(?:val(?:idation)?[ _-]?loss\b[\"']?[ :=]{0,3}|\btel: {0,3})([0-9]{1,9}\.[0-9]{1,18})",
     re.IGNORECASE,
 )
 

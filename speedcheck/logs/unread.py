@@ -21,7 +21,9 @@ from speedcheck.logs.step_lines import is_candidate
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step. A
 # line with other characters than ASCII may hold the words in other letters.
-_WORDS = (b"al_loss", b"al loss", b"ation_loss", b"ation loss")
+_WORDS = tuple(
+    b + between + b"loss" for b in (b"al", b"ation") for between in (b"_", b" ", b"-", b"")
+)
 _WORD_OF_LLMC = b"tel:"
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.

@@ -28,6 +28,7 @@ DISGUISES = {
     "escapes of HTML": "".join(f"&#{ord(c)};" if c in ":_" else c for c in LINES).encode(),
     "blanks around colons": LINES.replace(":", " : ").encode(),
     "the name of a rank": prefixed("[rank0]: ").encode(),
+    "other words": LINES.replace("step:", "iter ").replace("val_loss:", "valloss=").encode(),
     "comments": prefixed("# ").encode(),
 }
 
