@@ -112,11 +112,12 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
             continue
         first, counted = first + plain.count("\n", counted, start), start
         about = " ".join((passage.about, *([] if name else lines[max(0, first - 2) : first])))
-        figure = list_of(name, numbers, about, reader.where(passage.line + first), reader)
+        of = replace(passage, about=about)
+        figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue
-        if not (name or match[1]):
-            figure = replace(figure, grade=min(figure.grade, Grade.WARN))
+        if not (name or match[1]) and figure.grade:
+            figure = replace(figure, grade=Grade(figure.grade - 1))
         last = first + plain[start : match.end()].rstrip().count("\n")
         yield _List(name, figure, first, last)
 

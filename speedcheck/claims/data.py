@@ -106,7 +106,7 @@ def _column(
         return None
     rows, numbers = zip(*read, strict=True)
     where = reader.where(rows[0][0])
-    listed = list_of(head[column] or "-", numbers, passage.about, where, reader)
+    listed = list_of(head[column] or "-", numbers, passage, where, reader)
     if listed is None:
         return None
     # Times in tables are often those of another machine.
@@ -150,7 +150,7 @@ def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
         return
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
     if len(rows) <= most:
-        yield from read_table(Passage("table", 1, rows=numbered), reader)
+        yield from read_table(Passage("table", 1, rows=numbered, about=reader.document), reader)
 
 
 def read_json(text: str, reader: Reader) -> Iterator[Figure]:
@@ -188,5 +188,5 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    for figure in read_table(Passage("table", 0, rows=tuple(rows)), reader):
+    for figure in read_table(Passage("table", 0, rows=tuple(rows), about=reader.document), reader):
         yield replace(figure, where=where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -21,6 +22,7 @@ _LANGUAGES = frozenset(
     | {"bash", "sh", "shell", "shell-session", "log", "plaintext"}
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def read_passages(text: str) -> Iterator[Passage]:
@@ -30,7 +32,7 @@ def read_passages(text: str) -> Iterator[Passage]:
     parser takes time linear in the text and nests to a fixed depth.
     """
     headings: dict[int, str] = {}
-    lead, level = "", 0
+    lead, above, level, is_title = "", "", 0, True
     tokens = iter(_PARSER.parse(_COMMENT.sub(_blank, text)))
     for token in tokens:
         line = token.map[0] + 1 if token.map else 0
@@ -39,25 +41,35 @@ def read_passages(text: str) -> Iterator[Passage]:
         if token.type not in ("inline", "fence", "code_block", "table_open"):
             continue
         if level:
-            headings = {above: title for above, title in headings.items() if above < level}
+            headings = {depth: title for depth, title in headings.items() if depth < level}
             headings[level] = token.content[:200]
         about = " / ".join((*headings.values(), lead))
-        lead, level = "", 0
+        passage = Passage("text", line, about=about, above=above)
         if token.type == "inline":
-            yield Passage("text", line, token.content, about=about)
+            yield replace(passage, text=token.content)
+            last = _SENTENCE_END.split(token.content[-200:].strip())[-1]
             # A text that ends in a colon, or a line that is not a sentence, is of what follows it.
-            end = token.content[-1:]
-            is_caption = end == ":" or (token.level == 1 and end not in ".!?")
+            is_caption = last[-1:] == ":" or (token.level == 1 and last[-1:] not in ".!?")
             lead = token.content[-200:] if is_caption else ""
-        elif token.type == "table_open":
-            yield Passage("table", line, rows=_rows(tokens, line), about=about)
-        elif token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
-            yield Passage("code", line + (token.type == "fence"), token.content, about=about)
+            # The title names the record, and says nothing of one list.
+            above, is_title = "" if level and is_title else last, is_title and not level
+        else:
+            lead = above = ""
+        level = 0
+        if token.type == "table_open":
+            yield replace(passage, kind="table", rows=_rows(tokens, line))
+        elif token.type != "inline" and _language(token) in _LANGUAGES:
+            first = line + (token.type == "fence")
+            yield replace(passage, kind="code", line=first, text=token.content)
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")
 # What is inside a paragraph is read here: reading it as Markdown, too, would cost more than all.
 _PARSER.disable(["inline", "reference"])
+
+
+def _language(token: Token) -> str:
+    return token.info.strip().partition(" ")[0].lower()
 
 
 def _blank(comment: re.Match[str]) -> str:

@@ -107,6 +107,7 @@ class Passage:
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
         about: what is said of it: the headings that it is under, and the caption above it.
+        above: the sentence, the caption or the heading of a section directly above it.
     """
 
     kind: Literal["code", "table", "text"]
@@ -114,6 +115,7 @@ class Passage:
     text: str = ""
     rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
     about: str = ""
+    above: str = ""
 
 
 @dataclass(frozen=True, slots=True)

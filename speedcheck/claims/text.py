@@ -23,7 +23,7 @@ def _set(text: str) -> frozenset[str]:
 _LOSSES = _set("loss losses acc accs val vals")
 _TIMES = _set("time times runtime runtimes wallclock timing timings")
 _UNITS: dict[str, Unit] = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("s", "sec", "secs", "seconds"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
@@ -44,6 +44,15 @@ _RESULT = _PLAIN - {"step"} | _set(
 _PRINTED = _LOSSES | _set(
     "statistic minmax pvalue ttestresult sampresult tensor statistically significant vs null"
 )
+# And these introduce lists.
+_INTRODUCES = _set(
+    "i my you it its they their these those following here below found got get gives give gave "
+    "was were have had see table block from by with using same code machine node each every across "
+    "individual final data number numbers figure figures log logs file files output script command "
+    "python scipy torch numpy statistics statistical summary evidence validation verification "
+    "verify significance proof performance reported consecutive independent order json timing "
+    "stats check checked reproducibility details detailed raw hxh xh gpu gpus h100 h100s value"
+)
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
@@ -53,8 +62,9 @@ _BASELINE = _set(
     "paper pilot preliminary discarded excluded dropped crashed competitor competitors theirs "
     "checkpoint checkpoints curve trajectory records rank ranking standings"
 )
-# Another record, and a file of another folder.
+# Another record, a file of another folder, and another submission.
 _OTHER = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b|\.\./", re.IGNORECASE)
+_SUBMISSION = re.compile(r"#[0-9]{2}|\bPR ?[0-9]")
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
@@ -110,12 +120,12 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
 
 
 def list_of(
-    name: str, numbers: tuple[Printed, ...], about: str, where: str, reader: Reader
+    name: str, numbers: tuple[Printed, ...], passage: Passage, where: str, reader: Reader
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
-    One without a name is of losses if it can be; what stands `about` it may say that it is of
-    other runs.
+    One without a name is of losses if it can be. What the passage is about may say that it is of
+    other runs; it is one grade less where what is directly above it may say so.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
     step, kind = step_of(name), kind_of(name, reader.measure)
@@ -123,9 +133,22 @@ def list_of(
         kind = "losses"
     if kind is None:
         return None
-    is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
+    is_of_others = is_baseline(f"{passage.about} {name}") or _SUBMISSION.search(passage.above)
+    is_other = is_of_others or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
+    if grade and _is_doubtful(passage.above, reader.measure):
+        grade = Grade(grade - 1)
     return Figure(kind, numbers, where, grade, step)
+
+
+def _is_doubtful(above: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence, a caption or a heading may be of other runs than the record's.
+
+    Sentences tell many things, so that only words for other runs count there.
+    """
+    if is_baseline(above):
+        return True
+    return above[-1:] not in ".!?" and bool(_unknown(above, measure) - _PRINTED - _INTRODUCES)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
