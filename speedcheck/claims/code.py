@@ -116,8 +116,8 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue
-        if not (name or match[1]) and figure.grade:
-            figure = replace(figure, grade=Grade(figure.grade - 1))
+        if not (name or match[1]):
+            figure = replace(figure, grade=min(figure.grade, Grade.WARN))
         last = first + plain[start : match.end()].rstrip().count("\n")
         yield _List(name, figure, first, last)
 

@@ -33,6 +33,11 @@ class Match:
         return not self.missing
 
     @property
+    def is_nearly_full(self) -> bool:
+        """Whether all values but one, or three in four, have a run: no other runs give so many."""
+        return len(self.missing) <= max(1, len(self.figure.numbers) // 4)
+
+    @property
     def missing(self) -> list[Printed]:
         """The values that no run gives."""
         return [x for i, x in enumerate(self.figure.numbers) if i not in self.runs]
@@ -108,6 +113,8 @@ class Lists:
         """Return whether a list can only be of the judged runs, each of them."""
         if len(match.figure.numbers) != len(self.samples.judged_at(match.figure)):
             return False
+        if match.figure.is_doubtful and not match.is_nearly_full:
+            return False
         return match.figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
 
     def _differences(self, match: Match) -> str:
@@ -135,7 +142,8 @@ class Lists:
             Shortfall(len(match.figure.numbers), n, match.figure.where)
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
-            if match.figure.grade is Grade.REFUTE or len(match.runs) == n
+            if len(match.runs) == n
+            or (match.figure.grade is Grade.REFUTE and not match.figure.is_doubtful)
         )
         return tuple(short)[:_MOST_SHOWN]
 

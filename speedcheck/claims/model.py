@@ -44,6 +44,7 @@ class Figure:
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
         keys: of a list, the seed or the log of each value; empty where the document does not say.
+        is_doubtful: of a list, whether what is directly above it may say that it is of other runs.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -59,6 +60,7 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     keys: tuple[Key, ...] = ()
+    is_doubtful: bool = False
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None
@@ -107,7 +109,8 @@ class Passage:
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
         about: what is said of it: the headings that it is under, and the caption above it.
-        above: the sentence, the caption or the heading of a section directly above it.
+        above: the sentence, the caption or the heading of a section directly above it; the name
+            of a file of data.
     """
 
     kind: Literal["code", "table", "text"]

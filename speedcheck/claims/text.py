@@ -51,7 +51,9 @@ _INTRODUCES = _set(
     "individual final data number numbers figure figures log logs file files output script command "
     "python scipy torch numpy statistics statistical summary evidence validation verification "
     "verify significance proof performance reported consecutive independent order json timing "
-    "stats check checked reproducibility details detailed raw hxh xh gpu gpus h100 h100s value"
+    "stats check checked reproducibility details detailed raw xh100 gpu gpus h100 h100s value "
+    "submission metrics measured printed obtained csv "
+    "three four five six seven eight nine ten twelve sixteen twenty"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
@@ -125,7 +127,7 @@ def list_of(
     """Return a list as a figure; None where its name is for neither losses nor times.
 
     One without a name is of losses if it can be. What the passage is about may say that it is of
-    other runs; it is one grade less where what is directly above it may say so.
+    other runs, and what is directly above it gives a doubt.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
     step, kind = step_of(name), kind_of(name, reader.measure)
@@ -136,19 +138,13 @@ def list_of(
     is_of_others = is_baseline(f"{passage.about} {name}") or _SUBMISSION.search(passage.above)
     is_other = is_of_others or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    if grade and _is_doubtful(passage.above, reader.measure):
-        grade = Grade(grade - 1)
-    return Figure(kind, numbers, where, grade, step)
+    doubt = is_doubtful(passage.above, reader.measure)
+    return Figure(kind, numbers, where, grade, step, is_doubtful=doubt)
 
 
-def _is_doubtful(above: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a sentence, a caption or a heading may be of other runs than the record's.
-
-    Sentences tell many things, so that only words for other runs count there.
-    """
-    if is_baseline(above):
-        return True
-    return above[-1:] not in ".!?" and bool(_unknown(above, measure) - _PRINTED - _INTRODUCES)
+def is_doubtful(above: str, measure: tuple[str, ...]) -> bool:
+    """Return whether what is above a list may say more than that it is of the record's runs."""
+    return bool(_unknown(above, measure) - _PRINTED - _INTRODUCES)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
