@@ -34,8 +34,8 @@ class Match:
 
     @property
     def is_nearly_full(self) -> bool:
-        """Whether all values but one, or three in four, have a run: no other runs give so many."""
-        return len(self.missing) <= max(1, len(self.figure.numbers) // 4)
+        """Whether four values in five have a run: hardly any other runs give so many."""
+        return 5 * len(self.missing) <= len(self.figure.numbers)
 
     @property
     def missing(self) -> list[Printed]:
