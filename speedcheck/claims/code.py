@@ -35,6 +35,7 @@ _NAMED = re.compile(
 
 # A call, but not one that only prints as one.
 _CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
 # A known function of a whole list by its name, and of nothing else.
@@ -111,8 +112,8 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         if name is None or len(numbers) < (1 if name else 3):
             continue
         first, counted = first + plain.count("\n", counted, start), start
-        about = " ".join((passage.about, *([] if name else lines[max(0, first - 2) : first])))
-        of = replace(passage, about=about)
+        said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
+        of = replace(passage, about=" ".join((passage.about, *said)))
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue

@@ -162,7 +162,7 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    is_of_others = is_baseline(reader.document) or is_doubtful(reader.document, reader.measure)
+    is_of_others = is_doubtful(reader.document, reader.measure)
     grade = Grade.CONFIRM if is_of_others else Grade.REFUTE
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
@@ -178,7 +178,7 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
 
 def _file(reader: Reader, rows: tuple[_Row, ...]) -> Passage:
     """Return a file of data as a table whose caption is its name."""
-    return Passage("table", rows[0][0], rows=rows, about=reader.document, above=reader.document)
+    return Passage("table", rows[0][0], rows=rows, about=reader.document)
 
 
 def _results(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from speedcheck.claims.model import Passage
+from speedcheck.claims.model import Passage, PassageKind, Rows
 
 # A README with every figure of 1,500 runs has 100 kB and 3,000 lines.
 MAX_LINES = 70_000
@@ -22,6 +21,7 @@ _LANGUAGES = frozenset(
     | {"bash", "sh", "shell", "shell-session", "log", "plaintext"}
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"<[^<>]{0,1000}>")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -31,36 +31,63 @@ def read_passages(text: str) -> Iterator[Passage]:
     HTML, code of other languages than Python and a shell's, and comments are left out. The
     parser takes time linear in the text and nests to a fixed depth.
     """
-    headings: dict[int, str] = {}
-    lead, above, level, is_title = "", "", 0, True
+    place, level = _Place(), 0
     tokens = iter(_PARSER.parse(_COMMENT.sub(_blank, text)))
     for token in tokens:
         line = token.map[0] + 1 if token.map else 0
         if token.type == "heading_open":
             level = int(token.tag[1:])
-        if token.type not in ("inline", "fence", "code_block", "table_open"):
-            continue
-        if level:
-            headings = {depth: title for depth, title in headings.items() if depth < level}
-            headings[level] = token.content[:200]
-        about = " / ".join((*headings.values(), lead))
-        passage = Passage("text", line, about=about, above=above)
-        if token.type == "inline":
-            yield replace(passage, text=token.content)
-            last = _SENTENCE_END.split(token.content[-200:].strip())[-1]
-            # A text that ends in a colon, or a line that is not a sentence, is of what follows it.
-            is_caption = last[-1:] == ":" or (token.level == 1 and last[-1:] not in ".!?")
-            lead = token.content[-200:] if is_caption else ""
-            # The title names the record, and says nothing of one list.
-            above, is_title = "" if level and is_title else last, is_title and not level
-        else:
-            lead = above = ""
-        level = 0
-        if token.type == "table_open":
-            yield replace(passage, kind="table", rows=_rows(tokens, line))
-        elif token.type != "inline" and _language(token) in _LANGUAGES:
-            first = line + (token.type == "fence")
-            yield replace(passage, kind="code", line=first, text=token.content)
+        elif token.type == "html_block":
+            place.read_html(token.content)
+        elif token.type == "inline":
+            if level:
+                place.read_heading(token.content[:200], level)
+            yield place.passage("text", line, token.content)
+            place.read_text("" if level else token.content, is_alone=token.level == 1)
+            level = 0
+        elif token.type == "table_open":
+            yield place.passage("table", line, rows=_rows(tokens, line))
+            place.read_text("")
+        elif token.type in ("fence", "code_block"):
+            if token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
+                yield place.passage("code", line + (token.type == "fence"), token.content)
+            place.read_text("")
+
+
+class _Place:
+    """What was said above a place in a document: headings, a caption, a sentence."""
+
+    def __init__(self) -> None:
+        self._title: str | None = None
+        self._headings: dict[int, str] = {}
+        self._caption = self._sentence = ""
+
+    def passage(self, kind: PassageKind, line: int, text: str = "", rows: Rows = ()) -> Passage:
+        """Return a passage at this place."""
+        sections = (title for title in self._headings.values() if title is not self._title)
+        about = " / ".join(filter(None, (*sections, self._caption)))
+        return Passage(kind, line, text, rows, self._title or "", about, self._sentence)
+
+    def read_heading(self, title: str, level: int) -> None:
+        """Go on below a heading."""
+        above = {depth: text for depth, text in self._headings.items() if depth < level}
+        self._headings = {**above, level: title}
+        self._title = title if self._title is None else self._title
+
+    def read_text(self, text: str, *, is_alone: bool = False) -> None:
+        """Go on behind a paragraph or, where it is empty, behind anything else.
+
+        One that ends in a colon, or a line that is not a sentence, is the caption of what follows.
+        """
+        last = _SENTENCE_END.split(text[-200:].strip())[-1]
+        is_caption = last[-1:] == ":" or (is_alone and last[-1:] not in ".!?")
+        self._caption = text[-200:] if is_caption else ""
+        self._sentence = last
+
+    def read_html(self, html: str) -> None:
+        """Go on behind HTML; its text is a caption, such as that of details."""
+        text = _TAG.sub(" ", html).strip()
+        self._caption = text[-200:] or self._caption
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")
@@ -68,16 +95,12 @@ _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table"
 _PARSER.disable(["inline", "reference"])
 
 
-def _language(token: Token) -> str:
-    return token.info.strip().partition(" ")[0].lower()
-
-
 def _blank(comment: re.Match[str]) -> str:
     """Return the line ends of a comment, so that lines keep their numbers."""
     return "\n" * comment[0].count("\n")
 
 
-def _rows(tokens: Iterator[Token], line: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+def _rows(tokens: Iterator[Token], line: int) -> Rows:
     rows: list[tuple[int, list[str]]] = []
     for token in tokens:
         if token.type == "tr_open":

@@ -15,6 +15,10 @@ Part = Literal["estimate", "low", "high"]
 Key = int | str
 """What a row says of its run: the seed, or the name of the log."""
 
+PassageKind = Literal["code", "table", "text"]
+Rows = tuple[tuple[int, tuple[str, ...]], ...]
+"""The rows of a table, its header first: the number of the line, and the cells."""
+
 SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
 # Losses of one track differ by less; bits and nats, or losses of other data, by more.
@@ -108,15 +112,17 @@ class Passage:
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        about: what is said of it: the headings that it is under, and the caption above it.
-        above: the sentence, the caption or the heading of a section directly above it; the name
-            of a file of data.
+        title: the first heading of the document, which names the record.
+        about: what is said of it: the headings of its sections, and the caption above it, which is
+            the name of a file of data.
+        above: the sentence directly above it.
     """
 
-    kind: Literal["code", "table", "text"]
+    kind: PassageKind
     line: int
     text: str = ""
-    rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    rows: Rows = ()
+    title: str = ""
     about: str = ""
     above: str = ""
 

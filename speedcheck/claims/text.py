@@ -52,7 +52,7 @@ _INTRODUCES = _set(
     "python scipy torch numpy statistics statistical summary evidence validation verification "
     "verify significance proof performance reported consecutive independent order json timing "
     "stats check checked reproducibility details detailed raw xh100 gpu gpus h100 h100s value "
-    "submission metrics measured printed obtained csv "
+    "submission metrics measured printed obtained csv click expand show "
     "three four five six seven eight nine ten twelve sixteen twenty"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
@@ -135,16 +135,17 @@ def list_of(
         kind = "losses"
     if kind is None:
         return None
-    is_of_others = is_baseline(f"{passage.about} {name}") or _SUBMISSION.search(passage.above)
+    is_of_others = is_baseline(f"{passage.title} {passage.about} {name}")
     is_other = is_of_others or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    doubt = is_doubtful(passage.above, reader.measure)
+    doubt = is_doubtful(f"{passage.about} {passage.above}", reader.measure)
     return Figure(kind, numbers, where, grade, step, is_doubtful=doubt)
 
 
 def is_doubtful(above: str, measure: tuple[str, ...]) -> bool:
-    """Return whether what is above a list may say more than that it is of the record's runs."""
-    return bool(_unknown(above, measure) - _PRINTED - _INTRODUCES)
+    """Return whether what is above figures may say more than that they are of the record's runs."""
+    is_named = _SUBMISSION.search(above) or _OTHER.search(above)
+    return bool(is_named or _unknown(above, measure) - _PRINTED - _INTRODUCES)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
@@ -187,7 +188,7 @@ def step_of(text: str) -> int | None:
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    if is_baseline(f"{text} {passage.about}"):
+    if is_baseline(f"{text} {passage.title}") or is_doubtful(passage.about, reader.measure):
         return
     nulls, sigmas = read_nulls(text, reader)
     start = 0
