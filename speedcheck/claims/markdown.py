@@ -58,21 +58,23 @@ class _Place:
     """What was said above a place in a document: headings, a caption, a sentence."""
 
     def __init__(self) -> None:
-        self._title: str | None = None
         self._headings: dict[int, str] = {}
+        self._is_titled = False
         self._caption = self._sentence = ""
 
     def passage(self, kind: PassageKind, line: int, text: str = "", rows: Rows = ()) -> Passage:
         """Return a passage at this place."""
-        sections = (title for title in self._headings.values() if title is not self._title)
-        about = " / ".join(filter(None, (*sections, self._caption)))
-        return Passage(kind, line, text, rows, self._title or "", about, self._sentence)
+        headings = list(self._headings.values())
+        title = headings.pop(0) if self._is_titled and headings else ""
+        about = " / ".join(filter(None, (*headings, self._caption)))
+        return Passage(kind, line, text, rows, title, about, self._sentence)
 
     def read_heading(self, title: str, level: int) -> None:
         """Go on below a heading."""
         above = {depth: text for depth, text in self._headings.items() if depth < level}
+        # The first heading is the title, until another of its level comes.
+        self._is_titled = bool(above and self._is_titled) or not self._headings
         self._headings = {**above, level: title}
-        self._title = title if self._title is None else self._title
 
     def read_text(self, text: str, *, is_alone: bool = False) -> None:
         """Go on behind a paragraph or, where it is empty, behind anything else.

@@ -112,7 +112,7 @@ class Passage:
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        title: the first heading of the document, which names the record.
+        title: the first heading of the document, where it is above: it names the record.
         about: what is said of it: the headings of its sections, and the caption above it, which is
             the name of a file of data.
         above: the sentence directly above it.

@@ -52,7 +52,7 @@ _INTRODUCES = _set(
     "python scipy torch numpy statistics statistical summary evidence validation verification "
     "verify significance proof performance reported consecutive independent order json timing "
     "stats check checked reproducibility details detailed raw xh100 gpu gpus h100 h100s value "
-    "submission metrics measured printed obtained csv click expand show "
+    "submission proposed metrics measured printed obtained csv click expand show "
     "three four five six seven eight nine ten twelve sixteen twenty"
 )
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
