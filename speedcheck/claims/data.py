@@ -162,16 +162,16 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    may_be_of_others = is_doubtful(reader.document, reader.measure)
+    grade = Grade.CONFIRM if is_doubtful(reader.document, reader.measure) else Grade.REFUTE
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
             number = printed(value)
-            if number and reader.is_near(number) and not may_be_of_others:
-                yield Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True)
+            if number and reader.is_near(number):
+                yield Figure("mean", (number,), where, grade, may_be_one_run=True)
         elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
             yield from _results(value, "run" if is_measure else "seed", where, reader)
-        elif isinstance(value, (dict, list)) and key == "seeds":
+        elif isinstance(value, (dict, list)) and key == "seeds" and grade:
             yield Figure("losses", (), where, keys=seeds_of(value))
 
 

@@ -212,6 +212,19 @@ def test_a_mean_of_a_list_in_its_own_line_is_not_that_of_the_runs(read):
     assert found(read(text)) == set()
 
 
+def test_seeds_of_an_ablation_are_not_those_of_the_record(read):
+    runs = [pair(seed, loss, seed=seed) for seed, loss in enumerate(LOSSES)]
+    text = json.dumps({"seeds": [7, 8, 9, 10, 11, 12]})
+    assert found(read({"no_clip.json": text}, runs)) == set()
+    assert found(read({"submission.json": text}, runs)) == {("P039", "warn")}
+
+
+def test_a_mean_under_unknown_words_speaks_for_another_that_differs(read):
+    doubtful = "With the fix that Ann found:\n\n> mean: 3.2783\n"
+    assert found(read("mean: 3.2790\n")) == {WARNED}
+    assert found(read(f"mean: 3.2790\n\n{doubtful}")) == set()
+
+
 @pytest.mark.parametrize("name", ["baseline_runs.csv", "adamw.csv", "rtx4090_results.csv"])
 def test_the_name_of_a_file_says_whose_runs_it_is_of(read, name):
     rows = "".join(f"{i},{loss}\n" for i, loss in enumerate(OTHERS))
