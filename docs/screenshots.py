@@ -1,4 +1,4 @@
-"""Take the pictures of the page in docs/images: report-*.png.
+"""Take the pictures of pages in docs/images: report-*.png, and the README's first screen.
 
     python docs/screenshots.py
 
@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from markdown_it import MarkdownIt
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from refresh import ROOT, run, scratch
@@ -33,6 +34,11 @@ END = """() => {
   return Math.max(...boxes.filter((e) => e.top === boxes[0].top).map((e) => e.bottom));
 }"""
 MARGIN = 16
+# The README as a code host shows it, near enough to see what does not fit.
+README_WIDTH, README_HEIGHT = 900, 1640
+README_STYLE = """body { font: 16px/1.5 sans-serif; max-width: 820px; margin: 24px auto }
+pre, code { font: 13px/1.45 monospace; background: #f6f8fa } pre { padding: 16px; overflow: hidden }
+h1, h2 { border-bottom: 1px solid #d1d9e0 } img { max-width: 100% }"""
 # Flat colours and few letters: a palette is enough, and half of the size.
 COLOURS = 256
 
@@ -51,6 +57,18 @@ def shoot(browser: Browser, page: Path, width: int, scheme: str) -> Image.Image:
     return taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
 
 
+def shoot_readme(browser: Browser, place: Path) -> Image.Image:
+    """Return the first screen of the README."""
+    body = MarkdownIt("commonmark").enable("table").render((ROOT / "README.md").read_text())
+    page = place / "readme.html"
+    head = f'<meta charset="utf-8"><base href="{ROOT.as_uri()}/"><style>{README_STYLE}</style>'
+    page.write_text(head + body)
+    tab = browser.new_page(viewport={"width": README_WIDTH, "height": README_HEIGHT})
+    tab.goto(page.as_uri())
+    taken = Image.open(io.BytesIO(tab.screenshot()))
+    return taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+
+
 def main() -> None:
     """Write every picture."""
     with scratch() as place, sync_playwright() as playwright:
@@ -61,6 +79,7 @@ def main() -> None:
         for name, width, scheme in SHOTS:
             picture = shoot(browser, place / "page.html", width, scheme)
             picture.save(IMAGES / f"{name}.png", optimize=True)
+        shoot_readme(browser, place).save(IMAGES / "readme.png", optimize=True)
         browser.close()
 
 

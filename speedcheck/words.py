@@ -15,8 +15,9 @@ def join_some(items: Iterable[str], most: int = NAMED) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 run", "2 runs"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return a number with its noun: "1 run", "2 runs", "2 losses"."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{ending}"
 
 
 def number_ranges(numbers: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ from speedcheck.certificate import Claim
 from speedcheck.checks import codes
 from speedcheck.claims import DocumentClaims, Shortfall
 from speedcheck.verdicts import Finding, Severity
-from speedcheck.words import join_some
+from speedcheck.words import count, join_some
 
 _MOST_NAMED = 5
 
@@ -46,7 +46,7 @@ def _shortfall(shortfall: Shortfall) -> Finding:
     can, and is what records published that show one run of many.
     """
     severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
-    logs = "1 log" if shortfall.logs == 1 else f"{shortfall.logs} logs"
+    logs = count(shortfall.logs, "log")
     message = f"{shortfall.claimed} losses are claimed and {logs} can be of them"
     return Finding(codes.CLAIMED_WITHOUT_LOGS, severity, message, shortfall.where)
 

@@ -14,7 +14,7 @@ from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.evidence import LoggedRun, Samples, paired
 from speedcheck.claims.model import Figure, Grade, Key, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.words import join_some
+from speedcheck.words import count, join_some
 
 _MOST_SHOWN = 5
 
@@ -95,7 +95,8 @@ class Lists:
         figure, recomputed = match.figure, None
         status: ClaimStatus = "not_checkable"
         values = ", ".join(number.text for number in figure.numbers)
-        claimed = f"{len(figure.numbers)} {figure.kind}: {values}"
+        noun = "loss" if figure.kind == "losses" else "time"
+        claimed = f"{count(len(figure.numbers), noun)}: {values}"
         if match in self._refuted:
             status, recomputed = "not_confirmed", self._differences(match)
         elif match.is_full:

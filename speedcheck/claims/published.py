@@ -8,6 +8,7 @@ from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject, JudgedRun, 
 from speedcheck.claims.numbers import Printed
 from speedcheck.records.record_toml import PLAN_NAME, Plan
 from speedcheck.stats import Estimate, Runtime
+from speedcheck.words import count
 
 _SECONDS_PER_MINUTE = 60
 
@@ -74,10 +75,10 @@ def _claim(
 
 
 def _losses(losses: tuple[float, ...], runs: tuple[JudgedRun, ...]) -> Claim:
-    where, claimed = f"{PLAN_NAME} [published] losses", f"{len(losses)} losses"
+    where, claimed = f"{PLAN_NAME} [published] losses", count(len(losses), "loss")
     found = [run.val_loss for run in runs if run.counted and run.log is not None]
     if not found:
         return Claim("losses", claimed, None, "not_checkable", where)
     same = sorted(loss for loss in found if loss is not None) == sorted(losses)
     status: ClaimStatus = "confirmed" if same else "not_confirmed"
-    return Claim("losses", claimed, f"{len(found)} losses in the logs", status, where)
+    return Claim("losses", claimed, f"{count(len(found), 'loss')} in the logs", status, where)
