@@ -148,11 +148,19 @@ def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[F
     ends = [*(found.first for found in lists[1:]), len(lines)]
     for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
         below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+        is_used = any(_is_other_use(found.name, line) for line in lines[: found.first])
         for offset, text, code in _outputs(below):
             where, own = reader.where(passage.line + found.last + offset), read_nulls(code, reader)
             nulls, sigmas = own if own[0] else block
+            if is_used and not code:
+                continue
             for figure in _printed(text, code, lists[: i + 1], reader):
                 yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)
+
+
+def _is_other_use(name: str, line: str) -> bool:
+    """Return whether a line calls a function of a list by its name that is not a known one."""
+    return bool(name and name in line and _OTHER_CALL.search(_CALL.sub("", line[:1_000])))
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
