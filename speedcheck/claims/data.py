@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, printed
-from speedcheck.claims.text import is_baseline, is_doubtful, list_of, read_text, step_of
+from speedcheck.claims.text import is_baseline, is_unclear, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -162,7 +162,7 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    grade = Grade.CONFIRM if is_doubtful(reader.document, reader.measure) else Grade.REFUTE
+    grade = Grade.CONFIRM if is_unclear(reader.document, reader.measure) else Grade.REFUTE
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):

@@ -114,7 +114,7 @@ class Lists:
         """Return whether a list can only be of the judged runs, each of them."""
         if len(match.figure.numbers) != len(self.samples.judged_at(match.figure)):
             return False
-        if match.figure.is_doubtful and not match.is_nearly_full:
+        if match.figure.is_unclear and not match.is_nearly_full:
             return False
         return match.figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
 
@@ -144,7 +144,7 @@ class Lists:
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
             if len(match.runs) == n
-            or (match.figure.grade is Grade.REFUTE and not match.figure.is_doubtful)
+            or (match.figure.grade is Grade.REFUTE and not match.figure.is_unclear)
         )
         return tuple(short)[:_MOST_SHOWN]
 

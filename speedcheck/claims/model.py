@@ -48,7 +48,7 @@ class Figure:
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
         keys: of a list, the seed or the log of each value; empty where the document does not say.
-        is_doubtful: of a list, whether what is directly above it may say that it is of other runs.
+        is_unclear: of a list, whether what is directly above it may say that it is of other runs.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -64,7 +64,7 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     keys: tuple[Key, ...] = ()
-    is_doubtful: bool = False
+    is_unclear: bool = False
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None

@@ -127,7 +127,7 @@ def list_of(
     """Return a list as a figure; None where its name is for neither losses nor times.
 
     One without a name is of losses if it can be. What the passage is about may say that it is of
-    other runs, and what is directly above it gives a doubt.
+    other runs; what is directly above it may make it unclear.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
     step, kind = step_of(name), kind_of(name, reader.measure)
@@ -138,11 +138,11 @@ def list_of(
     is_of_others = is_baseline(f"{passage.title} {passage.about} {name}")
     is_other = is_of_others or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    doubt = is_doubtful(f"{passage.about} {passage.above}", reader.measure)
-    return Figure(kind, numbers, where, grade, step, is_doubtful=doubt)
+    unclear = is_unclear(f"{passage.about} {passage.above}", reader.measure)
+    return Figure(kind, numbers, where, grade, step, is_unclear=unclear)
 
 
-def is_doubtful(above: str, measure: tuple[str, ...]) -> bool:
+def is_unclear(above: str, measure: tuple[str, ...]) -> bool:
     """Return whether what is above figures may say more than that they are of the record's runs."""
     is_named = _SUBMISSION.search(above) or _OTHER.search(above)
     return bool(is_named or _unknown(above, measure) - _PRINTED - _INTRODUCES)
@@ -191,7 +191,7 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     if is_baseline(f"{text} {passage.title}"):
         return
     # Paragraphs follow one another, so that the sentence above is seldom of this one.
-    grade = Grade.CONFIRM if is_doubtful(passage.about, reader.measure) else Grade.WARN
+    grade = Grade.CONFIRM if is_unclear(passage.about, reader.measure) else Grade.WARN
     nulls, sigmas = read_nulls(text, reader)
     start = 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):

@@ -166,7 +166,7 @@ def test_a_list_of_what_the_record_is_compared_with_is_not_refuted(read, documen
 
 
 # Words that no vocabulary lists, above losses of other runs.
-DOUBTS = (
+UNCLEAR = (
     "## lr 0.035\n\n",
     "### PR #549\n\n",
     "What this builds on:\n\n",
@@ -176,7 +176,7 @@ DOUBTS = (
 )
 
 
-@pytest.mark.parametrize("above", DOUBTS)
+@pytest.mark.parametrize("above", UNCLEAR)
 @pytest.mark.parametrize("figures", [listed(OTHERS), table(("run", "val_loss"), enumerate(OTHERS))])
 def test_a_list_under_words_that_are_not_known_may_be_of_other_runs(read, above, figures):
     assert found(read(f"# A record\n\n{above}{figures}")) == set()
@@ -187,7 +187,7 @@ def test_a_comment_above_a_list_may_name_other_runs(read):
     assert found(read(losses)) == set()
 
 
-@pytest.mark.parametrize("above", DOUBTS)
+@pytest.mark.parametrize("above", UNCLEAR)
 def test_a_list_of_which_all_but_one_value_are_logged_is_of_these_runs(read, above):
     assert found(read(f"# A record\n\n{above}{listed((3.2737, *LOSSES[1:]))}")) == {REFUTED}
 
@@ -198,7 +198,7 @@ def test_more_losses_than_logs_under_unknown_words_are_a_shortfall_if_all_logs_a
     assert found(read(above + listed((*OTHERS, 3.2761)))) == set()
 
 
-def test_the_title_of_a_record_gives_no_doubt(read):
+def test_the_title_of_a_record_says_nothing_of_a_list(read):
     assert found(read("# Smeared tokens\n\n" + listed(OTHERS))) == {REFUTED}
 
 
@@ -226,9 +226,9 @@ def test_seeds_of_an_ablation_are_not_those_of_the_record(read):
 
 
 def test_a_mean_under_unknown_words_speaks_for_another_that_differs(read):
-    doubtful = "With the fix that Ann found:\n\n> mean: 3.2783\n"
+    unclear = "With the fix that Ann found:\n\n> mean: 3.2783\n"
     assert found(read("mean: 3.2790\n")) == {WARNED}
-    assert found(read(f"mean: 3.2790\n\n{doubtful}")) == set()
+    assert found(read(f"mean: 3.2790\n\n{unclear}")) == set()
 
 
 @pytest.mark.parametrize("name", ["baseline_runs.csv", "adamw.csv", "rtx4090_results.csv"])
