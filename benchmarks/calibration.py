@@ -292,7 +292,7 @@ def drifting(runs: Floats) -> Floats:
 
 
 def with_outliers(rng: Generator, races: int) -> Floats:
-    """Draw times of which one in twenty is slower, by five standard deviations on average."""
+    """Draw times; one in twenty is slower, by five standard deviations on average."""
     shape = (races, MAXIMUM, 2)
     slow: Floats = (rng.random(shape) < 0.05) * rng.exponential(5.0, shape)
     return rng.standard_normal(shape) + slow

@@ -87,7 +87,7 @@ def draw(tokens: int) -> Problem:
 
 
 class Part(NamedTuple):
-    """Tokens of which one head is compared: whoever they see, or are seen by, is in `all`."""
+    """Tokens that are compared in one head; what they see, and what sees them, is in `all`."""
 
     head: slice
     all: slice

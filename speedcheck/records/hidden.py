@@ -32,7 +32,7 @@ _ARCHIVES = (
     b"\x04\x22\x4d\x18",
     b"\x5d\x00\x00",
     b"\x1f\x9d",
-    # What stands for a file that is stored elsewhere, by Git LFS.
+    # The pointer to a file that Git LFS stores elsewhere.
     b"version https://git-lfs.github.com/spec/",
 )
 _TAR = slice(257, 262)

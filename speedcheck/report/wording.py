@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
 
 
-# What stands for a figure that does not exist.
+# In place of a figure that does not exist.
 ABSENT = "-"
 
 # The tails of a test hold only as far as its model does, and no data shows that they go further.

@@ -78,7 +78,7 @@ def attend_projection_backward(
 
     Args:
         d_out: gradient of out, (T, H, E) with neighbouring features.
-        projection: of which q and k were attended to.
+        projection: q and k were cut out of it.
         v: the mixed v (T, H, E).
         out: what `attend` returned; likewise `lse`.
         lse: (H, T).

@@ -112,7 +112,7 @@ def operands_of(a: Tensor, b: Tensor, config: GemmConfig) -> Operands:
 
 
 def operand(tensor: Tensor, block: tuple[int, int], config: GemmConfig) -> Any:
-    """What a kernel takes for a matrix of which it visits tiles of the shape `block`."""
+    """What a kernel takes for a matrix whose tiles of the shape `block` it visits."""
     return TensorDescriptor.from_tensor(tensor, list(block)) if config.tma else tensor
 
 

@@ -39,7 +39,7 @@ def split_heads(
         table: value embeddings (vocabulary, H * E), contiguous, or None: v = mix[0] * v_raw.
         tokens: (T,) integers below the vocabulary; None without a table.
         cos: (at least T, E) float32 from `rotary_tables`, contiguous; likewise `sin`.
-        sin: of which the first half holds the sines.
+        sin: the sines, in its first half.
         eps: of the norm.
 
     Returns:

@@ -92,7 +92,7 @@ def project(
         table: value embeddings (vocabulary, H * E), or None: v = mix[0] * v_raw.
         tokens: (T,) integers below the vocabulary; None without a table.
         cos: (at least T, E) float32 from `rotary_tables`; likewise `sin`.
-        sin: of which the first half holds the sines.
+        sin: the sines, in its first half.
         eps: of the norm.
         config: of the kernel, tiles a head wide; by default the one for the device, type and
             size, if there is one.

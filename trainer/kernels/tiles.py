@@ -56,8 +56,8 @@ def launch(
 ) -> None:
     """Start a program for each tile of each head.
 
-    The kernel takes `own` (tensors of which a program reads or writes its own tile; the first is
-    never None), `visited` (of which it reads others) and then `others`.
+    The kernel takes `own` (a program reads or writes its own tile of these tensors; the first is
+    never None), `visited` (it reads other tiles of these) and then `others`.
 
     Raises:
         ValueError: the copy engine is asked for, and heads are not side by side in memory.

@@ -38,7 +38,7 @@ class GradientReducer:
             backward pass completes them. All ranks start their exchanges in this order, as the
             collectives require.
         world: the ranks whose gradients are summed.
-        shared: buckets of which a rank needs the sums of its own share only (`World.share_of`).
+        shared: buckets whose sums a rank needs for its own share only (`World.share_of`).
     """
 
     def __init__(

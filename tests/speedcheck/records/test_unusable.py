@@ -1,4 +1,4 @@
-"""Folders that cannot be judged: what is refused is a finding, all else stands in every output."""
+"""Folders that cannot be judged: what is refused is a finding, and every output has the rest."""
 
 from __future__ import annotations
 

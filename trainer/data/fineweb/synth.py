@@ -69,7 +69,7 @@ class SynthConfig:
 
     @property
     def origin(self) -> str:
-        """What the shards are, for whoever finds them or reads a log."""
+        """What the shards are, for those who find them or read a log."""
         return f"synthetic tokens (seed {self.seed}), not FineWeb: for measuring speed"
 
 
