@@ -79,6 +79,9 @@ def meet(fate: str, file) -> int:
         return 2
     if fate == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if fate == "swollen":
+        swollen = bytearray(os.urandom(1 << 20)) * (2 * SETUP["memory_mib"])
+        time.sleep(600)
     while fate == "hang" or (fate == "wait" and not (HOME / "go").exists()):
         file.write(line(1, "train_loss:5.000000"))
         file.flush()
