@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from speedcheck.run.launchers.launcher import Ended
 from speedcheck.run.slurm.batch_files import Batch
+from speedcheck.run.slurm.causes import find_cause
 from speedcheck.run.slurm.commands import cancel_name, cancel_tasks, final_state
 from speedcheck.run.slurm.queue import OVER, WAITING, Queue, TaskState
 
@@ -27,16 +30,6 @@ _ORDINARY = frozenset(
         "Resources",
     }
 )
-
-_MEANING = {
-    "TIMEOUT": "its time limit is over (TIMEOUT); raise --time",
-    "DEADLINE": "its deadline has passed (DEADLINE)",
-    "CANCELLED": "somebody cancelled it (CANCELLED)",
-    "OUT_OF_MEMORY": "it used more memory than it may (OUT_OF_MEMORY)",
-    "NODE_FAIL": "its node failed (NODE_FAIL)",
-    "BOOT_FAIL": "its node failed (BOOT_FAIL)",
-    "PREEMPTED": "it was preempted and not put back into the queue (PREEMPTED)",
-}
 
 
 @dataclass(slots=True)
@@ -76,10 +69,6 @@ class Array:
             self._notice(task, state)
         return state
 
-    def is_from_before(self, task: int) -> bool:
-        """Return whether an earlier session submitted the task, and this one saw it only over."""
-        return self.taken_over and task not in self._alive
-
     def is_waiting(self, task: int, since: float) -> bool:
         """Return whether squeue, asked later than `since`, says that the task waits."""
         snapshot, state = self.queue.look(), self.state(task)
@@ -106,12 +95,21 @@ class Array:
             return False
         return now - self._over_since.setdefault(task, now) >= GRACE_SECONDS
 
-    def end_of(self, task: int) -> str:
-        """Return why a task is over that left no exit status."""
+    def end_of(self, task: int, log: Path) -> Ended:
+        """Return how the run of `log` ended, of which its task, which is over, left no end."""
         shown = self.state(task)
         state = shown.state if shown else final_state(self.batch.name, task)
-        if state in _MEANING:
-            return f"Slurm ended {self.name_of(task)}: {_MEANING[state]}"
+        cause = find_cause(state, self.batch.output(str(task)))
+        is_from_before = self.taken_over and task not in self._alive
+        if cause is None:
+            return Ended(self._unexplained(task, state), again=is_from_before)
+        if cause.is_memory and self.batch.ended_before(task, log):
+            # Not this run's fault. Each array tries one run more, so that this comes to an end.
+            why = f"Slurm ended {self.name_of(task)} before this run began: {cause.text}"
+            return Ended(why, again=True)
+        return Ended(f"Slurm ended {self.name_of(task)}: {cause.text}", again=is_from_before)
+
+    def _unexplained(self, task: int, state: str) -> str:
         known = f"Slurm says {state}" if state else "Slurm does not know it any more"
         what = f"{self.name_of(task)} left no exit status, {known}"
         if not self.batch.here(task).exists():

@@ -120,7 +120,7 @@ class SlurmProcess:
             return Ended(f"Slurm put {array.name_of(task)} back into the queue", again=True)
         if not array.is_surely_over(task):
             return None
-        return Ended(array.end_of(task), again=array.is_from_before(task))
+        return array.end_of(task, log)
 
     def _is_waiting_again(self, array: Array, task: int) -> bool:
         return self._started_seen is not None and array.is_waiting(task, self._started_seen)

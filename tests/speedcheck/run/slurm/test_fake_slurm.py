@@ -70,9 +70,15 @@ def test_the_array_gets_the_options_that_were_typed(run, slurm, record):
     assert result.code == 0
     test, submission = calls(slurm, "sbatch")
     assert "--test-only" in test
-    for option in ("--array=0-1%3", "--partition=p", "--time=90", "--requeue", "--mem=200M"):
+    for option in ("--array=0-1%3", "--partition=p", "--time=90", "--requeue", "--mem=300M"):
         assert option in submission.split()
     assert [result.events(seed) for seed in range(4)] == [["started", "finished"]] * 4
+
+
+def test_a_variable_that_asks_for_memory_is_not_hidden_by_an_option(run, slurm, monkeypatch):
+    monkeypatch.setenv("SBATCH_MEM_PER_CPU", "1G")
+    assert run("--seeds", "1").code == 1
+    assert not [call for call in calls(slurm, "sbatch") if "--mem" in call]
 
 
 def test_without_sbatch_one_line_says_so(run, monkeypatch, record, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,6 +194,35 @@ def test_a_killed_trainer_is_a_failed_run(run, slurm, fates):
     result = run("--seeds", "2")
     assert result.events(1) == ["started", "failed"]
     assert result.entries(1)[-1].reason.startswith("signal SIGKILL")
+
+
+def test_a_run_that_slurm_kills_for_its_memory_is_a_failed_run(run, slurm, fates):
+    fates({1: "swell finish"})
+    result = run("--seeds", "3")
+    assert result.events(1) == ["started", "failed"]
+    reason = result.entries(1)[-1].reason
+    assert re.search(r"used more memory than it may \(StepId=.* exceeded memory limit", reason)
+    assert reason.endswith("; raise SBATCH_MEM_PER_NODE")
+    assert result.events(0) == result.events(2) == ["started", "finished"]
+    assert run("--resume").code == 0
+    assert result.events(1) == ["started", "failed", "started", "finished"]
+    assert result.events(0) == result.events(2) == ["started", "finished"]
+
+
+def test_runs_behind_one_that_is_killed_for_its_memory_are_trained(run, slurm, fates):
+    fates({1: "swell"})
+    result = run("--seeds", "4", "--seeds-per-task", "4")
+    assert result.events(0) == ["started", "finished"]
+    assert result.events(1) == ["started", "failed"]
+    for seed in (2, 3):
+        assert result.events(seed) == ["started", "abandoned", "started", "finished"]
+        assert "before this run began" in result.entries(seed)[2].reason
+
+
+def test_a_run_gets_the_memory_that_the_users_variable_asks_for(run, slurm, fates, monkeypatch):
+    monkeypatch.setenv("SBATCH_MEM_PER_NODE", "1000M")
+    fates({0: "swell"})
+    assert run("--seeds", "1").events(0) == ["started", "finished"]
 
 
 def test_a_partition_that_does_not_exist_leaves_no_folder(run, slurm, record):
