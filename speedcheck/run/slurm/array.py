@@ -9,7 +9,7 @@ from pathlib import Path
 
 from speedcheck.run.launchers.launcher import Ended
 from speedcheck.run.slurm.batch_files import Batch
-from speedcheck.run.slurm.causes import find_cause
+from speedcheck.run.slurm.causes import Cause, find_cause
 from speedcheck.run.slurm.commands import cancel_name, cancel_tasks, final_state
 from speedcheck.run.slurm.queue import OVER, WAITING, Queue, TaskState
 
@@ -55,6 +55,7 @@ class Array:
     _alive: set[int] = field(default_factory=set)
     _running_since: dict[int, float] = field(default_factory=dict)
     _over_since: dict[int, float] = field(default_factory=dict)
+    _killed_since: dict[int, float] = field(default_factory=dict)
 
     def name_of(self, task: int) -> str:
         """Return what people call a task."""
@@ -95,21 +96,41 @@ class Array:
             return False
         return now - self._over_since.setdefault(task, now) >= GRACE_SECONDS
 
+    def is_about_to_say_why(self, task: int, seed: int) -> bool:
+        """Return whether Slurm is to say in a moment why the run of `seed` was killed.
+
+        It does so when the task ends, which is at once after the task's last run.
+        """
+        if seed != self.batch.tasks[task][-1].seed or self.is_over(task):
+            return False
+        now = time.monotonic()
+        if task not in self._killed_since:
+            self._killed_since[task] = now
+            self.queue.hurry()
+        return now - self._killed_since[task] < GRACE_SECONDS
+
+    def cause_of(self, task: int) -> Cause | None:
+        """Return why Slurm ended a task; None where that is not known."""
+        return find_cause(self._final_state(task), self.batch.output(str(task)))
+
     def end_of(self, task: int, log: Path) -> Ended:
         """Return how the run of `log` ended, of which its task, which is over, left no end."""
-        shown = self.state(task)
-        state = shown.state if shown else final_state(self.batch.name, task)
-        cause = find_cause(state, self.batch.output(str(task)))
+        cause = self.cause_of(task)
         is_from_before = self.taken_over and task not in self._alive
         if cause is None:
-            return Ended(self._unexplained(task, state), again=is_from_before)
+            return Ended(self._unexplained(task), again=is_from_before)
         if cause.is_memory and self.batch.ended_before(task, log):
             # Not this run's fault. Each array tries one run more, so that this comes to an end.
             why = f"Slurm ended {self.name_of(task)} before this run began: {cause.text}"
             return Ended(why, again=True)
         return Ended(f"Slurm ended {self.name_of(task)}: {cause.text}", again=is_from_before)
 
-    def _unexplained(self, task: int, state: str) -> str:
+    def _final_state(self, task: int) -> str:
+        shown = self.state(task)
+        return shown.state if shown else final_state(self.batch.name, task)
+
+    def _unexplained(self, task: int) -> str:
+        state = self._final_state(task)
         known = f"Slurm says {state}" if state else "Slurm does not know it any more"
         what = f"{self.name_of(task)} left no exit status, {known}"
         if not self.batch.here(task).exists():

@@ -145,6 +145,27 @@ def test_what_slurm_says_of_a_task_is_the_reason(run, slurm, fates, record, stat
     assert result.events(1) == ["started", "finished"]
 
 
+@pytest.mark.slow
+def test_a_trainer_that_a_cgroup_kills_for_its_memory_is_said_to_be(run, slurm, fates, record):
+    """Its task lives on, says how the trainer ended, and Slurm says why only then."""
+    fates({0: "killed"})
+    show(slurm, {"0": "RUNNING"})
+    ended = record / ".slurm" / "seed-000.txt.ended"
+    when(ended.exists, lambda: time.sleep(0.7), lambda: show(slurm, {"0": "OUT_OF_MEMORY"}))
+    result = run("--seeds", "2")
+    assert result.events(0) == ["started", "failed"]
+    reason = result.entries(0)[-1].reason
+    assert reason.startswith("signal SIGKILL")
+    assert reason.endswith("more memory than it may (OUT_OF_MEMORY); raise SBATCH_MEM_PER_NODE")
+
+
+@pytest.mark.slow
+def test_a_killed_trainer_is_not_waited_for_where_slurm_says_nothing(run, slurm, fates, record):
+    fates({0: "killed"})
+    show(slurm, {"0": "RUNNING"})
+    assert run("--seeds", "2").entries(0)[-1].reason.startswith("signal SIGKILL")
+
+
 def kill(slurm: Path, task: int) -> None:
     os.killpg(int((slurm / f"pid-{task}").read_text()), signal.SIGKILL)
 
