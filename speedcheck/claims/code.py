@@ -35,6 +35,7 @@ _NAMED = re.compile(
 
 # A call, but not one that only prints as one.
 _CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
 # A known function of a whole list by its name, and of nothing else.
@@ -111,8 +112,9 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         if name is None or len(numbers) < (1 if name else 3):
             continue
         first, counted = first + plain.count("\n", counted, start), start
-        about = " ".join((passage.about, *([] if name else lines[max(0, first - 2) : first])))
-        figure = list_of(name, numbers, about, reader.where(passage.line + first), reader)
+        said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
+        of = replace(passage, about=" ".join((passage.about, *said)))
+        figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue
         if not (name or match[1]):
@@ -146,11 +148,19 @@ def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[F
     ends = [*(found.first for found in lists[1:]), len(lines)]
     for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
         below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+        is_used = any(_is_other_use(found.name, line) for line in lines[: found.first])
         for offset, text, code in _outputs(below):
             where, own = reader.where(passage.line + found.last + offset), read_nulls(code, reader)
             nulls, sigmas = own if own[0] else block
+            if is_used and not code:
+                continue
             for figure in _printed(text, code, lists[: i + 1], reader):
                 yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)
+
+
+def _is_other_use(name: str, line: str) -> bool:
+    """Return whether a line calls a function of a list by its name that is not a known one."""
+    return bool(name and name in line and _OTHER_CALL.search(_CALL.sub("", line[:1_000])))
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:

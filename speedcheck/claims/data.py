@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, printed
-from speedcheck.claims.text import is_baseline, list_of, read_text, step_of
+from speedcheck.claims.text import is_baseline, is_unclear, list_of, read_text, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -106,7 +106,7 @@ def _column(
         return None
     rows, numbers = zip(*read, strict=True)
     where = reader.where(rows[0][0])
-    listed = list_of(head[column] or "-", numbers, passage.about, where, reader)
+    listed = list_of(head[column] or "-", numbers, passage, where, reader)
     if listed is None:
         return None
     # Times in tables are often those of another machine.
@@ -149,8 +149,8 @@ def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
     except csv.Error:
         return
     numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
-    if len(rows) <= most:
-        yield from read_table(Passage("table", 1, rows=numbered), reader)
+    if numbered and len(rows) <= most:
+        yield from read_table(_file(reader, numbered), reader)
 
 
 def read_json(text: str, reader: Reader) -> Iterator[Figure]:
@@ -162,16 +162,22 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
+    grade = Grade.CONFIRM if is_unclear(reader.document, reader.measure) else Grade.REFUTE
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
             number = printed(value)
             if number and reader.is_near(number):
-                yield Figure("mean", (number,), where, Grade.REFUTE, may_be_one_run=True)
+                yield Figure("mean", (number,), where, grade, may_be_one_run=True)
         elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
             yield from _results(value, "run" if is_measure else "seed", where, reader)
-        elif isinstance(value, (dict, list)) and key == "seeds":
+        elif isinstance(value, (dict, list)) and key == "seeds" and grade:
             yield Figure("losses", (), where, keys=seeds_of(value))
+
+
+def _file(reader: Reader, rows: tuple[_Row, ...]) -> Passage:
+    """Return a file of data as a table whose caption is its name."""
+    return Passage("table", rows[0][0], rows=rows, about=reader.document)
 
 
 def _results(
@@ -188,5 +194,5 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    for figure in read_table(Passage("table", 0, rows=tuple(rows)), reader):
+    for figure in read_table(_file(reader, tuple(rows)), reader):
         yield replace(figure, where=where)

@@ -123,6 +123,8 @@ class _Statistics:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
             return figure.is_exact or figure.of.grade > Grade.CONFIRM
+        if figure.grade is Grade.CONFIRM:
+            return False
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and figure.grade is Grade.WARN
         if figure.what in self._settled or is_of_more or self._is_of_a_list(figure):

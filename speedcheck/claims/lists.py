@@ -33,6 +33,11 @@ class Match:
         return not self.missing
 
     @property
+    def is_nearly_full(self) -> bool:
+        """Whether four values in five have a run: hardly any other runs give so many."""
+        return 5 * len(self.missing) <= len(self.figure.numbers)
+
+    @property
     def missing(self) -> list[Printed]:
         """The values that no run gives."""
         return [x for i, x in enumerate(self.figure.numbers) if i not in self.runs]
@@ -109,6 +114,8 @@ class Lists:
         """Return whether a list can only be of the judged runs, each of them."""
         if len(match.figure.numbers) != len(self.samples.judged_at(match.figure)):
             return False
+        if match.figure.is_unclear and not match.is_nearly_full:
+            return False
         return match.figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
 
     def _differences(self, match: Match) -> str:
@@ -136,7 +143,8 @@ class Lists:
             Shortfall(len(match.figure.numbers), n, match.figure.where)
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
-            if match.figure.grade is Grade.REFUTE or len(match.runs) == n
+            if len(match.runs) == n
+            or (match.figure.grade is Grade.REFUTE and not match.figure.is_unclear)
         )
         return tuple(short)[:_MOST_SHOWN]
 

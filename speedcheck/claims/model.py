@@ -15,6 +15,10 @@ Part = Literal["estimate", "low", "high"]
 Key = int | str
 """What a row says of its run: the seed, or the name of the log."""
 
+PassageKind = Literal["code", "table", "text"]
+Rows = tuple[tuple[int, tuple[str, ...]], ...]
+"""The rows of a table, its header first: the number of the line, and the cells."""
+
 SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 
 # Losses of one track differ by less; bits and nats, or losses of other data, by more.
@@ -44,6 +48,7 @@ class Figure:
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
         keys: of a list, the seed or the log of each value; empty where the document does not say.
+        is_unclear: of a list, whether what is directly above it may say that it is of other runs.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -59,6 +64,7 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     keys: tuple[Key, ...] = ()
+    is_unclear: bool = False
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None
@@ -106,14 +112,19 @@ class Passage:
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        about: what is said of it: the headings that it is under, and the caption above it.
+        title: the first heading of the document, where it is above: it names the record.
+        about: what is said of it: the headings of its sections, and the caption above it, which is
+            the name of a file of data.
+        above: the sentence directly above it.
     """
 
-    kind: Literal["code", "table", "text"]
+    kind: PassageKind
     line: int
     text: str = ""
-    rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    rows: Rows = ()
+    title: str = ""
     about: str = ""
+    above: str = ""
 
 
 @dataclass(frozen=True, slots=True)

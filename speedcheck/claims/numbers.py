@@ -20,6 +20,7 @@ _SCIENTIFIC = re.compile(r"\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?(-?[0-9]{1,3})\}?
 
 # Longer than any float prints.
 _MAX_LENGTH = 40
+_LAST_BITS = Decimal("1e-14")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Printed:
         """
         high = low if high is None else high
         half_unit, number = Decimal(5).scaleb(-self.decimals - 1), Decimal(self.text)
+        # A mean of floats may miss a half by its last bits.
+        half_unit += abs(number) * _LAST_BITS
         lows, highs = ((Decimal(x), Decimal(repr(x))) for x in (low, high))
         return min(lows) - half_unit <= number <= max(highs) + half_unit
 

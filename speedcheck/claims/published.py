@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject, JudgedRun, LossStatistics
 from speedcheck.claims.numbers import Printed
 from speedcheck.records.record_toml import PLAN_NAME, Plan
@@ -29,40 +31,47 @@ def published_claims(
     minutes = None if seconds is None else seconds / _SECONDS_PER_MINUTE
     claims = (
         _claim("p", "p", published.p, loss.p_value),
-        *_estimate("mean", published.mean, published.mean_interval, loss.bayes_mean),
-        *_estimate("std", published.std, published.std_interval, loss.bayes_std),
-        _claim("time_mean", "time_mean_s", published.time_mean_s, seconds, " s"),
-        _claim("time_mean", "time_mean_min", published.time_mean_min, minutes, " min"),
-        _claim("time_std", "time_std_s", published.time_std_s, deviation, " s"),
+        _claim("mean", "mean", published.mean, loss.mean),
+        *_interval("mean", published.mean_interval, loss.bayes_mean),
+        _claim("std", "std", published.std, *_deviations(loss)),
+        *_interval("std", published.std_interval, loss.bayes_std),
+        _claim("time_mean", "time_mean_s", published.time_mean_s, seconds, unit=" s"),
+        _claim("time_mean", "time_mean_min", published.time_mean_min, minutes, unit=" min"),
+        _claim("time_std", "time_std_s", published.time_std_s, deviation, unit=" s"),
     )
     return (_losses(published.losses, runs), *(claim for claim in claims if claim))
 
 
-def _estimate(
-    what: ClaimSubject,
-    value: str | None,
-    interval: tuple[str, str] | None,
-    estimate: Estimate | None,
+def _deviations(loss: LossStatistics) -> tuple[float | None, ...]:
+    """Return what authors call the deviation: the Bayesian one, the sample's and numpy's."""
+    if loss.std is None or loss.bayes_std is None:
+        return (loss.std,)
+    return loss.bayes_std.estimate, loss.std, loss.std * math.sqrt(1 - 1 / loss.n)
+
+
+def _interval(
+    what: ClaimSubject, interval: tuple[str, str] | None, estimate: Estimate | None
 ) -> tuple[Claim | None, ...]:
     low, high = interval or (None, None)
     return (
-        _claim(what, what, value, estimate.estimate if estimate else None),
         _claim(what, f"{what}_interval", low, estimate.low if estimate else None),
         _claim(what, f"{what}_interval", high, estimate.high if estimate else None),
     )
 
 
 def _claim(
-    what: ClaimSubject, key: str, claimed: str | None, value: float | None, unit: str = ""
+    what: ClaimSubject, key: str, claimed: str | None, *values: float | None, unit: str = ""
 ) -> Claim | None:
+    """Compare a figure with what may be meant by it: the first that agrees, else the first."""
     where = f"{PLAN_NAME} [published] {key}"
+    known = [value for value in values if value is not None]
     if claimed is None:
         return None
-    if value is None:
+    if not known:
         return Claim(what, claimed + unit, None, "not_checkable", where)
-    is_same = Printed(claimed, float(claimed)).agrees(value)
-    status: ClaimStatus = "confirmed" if is_same else "not_confirmed"
-    return Claim(what, claimed + unit, f"{value!r}{unit}", status, where)
+    same = [value for value in known if Printed(claimed, float(claimed)).agrees(value)]
+    status: ClaimStatus = "confirmed" if same else "not_confirmed"
+    return Claim(what, claimed + unit, f"{(same or known)[0]!r}{unit}", status, where)
 
 
 def _losses(losses: tuple[float, ...], runs: tuple[JudgedRun, ...]) -> Claim:

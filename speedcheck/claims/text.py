@@ -23,7 +23,7 @@ def _set(text: str) -> frozenset[str]:
 _LOSSES = _set("loss losses acc accs val vals")
 _TIMES = _set("time times runtime runtimes wallclock timing timings")
 _UNITS: dict[str, Unit] = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("s", "sec", "secs", "seconds"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
@@ -44,6 +44,17 @@ _RESULT = _PLAIN - {"step"} | _set(
 _PRINTED = _LOSSES | _set(
     "statistic minmax pvalue ttestresult sampresult tensor statistically significant vs null"
 )
+# And these introduce figures.
+_INTRODUCES = _set(
+    "i my you it its they their these those following here below found got get gives give gave "
+    "was were have had see table block from by with each every across individual final data "
+    "number numbers figure figures log logs file files output script command python scipy "
+    "statistics statistical summary evidence validation verification verify significance proof "
+    "performance reported consecutive independent order json timing stats check checked "
+    "reproducibility details detailed raw xh100 gpu gpus h100 h100s value submission proposed "
+    "metrics measured printed obtained csv click expand show three four five six seven eight "
+    "nine ten twelve sixteen twenty"
+)
 # What a record is compared with: a list, a heading or a paragraph with one of these words.
 _BASELINE = _set(
     "baseline baselines base prior previous previously prev before old older original originally "
@@ -53,8 +64,9 @@ _BASELINE = _set(
     "paper pilot preliminary discarded excluded dropped crashed competitor competitors theirs "
     "checkpoint checkpoints curve trajectory records rank ranking standings"
 )
-# Another record, and a file of another folder.
+# Another record, a file of another folder, and another submission.
 _OTHER = re.compile(r"\b(?:last|current|standing|latest) (?:world )?record\b|\.\./", re.IGNORECASE)
+_SUBMISSION = re.compile(r"#[0-9]{2}|\bPR ?[0-9]")
 
 # The e of 9.3e-19 is not a word.
 _WORD = re.compile(r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*")
@@ -110,12 +122,12 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
 
 
 def list_of(
-    name: str, numbers: tuple[Printed, ...], about: str, where: str, reader: Reader
+    name: str, numbers: tuple[Printed, ...], passage: Passage, where: str, reader: Reader
 ) -> Figure | None:
     """Return a list as a figure; None where its name is for neither losses nor times.
 
-    One without a name is of losses if it can be; what stands `about` it may say that it is of
-    other runs.
+    One without a name is of losses if it can be. What the passage is about may say that it is of
+    other runs; what is directly above it may make it unclear.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
     step, kind = step_of(name), kind_of(name, reader.measure)
@@ -123,9 +135,17 @@ def list_of(
         kind = "losses"
     if kind is None:
         return None
-    is_other = is_baseline(f"{about} {name}") or (kind == "losses" and not is_near)
+    is_of_others = is_baseline(f"{passage.title} {passage.about} {name}")
+    is_other = is_of_others or (kind == "losses" and not is_near)
     grade = Grade.CONFIRM if is_other else _grade(name, kind, reader.measure)
-    return Figure(kind, numbers, where, grade, step)
+    unclear = is_unclear(f"{passage.about} {passage.above}", reader.measure)
+    return Figure(kind, numbers, where, grade, step, is_unclear=unclear)
+
+
+def is_unclear(above: str, measure: tuple[str, ...]) -> bool:
+    """Return whether what is above figures may say more than that they are of the record's runs."""
+    is_named = _SUBMISSION.search(above) or _OTHER.search(above)
+    return bool(is_named or _unknown(above, measure) - _PRINTED - _INTRODUCES)
 
 
 def _grade(name: str, kind: Kind, measure: tuple[str, ...]) -> Grade:
@@ -168,14 +188,16 @@ def step_of(text: str) -> int | None:
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program."""
     text = passage.text[:_MOST_CHARACTERS]
-    if is_baseline(f"{text} {passage.about}"):
+    if is_baseline(f"{text} {passage.title}"):
         return
+    # Paragraphs follow one another, so that the sentence above is seldom of this one.
+    grade = Grade.CONFIRM if is_unclear(passage.about, reader.measure) else Grade.WARN
     nulls, sigmas = read_nulls(text, reader)
     start = 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
         where = reader.where(passage.line + text.count("\n", 0, start + 1))
         for figure in _statistics(text[start:end], where, reader):
-            yield replace(figure, nulls=nulls, sigmas=sigmas)
+            yield replace(figure, grade=grade, nulls=nulls, sigmas=sigmas)
         start = end
 
 
@@ -204,7 +226,7 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
         what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
         if number and what:
             is_one = what == "mean" and not is_mean
-            yield Figure(what, (number,), where, Grade.WARN, unit=unit, may_be_one_run=is_one)
+            yield Figure(what, (number,), where, unit=unit, may_be_one_run=is_one)
 
 
 def _subject(

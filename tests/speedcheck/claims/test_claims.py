@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,11 @@ def test_more_digits_are_asked_for_where_more_are_printed():
 @pytest.mark.parametrize("claimed", ["0.125", "0.12", "0.13"])
 def test_a_half_may_be_rounded_either_way(claimed):
     assert agrees(claimed, 0.125)
+
+
+def test_a_half_that_a_sum_of_floats_misses_by_its_last_bits_is_a_half():
+    assert agrees("152.90", 152.89499999999998)
+    assert not agrees("152.90", 152.89499)
 
 
 def claims_of(folder):
@@ -126,6 +132,13 @@ def test_claims_that_the_logs_bear_out_are_confirmed(with_logs):
     assert certificate.certified
 
 
+@pytest.mark.parametrize("deviation", [statistics.stdev, statistics.pstdev])
+def test_a_published_deviation_may_be_the_samples_or_numpys(with_logs, deviation):
+    folder = with_logs(std=f"{deviation(PUBLISHED['losses']):.6f}")
+    (claim,) = [claim for claim in verify(folder).claims if claim.what == "std"]
+    assert claim.status == "confirmed"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -135,6 +148,7 @@ def test_claims_that_the_logs_bear_out_are_confirmed(with_logs):
         {"p": "0.0006"},
         {"time_mean_s": "179.9"},
         {"time_std_s": "0.101"},
+        {"std": "0.000401"},
         {"time_mean_min": "2.99"},
     ],
 )

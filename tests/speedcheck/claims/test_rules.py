@@ -165,6 +165,82 @@ def test_a_list_of_what_the_record_is_compared_with_is_not_refuted(read, documen
     assert found(read(document)) == set()
 
 
+# Words that no vocabulary lists, above losses of other runs.
+UNCLEAR = (
+    "## lr 0.035\n\n",
+    "### PR #549\n\n",
+    "What this builds on:\n\n",
+    "**The 4090 in my cellar**\n\n",
+    "The numbers of the author are below.\n\n",
+    "<details><summary>Another cluster</summary>\n\n",
+)
+
+
+@pytest.mark.parametrize("above", UNCLEAR)
+@pytest.mark.parametrize("figures", [listed(OTHERS), table(("run", "val_loss"), enumerate(OTHERS))])
+def test_a_list_under_words_that_are_not_known_may_be_of_other_runs(read, above, figures):
+    assert found(read(f"# A record\n\n{above}{figures}")) == set()
+
+
+def test_a_comment_above_a_list_may_name_other_runs(read):
+    losses = listed(OTHERS).replace("losses =", "# rope base 10k\nlosses =")
+    assert found(read(losses)) == set()
+
+
+@pytest.mark.parametrize("above", UNCLEAR)
+def test_a_list_of_which_all_but_one_value_are_logged_is_of_these_runs(read, above):
+    assert found(read(f"# A record\n\n{above}{listed((3.2737, *LOSSES[1:]))}")) == {REFUTED}
+
+
+def test_more_losses_than_logs_under_unknown_words_are_a_shortfall_if_all_logs_are_among_them(read):
+    above = "The numbers of the author are below.\n\n"
+    assert found(read(above + listed((*LOSSES, 3.2761)))) == {("P003", "fail")}
+    assert found(read(above + listed((*OTHERS, 3.2761)))) == set()
+
+
+def test_the_title_of_a_record_says_nothing_of_a_list(read):
+    assert found(read("# Smeared tokens\n\n" + listed(OTHERS))) == {REFUTED}
+
+
+@pytest.mark.parametrize("above", ["## lr 0.035\n\n", "With 20 fewer steps:\n\n"])
+def test_a_mean_under_words_that_are_not_known_may_be_of_other_runs(read, above):
+    assert found(read(f"# A record\n\n{above}Mean val_loss: 3.2795\n")) == set()
+
+
+def test_a_mean_of_a_list_in_its_own_line_is_not_that_of_the_runs(read):
+    text = "first = [3.2777, 3.2795], mean 3.2786\nsecond = [3.2784, 3.2782], mean 3.2783\n"
+    assert found(read(text)) == set()
+
+
+def test_a_p_without_code_of_its_own_may_be_of_another_test_above_its_list(read):
+    text = f"losses = {list(LOSSES)}\np=0.0156\n"
+    assert found(read(f"```\n{text}```\n")) == {REFUTED}
+    assert found(read(f"```\nwilcoxon(losses - 3.28)\n{text}```\n")) == set()
+
+
+def test_seeds_of_an_ablation_are_not_those_of_the_record(read):
+    runs = [pair(seed, loss, seed=seed) for seed, loss in enumerate(LOSSES)]
+    text = json.dumps({"seeds": [7, 8, 9, 10, 11, 12]})
+    assert found(read({"no_clip.json": text}, runs)) == set()
+    assert found(read({"submission.json": text}, runs)) == {("P039", "warn")}
+
+
+def test_a_mean_under_unknown_words_speaks_for_another_that_differs(read):
+    unclear = "With the fix that Ann found:\n\n> mean: 3.2783\n"
+    assert found(read("mean: 3.2790\n")) == {WARNED}
+    assert found(read(f"mean: 3.2790\n\n{unclear}")) == set()
+
+
+@pytest.mark.parametrize("name", ["baseline_runs.csv", "adamw.csv", "rtx4090_results.csv"])
+def test_the_name_of_a_file_says_whose_runs_it_is_of(read, name):
+    rows = "".join(f"{i},{loss}\n" for i, loss in enumerate(OTHERS))
+    assert found(read({name: f"run,val_loss\n{rows}"})) == set()
+
+
+def test_json_of_an_ablation_is_left_alone(read):
+    assert found(read({"no_clip.json": json.dumps({"val_loss": 3.2761})})) == set()
+
+
 def test_where_one_list_agrees_no_other_is_refuted(read):
     assert found(read(listed(LOSSES) + "\nAgain:\n\n" + listed(OTHERS))) == set()
 
