@@ -114,7 +114,7 @@ class Array:
         return find_cause(self._final_state(task), self.batch.output(str(task)))
 
     def end_of(self, task: int, log: Path) -> Ended:
-        """Return how the run of `log` ended, of which its task, which is over, left no end."""
+        """Return how the run of `log` ended, whose task is over and left no exit status of it."""
         cause = self.cause_of(task)
         is_from_before = self.taken_over and task not in self._alive
         if cause is None:
