@@ -115,10 +115,11 @@ class Array:
 
     def end_of(self, task: int, log: Path) -> Ended:
         """Return how the run of `log` ended, whose task is over and left no exit status of it."""
-        cause = self.cause_of(task)
+        state = self._final_state(task)
+        cause = find_cause(state, self.batch.output(str(task)))
         is_from_before = self.taken_over and task not in self._alive
         if cause is None:
-            return Ended(self._unexplained(task), again=is_from_before)
+            return Ended(self._unexplained(task, state), again=is_from_before)
         if cause.is_memory and self.batch.ended_before(task, log):
             # Not this run's fault. Each array tries one run more, so that this comes to an end.
             why = f"Slurm ended {self.name_of(task)} before this run began: {cause.text}"
@@ -129,8 +130,7 @@ class Array:
         shown = self.state(task)
         return shown.state if shown else final_state(self.batch.name, task)
 
-    def _unexplained(self, task: int) -> str:
-        state = self._final_state(task)
+    def _unexplained(self, task: int, state: str) -> str:
         known = f"Slurm says {state}" if state else "Slurm does not know it any more"
         what = f"{self.name_of(task)} left no exit status, {known}"
         if not self.batch.here(task).exists():
