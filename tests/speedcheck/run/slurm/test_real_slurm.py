@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -174,6 +175,7 @@ def test_a_node_whose_daemons_are_killed_gives_the_run_back(run, slurm, fates, r
         slurm.kill("slurmd")
         for pid in steps:
             os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not processes_about(record))
 
     meanwhile(
         until_training(record, "seed-000.txt"),
@@ -251,6 +253,17 @@ def test_a_controller_that_is_away_for_a_while_is_waited_for(
     assert result.events(0) == ["started", "finished"]
     assert "squeue has failed for" in result.err
     assert "squeue answers again" in result.err
+
+
+def processes_about(record: Path) -> list[str]:
+    """Return the commands of the tasks and trainers of a record."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_bytes().decode(errors="replace")
+            if f"{record}/" in command:
+                found.append(command)
+    return found
 
 
 def launch(record: Path, *options: str) -> subprocess.Popen[bytes]:
