@@ -22,6 +22,9 @@ PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "speedcheck-slurm"
 START_SECONDS = 60.0
 NODE, PARTITION = "loop", "main"
+# A program of Slurm goes by its name: slurmstepd as slurmstepd-wlm, which is what the package
+# unpacks to, crashes when it measures the memory of a job.
+DAEMONS = ("slurmctld", "slurmd", "slurmstepd")
 
 CONFIGURATION = """\
 ClusterName=speedcheck
@@ -42,7 +45,9 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
@@ -111,13 +116,16 @@ class Cluster:
         libraries = next(root.glob("usr/lib/*/slurm-wlm"), None)
         if libraries is None:
             raise Unavailable(f"{root} holds no Slurm; remove it to download it again")
-        self._programs = root / "usr" / "sbin"
+        self._programs = folder / "programs"
         self.variables = {
             "PATH": f"{root / 'usr' / 'bin'}:{os.environ['PATH']}",
             "LD_LIBRARY_PATH": f"{libraries.parent}:{libraries}",
             "SLURM_CONF": str(folder / "slurm.conf"),
         }
         (folder / "state").mkdir(parents=True)
+        self._programs.mkdir()
+        for daemon in DAEMONS:
+            (self._programs / daemon).symlink_to(_program(root, daemon))
         (folder / "slurm.conf").write_text(
             CONFIGURATION.format(
                 host=socket.gethostname(),
@@ -147,7 +155,7 @@ class Cluster:
         """Start the node's daemon, on a spool folder as empty as after a reboot."""
         shutil.rmtree(self.folder / "spool", ignore_errors=True)
         (self.folder / "spool").mkdir()
-        self._start("slurmd", "-D", "-N", NODE, "-d", str(self._program("slurmstepd")))
+        self._start("slurmd", "-D", "-N", NODE, "-d", str(self._programs / "slurmstepd"))
 
     def kill(self, daemon: str) -> None:
         """Kill a daemon as a crash would."""
@@ -214,23 +222,25 @@ class Cluster:
         logs = "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))
         raise Unavailable(f"the node of Slurm is not {state} after {START_SECONDS:.0f} s: {logs}")
 
-    def _program(self, daemon: str) -> Path:
-        names = (self._programs / f"{daemon}-wlm", self._programs / daemon)
-        found = next((path for path in names if path.is_file()), None)
-        if found is None:
-            raise Unavailable(f"{self._programs} holds no {daemon}")
-        return found
-
     def _start(self, daemon: str, *options: str) -> None:
         with (self.folder / f"{daemon}.log").open("ab") as log:
             self._daemons[daemon] = subprocess.Popen(
-                (self._program(daemon), "-f", self.variables["SLURM_CONF"], *options),
+                (self._programs / daemon, "-f", self.variables["SLURM_CONF"], *options),
                 env=os.environ | self.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+
+def _program(root: Path, daemon: str) -> Path:
+    folder = root / "usr" / "sbin"
+    names = (folder / f"{daemon}-wlm", folder / daemon)
+    found = next((path for path in names if path.is_file()), None)
+    if found is None:
+        raise Unavailable(f"{folder} holds no {daemon}")
+    return found
 
 
 def _free_port() -> int:

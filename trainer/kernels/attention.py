@@ -22,8 +22,6 @@ from torch import Tensor
 from trainer.kernels.common import LN_2, LOG2_E, is_hopper
 from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 
-# Sequences are whole numbers of these, so that no tile has a tail.
-TOKENS_MULTIPLE = 128
 # Where the largest score so far starts: below any, yet finite, so that a tile in which a query sees
 # no key gives weights of 0 rather than NaN.
 LOWEST: tl.constexpr = tl.constexpr(-1.0e6)
@@ -71,7 +69,7 @@ def attend(
         in float32 or, for inputs of float64, float64.
 
     Raises:
-        ValueError: T is no multiple of 128, or shapes, types or strides do not fit.
+        ValueError: T is not a whole number of tiles, or shapes, types or strides do not fit.
     """
     check(q, k, v)
     tiling = (tilings or default_tilings(q, k, v)).forward
@@ -93,9 +91,7 @@ def default_tilings(*tensors: Tensor) -> Tilings:
 def check(*tensors: Tensor) -> None:
     """Raise ValueError unless the tensors (T, H, E) are alike and of sizes that kernels take."""
     q = tensors[0]
-    tokens, _, features = q.shape
-    if tokens % TOKENS_MULTIPLE:
-        raise ValueError(f"{tokens} tokens are no multiple of {TOKENS_MULTIPLE}")
+    features = q.shape[2]
     if features & (features - 1):
         raise ValueError(f"{features} features of a head are no power of two")
     if any(t.shape != q.shape or t.dtype != q.dtype for t in tensors):

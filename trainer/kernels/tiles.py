@@ -60,12 +60,14 @@ def launch(
     never None), `visited` (it reads other tiles of these) and then `others`.
 
     Raises:
-        ValueError: the copy engine is asked for, and heads are not side by side in memory.
+        ValueError: a tile would have a tail, or the copy engine is asked for, and heads are not
+            side by side in memory.
     """
     tensors = own + visited
     first = own[0]
     assert first is not None  # noqa: S101 - as the docstring says
     tokens, heads, features = first.shape
+    _refuse_tails(tokens, tiling)
     # The interpreter keeps bfloat16 as bits; products of two are exact in float32.
     widen = first.device.type == "cpu" and first.dtype == torch.bfloat16
     strides = tuple(None if t is None else (t.stride(0), t.stride(1)) for t in tensors)
@@ -83,6 +85,12 @@ def launch(
         num_stages=tiling.stages,
         maxnreg=tiling.registers,
     )
+
+
+def _refuse_tails(tokens: int, tiling: Tiling) -> None:
+    for rows in (tiling.own, tiling.visited):
+        if tokens % rows:
+            raise ValueError(f"{tokens} tokens are not a whole number of tiles of {rows} rows")
 
 
 def _descriptor(tensor: Tensor, rows: int) -> TensorDescriptor:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from speedcheck.run.launchers.launcher import Ended
 from speedcheck.run.slurm.batch_files import Batch
+from speedcheck.run.slurm.causes import Cause, find_cause
 from speedcheck.run.slurm.commands import cancel_name, cancel_tasks, final_state
 from speedcheck.run.slurm.queue import OVER, WAITING, Queue, TaskState
 
@@ -27,16 +30,6 @@ _ORDINARY = frozenset(
         "Resources",
     }
 )
-
-_MEANING = {
-    "TIMEOUT": "its time limit is over (TIMEOUT); raise --time",
-    "DEADLINE": "its deadline has passed (DEADLINE)",
-    "CANCELLED": "somebody cancelled it (CANCELLED)",
-    "OUT_OF_MEMORY": "it used more memory than it may (OUT_OF_MEMORY)",
-    "NODE_FAIL": "its node failed (NODE_FAIL)",
-    "BOOT_FAIL": "its node failed (BOOT_FAIL)",
-    "PREEMPTED": "it was preempted and not put back into the queue (PREEMPTED)",
-}
 
 
 @dataclass(slots=True)
@@ -62,6 +55,7 @@ class Array:
     _alive: set[int] = field(default_factory=set)
     _running_since: dict[int, float] = field(default_factory=dict)
     _over_since: dict[int, float] = field(default_factory=dict)
+    _killed_since: dict[int, float] = field(default_factory=dict)
 
     def name_of(self, task: int) -> str:
         """Return what people call a task."""
@@ -75,10 +69,6 @@ class Array:
             self.id = self.id or state.array
             self._notice(task, state)
         return state
-
-    def is_from_before(self, task: int) -> bool:
-        """Return whether an earlier session submitted the task, and this one saw it only over."""
-        return self.taken_over and task not in self._alive
 
     def is_waiting(self, task: int, since: float) -> bool:
         """Return whether squeue, asked later than `since`, says that the task waits."""
@@ -106,12 +96,41 @@ class Array:
             return False
         return now - self._over_since.setdefault(task, now) >= GRACE_SECONDS
 
-    def end_of(self, task: int) -> str:
-        """Return why a task is over that left no exit status."""
+    def is_about_to_say_why(self, task: int, seed: int) -> bool:
+        """Return whether Slurm is to say in a moment why the run of `seed` was killed.
+
+        It does so when the task ends, which is at once after the task's last run.
+        """
+        if seed != self.batch.tasks[task][-1].seed or self.is_over(task):
+            return False
+        now = time.monotonic()
+        if task not in self._killed_since:
+            self._killed_since[task] = now
+            self.queue.hurry()
+        return now - self._killed_since[task] < GRACE_SECONDS
+
+    def cause_of(self, task: int) -> Cause | None:
+        """Return why Slurm ended a task; None where that is not known."""
+        return find_cause(self._final_state(task), self.batch.output(str(task)))
+
+    def end_of(self, task: int, log: Path) -> Ended:
+        """Return how the run of `log` ended, whose task is over and left no exit status of it."""
+        state = self._final_state(task)
+        cause = find_cause(state, self.batch.output(str(task)))
+        is_from_before = self.taken_over and task not in self._alive
+        if cause is None:
+            return Ended(self._unexplained(task, state), again=is_from_before)
+        if cause.is_memory and self.batch.ended_before(task, log):
+            # Not this run's fault. Each array tries one run more, so that this comes to an end.
+            why = f"Slurm ended {self.name_of(task)} before this run began: {cause.text}"
+            return Ended(why, again=True)
+        return Ended(f"Slurm ended {self.name_of(task)}: {cause.text}", again=is_from_before)
+
+    def _final_state(self, task: int) -> str:
         shown = self.state(task)
-        state = shown.state if shown else final_state(self.batch.name, task)
-        if state in _MEANING:
-            return f"Slurm ended {self.name_of(task)}: {_MEANING[state]}"
+        return shown.state if shown else final_state(self.batch.name, task)
+
+    def _unexplained(self, task: int, state: str) -> str:
         known = f"Slurm says {state}" if state else "Slurm does not know it any more"
         what = f"{self.name_of(task)} left no exit status, {known}"
         if not self.batch.here(task).exists():

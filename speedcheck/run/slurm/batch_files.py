@@ -65,6 +65,11 @@ class Batch:
         """Return the file that takes what a task prints."""
         return self.path.with_name(f"{self.name}_{task}.out")
 
+    def ended_before(self, task: int, log: Path) -> bool:
+        """Return whether the task, which is over, began other runs and never that of `log`."""
+        began = [job for job in self.tasks[task] if marker(job.log, STARTED).exists()]
+        return bool(began) and not marker(log, STARTED).exists()
+
     def write(self) -> None:
         """Write the file, whole or not at all.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from speedcheck.errors import LaunchError
 from speedcheck.records.log_names import next_log
 from speedcheck.run.launchers.launcher import Ended, Job
 from speedcheck.run.slurm.array import Array
-from speedcheck.run.slurm.batch_files import STARTED, marker, read_end, read_start
+from speedcheck.run.slurm.batch_files import STARTED, End, marker, read_end, read_start
 
 # Often enough for people, seldom enough for a network folder with many runs.
 LOOK_SECONDS = 0.5
@@ -112,15 +113,22 @@ class SlurmProcess:
         log, (array, task) = self.job.log, self.place
         end = read_end(log)
         if end is not None:
-            self._last_lines = end.last_lines
-            return end.status
+            return self._settle(end, array, task)
         self._note_start(array, task)
         if marker(next_log(log), STARTED).exists() or self._is_waiting_again(array, task):
             self._owner.put_back(self)
             return Ended(f"Slurm put {array.name_of(task)} back into the queue", again=True)
         if not array.is_surely_over(task):
             return None
-        return Ended(array.end_of(task), again=array.is_from_before(task))
+        return array.end_of(task, log)
+
+    def _settle(self, end: End, array: Array, task: int) -> int | None:
+        """Return the exit status; of a killed run, when Slurm has had time to say why."""
+        if end.status == -signal.SIGKILL and array.is_about_to_say_why(task, self.job.seed):
+            return None
+        cause = array.cause_of(task) if end.status == -signal.SIGKILL else None
+        self._last_lines = cause.text if cause and cause.is_memory else end.last_lines
+        return end.status
 
     def _is_waiting_again(self, array: Array, task: int) -> bool:
         return self._started_seen is not None and array.is_waiting(task, self._started_seen)

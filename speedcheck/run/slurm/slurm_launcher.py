@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import sys
 import uuid
@@ -18,9 +19,13 @@ from speedcheck.run.launchers.launcher import Job, Process, Setup
 from speedcheck.run.launchers.trainer_process import ask_trainer, data_options
 from speedcheck.run.slurm.array import Array
 from speedcheck.run.slurm.batch_files import MAX_ATTEMPTS, Batch, read_batches
+from speedcheck.run.slurm.causes import MEMORY_VARIABLES
 from speedcheck.run.slurm.commands import cancel_name, check_options, submit
 from speedcheck.run.slurm.process import SlurmProcess
 from speedcheck.run.slurm.queue import Queue
+
+# Slurm kills a task that uses more than it asked for, and counts the task's own process too.
+HEADROOM = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,10 @@ class SlurmOptions:
             words.append(f"--time={self.minutes}")
         if setup.device == "cpu":
             cpus = setup.ranks * setup.threads
-            return [*words, f"--cpus-per-task={cpus}", f"--mem={setup.memory_mib}M"]
+            asked = f"{int(HEADROOM * setup.memory_mib)}M"
+            return [*words, f"--cpus-per-task={cpus}", *_memory(asked)]
         # A run takes the whole node, so that its time can be compared with the next one's.
-        return [*words, "--exclusive", "--mem=0"]
+        return [*words, "--exclusive", *_memory("0")]
 
 
 class SlurmLauncher:
@@ -217,6 +223,11 @@ class SlurmLauncher:
             self._arrays[batch.name] = Array(batch, self._queue, self._say, taken_over)
             self._queue.watch(batch.name)
         return self._arrays[batch.name]
+
+
+def _memory(asked: str) -> list[str]:
+    """Return the option that asks for memory; none where a variable does, which would be hidden."""
+    return [] if any(map(os.environ.get, MEMORY_VARIABLES)) else [f"--mem={asked}"]
 
 
 def _array_name(folder: Path) -> str:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ _ENDED_BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class Evicted(Exception):  # noqa: N818 - what happened, not an error of anyone
-    """Slurm wants the node back."""
+    """Slurm wants the node back, or has lost the task."""
 
 
 def main(arguments: list[str]) -> int:
@@ -61,14 +61,14 @@ def main(arguments: list[str]) -> int:
         return _refuse(str(error))
 
 
-def run_task(batch: Batch, index: int, launcher: Launcher, evicted: list[int]) -> int:
+def run_task(batch: Batch, index: int, launcher: Launcher, evicted: Callable[[], bool]) -> int:
     """Train the runs of a task that have not come to an end; return the first bad status.
 
     Args:
         batch: the array's runs.
         index: number of the task.
         launcher: starts a run on this node.
-        evicted: gets an element when Slurm wants the node back.
+        evicted: says whether Slurm wants the node back, or has lost the task.
 
     Raises:
         Evicted: it did; the trainer is gone.
@@ -104,7 +104,7 @@ def _given_up(interrupted: int) -> End:
     return End(UNUSABLE, why)
 
 
-def _train(job: Job, launcher: Launcher, evicted: list[int]) -> End:
+def _train(job: Job, launcher: Launcher, evicted: Callable[[], bool]) -> End:
     try:
         setup = launcher.prepare(job.recipe, job.overrides)
         process = launcher.start(replace(job, ranks=setup.ranks, threads=setup.threads))
@@ -113,16 +113,16 @@ def _train(job: Job, launcher: Launcher, evicted: list[int]) -> End:
     return _wait(process, setup.timeout_s, evicted)
 
 
-def _wait(process: Process, timeout_s: float, evicted: list[int]) -> End:
+def _wait(process: Process, timeout_s: float, evicted: Callable[[], bool]) -> End:
     limit = time.monotonic() + timeout_s
-    while (status := process.poll()) is None and not evicted and time.monotonic() < limit:
+    while (status := process.poll()) is None and not evicted() and time.monotonic() < limit:
         time.sleep(POLL_SECONDS)
     if status is None:
         process.terminate()
     process.stop()
     if status in _ENDED_BY_SIGTERM:
         time.sleep(SIGNAL_SECONDS)
-    if evicted:
+    if evicted():
         raise Evicted
     if isinstance(status, int):
         return End(status, process.last_lines())
@@ -131,15 +131,17 @@ def _wait(process: Process, timeout_s: float, evicted: list[int]) -> End:
 
 
 @contextmanager
-def _evictions() -> Iterator[list[int]]:
+def _evictions() -> Iterator[Callable[[], bool]]:
     noted: list[int] = []
+    # Slurm's process on the node: without it, nobody can end this task, and Slurm starts another.
+    parent = os.getppid()
 
     def note(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
         noted.append(signum)
 
     before = signal.signal(signal.SIGTERM, note)
     try:
-        yield noted
+        yield lambda: bool(noted) or os.getppid() != parent
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.config import RECIPES
+from trainer.errors import TrainerError
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
@@ -189,11 +191,42 @@ def test_not_a_number_reaches_those_who_see_it(device: torch.device) -> None:
     assert not out[:, 0].isnan().any()
 
 
+@pytest.mark.parametrize(
+    ("tilings", "tokens", "rows"),
+    [
+        ("default", 32, 64),
+        ("default", 96, 64),
+        ("visits more than it owns", 64, 128),
+        ("plain loads", 192, 128),
+    ],
+)
+def test_a_sequence_that_leaves_a_tile_half_empty_is_refused(
+    device: torch.device, tilings: str, tokens: int, rows: int
+) -> None:
+    low = torch.zeros(tokens, dtype=torch.int32, device=device)
+    with pytest.raises(ValueError, match=f"^{tokens} tokens are not .* tiles of {rows} rows"):
+        run(draw(device, shape=(tokens, HEADS, FEATURES)), low, tilings=TILINGS[tilings])
+
+
+@pytest.mark.parametrize("length", [16, 32, 64])
+def test_the_gpu_recipe_refuses_sequences_shorter_than_the_largest_tile(length: int) -> None:
+    recipe = RECIPES["sub3"]
+    largest = max(max(t.own, t.visited) for tilings in (HOPPER, PORTABLE) for t in tilings)
+    assert recipe.model.block_size % largest == 0
+    with pytest.raises(TrainerError, match=f"sequence_length {length} .* block_size 128"):
+        recipe.with_sequence_length(length)
+
+
+def test_a_sequence_of_one_tile_gives_what_dense_scores_give(device: torch.device) -> None:
+    documents = documents_of(64, mean=20, seed=8)
+    inputs, low = draw(device, shape=(64, HEADS, FEATURES)), intervals(documents, BLOCK, [1])[0]
+    exact = run_oracle(inputs, oracle_mask(documents, BLOCK, 1))
+    assert_close(run(inputs, on(device, low)), exact, 1e-5)
+
+
 def test_what_does_not_fit_is_refused(device: torch.device) -> None:
     q, k, v = draw(device)
     low = torch.zeros(TOKENS, dtype=torch.int32, device=device)
-    with pytest.raises(ValueError, match="no multiple of 128"):
-        attend(q[:100], k[:100], v[:100], low, SCALE)
     with pytest.raises(ValueError, match="no power of two"):
         attend(q[..., :12], k[..., :12], v[..., :12], low, SCALE)
     with pytest.raises(ValueError, match="differ"):

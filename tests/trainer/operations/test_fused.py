@@ -10,7 +10,7 @@ from reference_step import Reference
 
 from trainer.config import Recipe
 from trainer.data.stream import document_ids
-from trainer.kernels import attention, embedding, heads, residual
+from trainer.kernels import embedding, heads, residual
 from trainer.model import GPT
 from trainer.operations.fused import FusedOperations
 from trainer.schedule import Window
@@ -34,7 +34,6 @@ def test_the_fast_path_has_the_references_loss_and_gradients(
     config = replace(small.model, norm_eps=2.0**-7)
     for kernels in (embedding, heads, residual):
         monkeypatch.setattr(kernels, "PROGRAMS", 3)  # interpreted, idle programs cost time
-    monkeypatch.setattr(attention, "TOKENS_MULTIPLE", LENGTH)
     window = Window(3, 1)
     torch.manual_seed(2)
     operations = FusedOperations(config.norm_eps, "bf16", torch.float64)

@@ -46,16 +46,17 @@ def sbatch(options: list[str]) -> int:
 
 
 def start(task: int, script: str, output: str) -> None:
+    pid_file = str(HOME / f"pid-{task}")
+    # An orphan from the start: a task ends when the process that started it does.
     with Path(output).open("ab") as file:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", script],
+        subprocess.run(
+            ["/bin/sh", "-c", 'setsid /bin/sh -c "$1" & echo $! >"$2"', "sbatch", script, pid_file],
             env=os.environ | {"SLURM_ARRAY_TASK_ID": str(task)},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            start_new_session=True,
+            check=True,
         )
-    (HOME / f"pid-{task}").write_text(str(process.pid))
 
 
 def squeue(options: list[str]) -> int:

@@ -70,9 +70,15 @@ def test_the_array_gets_the_options_that_were_typed(run, slurm, record):
     assert result.code == 0
     test, submission = calls(slurm, "sbatch")
     assert "--test-only" in test
-    for option in ("--array=0-1%3", "--partition=p", "--time=90", "--requeue", "--mem=200M"):
+    for option in ("--array=0-1%3", "--partition=p", "--time=90", "--requeue", "--mem=300M"):
         assert option in submission.split()
     assert [result.events(seed) for seed in range(4)] == [["started", "finished"]] * 4
+
+
+def test_a_variable_that_asks_for_memory_is_not_hidden_by_an_option(run, slurm, monkeypatch):
+    monkeypatch.setenv("SBATCH_MEM_PER_CPU", "1G")
+    assert run("--seeds", "1").code == 1
+    assert not [call for call in calls(slurm, "sbatch") if "--mem" in call]
 
 
 def test_without_sbatch_one_line_says_so(run, monkeypatch, record, tmp_path):
@@ -137,6 +143,27 @@ def test_what_slurm_says_of_a_task_is_the_reason(run, slurm, fates, record, stat
     assert result.events(0) == ["started", "failed"]
     assert reason in result.entries(0)[-1].reason
     assert result.events(1) == ["started", "finished"]
+
+
+@pytest.mark.slow
+def test_a_trainer_that_a_cgroup_kills_for_its_memory_is_said_to_be(run, slurm, fates, record):
+    """Its task lives on, says how the trainer ended, and Slurm says why only then."""
+    fates({0: "killed"})
+    show(slurm, {"0": "RUNNING"})
+    ended = record / ".slurm" / "seed-000.txt.ended"
+    when(ended.exists, lambda: time.sleep(0.7), lambda: show(slurm, {"0": "OUT_OF_MEMORY"}))
+    result = run("--seeds", "2")
+    assert result.events(0) == ["started", "failed"]
+    reason = result.entries(0)[-1].reason
+    assert reason.startswith("signal SIGKILL")
+    assert reason.endswith("more memory than it may (OUT_OF_MEMORY); raise SBATCH_MEM_PER_NODE")
+
+
+@pytest.mark.slow
+def test_a_killed_trainer_is_not_waited_for_where_slurm_says_nothing(run, slurm, fates, record):
+    fates({0: "killed"})
+    show(slurm, {"0": "RUNNING"})
+    assert run("--seeds", "2").entries(0)[-1].reason.startswith("signal SIGKILL")
 
 
 def kill(slurm: Path, task: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -173,6 +175,7 @@ def test_a_node_whose_daemons_are_killed_gives_the_run_back(run, slurm, fates, r
         slurm.kill("slurmd")
         for pid in steps:
             os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not processes_about(record))
 
     meanwhile(
         until_training(record, "seed-000.txt"),
@@ -193,6 +196,35 @@ def test_a_killed_trainer_is_a_failed_run(run, slurm, fates):
     result = run("--seeds", "2")
     assert result.events(1) == ["started", "failed"]
     assert result.entries(1)[-1].reason.startswith("signal SIGKILL")
+
+
+def test_a_run_that_slurm_kills_for_its_memory_is_a_failed_run(run, slurm, fates):
+    fates({1: "swell finish"})
+    result = run("--seeds", "3")
+    assert result.events(1) == ["started", "failed"]
+    reason = result.entries(1)[-1].reason
+    assert re.search(r"used more memory than it may \(StepId=.* exceeded memory limit", reason)
+    assert reason.endswith("; raise SBATCH_MEM_PER_NODE")
+    assert result.events(0) == result.events(2) == ["started", "finished"]
+    assert run("--resume").code == 0
+    assert result.events(1) == ["started", "failed", "started", "finished"]
+    assert result.events(0) == result.events(2) == ["started", "finished"]
+
+
+def test_runs_behind_one_that_is_killed_for_its_memory_are_trained(run, slurm, fates):
+    fates({1: "swell"})
+    result = run("--seeds", "4", "--seeds-per-task", "4")
+    assert result.events(0) == ["started", "finished"]
+    assert result.events(1) == ["started", "failed"]
+    for seed in (2, 3):
+        assert result.events(seed) == ["started", "abandoned", "started", "finished"]
+        assert "before this run began" in result.entries(seed)[2].reason
+
+
+def test_a_run_gets_the_memory_that_the_users_variable_asks_for(run, slurm, fates, monkeypatch):
+    monkeypatch.setenv("SBATCH_MEM_PER_NODE", "1000M")
+    fates({0: "swell"})
+    assert run("--seeds", "1").events(0) == ["started", "finished"]
 
 
 def test_a_partition_that_does_not_exist_leaves_no_folder(run, slurm, record):
@@ -221,6 +253,17 @@ def test_a_controller_that_is_away_for_a_while_is_waited_for(
     assert result.events(0) == ["started", "finished"]
     assert "squeue has failed for" in result.err
     assert "squeue answers again" in result.err
+
+
+def processes_about(record: Path) -> list[str]:
+    """Return the commands of the tasks and trainers of a record."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_bytes().decode(errors="replace")
+            if f"{record}/" in command:
+                found.append(command)
+    return found
 
 
 def launch(record: Path, *options: str) -> subprocess.Popen[bytes]:

@@ -1,7 +1,8 @@
 """A trainer that trains nothing: each seed's fate is in the folder of $STAND_IN.
 
 `FOLDER/SEED` holds the fates of the seed's attempts, one a line: `finish`, `fail`, `hang`, `wait`
-(until `FOLDER/go` exists), `killed`, `silent` (no log). The last one is for every later attempt.
+(until `FOLDER/go` exists), `killed`, `silent` (no log), `swell` (to twice its memory, then finish).
+The last one is for every later attempt.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -33,9 +35,17 @@ def main() -> int:
     if "--prepare" in sys.argv:
         print(json.dumps(SETUP))
         return 0
+    if "--tethered" in sys.argv:
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if "worker" in sys.argv:
         return work()
     return train(int(options["--seed"]), Path(options["--log-dir"]) / options["--log-name"])
+
+
+def end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(129)
 
 
 def work() -> int:
@@ -79,6 +89,10 @@ def meet(fate: str, file) -> int:
         return 2
     if fate == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if fate == "swell":
+        swollen = bytearray(b"x") * (2 * SETUP["memory_mib"] << 20)
+        time.sleep(5)
+        del swollen
     while fate == "hang" or (fate == "wait" and not (HOME / "go").exists()):
         file.write(line(1, "train_loss:5.000000"))
         file.flush()
