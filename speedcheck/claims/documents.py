@@ -14,12 +14,12 @@ from pathlib import Path
 
 from speedcheck.certificate import JudgedRun
 from speedcheck.claims.code import read_code, read_lists
-from speedcheck.claims.data import read_csv, read_json, read_table
 from speedcheck.claims.evidence import PrintedElsewhere, Samples
-from speedcheck.claims.judge import compare
 from speedcheck.claims.markdown import MAX_LINES, read_passages
 from speedcheck.claims.model import DocumentClaims, Figure, Reader, Remark
+from speedcheck.claims.tables import read_csv, read_json, read_table
 from speedcheck.claims.text import read_text
+from speedcheck.claims.verdict import compare
 from speedcheck.logs import Run
 from speedcheck.records.record_files import MAX_FILES, refusal
 from speedcheck.records.record_folder import Record

@@ -56,8 +56,8 @@ class Printed:
         """
         high = low if high is None else high
         half_unit, number = Decimal(5).scaleb(-self.decimals - 1), Decimal(self.text)
-        # A mean of floats may miss a half by its last bits.
-        half_unit += abs(number) * _LAST_BITS
+        # A mean of floats may miss a half by its last bits; a printed digit is more than those.
+        half_unit += min(abs(number) * _LAST_BITS, half_unit / 1_000)
         lows, highs = ((Decimal(x), Decimal(repr(x))) for x in (low, high))
         return min(lows) - half_unit <= number <= max(highs) + half_unit
 
