@@ -1,0 +1,130 @@
+"""Running text: it warns where it is of the record's runs, and never refutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from speedcheck.checks.document_claims import check_documents
+from tests.speedcheck.claims.conftest import (
+    BITS,
+    BPB,
+    LOSSES,
+    REFUTED,
+    WARNED,
+    found,
+    listed,
+    pairs,
+    table,
+)
+
+# Running text.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**val_loss: 3.2749** (6-seed mean, std 0.0007)",
+        "Mean val_loss 3.2749 (6 runs)",
+        "6 runs, mean 3.2749, std 0.0007",
+        table(("metric", "value"), [("mean val_loss", "3.27490")]),
+    ],
+)
+def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
+    documents = read(text + "\n")
+    assert found(documents) == {WARNED}
+    (finding,) = check_documents(documents)
+    assert "3.2749" in finding.message
+    assert "3.27825" in finding.message
+
+
+def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
+    runs = pairs(seconds=152.3)
+    mean = "Mean time: {}\n"
+    for right in ("2 min 32.3 s", "152.3 s", "2.538 min"):
+        assert found(read(listed(LOSSES) + mean.format(right), runs)) == set()
+    assert found(read(listed(LOSSES) + "\n" + mean.format("142.3 s"), runs)) == {WARNED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The previous record has a mean of 3.2749.",
+        "We need a mean below 3.2749.",
+        "Without the gate the mean val_loss is 3.2749.",
+        "Mean val_loss at step 777: 3.2749.",
+        "Mean of 20 runs: 3.2749.",
+        "Mean val_loss improves by 0.0033 to 3.2749.",
+        "Mean train loss: 3.2749.",
+        "mean val_bpb: 1.0125",
+        "p < 0.0001",
+        "Welch t-test: p = 0.4321",
+        "Mean val_loss of the last record: 3.2749.",
+    ],
+)
+def test_text_that_speaks_of_something_else_is_left_alone(read, text):
+    assert found(read(listed(LOSSES) + "\n" + text + "\n")) == set()
+
+
+def test_the_text_may_name_its_own_null_value_and_sigma(read):
+    runs = pairs(BPB)
+    # t = -7.53 against 1.1219; against 1.2 the p is 8.3e-06.
+    ok = "Mean 1.1194, std 0.0006\n\nt-test against `1.1219`: `t=-7.53` with `df=2`, `p=0.0086`\n"
+    assert found(read(ok, runs, BITS)) == set()
+    wrong = ok.replace("0.0086", "0.0386")
+    assert found(read(wrong, runs, BITS)) == {WARNED}
+
+
+def test_a_number_behind_p_below_is_the_null_value_and_not_a_bound(read):
+    text = "bpb: [1.1192, 1.1189, 1.1200]\nmean: 1.1194\np-value < 1.195: {}\n"
+    assert found(read(text.format("9.42e-06"), pairs(BPB), BITS)) == set()
+    documents = read(text.format("0.00234486"), pairs(BPB), BITS)
+    assert found(documents) == {WARNED}
+    # scipy.stats.ttest_1samp(BPB, 1.195, alternative="less").pvalue is 9.4202e-06.
+    (finding,) = check_documents(documents)
+    assert "logs give 9.4202" in finding.message
+
+
+def test_the_level_of_a_test_is_not_its_null_value(read):
+    assert found(read("val_loss: 3.2783 \u00b1 0.0007 (n=6, p=0.0007 < 0.01)\n")) == set()
+
+
+def test_a_sentence_with_a_word_that_is_not_of_a_result_does_not_warn(read):
+    assert found(read("Mean val_loss 3.2749 (6 runs)\n")) == {WARNED}
+    assert found(read("Mean val_loss with the larger head 3.2749 (6 runs)\n")) == set()
+
+
+def test_a_heading_that_qualifies_the_measure_warns_or_only_confirms(read):
+    rows = [(i, f"{loss:.4f}") for i, loss in enumerate((1.1142, 1.1160, 1.1145))]
+    for heading, expected in (("Sliding BPB", {REFUTED}), ("Post-TTT BPB", {WARNED})):
+        assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == expected
+    assert found(read(table(("Run", "Ensemble BPB"), rows), pairs(BPB), BITS)) == set()
+
+
+def test_a_forgotten_root_of_n_is_a_warning(read):
+    # (3.28 - 3.27825) / 0.0013 is 1.346, and with sqrt(6) 3.297: p is 0.0891 and 0.00049.
+    text = "n = 6, mean val_loss 3.27825. A z-test with sigma=0.0013 gives p = {}.\n"
+    assert found(read(text.format("0.00049"))) == set()
+    assert found(read(text.format("0.0891"))) == {WARNED}
+
+
+def test_what_the_logs_print_elsewhere_is_not_named(read, tmp_path):
+    (tmp_path / "0.txt").write_text("final_int8 val_loss:3.27491234\n")
+    assert found(read("val_loss: 3.2749\n", logs=("0.txt",))) == set()
+    (tmp_path / "0.txt").write_text("nothing\n")
+    assert found(read("val_loss: 3.2749\n", logs=("0.txt",))) == {WARNED}
+
+
+def test_the_mean_of_what_the_logs_print_elsewhere_is_not_named(read, tmp_path):
+    for index in range(6):
+        text = f"step:{index} val_loss:3.9\nsliding_window val_loss:{3.2740 + index / 1000}\n"
+        (tmp_path / f"{index}.txt").write_text(text)
+    logs = [f"{index}.txt" for index in range(6)]
+    assert found(read("Mean val_loss: 3.2765 (6 runs)\n", logs=logs)) == set()
+    assert found(read("Mean val_loss: 3.2755 (6 runs)\n", logs=logs)) == {WARNED}
+
+
+def test_a_warning_names_a_handful_of_figures(read):
+    text = "".join(f"- mean val_loss: {3.2600 + i / 1e4:.4f}\n" for i in range(40))
+    (finding,) = check_documents(read(text))
+    assert finding.message.count("README says") == 5
+    assert "and 35 more" in finding.message
