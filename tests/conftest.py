@@ -1,4 +1,4 @@
-"""The profiles of hypothesis: all examples, unless pytest is told `--hypothesis-profile quick`."""
+"""Registers the profiles of hypothesis; pytest takes all examples by default."""
 
 from __future__ import annotations
 

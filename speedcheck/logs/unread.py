@@ -189,20 +189,23 @@ def _candidates(
 
 def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
     """First position of each line of a section that holds a word, or is not ASCII."""
-    start, end = section.start, section.end
-    lowered = data.lower()
-    hits = [_positions(lowered, word, start, end) for word in words]
-    if not data[start:end].isascii():
-        hits.append(match.start() for match in _NOT_ASCII.finditer(data, start, end))
+    start = section.start
+    # A log may have many sections: each is searched in a copy of its own, not of the whole.
+    text = data[start : section.end].lower()
+    hits = [_positions(text, word) for word in words]
+    if not text.isascii():
+        hits.append(match.start() for match in _NOT_ASCII.finditer(text))
     line_end = start
-    for hit in heapq.merge(*hits):
+    for offset in heapq.merge(*hits):
+        hit = start + offset
         if hit >= line_end:
             yield data.rfind(b"\n", line_end, hit) + 1
             line_end = data.find(b"\n", hit)
 
 
-def _positions(data: bytes, word: bytes, start: int, end: int) -> Iterator[int]:
-    while (start := data.find(word, start, end)) >= 0:
+def _positions(data: bytes, word: bytes) -> Iterator[int]:
+    start = 0
+    while (start := data.find(word, start)) >= 0:
         yield start
         start += len(word)
 
