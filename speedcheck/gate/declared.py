@@ -55,9 +55,9 @@ def remarks(
     selection = certificate.selection
     if selection.at_step is not None:
         yield f"judged at step {selection.at_step}, which {PLAN_NAME} names"
-    if plan is not None and plan.baseline is not None:
-        yield f"{PLAN_NAME} names the baseline: {plan.baseline}"
     if plan is not None:
+        if plan.baseline is not None:
+            yield f"{PLAN_NAME} names the baseline: {plan.baseline}"
         yield from _excluded(plan, certificate)
     if without := [log for log in logs if not log.runs]:
         without.sort(key=lambda log: -log.size)
@@ -89,15 +89,15 @@ def _excluded(plan: Plan, certificate: Certificate) -> Iterator[str]:
         losses = [run.val_loss for run in runs if run.val_loss is not None]
         text = f"declared as {role}: {logs} ({join_some(entry.reason for entry in entries)})"
         if losses:
-            text += f"; {_figures(losses, certificate.target)}"
+            text += f"; {_figures(losses, certificate)}"
         if losses and role == "retiming":
             counted = [run.val_loss for run in certificate.counted if run.val_loss is not None]
-            text += f"; with the counted runs {_figures([*counted, *losses], certificate.target)}"
+            text += f"; with the counted runs {_figures([*counted, *losses], certificate)}"
         yield text
 
 
-def _figures(losses: Sequence[float], target: float) -> str:
-    test = one_sample_t(losses, target)
+def _figures(losses: Sequence[float], certificate: Certificate) -> str:
+    test = one_sample_t(losses, certificate.target, certificate.direction)
     text = f"{count(test.n, 'run')}, mean {test.mean:.6g}"
     return text if test.p_value is None else f"{text}, p = {test.p_value:.2g}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
@@ -20,6 +20,7 @@ from speedcheck.gate.merged_runs import (
 )
 from speedcheck.gate.objection import Objection, objections
 from speedcheck.gate.workplace import Which, Workplace
+from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import get_track
@@ -62,8 +63,8 @@ class RecordJudge:
         return [
             run
             for folder, certificate in workplace.earlier().items()
-            if folder not in self._seen
-            for run in self._runs("base", folder, certificate)
+            if folder not in self._seen and certificate.counted
+            for run in self._runs("base", folder, certificate, workplace.logs("base", folder))
         ]
 
     def _unchanged(self, folder: PurePosixPath, merged: Evidence) -> Decision | None:
@@ -85,7 +86,8 @@ class RecordJudge:
             for objection in self._objections("head", folder, certificate)
             if not before.pop(_kind(objection), 0)
         ]
-        said = ("the evidence is as it was merged", *self._remarks(folder, certificate))
+        logs = workplace.logs("head", folder)
+        said = ("the evidence is as it was merged", *self._remarks(folder, certificate, logs))
         return Decision(folder, certificate, tuple(worse), remarks=said)
 
     def _full(
@@ -113,8 +115,9 @@ class RecordJudge:
         if before:
             may_add = rules.may_add_runs or _is_sequential(plan, rules.stopping)
             found += changed_evidence(joined(before), now, may_add_runs=may_add)
-        self.new_runs += self._runs("head", folder, certificate)
-        said = tuple(self._remarks(folder, certificate))
+        logs = workplace.logs("head", folder)
+        self.new_runs += self._runs("head", folder, certificate, logs)
+        said = tuple(self._remarks(folder, certificate, logs))
         return Decision(folder, certificate, tuple(found), baseline, said)
 
     def _merged_date(self, before: list[Evidence]) -> str:
@@ -143,21 +146,24 @@ class RecordJudge:
             if finding.severity == "fail":
                 yield Objection(finding.message, finding.code, finding.where)
 
-    def _remarks(self, folder: PurePosixPath, certificate: Certificate) -> Iterator[str]:
+    def _remarks(
+        self, folder: PurePosixPath, certificate: Certificate, logs: Sequence[LogFile]
+    ) -> Iterator[str]:
         workplace = self._workplace
-        plan, logs = workplace.plan("head", folder), workplace.logs("head", folder)
+        plan = workplace.plan("head", folder)
         return remarks(plan, certificate, workplace.path("head", folder), logs)
 
     def _runs(
-        self, which: Which, folder: PurePosixPath, certificate: Certificate
+        self,
+        which: Which,
+        folder: PurePosixPath,
+        certificate: Certificate,
+        logs: Sequence[LogFile],
     ) -> list[CountedRun]:
         workplace = self._workplace
         tree = workplace.trees[which]
         counted = [(run.log, run.run) for run in certificate.counted if run.log is not None]
-        if not counted:
-            return []
         objects = {log: tree[folder / log].object_id for log, _ in counted}
-        logs = workplace.logs(which, folder)
         return counted_runs(folder, workplace.path(which, folder), logs, objects, counted)
 
 

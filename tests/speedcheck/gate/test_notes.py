@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import PurePosixPath as P
 
 import pytest
 from scipy.stats import ttest_1samp
 
 from speedcheck.gate.decide import decide
+from speedcheck.gate.declared import remarks
 from speedcheck.gate.gate_command import run_gate
 from speedcheck.gate.workplace import Commits
+from speedcheck.records.record_toml import read_plan
 from tests.speedcheck.gate.conftest import Clone
 from tests.speedcheck.gate.submissions import Options, make_log, make_logs, with_plan
 
@@ -27,32 +30,45 @@ def clone(tmp_path):
     return repository
 
 
-def remarks(clone, files):
+def decided(clone, files):
     clone.commit("work", {f"{FOLDER}/{name}": content for name, content in files.items()})
     commits = [clone.repository.commit(ref) for ref in ("main", "main", "work")]
     (decision,) = decide(clone.repository, Commits(*commits), [P("records")])
     assert decision.passed, decision.objections
-    return decision.remarks
+    return decision
+
+
+def with_a_retiming():
+    excluded = [{"logs": ["again.txt"], "role": "retiming", "reason": "another node"}]
+    return with_plan(GOOD | {"again.txt": BAD}, excluded=excluded)
 
 
 def test_a_retiming_is_shown_with_what_the_record_would_be_with_it(clone):
-    excluded = [{"logs": ["again.txt"], "role": "retiming", "reason": "another node"}]
-    (said,) = [
-        remark
-        for remark in remarks(clone, with_plan(GOOD | {"again.txt": BAD}, excluded=excluded))
-        if "retiming" in remark
-    ]
+    decision = decided(clone, with_a_retiming())
+    (said,) = [remark for remark in decision.remarks if "retiming" in remark]
     assert said.startswith("declared as retiming: again.txt (another node); 1 run, mean 3.36; ")
     losses = [float(log.rpartition(b"val_loss:")[2].split()[0]) for log in (*GOOD.values(), BAD)]
     p = ttest_1samp(losses, 3.28, alternative="less").pvalue
     assert said.endswith(f"with the counted runs 7 runs, mean 3.28843, p = {p:.2g}")
 
 
+def test_a_retiming_is_tested_on_the_side_of_the_track(clone):
+    certificate = decided(clone, with_a_retiming()).certificate
+    folder = clone.root / FOLDER
+    plan = read_plan(folder / "record.toml")
+    below, above = (
+        float(said.rpartition("p = ")[2])
+        for side in ("less", "greater")
+        for said in remarks(plan, replace(certificate, direction=side), folder, ())
+        if "retiming" in said
+    )
+    assert below + above == pytest.approx(1, abs=0.01)
+
+
 def test_files_in_which_no_run_was_found_are_named_the_largest_first(clone):
     files = GOOD | {"LICENSE": b"MIT\n", "notes": b"QkFTRTY0" * 1000}
-    assert "2 files in which no run was found: notes (7 KiB), LICENSE (1 KiB)" in remarks(
-        clone, files
-    )
+    said = decided(clone, files).remarks
+    assert "2 files in which no run was found: notes (7 KiB), LICENSE (1 KiB)" in said
 
 
 def test_changes_outside_of_the_records_are_named(clone, capsys):
