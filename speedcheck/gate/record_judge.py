@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
+from speedcheck.checks import codes
 from speedcheck.gate.baselines import best_record, frontier, record_date, too_fast
 from speedcheck.gate.copies import CountedRun, counted_runs
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.declared import not_allowed, remarks
+from speedcheck.gate.leftovers import quotations
 from speedcheck.gate.merged_runs import (
     Evidence,
     changed_evidence,
@@ -18,7 +20,7 @@ from speedcheck.gate.merged_runs import (
     joined,
     merged_evidence,
 )
-from speedcheck.gate.objection import Objection, objections
+from speedcheck.gate.objection import Objection, file_of, objections
 from speedcheck.gate.workplace import Which, Workplace
 from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME
@@ -134,7 +136,10 @@ class RecordJudge:
         workplace = self._workplace
         plan, rules = workplace.plan(which, folder), workplace.rules_for(folder)
         has_ledger = folder / LEDGER_NAME in workplace.trees[which]
-        yield from objections(certificate, rules)
+        findings = certificate.verdicts.findings()
+        hidden_in = [file_of(f) for f in findings if f.code == codes.HIDDEN_RUN]
+        quoted = quotations(workplace, which, folder, hidden_in)
+        yield from objections(certificate, rules, quoted)
         yield from not_allowed(plan, certificate, rules, has_ledger=has_ledger)
 
     def _not_faster(

@@ -25,8 +25,8 @@ _WORDS = tuple(
     b + between + b"loss" for b in (b"al", b"ation") for between in (b"_", b" ", b"-", b"/", b"")
 )
 _WORD_OF_LLMC = b"tel:"
-# An escape may stand for a letter or the sign within such a word.
-_ESCAPES = (b"&#", b"&lowbar;", b"%5f", b"=5f", b"\\u00", b"\\x5f", b"\\'5f", b"\\_")
+# An escape may stand for a letter or the sign within such a word; few logs hold its first byte.
+_ESCAPES = {b"&": (b"&#", b"&lowbar;"), b"%": (b"%5f",), b"\\": (b"\\u00", b"\\x", b"\\'", b"\\_")}
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.
 _MOST_LINES = 100_000
@@ -133,9 +133,7 @@ def _candidates(
     data: bytes, section: Section, log_format: LogFormat | None, problems: Problems
 ) -> Iterator[_Line]:
     """Lines that tell a step and a loss, but those that were read or are a problem already."""
-    words = (*_WORDS, *_ESCAPES)
-    if log_format != "modded":
-        words = (*words, _WORD_OF_LLMC)
+    words = _WORDS if log_format == "modded" else (*_WORDS, _WORD_OF_LLMC)
     looked_at = 0
     for start in _starts(data, section, words):
         end = data.find(b"\n", start)
@@ -161,7 +159,8 @@ def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[i
     start = section.start
     # A log may have many sections: each is searched in a copy of its own, not of the whole.
     text = data[start : section.end].lower()
-    hits = [_positions(text, word) for word in words]
+    escapes = [escape for first, of in _ESCAPES.items() if first in text for escape in of]
+    hits = [_positions(text, word) for word in (*words, *escapes)]
     if not text.isascii():
         hits.append(match.start() for match in _NOT_ASCII.finditer(text))
     line_end = start

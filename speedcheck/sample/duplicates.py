@@ -148,35 +148,44 @@ def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[NearC
     than one of different runs.
     """
     pairs = len(members) * (len(members) - 1) // 2
-    holders: dict[tuple[int, float], list[int]] = defaultdict(list)
-    for index in members:
-        places = _inner(runs[index]).items()
-        copy = _copy_of(runs, index, Counter(o for place in places for o in holders[place]), pairs)
-        if copy is not None:
-            yield copy
-            continue
-        for place in places:
-            holders[place].append(index)
+    inner = {index: _inner(runs[index]) for index in members}
+    printed = {i: max(map(_decimals, inner[i].values()), default=0) for i in members}
+    copies: set[int] = set()
+    # A copy may print its losses with more digits than its original, or fewer.
+    for decimals in sorted(set(printed.values())):
+        holders: dict[tuple[int, float], list[int]] = defaultdict(list)
+        for index in members:
+            if printed[index] < decimals or index in copies:
+                continue
+            places = [(step, round(loss, decimals)) for step, loss in inner[index].items()]
+            equal = Counter(
+                other
+                for place in places
+                for other in holders[place]
+                if min(printed[other], printed[index]) == decimals
+            )
+            copy = _copy_of(runs, index, equal, pairs, decimals)
+            if copy is not None:
+                copies.add(index)
+                yield copy
+                continue
+            for place in places:
+                holders[place].append(index)
 
 
-def _copy_of(runs: Sequence[Run], index: int, equal: Counter[int], pairs: int) -> NearCopy | None:
+def _copy_of(
+    runs: Sequence[Run], index: int, equal: Counter[int], pairs: int, decimals: int
+) -> NearCopy | None:
     """Return the earlier run that a run is a near-copy of, among those with equal losses."""
+    chance = min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - decimals))
     for first, count in equal.most_common():
         if count < FEWEST_LOSSES:
             break
-        compared, chance = _comparison(runs[first], runs[index])
+        compared = len(_inner(runs[first]).keys() & _inner(runs[index]).keys())
         by_chance = pairs * _tail(count, compared, chance) >= _FALSE_PAIRS
         if not by_chance and not _is_rerun(runs[first], runs[index]):
             return NearCopy(first, index, f"equal losses at {count} of {compared} validations")
     return None
-
-
-def _comparison(a: Run, b: Run) -> tuple[int, float]:
-    """Return the number of validations at which two runs can agree, and how likely each does."""
-    inner = _inner(a)
-    common = inner.keys() & _inner(b).keys()
-    decimals = max((_decimals(inner[step]) for step in common), default=4)
-    return len(common), min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - decimals))
 
 
 def _decimals(loss: float) -> int:
