@@ -134,6 +134,29 @@ def declared(rng, role, **options):
     return submit(with_plan(logs, excluded=excluded))
 
 
+def left_out_without_its_program(rng):
+    bare = step_lines(bad_log(rng))
+    return submit(with_plan(honest_logs(rng) | {"bare.txt": bare}, sample={"logs": ["0*.txt"]}))
+
+
+def whole_run_under_a_longer_plan(rng):
+    longer = bad_log(rng).replace(b"/%d" % STEPS, b"/%d" % (3 * STEPS))
+    excluded = [{"logs": ["99.txt"], "role": "crashed", "reason": "crashed"}]
+    return submit(with_plan(honest_logs(rng) | {"99.txt": longer}, excluded=excluded))
+
+
+def in_a_table(rng):
+    found = re.findall(rb"(?m)^step:(\d+)/\d+ val_loss:(\S+)", step_lines(bad_log(rng)))
+    table = b"step,val_loss\n" + b"".join(b"%b,%b\n" % row for row in found)
+    return submit(honest_logs(rng) | {"history.csv": table})
+
+
+def in_one_line_of_a_log(rng):
+    logs = honest_logs(rng)
+    logs["02.txt"] += step_lines(bad_log(rng)).replace(b"\n", rb"\n") + b"\n"
+    return submit(logs)
+
+
 def crashes_that_matter(rng):
     excluded = [{"logs": ["c/*"], "role": "crashed", "reason": "crashed"}]
     finals = [3.2760 + rng.uniform(-0.0003, 0.0003) for _ in range(7)] + [3.2815]
@@ -187,6 +210,10 @@ DISHONEST = {
         ),
         "P028 hidden-run",
     ),
+    "in a table": (in_a_table, "P028 hidden-run"),
+    "in one line of a log": (in_one_line_of_a_log, "P028 hidden-run"),
+    "left out without its program": (left_out_without_its_program, "P029 undecided-sample"),
+    "a whole run under a longer plan": (whole_run_under_a_longer_plan, "P035 crashes-matter"),
     "in a hidden folder": (
         lambda rng: submit(honest_logs(rng) | {".cache/bad.txt": bad_log(rng)}),
         "L005 not-significant",
