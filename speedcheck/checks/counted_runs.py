@@ -89,8 +89,8 @@ def _undecided(candidates: list[Group], listed: str, sample: Sample) -> str:
     if doubtful:
         names = " and ".join(group.name for group in doubtful)
         return (
-            f"no program can be read in the logs of group {names}, so that nothing shows that they "
-            f"are not of the declared sample ({listed}); name them in {PLAN_NAME} under [sample] too"
+            f"no program can be read in the logs of group {names}, so that they may be of the "
+            f"declared sample ({listed}); name them in {PLAN_NAME} under [sample] too"
         )
     return (
         f"the folder holds {len(candidates)} groups of runs and nothing says which one is the "
@@ -209,7 +209,7 @@ def _crashed(sample: Sample, rule: Rule, baseline: Baseline | None) -> Iterator[
 
 
 def _progress(run: Run, end: int) -> float:
-    """How far a run came: of its own plan or, where that is sooner, to where the counted ones end."""
+    """Which share of its plan a run came to, or of the counted runs' steps if those are fewer."""
     steps = min(run.total_steps or end, end)
     return run.last_step / steps if steps else 0.0
 

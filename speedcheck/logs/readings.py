@@ -35,7 +35,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 
 def told_by(line: str) -> list[Told]:
-    """Return the validations that a line tells, in whatever spelling; a step may follow its loss."""
+    """Return the validations that a line tells in any spelling, whichever figure comes first."""
     found: dict[Told, None] = {}
     for text in readings(line):
         step: str | None = None
@@ -77,7 +77,7 @@ def decoded(data: bytes) -> Iterator[str]:
 
 
 def _undone(match: re.Match[str]) -> str:
-    """What stands behind an escape; a blank for a blank, so that lines keep their numbers."""
+    """What an escape means; a blank for a line end, so that lines keep their numbers."""
     if match["blank"]:
         return " "
     if match["mark"]:

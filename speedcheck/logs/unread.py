@@ -44,11 +44,7 @@ _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
 _BUILT_IN = re.compile(
     r"(?<![A-Za-z0-9_])(?:"
     r"step ?: ?([0-9]{1,12})(?: ?/ ?[0-9]{1,12})?\b(?:(?!step)[^\n]|\n(?=[ \t])){0,200}?"
-    r"\bval_loss ?: ?"
-    + _NUMBER
-    + r"|s:([0-9]{1,12}) tel: ?"
-    + _NUMBER
-    + r")"
+    r"\bval_loss ?: ?" + _NUMBER + r"|s:([0-9]{1,12}) tel: ?" + _NUMBER + r")"
 )
 
 
@@ -112,7 +108,7 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
         The validations by their lines, the first `MAX_UNREAD` of them.
     """
     found: dict[tuple[int, int | None, str], UnreadValidation] = {}
-    for text in (r.lower() for text in decoded(data) for r in readings(text)):
+    for text in (shown.lower() for whole in decoded(data) for shown in readings(whole)):
         if "val_loss" not in text and " tel:" not in text:
             continue
         line, counted = 1, 0

@@ -141,7 +141,9 @@ TABLES = {
     "columns behind semicolons": as_csv(COURSE, ("Iteration", "Validation loss"), ";"),
     "an export of W&B": as_csv(COURSE, ("Step", "seed 9 - val/loss")),
     "objects of JSON": json.dumps([{"_step": s, "val/loss": v} for s, v in COURSE], indent=2),
-    "arrays of JSON": json.dumps({"a": dict(zip(("step", "val_loss"), zip(*COURSE)))}, indent=1),
+    "arrays of JSON": json.dumps(
+        {"a": dict(zip(("step", "val_loss"), zip(*COURSE, strict=True), strict=True))}, indent=1
+    ),
     "YAML": "".join(f"- step: {step}\n  val_loss: {loss}\n" for step, loss in COURSE),
 }
 
@@ -163,7 +165,9 @@ def test_tables_of_other_things_hide_nothing(folder):
     for name, log in logs.items():
         (folder / name).write_bytes(log)
     courses = [rows(log) for log in logs.values()]
-    means = [(run[0][0], round(fmean(loss for _, loss in run), 5)) for run in zip(*courses)]
+    means = [
+        (run[0][0], round(fmean(loss for _, loss in run), 5)) for run in zip(*courses, strict=True)
+    ]
     steps = [step for step, _ in COURSE]
     (folder / "0.txt").unlink()
     for name, table in {
@@ -182,7 +186,11 @@ def test_tables_of_other_things_hide_nothing(folder):
     "text",
     [
         *("[" * 100_000, '{"step": [[1]], "val_loss": {"a": 1}}', "step,val_loss\n1\n,\nx,y\n"),
-        *('step,val_loss\n"1,2', '[{"step": 1e400, "val_loss": NaN}]', '{"step": "", "val_loss": ""}'),
+        *(
+            'step,val_loss\n"1,2',
+            '[{"step": 1e400, "val_loss": NaN}]',
+            '{"step": "", "val_loss": ""}',
+        ),
     ],
 )
 def test_a_broken_table_hides_nothing(folder, text):
