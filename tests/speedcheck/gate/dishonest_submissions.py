@@ -72,23 +72,11 @@ def near_copy_across(rng):
     return apply
 
 
-def backwards(rng):
+def last_clock(rng, clock):
+    """Another clock on the last line of one log; `\\2` is its train time."""
     logs = honest_logs(rng)
-    text = re.sub(
-        rf"(step:{STEPS}/{STEPS} val_loss:\S+) .*",
-        r"\1 train_time:99999ms step_avg:71.94ms",
-        logs["02.txt"].decode(),
-    )
-    return submit(logs | {"02.txt": text.encode()})
-
-
-def other_average(rng):
-    logs = honest_logs(rng)
-    text = re.sub(
-        rf"(step:{STEPS}/{STEPS} val_loss:\S+ train_time:\S+) .*",
-        r"\1 step_avg:99.00ms",
-        logs["02.txt"].decode(),
-    )
+    last = rf"(step:{STEPS}/{STEPS} val_loss:\S+) (train_time:\S+) .*"
+    text = re.sub(last, rf"\1 {clock}", logs["02.txt"].decode())
     return submit(logs | {"02.txt": text.encode()})
 
 
@@ -314,8 +302,14 @@ DISHONEST = {
         "P029 undecided-sample",
     ),
     "ends without a plan": (llm_c, "P030 ends-differ"),
-    "a clock that runs backwards": (backwards, "P032 times-contradict"),
-    "an average that does not fit": (other_average, "P032 times-contradict"),
+    "a clock that runs backwards": (
+        lambda rng: last_clock(rng, "train_time:99999ms step_avg:71.94ms"),
+        "P032 times-contradict: train_time falls",
+    ),
+    "an average that does not fit": (
+        lambda rng: last_clock(rng, r"\2 step_avg:99.00ms"),
+        "P032 times-contradict",
+    ),
     "too fast to be true": (
         lambda rng: submit(honest_logs(rng, step_ms=11.0)),
         "less than 0.1 of the track's fastest",
