@@ -8,14 +8,17 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from speedcheck.logs.line_figures import DELIMITERS, OF_RUN, measure, whole
 from speedcheck.logs.log_file import MAX_UNREAD, UnreadValidation
 
 _STEPS = frozenset({"step", "steps", "iter", "iteration", "iterations", "global_step"})
 _LOSSES = frozenset({"val_loss", "valid_loss", "validation_loss", "eval_loss"})
+_UNIT = re.compile(r"[(\[].{0,40}")
 _NOT_OF_NAMES = re.compile(r"[^a-z0-9]+")
+
+_Row = tuple[int, object, object]
 
 
 def find_rows(text: str) -> list[UnreadValidation]:
@@ -32,6 +35,8 @@ def find_rows(text: str) -> list[UnreadValidation]:
     for line, step, loss in rows:
         if len(found) == MAX_UNREAD:
             break
+        if not (isinstance(step, str) and isinstance(loss, str)):
+            continue
         count, value = whole(step.strip()), measure(loss.strip())
         if count is not None and value is not None:
             found.append(UnreadValidation(line, count, value, f"{step}, {loss}"[:200]))
@@ -39,13 +44,14 @@ def find_rows(text: str) -> list[UnreadValidation]:
 
 
 def _name(column: str) -> str:
-    """The name of a column without that of the run before it, as W&B writes it."""
-    return _NOT_OF_NAMES.sub("_", column.rpartition(OF_RUN)[2].lower()).strip("_")
+    """The name of a column, without its unit and that of the run before it, as W&B writes it."""
+    name = _UNIT.sub("", column.rpartition(OF_RUN)[2].lower())
+    return _NOT_OF_NAMES.sub("_", name).strip("_")
 
 
-def _in_table(text: str) -> Iterator[tuple[int, str, str]]:
+def _in_table(text: str) -> Iterator[_Row]:
     lines = text.splitlines()
-    header = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    header = next((n for n, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
     for delimiter in DELIMITERS:
         reader = csv.reader(lines[header:], delimiter=delimiter)
         try:
@@ -62,27 +68,34 @@ def _in_table(text: str) -> Iterator[tuple[int, str, str]]:
             continue
 
 
-def _in_json(text: str) -> Iterator[tuple[int, str, str]]:
+def _in_json(text: str) -> Iterator[_Row]:
     try:
         # Figures stay as they are printed.
-        whole_text = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        left = [json.loads(text, parse_int=str, parse_float=str, parse_constant=str)]
     except (ValueError, RecursionError):
         return
-    left = [whole_text]
     while left:
         value = left.pop()
-        children = list(value.values()) if isinstance(value, dict) else value
-        if not isinstance(children, list):
-            continue
-        left += reversed(children)
         if isinstance(value, dict):
-            names = {_name(key): key for key in value}
-            steps = [_list(value[names[name]]) for name in names.keys() & _STEPS]
-            losses = [_list(value[names[name]]) for name in names.keys() & _LOSSES]
-            for step in steps[:1]:
-                yield from ((1, s, v) for loss in losses for s, v in zip(step, loss, strict=False))
+            yield from ((1, step, loss) for step, loss in _in_object(value))
+            left += reversed(value.values())
+        elif isinstance(value, list):
+            left += reversed(value)
 
 
-def _list(value: object) -> Sequence[str]:
-    """What may be figures: a text, or those in an array."""
-    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+def _in_object(value: Mapping[str, object]) -> Iterator[tuple[object, object]]:
+    """The steps and losses of an object: one of each, an array of each, or losses by steps."""
+    names = {_name(key): key for key in value}
+    steps = next((value[names[name]] for name in names if name in _STEPS), None)
+    for losses in (value[names[name]] for name in names if name in _LOSSES):
+        if isinstance(losses, dict):
+            yield from losses.items()
+        elif isinstance(losses, list) and not isinstance(steps, list):
+            pairs = (pair for pair in losses if isinstance(pair, list) and len(pair) == 2)
+            yield from ((step, loss) for step, loss in pairs)
+        else:
+            yield from zip(_list(steps), _list(losses), strict=False)
+
+
+def _list(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else [value]

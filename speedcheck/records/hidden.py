@@ -29,6 +29,7 @@ from speedcheck.logs import (
 from speedcheck.records.record_files import kind_of
 
 FEWEST_VALIDATIONS = 2
+FEWEST_SCATTERED = 3
 FEWEST_ROWS = 3
 
 # The first bytes of compressed files and containers, whose content cannot be searched.
@@ -147,6 +148,8 @@ def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun,
     """
     known = losses_by_step(v for log in logs for run in log.runs for v in run.validations)
     found = [_hidden(file, lines, known) for file, lines in searched.validations.items()]
+    if not any(found):
+        found.append(_scattered(searched.validations, known))
     found += [_hidden(log.name, _away_from_own(log), known) for log in logs if log.unread]
     if any(searched.tables.values()):
         means = _with_means(known, logs)
@@ -160,6 +163,15 @@ def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> Hidd
     if len({line.step for line in unknown}) < FEWEST_VALIDATIONS:
         return None
     return HiddenRun(file, unknown[0].line, len(unknown))
+
+
+def _scattered(files: Mapping[str, Sequence[UnreadValidation]], known: _Known) -> HiddenRun | None:
+    """The run of which each of several files holds one validation; two may be quotations."""
+    unknown = [(file, line) for file, lines in files.items() for line in _unknown(lines, known)]
+    if len({line.step for _, line in unknown}) < FEWEST_SCATTERED:
+        return None
+    file, first = unknown[0]
+    return HiddenRun(file, first.line, len(unknown))
 
 
 def _hidden_curve(file: str, rows: Iterable[UnreadValidation], known: _Known) -> HiddenRun | None:

@@ -141,6 +141,10 @@ TABLES = {
     "columns behind semicolons": as_csv(COURSE, ("Iteration", "Validation loss"), ";"),
     "an export of W&B": as_csv(COURSE, ("Step", "seed 9 - val/loss")),
     "objects of JSON": json.dumps([{"_step": s, "val/loss": v} for s, v in COURSE], indent=2),
+    "a column with a unit below a remark": "# seed 9\n"
+    + as_csv(COURSE, ("step", "val_loss (nats)")),
+    "losses by steps in JSON": json.dumps({"val_loss": dict(COURSE)}),
+    "pairs in JSON": json.dumps({"run": {"val_loss": COURSE}}),
     "arrays of JSON": json.dumps(
         {"a": dict(zip(("step", "val_loss"), zip(*COURSE, strict=True), strict=True))}, indent=1
     ),
@@ -152,6 +156,12 @@ TABLES = {
 def test_a_run_in_a_table_is_found(folder, kind):
     (folder / "history").write_text(TABLES[kind])
     assert hidden(folder) == [("history", len(COURSE))]
+
+
+def test_a_run_is_found_of_which_each_file_holds_one_validation(folder):
+    for count, (step, loss) in enumerate(COURSE, 1):
+        (folder / f"README-{step}.md").write_text(f"step:{step}/1390 val_loss:{loss}\n")
+        assert hidden(folder) == ([("README-0.md", count)] if count > 2 else [])
 
 
 def test_a_table_in_a_document_or_a_program_is_not_searched(folder):
