@@ -6,7 +6,6 @@ A run can also hide where no record is: in a folder of programs, in an archive, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from speedcheck.checks import codes
@@ -14,7 +13,7 @@ from speedcheck.gate.objection import Objection
 from speedcheck.gate.objects import Blob
 from speedcheck.gate.workplace import Which, Workplace
 from speedcheck.logs import LogFile
-from speedcheck.records.hidden import hidden_runs, look_into
+from speedcheck.records.hidden import HiddenRun, hidden_runs, look_into
 from speedcheck.records.record_files import MAX_FILE_BYTES
 from speedcheck.rules.gate_rules import PathRules
 from speedcheck.words import join_some
@@ -63,10 +62,7 @@ def hidden(
     if any(searched.validations.values()) or any(searched.tables.values()):
         # What the logs themselves hide is a matter of their own records.
         own = [log for record in records for log in workplace.logs("head", record)]
-        known = [*_without_unread(own), *_merged_logs(workplace)]
-        for run in hidden_runs(searched, known):
-            what = f"holds {run.validations} validations of a run that no log has"
-            yield Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
+        yield from map(_hidden, hidden_runs(searched, (), [*own, *_merged_logs(workplace)]))
     rules = workplace.rules_for(folder)
     for file in searched.opaque:
         if not file.is_searched and not rules.allows_artifact(file.name):
@@ -74,30 +70,17 @@ def hidden(
             yield Objection(what, codes.OPAQUE_FILE, file.name)
 
 
-def quotations(
-    workplace: Workplace, which: Which, folder: PurePosixPath, hidden_in: Iterable[str]
-) -> frozenset[str]:
-    """Return those of a record's files with hidden runs that repeat runs of merged records alone.
+def hidden_in_record(
+    workplace: Workplace, which: Which, folder: PurePosixPath
+) -> Iterator[Objection]:
+    """Find runs in a record that neither its logs have nor those of a merged record."""
+    yield from map(_hidden, workplace.hidden(which, folder, _merged_logs(workplace)))
 
-    Args:
-        workplace: holds the files.
-        which: the commit.
-        folder: the record's folder.
-        hidden_in: the files that hold runs which no log of the record has.
-    """
-    files = frozenset(hidden_in)
-    if not files:
-        return files
-    own, top = workplace.logs(which, folder), workplace.path(which, folder)
-    searched = look_into(top, [top / name for name in sorted(files)])
-    still = hidden_runs(searched, [*own, *_merged_logs(workplace)])
-    return files - {run.file for run in still}
+
+def _hidden(run: HiddenRun) -> Objection:
+    what = f"holds {run.validations} validations of a run that no log has"
+    return Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
 
 
 def _merged_logs(workplace: Workplace) -> list[LogFile]:
-    merged = (workplace.logs("base", record) for record in workplace.earlier())
-    return _without_unread(log for logs in merged for log in logs)
-
-
-def _without_unread(logs: Iterable[LogFile]) -> list[LogFile]:
-    return [replace(log, unread=()) for log in logs]
+    return [log for record in workplace.earlier() for log in workplace.logs("base", record)]

@@ -55,20 +55,19 @@ class Objection:
 
 
 def objections(
-    certificate: Certificate, rules: PathRules, quotations: frozenset[str] = frozenset()
+    certificate: Certificate, rules: PathRules, aside: frozenset[str] = frozenset()
 ) -> tuple[Objection, ...]:
     """Return what in a record's judgement closes the gate, the gravest first.
 
     Args:
         certificate: the judgement.
         rules: the base's rules for the record.
-        quotations: files whose runs are those of merged records: they are not hidden.
+        aside: codes of findings that are left to the caller.
     """
     places: dict[tuple[str, str], list[str]] = {}
     for finding in _closing(certificate, rules):
-        if finding.code == codes.HIDDEN_RUN and file_of(finding) in quotations:
-            continue
-        places.setdefault((finding.code, finding.message), []).append(finding.where)
+        if finding.code not in aside:
+            places.setdefault((finding.code, finding.message), []).append(finding.where)
     found = [
         Objection(message, code, join_some(dict.fromkeys(filter(None, where))))
         for (code, message), where in places.items()
@@ -76,11 +75,6 @@ def objections(
     if not certificate.certified and not found:
         found.append(Objection("not certified"))
     return tuple(found)
-
-
-def file_of(finding: Finding) -> str:
-    """Return the file of a finding on a line of it."""
-    return finding.where.rpartition(":")[0]
 
 
 def _closing(certificate: Certificate, rules: PathRules) -> Iterator[Finding]:

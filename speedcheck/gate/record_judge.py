@@ -12,7 +12,7 @@ from speedcheck.gate.baselines import best_record, frontier, record_date, too_fa
 from speedcheck.gate.copies import CountedRun, counted_runs
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.declared import not_allowed, remarks
-from speedcheck.gate.leftovers import quotations
+from speedcheck.gate.leftovers import hidden_in_record
 from speedcheck.gate.merged_runs import (
     Evidence,
     changed_evidence,
@@ -20,7 +20,7 @@ from speedcheck.gate.merged_runs import (
     joined,
     merged_evidence,
 )
-from speedcheck.gate.objection import Objection, file_of, objections
+from speedcheck.gate.objection import Objection, objections
 from speedcheck.gate.workplace import Which, Workplace
 from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME
@@ -136,10 +136,9 @@ class RecordJudge:
         workplace = self._workplace
         plan, rules = workplace.plan(which, folder), workplace.rules_for(folder)
         has_ledger = folder / LEDGER_NAME in workplace.trees[which]
-        findings = certificate.verdicts.findings()
-        hidden_in = [file_of(f) for f in findings if f.code == codes.HIDDEN_RUN]
-        quoted = quotations(workplace, which, folder, hidden_in)
-        yield from objections(certificate, rules, quoted)
+        yield from objections(certificate, rules, frozenset({codes.HIDDEN_RUN}))
+        if any(f.code == codes.HIDDEN_RUN for f in certificate.verdicts.findings()):
+            yield from hidden_in_record(workplace, which, folder)
         yield from not_allowed(plan, certificate, rules, has_ledger=has_ledger)
 
     def _not_faster(

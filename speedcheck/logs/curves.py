@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from speedcheck.logs.line_figures import DELIMITERS, OF_RUN, measure, whole
 from speedcheck.logs.log_file import MAX_UNREAD, UnreadValidation
+from speedcheck.logs.log_text import NotTextError, normalise
 
 _STEPS = frozenset({"step", "steps", "iter", "iteration", "iterations", "global_step"})
 _LOSSES = frozenset({"val_loss", "valid_loss", "validation_loss", "eval_loss"})
@@ -21,15 +22,19 @@ _NOT_OF_NAMES = re.compile(r"[^a-z0-9]+")
 _Row = tuple[int, object, object]
 
 
-def find_rows(text: str) -> list[UnreadValidation]:
+def find_rows(data: bytes) -> list[UnreadValidation]:
     """Find the steps and validation losses in a table, or in any objects or arrays of JSON.
 
     Args:
-        text: a file.
+        data: a file; one that is not text has none.
 
     Returns:
         The validations, the first `MAX_UNREAD` of them; those of JSON on line 1.
     """
+    try:
+        text = normalise(data).data[1:].decode("utf-8", "replace")
+    except NotTextError:
+        return []
     rows = _in_json(text) if text.lstrip()[:1] in ("{", "[") else _in_table(text)
     found: list[UnreadValidation] = []
     for line, step, loss in rows:
@@ -63,7 +68,8 @@ def _in_table(text: str) -> Iterator[_Row]:
             for cells in reader:
                 for place in losses:
                     if max(step, place) < len(cells):
-                        yield header + reader.line_num, cells[step], cells[place]
+                        loss = cells[place] if delimiter == "," else cells[place].replace(",", ".")
+                        yield header + reader.line_num, cells[step], loss
         except csv.Error:
             continue
 

@@ -12,8 +12,8 @@ Told = tuple[int, str]
 
 # The two figures of a validation in any spelling, on a line that no grammar reads.
 _FIGURE = re.compile(
-    r"(?:(?:step|iter(?:ation)?)\b[\"']?[ :=]{0,3}|\bs:)(?P<step>[0-9]{1,12})\b"
-    r"|(?:val(?:idation)?[ _/-]?loss\b[\"']?[ :=]{0,3}(?:(?:is|was|of|at) )?|\btel: {0,3})"
+    r"(?:(?:step|iter(?:ation)?)\b[\"']?[ :=]{0,3}[\"']?|\bs:)(?P<step>[0-9]{1,12})\b"
+    r"|(?:val(?:idation)?[ _/-]?loss\b[\"']?[ :=]{0,3}[\"']?(?:(?:is|was|of|at) )?|\btel: {0,3})"
     r"(?P<loss>[0-9]{1,9}\.[0-9]{1,18})",
     re.IGNORECASE,
 )
@@ -30,8 +30,8 @@ _DISGUISE = re.compile(
     """
 )
 
-# A terminal's colour code precedes a word as if it were a letter of it.
-_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
+# What a terminal does not show: colour codes, and characters that the next one is printed over.
+_UNPRINTED = re.compile(r"\x1b\[[0-9;]{0,20}m|[^\n]\x08")
 
 
 def told_by(line: str) -> list[Told]:
@@ -54,8 +54,8 @@ def readings(text: str) -> Iterator[str]:
     Both are folded to ASCII where it looks alike, and have the line ends of the text. Takes time
     linear in the text.
     """
-    if "\x1b" in text:
-        text = _COLOUR.sub("", text)
+    if "\x1b" in text or "\b" in text:
+        text = _UNPRINTED.sub("", text)
     yield fold(text)
     if _DISGUISE.search(text):
         yield fold(_DISGUISE.sub(_undone, text))

@@ -119,8 +119,8 @@ def look_into(root: Path, files: Iterable[Path]) -> Searched:
         is_closed = is_archive(data) or (is_binary and len(data) > MAX_BINARY_BYTES)
         if not is_closed:
             found[name] = find_validations(data)
-        if not is_binary and not is_closed and kind_of(file) == "log":
-            tables[name] = find_rows(data.decode("utf-8-sig", "replace"))
+            if kind_of(file) == "log":
+                tables[name] = find_rows(data)
         if is_closed or is_binary:
             opaque.append(OpaqueFile(name, is_searched=not is_closed))
     return Searched(found, tables, tuple(opaque))
@@ -140,19 +140,22 @@ def is_archive(data: bytes) -> bool:
     return data.startswith(_ARCHIVES) or data[_TAR] == b"ustar"
 
 
-def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
-    """Return the whole runs that no log of the folder has.
+def hidden_runs(
+    searched: Searched, logs: Sequence[LogFile], quotable: Sequence[LogFile] = ()
+) -> tuple[HiddenRun, ...]:
+    """Return the whole runs that neither a log of the folder has nor one that may be quoted.
 
     Of the lines of a log that were not read, those beside the log's own validation at their step
     print another figure of the same run, such as an average; all others may hide a run.
     """
-    known = losses_by_step(v for log in logs for run in log.runs for v in run.validations)
+    every = [*logs, *quotable]
+    known = losses_by_step(v for log in every for run in log.runs for v in run.validations)
     found = [_hidden(file, lines, known) for file, lines in searched.validations.items()]
     if not any(found):
         found.append(_scattered(searched.validations, known))
     found += [_hidden(log.name, _away_from_own(log), known) for log in logs if log.unread]
     if any(searched.tables.values()):
-        means = _with_means(known, logs)
+        means = _with_means(known, every)
         found += [_hidden_curve(file, rows, means) for file, rows in searched.tables.items()]
     runs = {run.file: run for run in found if run is not None}
     return tuple(runs.values())

@@ -139,6 +139,19 @@ def in_a_table(rng):
     return submit(honest_logs(rng) | {"history.csv": table})
 
 
+def one_line_a_document(rng):
+    """A line of the bad run in each README; the first of them repeats one of a merged run."""
+
+    def apply(clone):
+        lines = [x for x in step_lines(bad_log(rng)).splitlines() if b"val_loss" in x]
+        merged = step_lines((clone.root / OLD / "02.txt").read_bytes()).splitlines()
+        told = [merged[-1], *lines[3:7]]
+        readmes = {f"{i}/README.md": b"Then: " + line + b"\n" for i, line in enumerate(told)}
+        submit(with_plan(honest_logs(rng) | readmes))(clone)
+
+    return apply
+
+
 def in_one_line_of_a_log(rng):
     logs = honest_logs(rng)
     logs["02.txt"] += step_lines(bad_log(rng)).replace(b"\n", rb"\n") + b"\n"
@@ -199,6 +212,7 @@ DISHONEST = {
         "P028 hidden-run",
     ),
     "in a table": (in_a_table, "P028 hidden-run"),
+    "one line a document": (one_line_a_document, r"P028 hidden-run: holds 4 .*1/README\.md"),
     "in one line of a log": (in_one_line_of_a_log, "P028 hidden-run"),
     "left out without its program": (left_out_without_its_program, "P029 undecided-sample"),
     "a whole run under a longer plan": (whole_run_under_a_longer_plan, "P035 crashes-matter"),

@@ -61,6 +61,8 @@ DISGUISES = {
     "bold type": LINES.replace("val_loss:", "**val_loss:** ").encode(),
     "accents": LINES.replace("a", "a\u0301").replace("e", "\u00e9").encode(),
     "small capitals": LINES.translate(SMALL_CAPITALS).encode(),
+    "letters that are printed over": LINES.replace("v", "x\bv").encode(),
+    "attributes of XML": re.sub(r"(step|val_loss):(\S+)", r'\1="\2"', LINES).encode(),
     "losses on lines of their own": LINES.replace(" val_loss", "\n  val_loss").encode(),
 }
 
@@ -143,6 +145,7 @@ TABLES = {
     "objects of JSON": json.dumps([{"_step": s, "val/loss": v} for s, v in COURSE], indent=2),
     "a column with a unit below a remark": "# seed 9\n"
     + as_csv(COURSE, ("step", "val_loss (nats)")),
+    "decimal commas": as_csv(COURSE, delimiter=";").replace(".", ","),
     "losses by steps in JSON": json.dumps({"val_loss": dict(COURSE)}),
     "pairs in JSON": json.dumps({"run": {"val_loss": COURSE}}),
     "arrays of JSON": json.dumps(
@@ -155,6 +158,11 @@ TABLES = {
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_run_in_a_table_is_found(folder, kind):
     (folder / "history").write_text(TABLES[kind])
+    assert hidden(folder) == [("history", len(COURSE))]
+
+
+def test_a_run_in_a_table_in_utf_16_is_found(folder):
+    (folder / "history").write_text(TABLES["CSV"], encoding="utf-16")
     assert hidden(folder) == [("history", len(COURSE))]
 
 
