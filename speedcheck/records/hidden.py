@@ -169,7 +169,7 @@ def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> Hidd
 
 
 def _scattered(files: Mapping[str, Sequence[UnreadValidation]], known: _Known) -> HiddenRun | None:
-    """The run of which each of several files holds one validation; two may be quotations."""
+    """The run that several files hold together, a validation in each; two may be quotations."""
     unknown = [(file, line) for file, lines in files.items() for line in _unknown(lines, known)]
     if len({line.step for _, line in unknown}) < FEWEST_SCATTERED:
         return None
