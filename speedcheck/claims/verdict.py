@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtr, stdtr
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import Samples
 from speedcheck.claims.lists import Lists
-from speedcheck.claims.model import DocumentClaims, Figure, Grade
-from speedcheck.claims.numbers import Printed, shown
+from speedcheck.claims.model import DocumentClaims, Figure
+from speedcheck.claims.numbers import shown
+from speedcheck.claims.samples import Samples
+from speedcheck.records.other_losses import OtherLosses
 from speedcheck.rules.tracks import Track
 from speedcheck.stats import Moments, bayes_mean_std, moments
 
@@ -39,18 +40,19 @@ _PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def compare(
-    figures: list[Figure], samples: Samples, track: Track, elsewhere: Container[Printed]
+    figures: list[Figure], samples: Samples, track: Track, others: OtherLosses
 ) -> DocumentClaims:
     """Compare what a document states with the runs of the record.
 
     Args:
         figures: its lists and statistics.
         samples: the runs.
-        track: the track with its own target: what a caller tries out makes no README false.
-        elsewhere: the numbers that the logs print as losses beside those of the runs.
+        track: the track.
+        others: the losses that the logs print beside those of the runs.
     """
-    lists = Lists(figures, samples, elsewhere)
-    statistics = _Statistics([figure for figure in figures if not figure.is_list], lists, track)
+    of_runs = [figure for figure in figures if figure.what in ("losses", "times")]
+    lists = Lists(of_runs, samples, others)
+    statistics = _Statistics([one for one in figures if one not in of_runs], lists, track)
     return DocumentClaims(
         claims=(*lists.claims(), *statistics.claims()),
         shortfalls=lists.shortfalls(),
@@ -84,9 +86,9 @@ class _Statistics:
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
                 yield _claim(figure, "not_confirmed" if differs else "not_checkable", value)
-            elif figure.grade is Grade.REFUTE and self._is_best_of_runs(figure):
-                yield _claim(replace(figure, grade=Grade.WARN), "not_confirmed", value)
-            elif figure.grade is Grade.REFUTE:
+            elif figure.is_data and self._is_best_of_runs(figure):
+                yield _claim(replace(figure, is_data=False), "not_confirmed", value)
+            elif figure.is_data:
                 yield _claim(figure, "confirmed", value)
 
     def _compared(self, figure: Figure, sources: Iterable[Source]) -> tuple[bool, float | None]:
@@ -122,15 +124,18 @@ class _Statistics:
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
-            return figure.is_exact or figure.of.grade > Grade.CONFIRM
-        if figure.grade is Grade.CONFIRM:
-            return False
+            is_of_runs = any(figure.of is match.figure for match in self._lists.confirmed)
+            return figure.is_exact or figure.of.is_clear or is_of_runs
         # One log of many: the text speaks of the others, too.
-        is_of_more = len(self._samples.judged) == 1 and figure.grade is Grade.WARN
-        if figure.what in self._settled or is_of_more or self._is_of_a_list(figure):
+        is_of_more = len(self._samples.judged) == 1 and not figure.is_data
+        is_other = is_of_more or figure.what in self._settled or self._is_of_a_list(figure)
+        if is_other or not figure.is_clear:
             return False
         if figure.what == "mean":
-            return figure.number not in self._lists.elsewhere
+            others, span = self._lists.others, figure.number.span()
+            return not others.has_mean(span) and not (
+                figure.may_be_one_run and others.has_loss(span)
+            )
         return self._is_of_runs
 
     def _is_of_a_list(self, figure: Figure) -> bool:

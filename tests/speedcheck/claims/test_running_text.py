@@ -93,11 +93,19 @@ def test_a_sentence_with_a_word_that_is_not_of_a_result_does_not_warn(read):
     assert found(read("Mean val_loss with the larger head 3.2749 (6 runs)\n")) == set()
 
 
-def test_a_heading_that_qualifies_the_measure_warns_or_only_confirms(read):
+def test_a_heading_of_words_that_are_not_known_only_confirms(read):
     rows = [(i, f"{loss:.4f}") for i, loss in enumerate((1.1142, 1.1160, 1.1145))]
-    for heading, expected in (("Sliding BPB", {REFUTED}), ("Post-TTT BPB", {WARNED})):
-        assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == expected
+    for heading in ("Sliding BPB", "Post-TTT BPB"):
+        assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == {REFUTED}
     assert found(read(table(("Run", "Ensemble BPB"), rows), pairs(BPB), BITS)) == set()
+
+
+@pytest.mark.parametrize("before", ["", "We found:\n\n", "Over 6 runs we got these figures.\n\n"])
+def test_what_is_directly_above_a_sentence_says_whose_figures_they_are(read, before):
+    assert found(read(f"{before}Mean val_loss: 3.2749.\n")) == {WARNED}
+    other = "We reran the record before ours on this machine."
+    for gap in (" ", "\n\n"):
+        assert found(read(f"{before}{other}{gap}Mean val_loss: 3.2749.\n")) == set()
 
 
 def test_a_forgotten_root_of_n_is_a_warning(read):
