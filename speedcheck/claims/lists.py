@@ -6,7 +6,6 @@ with them, and nothing says that it is of other runs.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
@@ -145,7 +144,8 @@ class Lists:
 
     def earlier_steps(self) -> tuple[int, ...]:
         """Return the validations before the last at which lists of these runs are confirmed."""
-        earlier = self.steps - {run.judged.final_step for run in self.samples.judged}
+        own = {match.step for match in self.confirmed if match.figure.is_clear}
+        earlier = own - {run.judged.final_step for run in self.samples.judged}
         return tuple(sorted(step for step in earlier if step is not None))
 
     def listed(self) -> frozenset[str]:
@@ -161,19 +161,10 @@ def _name(key: Key) -> str:
 
 
 def _seed_difference(match: Match) -> Remark | None:
-    """Say how the seeds of a list differ from those of its runs, which all must have one."""
-    where, ours = match.figure.where, [key for key in match.figure.keys if isinstance(key, int)]
-    # Values may be equal, so that a seed's own loss decides and not the run it was paired with.
-    losses: dict[int, list[float]] = defaultdict(list)
-    for run in match.runs.values():
-        if run.judged.seed is None or not ours:
-            return None
-        losses[run.judged.seed].append(run.losses[match.step])
-    if set(ours) != losses.keys():
-        seeds = (join_some(map(str, sorted(set(x))), _MOST_SHOWN) for x in (ours, losses))
-        return Remark(where, "seeds {} are claimed, and the logs have {}".format(*seeds))
-    rows = zip(ours, match.figure.values, strict=False)
-    reach = 10.0**-match.figure.decimals
-    if all(any(abs(loss - value) <= reach for loss in losses[seed]) for seed, value in rows):
+    """Say which other seeds a list gives than those of its runs, which all must have one."""
+    claimed = {key for key in match.figure.keys if isinstance(key, int)}
+    logged = {run.judged.seed for run in match.runs.values()}
+    if not claimed or None in logged or claimed == logged:
         return None
-    return Remark(where, "the losses are in the logs, under other seeds")
+    seeds = (join_some(sorted(map(str, x)), _MOST_SHOWN) for x in (claimed, logged))
+    return Remark(match.figure.where, "seeds {} are claimed, and the logs have {}".format(*seeds))

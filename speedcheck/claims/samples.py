@@ -137,12 +137,12 @@ def _middle(values: list[float]) -> float:
 def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
     """Return the run of each value of a list, by the value's index, for as many as can be.
 
-    A value beside the name of a log is of its run; others are of any run.
+    A value beside the seed or the log of a run is of that run, where all are; else of any.
     """
     most = figure.decimals
     # One digit less than in other values is a final zero left out.
     spans = [x.span(x.decimals if x.decimals < most - 1 else most) for x in figure.numbers]
-    runs = [by_key[key] for key in figure.keys if isinstance(key, str) and key in by_key]
+    runs = [by_key[key] for key in figure.keys if key in by_key]
     if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
         rows = enumerate(zip(runs, spans, strict=True))
         return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
