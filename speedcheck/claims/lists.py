@@ -1,4 +1,4 @@
-"""Lists of a document against the runs: what is confirmed, refuted, missing, or under other seeds.
+"""Lists of a document against the runs: what is confirmed, refuted, missing, or of other seeds.
 
 A list is refuted only where it has as many values as there are judged runs, none like it agrees
 with them, and nothing says that it is of other runs.
