@@ -37,7 +37,7 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         track: its track, with its own target: what a caller tries out makes no README false.
     """
-    samples = Samples(runs)
+    samples = Samples(runs, by_steps=track.cost == "steps")
     sizes = frozenset(map(len, samples.all))
     others = OtherLosses(record, track.measure)
     parts: list[DocumentClaims] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.model import Figure, Key, Remark, Shortfall
+from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
 from speedcheck.claims.samples import LoggedRun, Samples, paired
 from speedcheck.records.other_losses import OtherLosses
@@ -25,6 +25,11 @@ class Match:
     figure: Figure
     step: int | None
     runs: dict[int, LoggedRun]
+
+    @property
+    def subject(self) -> tuple[Kind, int | None]:
+        """What it is of: losses or times, and the step that it names."""
+        return self.figure.kind, self.figure.step
 
     @property
     def is_of_runs(self) -> bool:
@@ -70,8 +75,9 @@ class Lists:
         self.confirmed = [m for m in self._matches if not m.missing and (is_one or len(m.runs) > 1)]
         self.steps = {match.step for match in self.confirmed}
         # One that names an earlier step says nothing of those that do not.
-        agreeing = {(m.figure.kind, m.figure.step) for m in self.confirmed}
-        self._open = [m for m in self._matches if (m.figure.kind, m.figure.step) not in agreeing]
+        agreeing = {match.subject for match in self.confirmed}
+        self._open = [match for match in self._matches if match.subject not in agreeing]
+        self._own = {match.subject for match in self._matches if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
         self.standing = [m.figure for m in self._matches if m not in self._differing]
         self._seeds = [figure for figure in figures if not figure.numbers]
@@ -88,9 +94,7 @@ class Lists:
         claimed = f"{count(len(figure.numbers), noun)}: {values}"
         if match in self._differing:
             status, recomputed = "not_confirmed", self._differences(match)
-            # Times may be those of another machine.
-            is_certain = match.is_of_runs or figure.kind == "losses"
-            figure = replace(figure, is_data=figure.is_data and is_certain)
+            figure = replace(figure, is_data=figure.is_data and self._is_certain(match))
         elif match in self.confirmed:
             at_step = "" if match.step is None else f" at step {match.step}"
             status, recomputed = "confirmed", f"each of them is in the logs{at_step}"
@@ -98,11 +102,15 @@ class Lists:
 
     def _differs(self, match: Match) -> bool:
         """Return whether a list can only be of the judged runs, each of them, and is not."""
-        figure = match.figure
-        if not match.missing or len(figure.numbers) != len(self.samples.judged_at(figure)):
+        logged = self.samples.judged_at(match.figure)
+        if not match.missing or len(match.figure.numbers) != len(logged):
             return False
-        if match.is_of_runs or figure.kind == "times" or not figure.is_clear:
-            return match.is_of_runs or figure.is_clear
+        return match.is_of_runs or (match.figure.is_clear and match.subject not in self._own)
+
+    def _is_certain(self, match: Match) -> bool:
+        """Return whether a list cannot be of another machine, or of losses beside the runs' own."""
+        if match.is_of_runs or match.figure.kind == "times":
+            return match.is_of_runs
         return not all(self.others.has_loss(number.span()) for number in match.missing)
 
     def _differences(self, match: Match) -> str:

@@ -61,7 +61,7 @@ class Samples:
         all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
-    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
+    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]], *, by_steps: bool) -> None:
         logged = tuple(
             LoggedRun(judged, _losses_of(run, judged.val_loss))
             for run, judged in runs
@@ -79,7 +79,8 @@ class Samples:
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
-        steps = {step for run in self.runs for step in run.losses if step is not None}
+        # Where steps count, an author may claim an earlier validation without naming it.
+        steps = {step for run in self.runs for step in run.losses if by_steps and step is not None}
         self._at_steps = [
             (step, _losses(sample, step))
             for step in sorted(steps, reverse=True)[:_MOST_STEPS]
@@ -93,7 +94,7 @@ class Samples:
     def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
         """Yield the values that a figure may be of, and their step.
 
-        That is what it names, of every sample, then losses at the last steps.
+        That is what it names, of every sample, then losses at the last steps where steps count.
         """
         step = figure.step if figure.kind == "losses" else None
         yield from ((step, _values(sample, figure)) for sample in self.all)

@@ -24,8 +24,8 @@ _MOST_NUMBERS = 60
 # A loss of fewer digits is a target or a goal.
 _FEWEST_DIGITS = 3
 
-# About, from one figure to another, and arithmetic.
-_VAGUE = re.compile(r"~|->|\u2192|[0-9)] [-+*] [0-9(]")
+# About, from one figure to another, a range and arithmetic.
+_VAGUE = re.compile(r"~|->|\u2192|[0-9)] ?[-+\u2013] ?[0-9(]")
 # What the name of a time may have, too.
 _MARKUP = re.compile(
     r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]|\btrain(?:ing)?[ _-](?=time)",
@@ -37,7 +37,7 @@ _RUNS = re.compile(r"\b([0-9]{1,4})[- ](?:seeds?|runs?|logs?)\b|\b[nN] ?[=:] ?([
 _STATISTIC = re.compile(
     rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
     r"|(?<![\w±/])(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
-    r"[^\w<>≤≥±]{0,6}(?:(?:of|is)\b[^\w<>≤≥±]{0,20}){0,2}"
+    r"[^\w<>≤≥±]{0,6}(?:(?:of|is|over|across|for|all|the|runs|seeds)\b[^\w<>≤≥±]{0,20}){0,4}"
     rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
     # The 2 of "2 min 32 s" is not a time.
     r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
@@ -88,7 +88,7 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     is_clear = is_clear_sentence(plain, reader.measure) and not _VAGUE.search(plain)
     if not is_clear or not runs <= reader.sizes:
         return
-    is_mean = not words(plain).isdisjoint(_MEANS)
+    is_mean = bool(runs) or not words(plain).isdisjoint(_MEANS)
     for match in _STATISTIC.finditer(plain):
         name, unit = (match["name"] or "p").lower(), UNITS.get((match["unit"] or "").lower())
         number = printed(match["number"])

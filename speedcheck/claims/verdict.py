@@ -85,7 +85,9 @@ class _Statistics:
                 yield _claim(figure, "confirmed", value)
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
-                yield _claim(figure, "not_confirmed" if differs else "not_checkable", value)
+                is_data = figure.is_data and not self._lists.others.has_mean(figure.number.span())
+                status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
+                yield _claim(replace(figure, is_data=is_data), status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
             elif figure.is_data:
@@ -131,12 +133,7 @@ class _Statistics:
         is_other = is_of_more or figure.what in self._settled or self._is_of_a_list(figure)
         if is_other or not figure.is_clear:
             return False
-        if figure.what == "mean":
-            others, span = self._lists.others, figure.number.span()
-            return not others.has_mean(span) and not (
-                figure.may_be_one_run and others.has_loss(span)
-            )
-        return self._is_of_runs
+        return figure.what == "mean" or self._is_of_runs
 
     def _is_of_a_list(self, figure: Figure) -> bool:
         """Return whether a list that is not refuted gives a figure: by rounding, or of others."""

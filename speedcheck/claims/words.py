@@ -53,7 +53,7 @@ _IN_CONTEXTS = _IN_SENTENCES | _set(
 _WORD = re.compile(
     r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
 )
-_STEP = re.compile(r"(?:\bstep|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
+_STEP = re.compile(r"(?:\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
 
 
 def words(text: str) -> set[str]:
@@ -77,7 +77,7 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
 
 
 def step_of(text: str) -> int | None:
-    """Return the validation step that a name gives: "step 2745" or "val_loss@2745"."""
+    """Return the validation step that a name gives: "step 2745", "val_loss@2745" or "at 2745"."""
     found = _STEP.search(text[:1_000])
     return int(found[1]) if found else None
 
