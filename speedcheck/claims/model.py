@@ -7,10 +7,10 @@ from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
+from speedcheck.stats.rounded import Part
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
-Part = Literal["estimate", "low", "high"]
 Key = int | str
 """What a row says of its run: the seed, or the name of the log."""
 

@@ -10,13 +10,10 @@ digits, from values that were perhaps rounded.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-
-import numpy as np
-from scipy.special import ndtr, stdtr
+from itertools import product
+from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.lists import Lists
@@ -25,9 +22,14 @@ from speedcheck.claims.numbers import shown
 from speedcheck.claims.samples import Samples
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.rules.tracks import Track
-from speedcheck.stats import Moments, bayes_mean_std, moments
+from speedcheck.stats.rounded import (
+    Range,
+    deviation_ranges,
+    estimate_range,
+    mean_range,
+    p_ranges,
+)
 
-Range = tuple[float, float]
 # Values that a figure may be of, each known to within a half width.
 Source = tuple[list[float], float]
 
@@ -35,8 +37,6 @@ Source = tuple[list[float], float]
 _LIKELY_HALF = 0.5e-4
 # What is printed of times in ms or s may be in s, ms or minutes.
 _SCALES = (1.0, 1e-3, 1e3, 1 / 60)
-# Sums in another order, or in float32 as PyTorch makes them, differ in the last bits.
-_PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def compare(
@@ -160,45 +160,18 @@ def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
 
 
 def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> Iterator[Range]:
-    """Yield what a statistic can be for values that are each known to within `half`.
-
-    That is a range for each reading of it, the usual one first; none where it is not defined.
-    """
-    sample = moments(values)
-    if sample.mean is None or sample.squares is None:
-        return
+    """Yield what a statistic can be for each reading of it, the usual one first."""
+    of: Literal["mean", "std"] = "mean" if figure.what in ("mean", "time_mean") else "std"
     if figure.what == "p":
-        yield from _p_values(figure, sample, half, track)
-        return
-    is_mean = figure.what in ("mean", "time_mean")
-    error = half + _PRECISION * max(map(abs, values))
-    if is_mean and figure.part is None:
-        yield sample.mean - error, sample.mean + error
-        return
-    found = [] if figure.part else [sample.std, math.sqrt(sample.squares / sample.n)]
-    estimates = bayes_mean_std(values)
-    if estimates:
-        found.append(getattr(estimates[0 if is_mean else 1], figure.part or "estimate"))
-    yield from ((x - 3 * error, x + 3 * error) for x in found if x is not None)
-
-
-def _p_values(figure: Figure, sample: Moments, half: float, track: Track) -> Iterator[Range]:
-    """Yield the p of a t-test, and of a z-test with each known sigma, for each null value.
-
-    That is the p of the track's side, of both, and of the other, over what rounding leaves open.
-    """
-    for target, sigma in itertools.product(
-        figure.nulls or (track.target,), (None, *figure.sigmas, track.sigma)
-    ):
-        std = sigma or sample.std
-        if sample.mean is None or not std or std <= 0:
-            continue
-        spread = 0.0 if sigma else min(2 * half, 0.999 * std)
-        differences = [track.sign * (sample.mean - target) + x for x in (-half, half)]
-        scores = [
-            d / s * math.sqrt(sample.n)
-            for d, s in itertools.product(differences, (std - spread, std + spread))
-        ]
-        below = [float(ndtr(t) if sigma else stdtr(sample.n - 1, t)) for t in scores]
-        for found in (below, [2 * min(p, 1 - p) for p in below], [1 - p for p in below]):
-            yield min(found) * (1 - 1e-7), max(found) * (1 + 1e-7)
+        sigmas = (None, *figure.sigmas, track.sigma)
+        for target, sigma in product(figure.nulls or (track.target,), sigmas):
+            yield from p_ranges(values, half, target, sign=track.sign, sigma=sigma)
+    elif figure.part or of == "mean":
+        found = (
+            estimate_range(values, half, of, figure.part)
+            if figure.part
+            else mean_range(values, half)
+        )
+        yield from (found,) if found else ()
+    else:
+        yield from deviation_ranges(values, half)
