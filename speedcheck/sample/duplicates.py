@@ -11,11 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import comb
+from operator import attrgetter
 
 import numpy as np
+from scipy.special import gammainc
 
 from speedcheck.logs import Environment, Run, Validation
 from speedcheck.sample.sample import run_name
+from speedcheck.words import decimals
 
 StepTimes = Mapping[int, float]
 """Milliseconds since the start of training, by step."""
@@ -28,6 +31,8 @@ FEWEST_TIMES = 20
 _CHANCE_AT_4_DECIMALS = 1 / 40
 # The expected number of pairs of a folder that are taken for near-copies by chance.
 _FALSE_PAIRS = 0.01
+# So many equal single lines, or more, are copies where chance gives them less often than this.
+_RARE = 0.05
 # Train times are printed in milliseconds and steps last alike: in published logs up to 13 % of the
 # step times of two runs differ by one constant.
 _SHARED_TIMES = 0.5
@@ -95,7 +100,29 @@ def near_copies(
 
 
 def _same_lines(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
+    """Sets of runs with the same lines; of single lines only where chance does not explain them."""
+    single = [i for i in members if len(runs[i].validations) == 1]
+    if _agree_by_chance([runs[i].validations[0] for i in single]):
+        members = sorted(set(members) - set(single))
     yield from _alike(members, lambda i: tuple(map(_line, runs[i].validations)))
+
+
+def _agree_by_chance(lines: Sequence[Validation]) -> bool:
+    """Return whether so many pairs of runs, of one line each, may have both figures in common.
+
+    How often two have the loss or the time in common is taken from pairs that differ in the other.
+    """
+    n = len(lines)
+    pairs = n * (n - 1) // 2
+    both, losses, times = (
+        sum(comb(k, 2) for k in Counter(map(key, lines)).values())
+        for key in (_line, attrgetter("loss"), attrgetter("train_time_ms"))
+    )
+    if not both or pairs in (losses, times):
+        return False
+    expected = pairs * (losses - both) / (pairs - times) * (times - both) / (pairs - losses)
+    # The probability that a Poisson variable reaches a count.
+    return float(gammainc(both, expected)) >= _RARE
 
 
 def _same_seed_and_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
@@ -112,7 +139,9 @@ def _parts(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
     for alike in by_last.values():
         longest = max(alike, key=lambda index: len(runs[index].validations))
         lines = set(map(_line, runs[longest].validations))
-        yield [i for i in alike if lines.issuperset(map(_line, runs[i].validations))]
+        # Single lines that are the same were looked at before.
+        if len(lines) > 1:
+            yield [i for i in alike if lines.issuperset(map(_line, runs[i].validations))]
 
 
 def _alike(members: Iterable[int], key: object) -> Iterator[list[int]]:
@@ -144,40 +173,46 @@ def _inner(run: Run) -> dict[int, float]:
 def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[NearCopy]:
     """Find the runs that agree with an earlier one at more validations than chance explains.
 
+    A copy may print its losses with more digits than its original, or fewer: such pairs are
+    compared with as many digits as both have.
+    """
+    pairs = len(members) * (len(members) - 1) // 2
+    printed = {i: max(map(decimals, _inner(runs[i]).values()), default=0) for i in members}
+    left = list(members)
+    for digits in sorted(set(printed.values())):
+        coarse = frozenset(index for index in left if printed[index] == digits)
+        copies = list(_equal_at(digits, runs, left, coarse, pairs))
+        yield from copies
+        found = {copy.second for copy in copies}
+        left = [index for index in left if index not in found and index not in coarse]
+
+
+def _equal_at(
+    digits: int, runs: Sequence[Run], members: Sequence[int], coarse: frozenset[int], pairs: int
+) -> Iterator[NearCopy]:
+    """Find the copies among the pairs that have a run in `coarse`.
+
     A run that is found is not compared any further, so that a folder of copies takes no longer
     than one of different runs.
     """
-    pairs = len(members) * (len(members) - 1) // 2
-    inner = {index: _inner(runs[index]) for index in members}
-    printed = {i: max(map(_decimals, inner[i].values()), default=0) for i in members}
-    copies: set[int] = set()
-    # A copy may print its losses with more digits than its original, or fewer.
-    for decimals in sorted(set(printed.values())):
-        holders: dict[tuple[int, float], list[int]] = defaultdict(list)
-        for index in members:
-            if printed[index] < decimals or index in copies:
-                continue
-            places = [(step, round(loss, decimals)) for step, loss in inner[index].items()]
-            equal = Counter(
-                other
-                for place in places
-                for other in holders[place]
-                if min(printed[other], printed[index]) == decimals
-            )
-            copy = _copy_of(runs, index, equal, pairs, decimals)
-            if copy is not None:
-                copies.add(index)
-                yield copy
-                continue
-            for place in places:
-                holders[place].append(index)
+    holders: dict[tuple[int, float], list[int]] = defaultdict(list)
+    for index in members:
+        places = [(step, round(loss, digits)) for step, loss in _inner(runs[index]).items()]
+        holding = (other for place in places for other in holders[place])
+        equal = Counter(other for other in holding if index in coarse or other in coarse)
+        copy = _copy_of(runs, index, equal, pairs, digits)
+        if copy is not None:
+            yield copy
+            continue
+        for place in places:
+            holders[place].append(index)
 
 
 def _copy_of(
-    runs: Sequence[Run], index: int, equal: Counter[int], pairs: int, decimals: int
+    runs: Sequence[Run], index: int, equal: Counter[int], pairs: int, digits: int
 ) -> NearCopy | None:
     """Return the earlier run that a run is a near-copy of, among those with equal losses."""
-    chance = min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - decimals))
+    chance = min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - digits))
     for first, count in equal.most_common():
         if count < FEWEST_LOSSES:
             break
@@ -186,10 +221,6 @@ def _copy_of(
         if not by_chance and not _is_rerun(runs[first], runs[index]):
             return NearCopy(first, index, f"equal losses at {count} of {compared} validations")
     return None
-
-
-def _decimals(loss: float) -> int:
-    return len(repr(loss).partition(".")[2])
 
 
 def _tail(equal: int, compared: int, chance: float) -> float:
