@@ -100,7 +100,7 @@ def near_copies(
 
 
 def _same_lines(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
-    """Sets of runs with the same lines, unless they are single ones that chance explains."""
+    """Yield runs with the same lines; runs of one line only where chance does not explain it."""
     single = [i for i in members if len(runs[i].validations) == 1]
     if _agree_by_chance([runs[i].validations[0] for i in single]):
         members = sorted(set(members) - set(single))
