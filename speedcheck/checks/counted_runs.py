@@ -118,6 +118,10 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
         yield Finding(codes.DECLARED_EXCLUSION, "info", message, PLAN_NAME)
         if role in ("baseline", "ablation"):
             yield from _same_program(sample, sources, role, members)
+    for curve in sample.record.curves:
+        message = f"declared as another run's: {count(curve.validations, 'validation')}, the last "
+        where = f"{curve.file}:{curve.line}"
+        yield Finding(codes.DECLARED_EXCLUSION, "info", f"{message}{curve.last_loss:g}", where)
     for pattern in sample.unmatched:
         message = f"no log matches the declared pattern {pattern!r}"
         yield Finding(codes.DECLARED_EXCLUSION, "warn", message, PLAN_NAME)

@@ -85,9 +85,9 @@ class _Statistics:
                 yield _claim(figure, "confirmed", value)
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
-                is_data = figure.is_data and not self._lists.others.has_mean(figure.number.span())
                 status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
-                yield _claim(replace(figure, is_data=is_data), status, value)
+                is_other = differs and not figure.of and self._is_other_mean(figure)
+                yield _claim(replace(figure, is_data=False) if is_other else figure, status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
             elif figure.is_data:
@@ -117,6 +117,9 @@ class _Statistics:
             # A p or a deviation agrees by chance at one step of forty.
             if figure.what == "mean" or step in {figure.step, *self._lists.steps}:
                 yield list(values.values()), half
+
+    def _is_other_mean(self, figure: Figure) -> bool:
+        return self._lists.others.has_mean(figure.number.span())
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""

@@ -68,11 +68,13 @@ class HiddenRun:
         file: the file's path inside the folder.
         line: line of its first validation.
         validations: number of its validations that no log has.
+        last_loss: the loss of the last of them.
     """
 
     file: str
     line: int
     validations: int
+    last_loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> Hidd
     unknown = _unknown(lines, known)
     if len({line.step for line in unknown}) < FEWEST_VALIDATIONS:
         return None
-    return HiddenRun(file, unknown[0].line, len(unknown))
+    return _run(file, unknown)
 
 
 def _scattered(files: Mapping[str, Sequence[UnreadValidation]], known: _Known) -> HiddenRun | None:
@@ -173,8 +175,7 @@ def _scattered(files: Mapping[str, Sequence[UnreadValidation]], known: _Known) -
     unknown = [(file, line) for file, lines in files.items() for line in _unknown(lines, known)]
     if len({line.step for _, line in unknown}) < FEWEST_SCATTERED:
         return None
-    file, first = unknown[0]
-    return HiddenRun(file, first.line, len(unknown))
+    return _run(unknown[0][0], [line for _, line in unknown])
 
 
 def _hidden_curve(file: str, rows: Iterable[UnreadValidation], known: _Known) -> HiddenRun | None:
@@ -183,7 +184,12 @@ def _hidden_curve(file: str, rows: Iterable[UnreadValidation], known: _Known) ->
     steps = {row.step or 0 for row in unknown}
     if len(steps) < FEWEST_ROWS or 2 * min(steps) > max(steps):
         return None
-    return HiddenRun(file, unknown[0].line, len(unknown))
+    return _run(file, unknown)
+
+
+def _run(file: str, unknown: Sequence[UnreadValidation]) -> HiddenRun:
+    last = max(unknown, key=lambda line: line.step or 0)
+    return HiddenRun(file, unknown[0].line, len(unknown), last.loss)
 
 
 def _unknown(lines: Iterable[UnreadValidation], known: _Known) -> list[UnreadValidation]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from speedcheck.errors import InputError, NoRecordError
@@ -55,6 +56,7 @@ class Record:
         unread: what was not read and the record cannot be judged without: record.toml, the ledger,
             or all its files.
         hidden: whole runs in documents, programs and other files that are not read as logs.
+        curves: those that record.toml declares by the names of their files.
         opaque: files that are not text.
     """
 
@@ -67,6 +69,7 @@ class Record:
     refused: tuple[Refused, ...]
     unread: tuple[Refused, ...] = ()
     hidden: tuple[HiddenRun, ...] = ()
+    curves: tuple[HiddenRun, ...] = ()
     opaque: tuple[OpaqueFile, ...] = ()
 
     @property
@@ -151,8 +154,11 @@ def read_record(
             where=str(path),
             remedy="name a folder with run logs",
         )
-    without_run = [path / log.name for log in logs if not log.runs]
-    searched = look_into(path, [*by_kind["document"], *by_kind["own"], *without_run])
+    without_run = [log.name for log in logs if not log.runs]
+    others = [path / name for name in without_run]
+    searched = look_into(path, [*by_kind["document"], *by_kind["own"], *others])
+    hidden = hidden_runs(searched, logs, quotable)
+    curves = tuple(run for run in hidden if run.file in without_run and _is_declared(run, plan))
     return Record(
         path=path,
         name=plan.name if plan else path.resolve().name,
@@ -164,9 +170,16 @@ def read_record(
         ),
         refused=tuple(refused),
         unread=tuple(unread),
-        hidden=hidden_runs(searched, logs, quotable),
+        hidden=tuple(run for run in hidden if run not in curves),
+        curves=curves,
         opaque=searched.opaque,
     )
+
+
+def _is_declared(run: HiddenRun, plan: Plan | None) -> bool:
+    """Whether record.toml names a file as somebody else's run; a crashed one needs its log."""
+    entries = [entry for entry in (plan.excluded if plan else ()) if entry.role != "crashed"]
+    return any(fnmatchcase(run.file, pattern) for entry in entries for pattern in entry.logs)
 
 
 def _is_record(folder: Path, parser_for: ParserFor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.errors import NothingSelectedError
@@ -197,7 +198,13 @@ class _Taker:
     def _unmatched(self) -> tuple[str, ...]:
         patterns = [*(self._declared.logs if self._declared else ())]
         patterns += [pattern for entry in self._excluded for pattern in entry.logs]
-        return tuple(p for p in patterns if not any(named(run, p) for run in self._runs))
+        curves = [curve.file for curve in self._record.curves]
+        return tuple(
+            pattern
+            for pattern in patterns
+            if not any(named(run, pattern) for run in self._runs)
+            and not any(fnmatchcase(file, pattern) for file in curves)
+        )
 
     def _judged(self, index: int, group: str | None) -> JudgedRun:
         run, ruling = self._runs[index], self._rulings[index]

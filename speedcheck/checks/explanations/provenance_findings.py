@@ -179,7 +179,7 @@ PROVENANCE = {
         "run is not counted, and it may be a bad one. The gate closes, unless the run is one of a "
         "merged record.",
         "Give the run a log of its own, and declare it under [[excluded]] in record.toml if it is "
-        "not part of the sample.",
+        "not part of the sample. A CSV or JSON file of another run can be declared itself.",
     ),
     codes.UNDECIDED: Explanation(
         ("fail",),

@@ -38,6 +38,14 @@ def with_baseline(rng):
     return submit(with_plan(logs | other, sample={"logs": ["0*.txt"]}, excluded=excluded))
 
 
+def with_a_declared_curve(rng):
+    """The losses of another run by its steps, for a picture, without its log."""
+    rows = [b"%d,%.4f\n" % (step, 3.3 + 900 / (step + 300)) for step in range(0, STEPS + 1, EVERY)]
+    excluded = [{"logs": ["before.csv"], "role": "baseline", "reason": "the record before"}]
+    curve = {"before.csv": b"step,val_loss\n" + b"".join(rows)}
+    return submit(with_plan(honest_logs(rng) | curve, excluded=excluded))
+
+
 def with_a_crash(rng):
     excluded = [{"logs": ["crash.txt"], "role": "crashed", "reason": "a node went down"}]
     logs = honest_logs(rng, 8) | {"crash.txt": make_log(rng, GOOD, Options(last=EVERY))}
@@ -95,6 +103,7 @@ HONEST = {
     ),
     "stdout beside logs": with_stdout,
     "a declared baseline of another program": with_baseline,
+    "a declared curve without its log": with_a_declared_curve,
     "a declared crash": with_a_crash,
     "lines of its own logs in the README": with_quotations,
     "the course of a merged run": with_the_course_of_the_record_before,
