@@ -17,10 +17,14 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from trainer.kernels.attention import Tilings, check, default_tilings
-from trainer.kernels.common import LOG2_E, require_contiguous
-from trainer.kernels.tiles import dot, launch, load_tile, store_tile
+from trainer.kernels.attention import HOPPER, Tilings, check, default_tilings
+from trainer.kernels.common import LOG2_E, is_sm_90, require_contiguous
+from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 from trainer.operations.masks import Interval
+
+# What `attention_hopper` is written for.
+HOPPER_FEATURES = 128
+GLUON_RELEASE = "3.6."
 
 
 class Projection(NamedTuple):
@@ -43,6 +47,28 @@ class Projection(NamedTuple):
     tokens: Tensor | None
     cos: Tensor
     sin: Tensor
+
+
+class Mixing(NamedTuple):
+    """What the gradients of keys and values pass through: see `Projection`.
+
+    Attributes:
+        rstd: (T, 2H).
+        cos: (at least T, E).
+        sin: (at least T, E).
+        mix: (2,).
+        table: (vocabulary, H * E) or None.
+        tokens: (T,) or None.
+        partials: a row for each program, its part of the gradient of mix.
+    """
+
+    rstd: Tensor
+    cos: Tensor
+    sin: Tensor
+    mix: Tensor
+    table: Tensor | None
+    tokens: Tensor | None
+    partials: Tensor
 
 
 class ProjectionGradients(NamedTuple):
@@ -101,21 +127,37 @@ def attend_projection_backward(
     d_qkv = torch.empty_like(qkv)
     d_q, d_k, d_raw_v = d_qkv.unbind(1)
     d_v = None if table is None else torch.empty_like(v)
-    delta = torch.empty_like(lse)
-    launch(_delta_kernel, tilings.queries, (d_out, out), (), delta)
+    lse_delta = lse.new_empty(2, *lse.shape)
+    launch(_delta_kernel, tilings.queries, (d_out, out), (), lse, lse_delta)
     slots, kept = _room_for_scores(q, bounds.reach, tilings)
     tile = [tilings.keys.own, tilings.keys.visited]
     fetched = TensorDescriptor.from_tensor(kept, tile) if tilings.queries.tma else kept
     # A row a program, which a sum finishes: nothing is added up in the order of the day.
     partials = rstd.new_empty(q.shape[0] // tilings.keys.own * q.shape[1], 2)
     own: tuple[Tensor | None, ...] = (k, v, d_k, d_raw_v, raw_v, d_v)
-    mixing = (rstd, cos, sin, mix, table, tokens, partials)
-    outer = (kept, slots, lse, delta, scale)
-    launch(_keys_kernel, tilings.keys, own, (q, d_out), bounds.high, *outer, *mixing)
+    mixing = Mixing(rstd, cos, sin, mix, table, tokens, partials)
+    outer = (kept, slots, lse_delta, scale)
+    if has_hopper_kernel(q, tilings.keys):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.attention_hopper import keys_gradients  # noqa: PLC0415
+
+        keys_gradients(own, (q, d_out), bounds.high, *outer, mixing)
+    else:
+        launch(_keys_kernel, tilings.keys, own, (q, d_out), bounds.high, *outer, *mixing)
     turning = (rstd, cos, sin)
     inner = (fetched, slots, scale)
     launch(_queries_kernel, tilings.queries, (q, d_q), (k,), bounds.low, *inner, *turning)
     return ProjectionGradients(d_qkv, partials.sum(0), d_v)
+
+
+def has_hopper_kernel(q: Tensor, keys: Tiling) -> bool:
+    """Whether the kernel of `attention_hopper` computes the gradients of keys and values.
+
+    It is for heads of 128 features in bfloat16 and one tiling, for products that sm_90 has and
+    later cards do not, and for one release of Triton: Gluon is experimental and changes.
+    """
+    fits = keys == HOPPER.keys and q.shape[2] == HOPPER_FEATURES and q.dtype == torch.bfloat16
+    return fits and is_sm_90(q.device) and triton.__version__.startswith(GLUON_RELEASE)
 
 
 def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tensor]:
@@ -132,14 +174,16 @@ def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tens
 
 
 @triton.jit
-def _delta_kernel(d_out, out, delta, PLAN: tl.constexpr):
-    """One tile of delta = sum of d_out * out."""
+def _delta_kernel(d_out, out, lse, lse_delta, PLAN: tl.constexpr):
+    """One tile of delta = sum of d_out * out, behind the denominators' logarithms to base 2."""
     head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    WIDE: tl.constexpr = delta.dtype.element_ty
+    WIDE: tl.constexpr = lse.dtype.element_ty
     d_mixed = load_tile(d_out, 0, first, head, PLAN.own, PLAN).to(WIDE)
     mixed = load_tile(out, 1, first, head, PLAN.own, PLAN).to(WIDE)
-    at = head * tl.num_programs(1) * PLAN.own + first + tl.arange(0, PLAN.own)
-    tl.store(delta + at, tl.sum(d_mixed * mixed, 1))
+    tokens = tl.num_programs(1) * PLAN.own
+    at = head * tokens + first + tl.arange(0, PLAN.own)
+    tl.store(lse_delta + at, tl.load(lse + at) * LOG2_E)
+    tl.store(lse_delta + tl.num_programs(0) * tokens + at, tl.sum(d_mixed * mixed, 1))
 
 
 # Windows widen during a training; one binary is to serve them all.
@@ -184,8 +228,7 @@ def _keys_kernel(
     high,
     kept,
     slots,
-    lse,
-    delta,
+    lse_delta,
     scale,
     rstd,
     cos,
@@ -203,11 +246,12 @@ def _keys_kernel(
     BLOCK_N: tl.constexpr = PLAN.own  # keys
     BLOCK_M: tl.constexpr = PLAN.visited  # queries
     E: tl.constexpr = PLAN.features
-    WIDE: tl.constexpr = lse.dtype.element_ty
+    WIDE: tl.constexpr = lse_delta.dtype.element_ty
     head, first = tl.program_id(0), tl.program_id(1) * BLOCK_N
     key = load_tile(k, 0, first, head, BLOCK_N, PLAN)
     value = load_tile(v, 1, first, head, BLOCK_N, PLAN)
-    row = head * tl.num_programs(1) * BLOCK_N  # of lse and delta
+    lse = lse_delta + head * tl.num_programs(1) * BLOCK_N
+    delta = lse + tl.num_programs(0) * tl.num_programs(1) * BLOCK_N
     keys = first + tl.arange(0, BLOCK_N)
     highest = tl.load(high + keys)
     seen_by_all = tl.load(high + first)
@@ -219,7 +263,7 @@ def _keys_kernel(
         d_mixed = load_tile(d_out, 7, start, head, BLOCK_M, PLAN)
         # The weights once more, from the denominators of the forward pass.
         queries = start + tl.arange(0, BLOCK_M)
-        denominator = tl.load(lse + row + queries) * LOG2_E
+        denominator = tl.load(lse + queries)
         scores = dot(key, query.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
         if (start < first + BLOCK_N - 1) | (start + BLOCK_M > seen_by_all + 1):
             seen = (queries[None, :] >= keys[:, None]) & (queries[None, :] <= highest[:, None])
@@ -228,7 +272,7 @@ def _keys_kernel(
         acc_v = dot(weights.to(d_mixed.dtype), d_mixed, acc_v, PLAN)
         # The gradient of the scores, kept for the queries' kernel.
         d_weights = dot(value, d_mixed.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
-        their_delta = tl.load(delta + row + queries)
+        their_delta = tl.load(delta + queries)
         d_scores = (weights * (d_weights - their_delta[None, :])).to(query.dtype)
         slot = (start - first // BLOCK_M * BLOCK_M) // BLOCK_M
         there = _row_of_scores(head, first, slot, slots, tl.num_programs(1) * BLOCK_N, BLOCK_N)
