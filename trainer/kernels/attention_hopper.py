@@ -136,6 +136,7 @@ def _keys_kernel(
     # Fetch the program's own tiles, and fill the stages.
     key_tile = gl.allocate_shared_memory(gl.bfloat16, [BLOCK, E], TILE)
     value_tile = gl.allocate_shared_memory(gl.bfloat16, [BLOCK, E], TILE)
+    d_scores_tile = gl.allocate_shared_memory(gl.bfloat16, [BLOCK, BLOCK], TILE)
     own_full = gl.allocate_shared_memory(gl.int64, [1], mbarrier.MBarrierLayout())
     mbarrier.init(own_full, count=1)
     stages = _open_stages()
@@ -146,8 +147,9 @@ def _keys_kernel(
     for i in gl.static_range(STAGES):
         _fetch(sources, stages, i, first + i * BLOCK, first, end, head)
     mbarrier.wait(own_full, 0)
+    own = (key_tile, value_tile, d_scores_tile)
     acc_k, acc_v, stage, phase = _add_up(
-        key_tile, value_tile, sources, stages, first, end, head, high, kept, slots, scale
+        own, sources, stages, first, end, head, high, kept, slots, scale
     )
     # Loaded while the last products run.
     rows = first + gl.arange(0, BLOCK, layout=gl.SliceLayout(1, ACC))
@@ -167,16 +169,17 @@ def _keys_kernel(
     )
     _store(d_v, first, head, d_raw_v, value_tile)
     tma.store_wait(0)
+    _close(own, stages, own_full)
 
 
 @gluon.jit
-def _add_up(key_tile, value_tile, sources, stages, first, end, head, high, kept, slots, scale):
+def _add_up(own, sources, stages, first, end, head, high, kept, slots, scale):
     """The sums of d_k, to be scaled, and of d_v over all tiles of queries; d_S is kept.
 
     The last products still run. Returned too are the stage behind the last tile and its phase.
     """
     query_tiles, d_out_tiles, lines, full_q, full_d, full_l = stages
-    d_scores_tile = gl.allocate_shared_memory(gl.bfloat16, [BLOCK, BLOCK], TILE)
+    key_tile, value_tile, d_scores_tile = own
     keys = first + gl.arange(0, BLOCK, layout=gl.SliceLayout(1, SCORES))
     highest, seen_by_all = gl.load(high + keys), gl.load(high + first)
     acc_k = warpgroup_mma_init(gl.zeros((BLOCK, E), gl.float32, ACC))
@@ -242,6 +245,24 @@ def _open_stages():
         mbarrier.init(full_d.index(i), count=1)
         mbarrier.init(full_l.index(i), count=1)
     return query_tiles, d_out_tiles, lines, full_q, full_d, full_l
+
+
+@gluon.jit
+def _close(own, stages, own_full):
+    """The end of the barriers and of what is still read after its last mention.
+
+    Else the compiler would put other things there: a barrier that is overwritten while it is one
+    was seen to write back, into d_S, and the copy engine reads what it stores later than it says.
+    """
+    key_tile, _, d_scores_tile = own
+    _, _, _, full_q, full_d, full_l = stages
+    mbarrier.invalidate(own_full)
+    for i in gl.static_range(STAGES):
+        mbarrier.invalidate(full_q.index(i))
+        mbarrier.invalidate(full_d.index(i))
+        mbarrier.invalidate(full_l.index(i))
+    key_tile._keep_alive()
+    d_scores_tile._keep_alive()
 
 
 @gluon.jit

@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
 BLOCK, WINDOW = 32, 3
 SCALE = 0.3
+# Of a call at full size, for races that most calls win.
+REPEATS = 50
 TILINGS = {
     "copy engine": Tilings(*[Tiling(own=64, visited=64, stages=2, warps=4)] * 3),
     "plain loads": Tilings(*[Tiling(own=32, visited=32, stages=2, warps=4, tma=False)] * 3),
@@ -251,9 +253,11 @@ def test_the_same_call_gives_the_same_gradients_bit_for_bit(
     cuda: torch.device, *, with_table: bool
 ) -> None:
     given = draw(cuda, with_table=with_table, dtype=torch.bfloat16, shape=(65_536, 6, 128))
-    once, again = run(given), run(given)
-    assert torch.equal(once.qkv, again.qkv)
-    assert torch.equal(once.mix, again.mix)
+    once = run(given)
+    for _ in range(REPEATS):
+        again = run(given)
+        assert torch.equal(once.qkv, again.qkv)
+        assert torch.equal(once.mix, again.mix)
 
 
 @pytest.mark.gpu
