@@ -20,6 +20,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{ending}"
 
 
+def decimals(value: float) -> int:
+    """Return how many digits a number has behind its point, as it is printed."""
+    return len(repr(value).partition(".")[2])
+
+
 def number_ranges(numbers: Sequence[int]) -> str:
     """Return whole numbers as ranges, "0 to 5, 8", the first few of them."""
     ranges: list[tuple[int, int]] = []

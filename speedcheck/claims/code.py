@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from speedcheck.certificate import ClaimSubject
-from speedcheck.claims.model import Figure, Grade, Part, Passage, Reader
+from speedcheck.claims.model import Figure, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import kind_of, list_of, prints_result, read_nulls, read_text
+from speedcheck.claims.text import read_nulls, read_text
+from speedcheck.claims.words import is_clear_sentence, kind_of, list_of
+from speedcheck.stats.rounded import Part
 
 # An author who lists more means something else.
 _MOST_NUMBERS = 10_000
@@ -24,12 +26,13 @@ _WRAPPING = re.compile(
     r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)[ \t]*"
     r"|(?:\b(?:np|numpy)\.)?\bfloat(?:32|64)?\(([^()\n]{1,40})\)"
 )
+_COMMAND = re.compile(r"(?m)^\$ .*")
 _COMMENT = re.compile(r"#[^\n]*")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
 _NAMED = re.compile(
-    r"([A-Za-z_]\w*)[ \t]*(?::[ \t]*[\w\[\]., ]{1,40}?)?=[ \t]*(?:[A-Za-z_][\w.]*\([ \t]*)*$"
+    r"([A-Za-z_][\w ]{0,80}?) *(?:: *[\w\[\]., ]{1,40}?)?= *(?:[A-Za-z_][\w.]*\( *)*$"
     r"|([A-Za-z][^:\n]{0,80}?)[\"'*`]{0,3}[ \t]*:[ \t*\"'`]*(?:array\()?$"
 )
 
@@ -82,10 +85,9 @@ class _List:
 
 def read_lists(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the lists of running text, which are at most a warning."""
-    about = f"{passage.about} {passage.text}"
-    plain = replace(passage, text=passage.text.replace("`", " "), about=about)
+    plain = replace(passage, text=passage.text.replace("`", " "))
     for found in _lists(plain, reader):
-        yield replace(found.figure, grade=min(found.figure.grade, Grade.WARN))
+        yield replace(found.figure, is_data=False)
 
 
 def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
@@ -93,7 +95,11 @@ def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
     plain = replace(passage, text=_WRAPPING.sub(r"\1", passage.text))
     lists = list(_lists(plain, reader))
     yield from (found.figure for found in lists)
-    yield from _results(plain, lists, reader) if lists else read_text(passage, reader)
+    if lists:
+        yield from _results(plain, lists, reader)
+    else:
+        commands = " ".join(_COMMAND.findall(passage.text))
+        yield from read_text(replace(passage, context=f"{passage.context} {commands}"), reader)
 
 
 def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
@@ -113,12 +119,12 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
             continue
         first, counted = first + plain.count("\n", counted, start), start
         said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
-        of = replace(passage, about=" ".join((passage.about, *said)))
+        of = replace(passage, context=" ".join((passage.context, *said)))
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue
         if not (name or match[1]):
-            figure = replace(figure, grade=min(figure.grade, Grade.WARN))
+            figure = replace(figure, is_data=False)
         last = first + plain[start : match.end()].rstrip().count("\n")
         yield _List(name, figure, first, last)
 
@@ -192,7 +198,7 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     The code above is a known function of a list by its name, and the line says nothing else.
     """
     is_other = _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code))
-    if is_other or not prints_result(text, reader.measure):
+    if is_other or not is_clear_sentence(text, reader.measure):
         return
     calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
     label = kind_of(text, reader.measure)
@@ -207,7 +213,7 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
         if number and len(owners) == 1:
             what = _OF_TIMES[subject] if owners[0].kind == "times" else subject
             of, is_exact = owners[0], bool(code)
-            yield Figure(what, (number,), "", Grade.REFUTE, of=of, is_exact=is_exact, part=part)
+            yield Figure(what, (number,), "", True, of=of, is_exact=is_exact, part=part)
 
 
 def _statistics(text: str, calls: list[str]) -> Iterator[tuple[ClaimSubject, str, Part | None]]:

@@ -1,4 +1,4 @@
-"""Lists of a document against the runs: what is confirmed, refuted, missing, or under other seeds.
+"""Lists of a document against the runs: what is confirmed, refuted, missing, or of other seeds.
 
 A list is refuted only where it has as many values as there are judged runs, none like it agrees
 with them, and nothing says that it is of other runs.
@@ -6,14 +6,13 @@ with them, and nothing says that it is of other runs.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import LoggedRun, Samples, paired
-from speedcheck.claims.model import Figure, Grade, Key, Remark, Shortfall
+from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
+from speedcheck.claims.samples import LoggedRun, Samples, paired
+from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
 _MOST_SHOWN = 5
@@ -28,12 +27,12 @@ class Match:
     runs: dict[int, LoggedRun]
 
     @property
-    def is_full(self) -> bool:
-        """Whether every value of the list has a run of its own."""
-        return not self.missing
+    def subject(self) -> tuple[Kind, int | None]:
+        """What it is of: losses or times, and the step that it names."""
+        return self.figure.kind, self.figure.step
 
     @property
-    def is_nearly_full(self) -> bool:
+    def is_of_runs(self) -> bool:
         """Whether four values in five have a run: hardly any other runs give so many."""
         return 5 * len(self.missing) <= len(self.figure.numbers)
 
@@ -51,7 +50,7 @@ def _best_match(figure: Figure, samples: Samples) -> Match:
         is_named = figure.kind == "times" or step == figure.step
         if is_named or is_any_step:
             match = Match(figure, step, paired(figure, values, samples.by_key))
-            if match.is_full:
+            if not match.missing:
                 return match
             best = match if is_named and len(match.runs) > len(best.runs) else best
     return best
@@ -62,30 +61,26 @@ class Lists:
 
     Attributes:
         samples: the runs.
-        elsewhere: the numbers that the logs print as losses beside those of the runs.
+        others: the losses that the logs print beside those of the runs.
         confirmed: those whose every value is in the logs.
-        standing: those that are not refuted.
+        standing: those that the logs do not refute.
         steps: the validation steps at which lists are confirmed.
     """
 
-    def __init__(
-        self, figures: Iterable[Figure], samples: Samples, elsewhere: Container[Printed]
-    ) -> None:
-        self.samples, self.elsewhere = samples, elsewhere
-        self._figures = [figure for figure in figures if figure.is_list]
-        self._matches = [_best_match(one, samples) for one in self._figures if one.numbers]
-        self.confirmed = [match for match in self._matches if match.is_full]
-        self.steps = {match.step for match in self.confirmed}
+    def __init__(self, figures: list[Figure], samples: Samples, others: OtherLosses) -> None:
+        self.samples, self.others = samples, others
+        self._matches = [_best_match(one, samples) for one in figures if one.numbers]
         # One value may agree by chance.
-        known = (m for m in self.confirmed if len(m.runs) > 1 or len(samples.judged) == 1)
-        self._agreeing = {match.figure.kind for match in known}
-        self._open = [
-            match
-            for match in self._matches
-            if not match.is_full and match.figure.grade and match.figure.kind not in self._agreeing
-        ]
-        self._refuted = [match for match in self._open if self._is_false(match)]
-        self.standing = [m.figure for m in self._matches if m not in self._refuted]
+        is_one = len(samples.judged) == 1
+        self.confirmed = [m for m in self._matches if not m.missing and (is_one or len(m.runs) > 1)]
+        self.steps = {match.step for match in self.confirmed}
+        # One that names an earlier step says nothing of those that do not.
+        agreeing = {match.subject for match in self.confirmed}
+        self._open = [match for match in self._matches if match.subject not in agreeing]
+        self._own = {match.subject for match in self._matches if match.is_of_runs}
+        self._differing = [match for match in self._open if self._differs(match)]
+        self.standing = [m.figure for m in self._matches if m not in self._differing]
+        self._seeds = [figure for figure in figures if not figure.numbers]
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""
@@ -97,26 +92,26 @@ class Lists:
         values = ", ".join(number.text for number in figure.numbers)
         noun = "loss" if figure.kind == "losses" else "time"
         claimed = f"{count(len(figure.numbers), noun)}: {values}"
-        if match in self._refuted:
+        if match in self._differing:
             status, recomputed = "not_confirmed", self._differences(match)
-        elif match.is_full:
+            figure = replace(figure, is_data=figure.is_data and self._is_certain(match))
+        elif match in self.confirmed:
             at_step = "" if match.step is None else f" at step {match.step}"
             status, recomputed = "confirmed", f"each of them is in the logs{at_step}"
-        basis = "text" if self._may_be_of_others(match) else figure.basis
-        return Claim(figure.what, claimed, recomputed, status, figure.where, basis)
+        return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
 
-    def _may_be_of_others(self, match: Match) -> bool:
-        """Return whether times may be those of another machine, as few of them are the logs'."""
-        is_few = 2 * len(match.runs) < len(self.samples.judged)
-        return match.figure.kind == "times" and is_few and bool(self._agreeing)
+    def _differs(self, match: Match) -> bool:
+        """Return whether a list can only be of the judged runs, each of them, and is not."""
+        logged = self.samples.judged_at(match.figure)
+        if not match.missing or len(match.figure.numbers) != len(logged):
+            return False
+        return match.is_of_runs or (match.figure.is_clear and match.subject not in self._own)
 
-    def _is_false(self, match: Match) -> bool:
-        """Return whether a list can only be of the judged runs, each of them."""
-        if len(match.figure.numbers) != len(self.samples.judged_at(match.figure)):
-            return False
-        if match.figure.is_unclear and not match.is_nearly_full:
-            return False
-        return match.figure.kind == "times" or any(x not in self.elsewhere for x in match.missing)
+    def _is_certain(self, match: Match) -> bool:
+        """Return whether a list cannot be of another machine, or of losses beside the runs' own."""
+        if match.is_of_runs or match.figure.kind == "times":
+            return match.is_of_runs
+        return not all(self.others.has_loss(number.span()) for number in match.missing)
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
@@ -143,29 +138,27 @@ class Lists:
             Shortfall(len(match.figure.numbers), n, match.figure.where)
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
-            if len(match.runs) == n
-            or (match.figure.grade is Grade.REFUTE and not match.figure.is_unclear)
+            if len(match.runs) == n or (match.figure.is_data and match.figure.is_clear)
         )
         return tuple(short)[:_MOST_SHOWN]
 
     def seed_differences(self) -> tuple[Remark, ...]:
         """Compare seeds of rows, and lists of seeds, with the seeds that the logs say."""
-        own = [m for m in self.confirmed if m.figure.kind == "losses" and m.figure.grade]
+        own = [match for match in self.confirmed if match.figure.kind == "losses"]
         judged = dict(enumerate(self.samples.judged))
-        alone = [f for f in self._figures if not f.numbers and len(f.keys) == len(judged)]
-        own += [Match(figure, None, judged) for figure in alone]
+        own += [Match(one, None, judged) for one in self._seeds if len(one.keys) == len(judged)]
         found = map(_seed_difference, own)
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def earlier_steps(self) -> tuple[int, ...]:
         """Return the validations before the last at which lists of these runs are confirmed."""
-        own = {match.step for match in self.confirmed if match.figure.grade > Grade.CONFIRM}
+        own = {match.step for match in self.confirmed if match.figure.is_clear}
         earlier = own - {run.judged.final_step for run in self.samples.judged}
         return tuple(sorted(step for step in earlier if step is not None))
 
     def listed(self) -> frozenset[str]:
         """Return the names of the counted runs that a list of losses holds."""
-        known = [m for m in self.confirmed if m.figure.kind == "losses" and len(m.runs) > 1]
+        known = [match for match in self.confirmed if match.figure.kind == "losses"]
         # Of runs with one loss, it does not matter which a list was matched with.
         losses = {run.losses[None] for match in known for run in match.runs.values()}
         return frozenset(run.name for run in self.samples.counted if run.losses[None] in losses)
@@ -176,19 +169,10 @@ def _name(key: Key) -> str:
 
 
 def _seed_difference(match: Match) -> Remark | None:
-    """Say how the seeds of a list differ from those of its runs, which all must have one."""
-    where, ours = match.figure.where, [key for key in match.figure.keys if isinstance(key, int)]
-    # Values may be equal, so that a seed's own loss decides and not the run it was paired with.
-    losses: dict[int, list[float]] = defaultdict(list)
-    for run in match.runs.values():
-        if run.judged.seed is None or not ours:
-            return None
-        losses[run.judged.seed].append(run.losses[match.step])
-    if set(ours) != losses.keys():
-        seeds = (join_some(map(str, sorted(set(x))), _MOST_SHOWN) for x in (ours, losses))
-        return Remark(where, "seeds {} are claimed, and the logs have {}".format(*seeds))
-    rows = zip(ours, match.figure.values, strict=False)
-    reach = 10.0**-match.figure.decimals
-    if all(any(abs(loss - value) <= reach for loss in losses[seed]) for seed, value in rows):
+    """Say which other seeds a list gives than those of its runs, which all must have one."""
+    claimed = {key for key in match.figure.keys if isinstance(key, int)}
+    logged = {run.judged.seed for run in match.runs.values()}
+    if not claimed or None in logged or claimed == logged:
         return None
-    return Remark(where, "the losses are in the logs, under other seeds")
+    seeds = (join_some(sorted(map(str, x)), _MOST_SHOWN) for x in (claimed, logged))
+    return Remark(match.figure.where, "seeds {} are claimed, and the logs have {}".format(*seeds))

@@ -1,4 +1,4 @@
-"""Markdown as passages: code, tables and text, each with its heading. Nothing is executed."""
+"""Markdown as passages: code, tables and text, each with its context. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from markdown_it.token import Token
 
 from speedcheck.claims.model import Passage, PassageKind, Rows
 
-# A README with every figure of 1,500 runs has 100 kB and 3,000 lines.
-MAX_LINES = 70_000
-
 # Deeper quotes and lists hold nothing that anybody reads.
 _MOST_NESTING = 20
 
@@ -23,6 +20,7 @@ _LANGUAGES = frozenset(
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_MOST_CHARACTERS = 200
 
 
 def read_passages(text: str) -> Iterator[Passage]:
@@ -38,58 +36,43 @@ def read_passages(text: str) -> Iterator[Passage]:
         if token.type == "heading_open":
             level = int(token.tag[1:])
         elif token.type == "html_block":
-            place.read_html(token.content)
+            # Its text is said of what follows, such as that of details.
+            place.sentence = _TAG.sub(" ", token.content).strip() or place.sentence
         elif token.type == "inline":
             if level:
-                place.read_heading(token.content[:200], level)
+                place.go_below(token.content, level)
             yield place.passage("text", line, token.content)
-            place.read_text("" if level else token.content, is_alone=token.level == 1)
+            place.sentence = "" if level else token.content
             level = 0
         elif token.type == "table_open":
             yield place.passage("table", line, rows=_rows(tokens, line))
-            place.read_text("")
+            place.sentence = ""
         elif token.type in ("fence", "code_block"):
             if token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
                 yield place.passage("code", line + (token.type == "fence"), token.content)
-            place.read_text("")
+            place.sentence = ""
 
 
 class _Place:
-    """What was said above a place in a document: headings, a caption, a sentence."""
+    """What is said above a place in a document: headings, and what is directly above it."""
 
     def __init__(self) -> None:
         self._headings: dict[int, str] = {}
-        self._is_titled = False
-        self._caption = self._sentence = ""
+        self.sentence = ""
 
     def passage(self, kind: PassageKind, line: int, text: str = "", rows: Rows = ()) -> Passage:
-        """Return a passage at this place."""
-        headings = list(self._headings.values())
-        title = headings.pop(0) if self._is_titled and headings else ""
-        about = " / ".join(filter(None, (*headings, self._caption)))
-        return Passage(kind, line, text, rows, title, about, self._sentence)
+        """Return a passage at this place.
 
-    def read_heading(self, title: str, level: int) -> None:
+        A title, of level 1, names the record.
+        """
+        above = _SENTENCE_END.split(self.sentence[-_MOST_CHARACTERS:].strip())[-1]
+        headings = [text for level, text in self._headings.items() if level > 1]
+        return Passage(kind, line, text, rows, " / ".join((*headings, above)))
+
+    def go_below(self, heading: str, level: int) -> None:
         """Go on below a heading."""
         above = {depth: text for depth, text in self._headings.items() if depth < level}
-        # The first heading is the title, until another of its level comes.
-        self._is_titled = bool(above and self._is_titled) or not self._headings
-        self._headings = {**above, level: title}
-
-    def read_text(self, text: str, *, is_alone: bool = False) -> None:
-        """Go on behind a paragraph or, where it is empty, behind anything else.
-
-        One that ends in a colon, or a line that is not a sentence, is the caption of what follows.
-        """
-        last = _SENTENCE_END.split(text[-200:].strip())[-1]
-        is_caption = last[-1:] == ":" or (is_alone and last[-1:] not in ".!?")
-        self._caption = text[-200:] if is_caption else ""
-        self._sentence = last
-
-    def read_html(self, html: str) -> None:
-        """Go on behind HTML; its text is a caption, such as that of details."""
-        text = _TAG.sub(" ", html).strip()
-        self._caption = text[-200:] or self._caption
+        self._headings = {**above, level: heading[:_MOST_CHARACTERS]}
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
+from speedcheck.stats.rounded import Part
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
-Part = Literal["estimate", "low", "high"]
 Key = int | str
 """What a row says of its run: the seed, or the name of the log."""
 
@@ -25,17 +24,6 @@ SECONDS: dict[Unit, float] = {"s": 1.0, "ms": 1e-3, "min": 60.0}
 _NEAR = 0.05
 
 
-class Grade(IntEnum):
-    """What a figure does to the record where the logs give another one."""
-
-    CONFIRM = 0
-    """Nothing: it may be of other runs or of another metric, and can only be confirmed."""
-    WARN = 1
-    """It is one row of the warning about running text."""
-    REFUTE = 2
-    """It is data, and fails the record."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """What a document states of runs: a list with a value for each run, or one statistic.
@@ -44,11 +32,11 @@ class Figure:
         what: its subject; "losses" and "times" are lists.
         numbers: the values as printed; one for a statistic. A list of seeds alone has none.
         where: document and line, or document and key.
-        grade: what it does where the logs differ.
+        is_data: whether it is data, which may refute the record, and not text, which may warn.
+        is_clear: whether all that is said of it is that it is of the record's runs.
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
         keys: of a list, the seed or the log of each value; empty where the document does not say.
-        is_unclear: of a list, whether what is directly above it may say that it is of other runs.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -60,11 +48,11 @@ class Figure:
     what: ClaimSubject
     numbers: tuple[Printed, ...]
     where: str
-    grade: Grade = Grade.CONFIRM
+    is_data: bool = False
+    is_clear: bool = True
     step: int | None = None
     unit: Unit | None = None
     keys: tuple[Key, ...] = ()
-    is_unclear: bool = False
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None
@@ -78,14 +66,9 @@ class Figure:
         return "times" if self.what in ("times", "time_mean", "time_std") else "losses"
 
     @property
-    def is_list(self) -> bool:
-        """Whether it has a value for each run."""
-        return self.what in ("losses", "times")
-
-    @property
     def basis(self) -> ClaimBasis:
-        """How a certificate names its grade."""
-        return "data" if self.grade is Grade.REFUTE else "text"
+        """How a certificate names what it is."""
+        return "data" if self.is_data else "text"
 
     @property
     def number(self) -> Printed:
@@ -112,19 +95,15 @@ class Passage:
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.
-        title: the first heading of the document, where it is above: it names the record.
-        about: what is said of it: the headings of its sections, and the caption above it, which is
-            the name of a file of data.
-        above: the sentence directly above it.
+        context: what is said of it: the headings of its sections but not the document's title, and
+            the sentence directly above it; of a file of data, its name.
     """
 
     kind: PassageKind
     line: int
     text: str = ""
     rows: Rows = ()
-    title: str = ""
-    about: str = ""
-    above: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

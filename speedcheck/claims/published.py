@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from speedcheck.certificate import Claim, ClaimStatus, ClaimSubject, JudgedRun, LossStatistics
 from speedcheck.claims.numbers import Printed
@@ -39,7 +40,7 @@ def published_claims(
         _claim("time_mean", "time_mean_min", published.time_mean_min, minutes, unit=" min"),
         _claim("time_std", "time_std_s", published.time_std_s, deviation, unit=" s"),
     )
-    return (_losses(published.losses, runs), *(claim for claim in claims if claim))
+    return (_losses(published.losses, runs), *filter(None, claims))
 
 
 def _deviations(loss: LossStatistics) -> tuple[float | None, ...]:
@@ -51,12 +52,10 @@ def _deviations(loss: LossStatistics) -> tuple[float | None, ...]:
 
 def _interval(
     what: ClaimSubject, interval: tuple[str, str] | None, estimate: Estimate | None
-) -> tuple[Claim | None, ...]:
-    low, high = interval or (None, None)
-    return (
-        _claim(what, f"{what}_interval", low, estimate.low if estimate else None),
-        _claim(what, f"{what}_interval", high, estimate.high if estimate else None),
-    )
+) -> Iterator[Claim | None]:
+    found = (estimate.low, estimate.high) if estimate else (None, None)
+    for claimed, value in zip(interval or (), found, strict=False):
+        yield _claim(what, f"{what}_interval", claimed, value)
 
 
 def _claim(

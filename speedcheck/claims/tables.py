@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import PurePath
 
-from speedcheck.claims.model import Figure, Grade, Key, Passage, Reader
+from speedcheck.claims.model import Figure, Key, Passage, Reader, Rows
 from speedcheck.claims.numbers import NUMBER, printed
-from speedcheck.claims.text import is_baseline, is_unclear, list_of, read_text, step_of
+from speedcheck.claims.text import read_text
+from speedcheck.claims.words import is_clear_context, list_of, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -21,11 +22,6 @@ _MOST_ROWS = 10_000
 _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
 _NUMBER = re.compile(NUMBER)
 _CELL = re.compile(rf"({NUMBER}) ?(ms|s|min|sec)?")
-_SUMMARY = re.compile(
-    r"\b(?:mean|average|avg|std|sd|stdev|stddev|median|min|max|total|sum|delta|p|n|best|worst"
-    r"|\u03c3|\u03bc)\b",
-    re.IGNORECASE,
-)
 _RUN = re.compile(
     r"\b(?:runs?|seeds?|logs?|files?|trials?|id|idx|index|rep|replicate)\b|#", re.IGNORECASE
 )
@@ -34,70 +30,69 @@ _OF_A_RUN = re.compile(
     r"\b(?:log|logs|file|gpu|host|node|machine|status|note|notes|pass)\b", re.IGNORECASE
 )
 _NAME = re.compile(
-    r"\b(?:run|seed|trial|log|rep)\b|\S+\.(?:txt|log)\b|\b[0-9a-f]{4,}\b|[0-9#_-]+", re.IGNORECASE
+    r"\b(?:run|seed|trial|log|rep)(?![a-z])|\S+\.(?:txt|log)\b|\b[0-9a-f]{4,}\b|\b[0-9]+\b|[#_-]",
+    re.IGNORECASE,
 )
+# A label of other words, or of a statistic, is not a run's.
 _PROSE = re.compile(r"[A-Za-z]{3,}")
+_STATISTIC = re.compile(r"\b(?:p|n|sd|\u03c3|\u03bc)\b", re.IGNORECASE)
 _SEED = re.compile(r"(?:seeds?[ _]?)?#?([0-9]{1,18})", re.IGNORECASE)
 
 
-# The number of a line, and its cells without markup, as many as the header has.
-_Row = tuple[int, tuple[str, ...]]
-
-
 def read_table(passage: Passage, reader: Reader) -> Iterator[Figure]:
-    """Yield the lists of a table of runs, and as text its means and its labels with values.
+    """Yield the lists of a table of runs; as text its other rows, and labels with values.
 
     A table of runs has a run, a seed or a log in its first column, and numbers. In a table of
     labels and values each row is read like a line of text; other tables are not read.
     """
     width = len(passage.rows[0][1]) if passage.rows else 0
-    rows: list[_Row] = []
-    for line, cells in islice(passage.rows, _MOST_ROWS + 1):
-        plain = [_MARKUP.sub(" ", cell).strip() for cell in cells[:width]]
-        rows.append((line, (*plain, *[""] * (width - len(plain)))))
+    rows = tuple(_plain_rows(passage.rows, width))
     if len(rows) < 2 or not 2 <= width <= _MOST_COLUMNS:
         return
-    (_, head), own = rows[0], [row for row in rows[1:] if _is_run(row)]
-    if not _are_runs(head, own):
+    (_, head), own = rows[0], tuple(row for row in rows[1:] if _is_run(row[1][0]))
+    if not own or not _are_runs(head, own):
         yield from _as_text(rows[1:], 1, passage, reader) if width == 2 else ()
         return
+    others = [row for row in rows[1:] if row not in own]
     for column, heading in enumerate(head[1:], start=1):
         listed = _column(head, own, column, passage, reader)
+        if listed and step_of(heading) is None:
+            for figure in _as_text(others, column, passage, reader):
+                yield replace(figure, is_clear=listed.is_clear)
         if listed:
-            yield listed
-        if listed and listed.grade > Grade.CONFIRM and step_of(heading) is None:
-            summaries = [row for row in rows[1:] if _SUMMARY.search(row[1][0])]
-            yield from _as_text(summaries, column, passage, reader)
+            # Times in tables are often those of another machine.
+            yield replace(listed, is_data=listed.kind == "losses")
 
 
-def _is_run(row: _Row) -> bool:
-    """Return whether a row is of one run of the record."""
-    label = row[1][0]
-    return not _SUMMARY.search(label) and not is_baseline(label)
+def _plain_rows(rows: Rows, width: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield rows without markup, with as many cells as the header."""
+    for line, cells in islice(rows, _MOST_ROWS + 1):
+        plain = [_MARKUP.sub(" ", cell).strip() for cell in cells[:width]]
+        yield line, (*plain, *[""] * (width - len(plain)))
 
 
-def _are_runs(head: tuple[str, ...], own: list[_Row]) -> bool:
-    """Return whether each row is a run: named as one, with no column of prose."""
-    # A number or a log's name, and no setting in words; without a heading nothing else.
-    labels = [_NAME.sub(" ", cells[0]).strip() for _, cells in own]
-    if head[0]:
-        are_named = _RUN.search(head[0]) and not any(map(_PROSE.search, labels))
-    else:
-        are_named = not any(labels)
-    return bool(own and are_named) and not any(
+def _is_run(label: str) -> bool:
+    """Return whether a row is labelled as a run: by a number, a seed, a log's name or nothing."""
+    return not (_PROSE.search(_NAME.sub(" ", label)) or _STATISTIC.search(label))
+
+
+def _are_runs(head: tuple[str, ...], own: Rows) -> bool:
+    """Return whether rows are runs: their first column is headed so, and none is of prose."""
+    is_named = _RUN.search(head[0]) if head[0] else not any(cells[0] for _, cells in own)
+    return bool(is_named) and not any(
         # A column without a heading holds remarks.
         heading and _is_prose(own, column) and not _OF_A_RUN.search(heading)
         for column, heading in enumerate(head[1:], start=1)
     )
 
 
-def _is_prose(rows: list[_Row], column: int) -> bool:
+def _is_prose(rows: Rows, column: int) -> bool:
     texts = [cells for _, cells in rows if _PROSE.search(_CELL.sub("", cells[column]))]
     return 2 * len(texts) > len(rows)
 
 
 def _column(
-    head: tuple[str, ...], own: list[_Row], column: int, passage: Passage, reader: Reader
+    head: tuple[str, ...], own: Rows, column: int, passage: Passage, reader: Reader
 ) -> Figure | None:
     """Return the losses or the times of a column; None where its heading says neither."""
     found = [(row, _CELL.fullmatch(row[1][column])) for row in own]
@@ -107,14 +102,10 @@ def _column(
     rows, numbers = zip(*read, strict=True)
     where = reader.where(rows[0][0])
     listed = list_of(head[column] or "-", numbers, passage, where, reader)
-    if listed is None:
-        return None
-    # Times in tables are often those of another machine.
-    grade = min(listed.grade, Grade.WARN) if listed.kind == "times" else listed.grade
-    return replace(listed, grade=grade, keys=_keys(head, rows))
+    return listed and replace(listed, keys=_keys(head, rows))
 
 
-def _keys(head: tuple[str, ...], rows: tuple[_Row, ...]) -> tuple[Key, ...]:
+def _keys(head: tuple[str, ...], rows: Rows) -> tuple[Key, ...]:
     """Return the seeds of rows, by the first column that is headed so; else their first cells."""
     seeds = next((i for i, heading in enumerate(head) if "seed" in heading.lower()), None)
     if seeds is not None:
@@ -131,7 +122,9 @@ def seeds_of(labels: Iterable[object]) -> tuple[int, ...]:
     return seeds if len(seeds) == len(found) else ()
 
 
-def _as_text(rows: list[_Row], column: int, passage: Passage, reader: Reader) -> Iterator[Figure]:
+def _as_text(
+    rows: Iterable[tuple[int, tuple[str, ...]]], column: int, passage: Passage, reader: Reader
+) -> Iterator[Figure]:
     """Read each row as a line of text: its label, and its value in a column."""
     for line, cells in rows:
         text = f"{cells[0]}: {cells[column]}"
@@ -148,9 +141,8 @@ def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
         rows = list(islice(csv.reader(io.StringIO(text)), most + 1))
     except csv.Error:
         return
-    numbered = tuple((line, tuple(cells)) for line, cells in enumerate(rows, start=1))
-    if numbered and len(rows) <= most:
-        yield from read_table(_file(reader, numbered), reader)
+    if len(rows) <= most:
+        yield from _read_file(tuple(enumerate(map(tuple, rows), start=1)), reader)
 
 
 def read_json(text: str, reader: Reader) -> Iterator[Figure]:
@@ -162,22 +154,22 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    grade = Grade.CONFIRM if is_unclear(reader.document, reader.measure) else Grade.REFUTE
+    is_clear = is_clear_context(reader.document, reader.measure)
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
             number = printed(value)
-            if number and reader.is_near(number):
-                yield Figure("mean", (number,), where, grade, may_be_one_run=True)
+            if number and is_clear and reader.is_near(number):
+                yield Figure("mean", (number,), where, is_data=True, may_be_one_run=True)
         elif isinstance(value, (dict, list)) and (is_measure or key == "seed_results"):
             yield from _results(value, "run" if is_measure else "seed", where, reader)
-        elif isinstance(value, (dict, list)) and key == "seeds" and grade:
+        elif isinstance(value, (dict, list)) and key == "seeds" and is_clear:
             yield Figure("losses", (), where, keys=seeds_of(value))
 
 
-def _file(reader: Reader, rows: tuple[_Row, ...]) -> Passage:
-    """Return a file of data as a table whose caption is its name."""
-    return Passage("table", rows[0][0], rows=rows, about=reader.document)
+def _read_file(rows: Rows, reader: Reader) -> Iterator[Figure]:
+    """Yield the figures of a table that is a file of data; its name is its context."""
+    yield from read_table(Passage("table", 1, rows=rows, context=reader.document), reader)
 
 
 def _results(
@@ -194,5 +186,5 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    for figure in read_table(_file(reader, tuple(rows)), reader):
+    for figure in _read_file(tuple(rows), reader):
         yield replace(figure, where=where)

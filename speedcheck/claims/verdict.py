@@ -10,23 +10,26 @@ digits, from values that were perhaps rounded.
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-
-import numpy as np
-from scipy.special import ndtr, stdtr
+from itertools import product
+from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.evidence import Samples
 from speedcheck.claims.lists import Lists
-from speedcheck.claims.model import DocumentClaims, Figure, Grade
-from speedcheck.claims.numbers import Printed, shown
+from speedcheck.claims.model import DocumentClaims, Figure
+from speedcheck.claims.numbers import shown
+from speedcheck.claims.samples import Samples
+from speedcheck.records.other_losses import OtherLosses
 from speedcheck.rules.tracks import Track
-from speedcheck.stats import Moments, bayes_mean_std, moments
+from speedcheck.stats.rounded import (
+    Range,
+    deviation_ranges,
+    estimate_range,
+    mean_range,
+    p_ranges,
+)
 
-Range = tuple[float, float]
 # Values that a figure may be of, each known to within a half width.
 Source = tuple[list[float], float]
 
@@ -34,23 +37,22 @@ Source = tuple[list[float], float]
 _LIKELY_HALF = 0.5e-4
 # What is printed of times in ms or s may be in s, ms or minutes.
 _SCALES = (1.0, 1e-3, 1e3, 1 / 60)
-# Sums in another order, or in float32 as PyTorch makes them, differ in the last bits.
-_PRECISION = 4 * float(np.finfo(np.float32).eps)
 
 
 def compare(
-    figures: list[Figure], samples: Samples, track: Track, elsewhere: Container[Printed]
+    figures: list[Figure], samples: Samples, track: Track, others: OtherLosses
 ) -> DocumentClaims:
     """Compare what a document states with the runs of the record.
 
     Args:
         figures: its lists and statistics.
         samples: the runs.
-        track: the track with its own target: what a caller tries out makes no README false.
-        elsewhere: the numbers that the logs print as losses beside those of the runs.
+        track: the track.
+        others: the losses that the logs print beside those of the runs.
     """
-    lists = Lists(figures, samples, elsewhere)
-    statistics = _Statistics([figure for figure in figures if not figure.is_list], lists, track)
+    of_runs = [figure for figure in figures if figure.what in ("losses", "times")]
+    lists = Lists(of_runs, samples, others)
+    statistics = _Statistics([one for one in figures if one not in of_runs], lists, track)
     return DocumentClaims(
         claims=(*lists.claims(), *statistics.claims()),
         shortfalls=lists.shortfalls(),
@@ -83,10 +85,12 @@ class _Statistics:
                 yield _claim(figure, "confirmed", value)
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
-                yield _claim(figure, "not_confirmed" if differs else "not_checkable", value)
-            elif figure.grade is Grade.REFUTE and self._is_best_of_runs(figure):
-                yield _claim(replace(figure, grade=Grade.WARN), "not_confirmed", value)
-            elif figure.grade is Grade.REFUTE:
+                is_data = figure.is_data and not self._lists.others.has_mean(figure.number.span())
+                status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
+                yield _claim(replace(figure, is_data=is_data), status, value)
+            elif figure.is_data and self._is_best_of_runs(figure):
+                yield _claim(replace(figure, is_data=False), "not_confirmed", value)
+            elif figure.is_data:
                 yield _claim(figure, "confirmed", value)
 
     def _compared(self, figure: Figure, sources: Iterable[Source]) -> tuple[bool, float | None]:
@@ -122,16 +126,14 @@ class _Statistics:
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
-            return figure.is_exact or figure.of.grade > Grade.CONFIRM
-        if figure.grade is Grade.CONFIRM:
-            return False
+            is_of_runs = any(figure.of is match.figure for match in self._lists.confirmed)
+            return figure.is_exact or figure.of.is_clear or is_of_runs
         # One log of many: the text speaks of the others, too.
-        is_of_more = len(self._samples.judged) == 1 and figure.grade is Grade.WARN
-        if figure.what in self._settled or is_of_more or self._is_of_a_list(figure):
+        is_of_more = len(self._samples.judged) == 1 and not figure.is_data
+        is_other = is_of_more or figure.what in self._settled or self._is_of_a_list(figure)
+        if is_other or not figure.is_clear:
             return False
-        if figure.what == "mean":
-            return figure.number not in self._lists.elsewhere
-        return self._is_of_runs
+        return figure.what == "mean" or self._is_of_runs
 
     def _is_of_a_list(self, figure: Figure) -> bool:
         """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
@@ -158,45 +160,18 @@ def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
 
 
 def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> Iterator[Range]:
-    """Yield what a statistic can be for values that are each known to within `half`.
-
-    That is a range for each reading of it, the usual one first; none where it is not defined.
-    """
-    sample = moments(values)
-    if sample.mean is None or sample.squares is None:
-        return
+    """Yield what a statistic can be for each reading of it, the usual one first."""
+    of: Literal["mean", "std"] = "mean" if figure.what in ("mean", "time_mean") else "std"
     if figure.what == "p":
-        yield from _p_values(figure, sample, half, track)
-        return
-    is_mean = figure.what in ("mean", "time_mean")
-    error = half + _PRECISION * max(map(abs, values))
-    if is_mean and figure.part is None:
-        yield sample.mean - error, sample.mean + error
-        return
-    found = [] if figure.part else [sample.std, math.sqrt(sample.squares / sample.n)]
-    estimates = bayes_mean_std(values)
-    if estimates:
-        found.append(getattr(estimates[0 if is_mean else 1], figure.part or "estimate"))
-    yield from ((x - 3 * error, x + 3 * error) for x in found if x is not None)
-
-
-def _p_values(figure: Figure, sample: Moments, half: float, track: Track) -> Iterator[Range]:
-    """Yield the p of a t-test, and of a z-test with each known sigma, for each null value.
-
-    That is the p of the track's side, of both, and of the other, over what rounding leaves open.
-    """
-    for target, sigma in itertools.product(
-        figure.nulls or (track.target,), (None, *figure.sigmas, track.sigma)
-    ):
-        std = sigma or sample.std
-        if sample.mean is None or not std or std <= 0:
-            continue
-        spread = 0.0 if sigma else min(2 * half, 0.999 * std)
-        differences = [track.sign * (sample.mean - target) + x for x in (-half, half)]
-        scores = [
-            d / s * math.sqrt(sample.n)
-            for d, s in itertools.product(differences, (std - spread, std + spread))
-        ]
-        below = [float(ndtr(t) if sigma else stdtr(sample.n - 1, t)) for t in scores]
-        for found in (below, [2 * min(p, 1 - p) for p in below], [1 - p for p in below]):
-            yield min(found) * (1 - 1e-7), max(found) * (1 + 1e-7)
+        sigmas = (None, *figure.sigmas, track.sigma)
+        for target, sigma in product(figure.nulls or (track.target,), sigmas):
+            yield from p_ranges(values, half, target, sign=track.sign, sigma=sigma)
+    elif figure.part or of == "mean":
+        found = (
+            estimate_range(values, half, of, figure.part)
+            if figure.part
+            else mean_range(values, half)
+        )
+        yield from (found,) if found else ()
+    else:
+        yield from deviation_ranges(values, half)

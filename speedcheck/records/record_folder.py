@@ -28,6 +28,7 @@ from speedcheck.records.record_files import (
     refusal,
 )
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
+from speedcheck.records.run_tables import without_run_tables
 
 # The parser of the logs in a folder with this plan: a track may have a log format of its own.
 ParserFor = Callable[[Path, Plan | None], Parser]
@@ -136,7 +137,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = 
     plan = read_plan(own[PLAN_NAME]) if PLAN_NAME in own else None
     ledger = parse_ledger(_read(own[LEDGER_NAME])) if LEDGER_NAME in own else None
     parse = parser_for(path, plan)
-    logs = [read_log(file, path, parse) for file in by_kind["log"]]
+    logs = without_run_tables([read_log(file, path, parse) for file in by_kind["log"]])
     if not any(log.runs for log in logs) and plan is None and not unread:
         raise InputError(
             "holds no log: no file in it has a step line",
@@ -150,7 +151,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = 
         name=plan.name if plan else path.resolve().name,
         plan=plan,
         ledger=ledger,
-        logs=tuple(logs),
+        logs=logs,
         documents=tuple(
             file.name for file in files if file.parent == path and file.suffix.lower() in _MARKDOWN
         ),

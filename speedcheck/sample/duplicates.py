@@ -11,11 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import comb
+from operator import attrgetter
 
 import numpy as np
+from scipy.special import gammainc
 
 from speedcheck.logs import Environment, Run, Validation
 from speedcheck.sample.sample import run_name
+from speedcheck.words import decimals
 
 StepTimes = Mapping[int, float]
 """Milliseconds since the start of training, by step."""
@@ -28,6 +31,8 @@ FEWEST_TIMES = 20
 _CHANCE_AT_4_DECIMALS = 1 / 40
 # The expected number of pairs of a folder that are taken for near-copies by chance.
 _FALSE_PAIRS = 0.01
+# So many equal single lines, or more, are copies where chance gives them less often than this.
+_RARE = 0.05
 # Train times are printed in milliseconds and steps last alike: in published logs up to 13 % of the
 # step times of two runs differ by one constant.
 _SHARED_TIMES = 0.5
@@ -95,7 +100,29 @@ def near_copies(
 
 
 def _same_lines(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
+    """Yield runs with the same lines; runs of one line only where chance does not explain it."""
+    single = [i for i in members if len(runs[i].validations) == 1]
+    if _agree_by_chance([runs[i].validations[0] for i in single]):
+        members = sorted(set(members) - set(single))
     yield from _alike(members, lambda i: tuple(map(_line, runs[i].validations)))
+
+
+def _agree_by_chance(lines: Sequence[Validation]) -> bool:
+    """Return whether so many pairs of runs, of one line each, may have both figures in common.
+
+    How often two have the loss or the time in common is taken from pairs that differ in the other.
+    """
+    n = len(lines)
+    pairs = n * (n - 1) // 2
+    both, losses, times = (
+        sum(comb(k, 2) for k in Counter(map(key, lines)).values())
+        for key in (_line, attrgetter("loss"), attrgetter("train_time_ms"))
+    )
+    if not both or pairs in (losses, times):
+        return False
+    expected = pairs * (losses - both) / (pairs - times) * (times - both) / (pairs - losses)
+    # The probability that a Poisson variable reaches a count.
+    return float(gammainc(both, expected)) >= _RARE
 
 
 def _same_seed_and_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
@@ -112,7 +139,9 @@ def _parts(runs: Sequence[Run], members: Sequence[int]) -> Iterator[list[int]]:
     for alike in by_last.values():
         longest = max(alike, key=lambda index: len(runs[index].validations))
         lines = set(map(_line, runs[longest].validations))
-        yield [i for i in alike if lines.issuperset(map(_line, runs[i].validations))]
+        # Single lines that are the same were looked at before.
+        if len(lines) > 1:
+            yield [i for i in alike if lines.issuperset(map(_line, runs[i].validations))]
 
 
 def _alike(members: Iterable[int], key: object) -> Iterator[list[int]]:
@@ -175,12 +204,8 @@ def _comparison(a: Run, b: Run) -> tuple[int, float]:
     """Return the number of validations at which two runs can agree, and how likely each does."""
     inner = _inner(a)
     common = inner.keys() & _inner(b).keys()
-    decimals = max((_decimals(inner[step]) for step in common), default=4)
-    return len(common), min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - decimals))
-
-
-def _decimals(loss: float) -> int:
-    return len(repr(loss).partition(".")[2])
+    digits = max((decimals(inner[step]) for step in common), default=4)
+    return len(common), min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - digits))
 
 
 def _tail(equal: int, compared: int, chance: float) -> float:

@@ -23,7 +23,7 @@ def judged(build, published_log_text):
             for i, x in enumerate(losses)
         }
         rows = "".join(f"| {i} | {x} |\n" for i, x in enumerate(claimed or losses))
-        readme = f"# {title}\n\n| seed | step 125 |\n|---|---|\n{rows}"
+        readme = f"# A record\n\n## {title}\n\n| seed | step 125 |\n|---|---|\n{rows}"
         return verify(build.folder({**logs, "README.md": readme}), track=track)
 
     return judge

@@ -124,3 +124,14 @@ def test_documents_are_found_by_their_names(read, name):
 def test_a_link_and_a_document_of_more_than_a_mebibyte_are_said(read, tmp_path):
     (tmp_path / "README.md").symlink_to(Path(__file__))
     assert found(read({"statistics.md": "a" * (2**20 + 1)})) == {("P019", "unknown")}
+
+
+def test_losses_that_the_logs_print_beside_the_runs_own_are_a_warning(read, tmp_path):
+    others = [loss - 0.005 for loss in LOSSES]
+    for index, other in enumerate(others):
+        (tmp_path / f"{index}.txt").write_text(f"before_quant val_loss:{other:.6f}\n")
+    logs = [f"{index}.txt" for index in range(6)]
+    mean = json.dumps({"val_loss": round(sum(others) / 6, 4)})
+    for documents in (listed(others), {"submission.json": mean}):
+        assert found(read(documents, logs=logs)) == {WARNED}
+        assert found(read(documents)) == {REFUTED}

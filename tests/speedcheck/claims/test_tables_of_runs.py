@@ -11,6 +11,7 @@ from tests.speedcheck.claims.conftest import (
     BITS,
     BPB,
     LOSSES,
+    NATS,
     OTHERS,
     REFUTED,
     found,
@@ -57,8 +58,12 @@ def test_other_seeds_than_the_logs_have_are_a_warning(read):
     documents = read(table(("Seed", "val_bpb"), rows), runs, BITS)
     assert ("losses", "confirmed") in statuses(documents)
     assert found(documents) == {("P039", "warn")}
+
+
+def test_a_loss_beside_a_seed_of_the_logs_is_that_of_the_seed(read):
+    runs = [pair(i, loss, seed=i + 1) for i, loss in enumerate(BPB)]
     swapped = [(2, "1.1192"), (1, "1.1189"), (3, "1.1200")]
-    assert found(read(table(("Seed", "val_bpb"), swapped), runs, BITS)) == {("P039", "warn")}
+    assert found(read(table(("Seed", "val_bpb"), swapped), runs, BITS)) == {REFUTED}
 
 
 def test_seeds_may_be_in_any_column(read):
@@ -67,7 +72,7 @@ def test_seeds_may_be_in_any_column(read):
     right = [(i + 1, 7 * i, f"{loss:.4f}") for i, loss in enumerate(BPB)]
     assert found(read(table(head, right), runs, BITS)) == set()
     swapped = [(row[0], other[1], row[2]) for row, other in zip(right, right[::-1], strict=True)]
-    assert found(read(table(head, swapped), runs, BITS)) == {("P039", "warn")}
+    assert found(read(table(head, swapped), runs, BITS)) == {REFUTED}
 
 
 NAMES = ("4ad9a1c2-77e0.txt", "logs/0b11f3e8-90aa.txt", "c0ffee12-0001.txt")
@@ -113,7 +118,25 @@ def test_a_list_of_an_earlier_validation_is_confirmed_there(read):
         pair(i, loss, earlier=[(900, round(loss + 0.0007, 4))]) for i, loss in enumerate(LOSSES)
     ]
     rows = [(i, f"{loss + 0.0007:.4f}") for i, loss in enumerate(LOSSES)]
-    documents = read(table(("seed", "step 900"), rows), runs)
-    assert (statuses(documents), documents.steps) == ([("losses", "confirmed")], (900,))
-    unnamed = read(listed([loss + 0.0007 for loss in LOSSES]), runs)
-    assert (found(unnamed), unnamed.steps) == (set(), (900,))
+    for heading in ("step 900", "val loss at 900"):
+        documents = read(table(("seed", heading), rows), runs)
+        assert (statuses(documents), documents.steps) == ([("losses", "confirmed")], (900,))
+
+
+def test_where_steps_count_an_earlier_validation_need_not_be_named(read):
+    runs = [
+        pair(i, loss, earlier=[(900, round(loss + 0.0007, 4))]) for i, loss in enumerate(LOSSES)
+    ]
+    text = listed([loss + 0.0007 for loss in LOSSES])
+    documents = read(text, runs, replace(NATS, cost="steps"))
+    assert (found(documents), documents.steps) == (set(), (900,))
+    assert found(read(text, runs)) == {REFUTED}
+
+
+def test_a_column_of_an_earlier_step_does_not_speak_for_the_final_losses(read):
+    runs = [pair(i, loss, earlier=[(900, loss + 0.0007)]) for i, loss in enumerate(LOSSES)]
+    rows = [
+        (i, f"{a + 0.0007:.4f}", b) for i, (a, b) in enumerate(zip(LOSSES, LOSSES, strict=True))
+    ]
+    rows[0] = (0, rows[0][1], 3.2707)
+    assert found(read(table(("seed", "step 900", "val_loss"), rows), runs)) == {REFUTED}

@@ -114,3 +114,25 @@ def test_one_seed_run_by_two_programs_with_equal_losses_is_not_a_near_copy():
     assert near_copies([first, second], range(2)), "without a seed it looks edited"
     seeded = [dataclasses.replace(r, printed_seed=4) for r in (first, second)]
     assert near_copies(seeded, range(2)) == []
+
+
+def one_line(rng):
+    return [
+        f"step:200/200 val_loss:{rng.gauss(0.94, 0.0013):.4f} train_time:{rng.gauss(2590, 3):.1f}ms"
+    ]
+
+
+def test_single_lines_that_agree_by_chance_are_runs_of_their_own():
+    rng = random.Random(7)
+    rows = [one_line(rng) for _ in range(200)]
+    runs = [run(row) for row in rows]
+    assert len({row[0] for row in rows}) < 200
+    assert exact_copies(runs, range(200)) == {}
+
+
+@pytest.mark.parametrize("honest", [2, 5, 200])
+def test_copied_single_lines_are_copies(honest):
+    rng = random.Random(7)
+    rows = [one_line(rng) for _ in range(honest)]
+    rows += [rows[0]] * 30 if honest > 100 else [rows[0]]
+    assert honest in exact_copies([run(row) for row in rows], range(len(rows)))

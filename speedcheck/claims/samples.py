@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Key
-from speedcheck.claims.numbers import Printed
 from speedcheck.logs import Run
-from speedcheck.records.record_folder import Record
 
 _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.
 _MOST_STEPS = 40
-_MOST_BYTES = 2**28
 
 # The first digits of a UUID are enough of a log's name.
 _SHORT_NAME = 8
-
-_DIGITS = re.compile(r"[0-9.]+")
 
 _NOT_RUNS = frozenset({Exclusion.EXACT_COPY, Exclusion.INCOMPLETE})
 
@@ -68,7 +61,7 @@ class Samples:
         all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
-    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
+    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]], *, by_steps: bool) -> None:
         logged = tuple(
             LoggedRun(judged, _losses_of(run, judged.val_loss))
             for run, judged in runs
@@ -86,7 +79,8 @@ class Samples:
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
-        steps = {step for run in self.runs for step in run.losses if step is not None}
+        # Where steps count, an author may claim an earlier validation without naming it.
+        steps = {step for run in self.runs for step in run.losses if by_steps and step is not None}
         self._at_steps = [
             (step, _losses(sample, step))
             for step in sorted(steps, reverse=True)[:_MOST_STEPS]
@@ -100,7 +94,7 @@ class Samples:
     def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
         """Yield the values that a figure may be of, and their step.
 
-        That is what it names, of every sample, then losses at the last steps.
+        That is what it names, of every sample, then losses at the last steps where steps count.
         """
         step = figure.step if figure.kind == "losses" else None
         yield from ((step, _values(sample, figure)) for sample in self.all)
@@ -144,12 +138,12 @@ def _middle(values: list[float]) -> float:
 def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
     """Return the run of each value of a list, by the value's index, for as many as can be.
 
-    A value beside the name of a log is of its run; others are of any run.
+    A value beside the seed or the log of a run is of that run, where all are; else of any.
     """
     most = figure.decimals
     # One digit less than in other values is a final zero left out.
     spans = [x.span(x.decimals if x.decimals < most - 1 else most) for x in figure.numbers]
-    runs = [by_key[key] for key in figure.keys if isinstance(key, str) and key in by_key]
+    runs = [by_key[key] for key in figure.keys if key in by_key]
     if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
         rows = enumerate(zip(runs, spans, strict=True))
         return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
@@ -161,50 +155,3 @@ def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> d
         if at < len(free) and free[at][0] <= spans[i][1]:
             pairs[i] = runs[free.pop(at)[1]]
     return pairs
-
-
-class PrintedElsewhere:
-    """The losses of a record's logs that are not a run's own, and the logs' means of them.
-
-    A README may state them: of the weights before quantization, or of averaged weights. The logs
-    are read once more only when a figure is about to be called false.
-    """
-
-    def __init__(self, record: Record, measure: tuple[str, ...]) -> None:
-        self._record = record
-        words = "|".join(re.escape(word) for word in {*measure, "loss"})
-        pattern = rf"(?:{words})[a-z_]{{0,40}}[\"']?\s?[:=]\s?([0-9]{{1,6}}\.[0-9]{{1,17}})"
-        self._pattern = re.compile(pattern, re.IGNORECASE)
-
-    def __contains__(self, number: object) -> bool:
-        """Return whether one of them, rounded or cut, is a printed number."""
-        if not isinstance(number, Printed):
-            return False
-        low, high = number.span()
-        at = bisect_left(self._losses, low)
-        return at < len(self._losses) and self._losses[at] <= high
-
-    @cached_property
-    def _losses(self) -> list[float]:
-        logs = [log for log in self._record.logs if log.runs]
-        found: set[float] = set()
-        by_label: dict[str, list[float]] = defaultdict(list)
-        for log in logs if sum(log.size for log in logs) <= _MOST_BYTES else ():
-            printed = list(self._labelled(self._record.path / log.name))
-            found.update(loss for _, loss in printed)
-            for label, loss in dict(printed).items():
-                by_label[label].append(loss)
-        # Whether a run's own loss is meant was seen before.
-        own = {run.val_loss for log in logs for run in log.runs}
-        others = (x for x in by_label.values() if len(x) > 1 and not own.issuperset(x))
-        return sorted({*(found - own), *(sum(losses) / len(losses) for losses in others)})
-
-    def _labelled(self, path: Path) -> Iterator[tuple[str, float]]:
-        """Yield each loss that a log prints, with the words before it."""
-        try:
-            text = path.read_text("utf-8", "replace")
-        except OSError:
-            return
-        for match in self._pattern.finditer(text):
-            start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - 100)
-            yield _DIGITS.sub("", text[start : match.start(1)]), float(match[1])

@@ -1,0 +1,123 @@
+"""What words say of figures: which of them a name, a sentence or a context may have.
+
+A name, a sentence or a context is clear where each of its words is listed here; one with any other
+word may be of something else. Each of the three may have more words than the one before.
+"""
+
+from __future__ import annotations
+
+import re
+
+from speedcheck.claims.model import Figure, Kind, Passage, Reader, Unit
+from speedcheck.claims.numbers import Printed
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOSSES = _set("loss losses acc accs val vals")
+_TIMES = _set("time times runtime runtimes wallclock timing timings")
+UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("s", "sec", "secs", "seconds"), "s"),
+    **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
+}
+# A sentence of these, words for losses and times, and numbers states a result of the record.
+_IN_SENTENCES = _LOSSES | _set(
+    "final validation wall clock new this ours pr all list results result n runs run seeds seed "
+    "sorted per the of over is are record total at sliding window mean average avg std stdev "
+    "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two sigma "
+    "below above under less than target certified a an and with against gives in on for our we "
+    "nats \u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
+    "vs null"
+)
+# Of these, a name has none: a list has no value of them for each run. A name may say which of the
+# losses that a log prints it means.
+_STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma")
+_IN_NAMES = (_IN_SENTENCES - _STATISTICS) | _set(
+    "step ttt post legal quant quantized int8 int6 roundtrip exact ema eval"
+)
+# And these introduce figures.
+_IN_CONTEXTS = _IN_SENTENCES | _set(
+    "i my you these those following here below found got get gives give gave "
+    "was were have had see table block from by with each every across individual data step "
+    "number numbers figure figures log logs file files output script command python scipy "
+    "statistics statistical summary evidence verification verify significance proof "
+    "performance reported consecutive independent order json stats check checked "
+    "reproducibility details detailed raw xh100 gpu gpus h100 h100s submission proposed "
+    "metrics measured printed obtained csv click expand show three four five six seven eight "
+    "nine ten twelve sixteen twenty digits median max variance"
+)
+# The e of 9.3e-19 is not a word; the number of another submission is one.
+_WORD = re.compile(
+    r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
+)
+_STEP = re.compile(r"(?:\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
+
+
+def words(text: str) -> set[str]:
+    """Return the words of a name or a line, lower case; `val_bpb` gives its parts."""
+    return {word.lower() for word in _WORD.findall(text[:1_000])}
+
+
+def names_measure(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a heading or a name is the measure, as words of its own."""
+    found = words(text) | {word.removesuffix("s") for word in words(text)}
+    return any(words(word) and words(word) <= found for word in measure)
+
+
+def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
+    """Return what a name says that a list holds; None where it says nothing."""
+    if names_measure(text, measure):
+        return "losses"
+    if words(text) & _TIMES:
+        return "times"
+    return "losses" if measure[0].endswith("loss") and words(text) & _LOSSES else None
+
+
+def step_of(text: str) -> int | None:
+    """Return the validation step that a name gives: "step 2745", "val_loss@2745" or "at 2745"."""
+    found = _STEP.search(text[:1_000])
+    return int(found[1]) if found else None
+
+
+def is_clear_sentence(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence, or a line of output, states a result of the runs alone."""
+    return words(text) <= _IN_SENTENCES | _TIMES | UNITS.keys() | _of_losses(measure)
+
+
+def is_clear_context(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether what is above figures says no more than that they are of the runs."""
+    return words(text) <= _IN_CONTEXTS | _TIMES | UNITS.keys() | _of_losses(measure)
+
+
+def _is_clear_name(name: str, kind: Kind, measure: tuple[str, ...]) -> bool:
+    own = _TIMES | UNITS.keys() | {"train", "training"} if kind == "times" else _of_losses(measure)
+    return words(name) <= (_IN_NAMES - _LOSSES) | own
+
+
+def _of_losses(measure: tuple[str, ...]) -> set[str]:
+    """Return the words for the track's loss; a loss that is called so is in nats."""
+    own = {part for word in measure for part in (*words(word), word + "s")}
+    return own | _LOSSES | {"nats", "nat"} if measure[0].endswith("loss") else own
+
+
+def list_of(
+    name: str, numbers: tuple[Printed, ...], passage: Passage, where: str, reader: Reader
+) -> Figure | None:
+    """Return a list as data; None where its name is for neither losses nor times.
+
+    One without a name is of losses if it can be. It is clear where its name and its context are,
+    and losses are near those of the runs.
+    """
+    is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
+    step, kind = step_of(name), kind_of(name, reader.measure)
+    if kind is None and is_near and words(name) <= {"step"} and (step or not name):
+        kind = "losses"
+    if kind is None:
+        return None
+    is_clear = _is_clear_name(name, kind, reader.measure)
+    is_clear = is_clear and is_clear_context(passage.context, reader.measure)
+    is_clear = is_clear and (is_near or kind == "times")
+    return Figure(kind, numbers, where, is_data=True, is_clear=is_clear, step=step)
