@@ -249,10 +249,10 @@ def _open_stages():
 
 @gluon.jit
 def _close(own, stages, own_full):
-    """The end of the barriers and of what is still read after its last mention.
+    """End the barriers, and keep what the copy engine may read after the call that stores it.
 
-    Else the compiler would put other things there: a barrier that is overwritten while it is one
-    was seen to write back, into d_S, and the copy engine reads what it stores later than it says.
+    Otherwise the compiler puts other things there. With d_S in the place of a barrier, the
+    barrier's eight bytes were back in it now and then.
     """
     key_tile, _, d_scores_tile = own
     _, _, _, full_q, full_d, full_l = stages
