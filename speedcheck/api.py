@@ -145,14 +145,7 @@ def certify(
     Raises:
         UsageError: a number is out of its range, or a loss is not a number.
     """
-    overrides = Overrides(target=_number("target", target), alpha=_number("alpha", alpha))
-    track = get_track(DEFAULT_TRACK)
-    rule = Rule(
-        track=track,
-        target=track.target if overrides.target is None else overrides.target,
-        alpha=track.alpha if overrides.alpha is None else overrides.alpha,
-        by_caller=True,
-    )
+    rule = _rule(target, alpha)
     numbers = _numbers(losses)
     loss = loss_statistics([x if math.isfinite(x) else None for x in numbers], rule)
     verdict = Verdict.of(judge_losses(loss, rule))
@@ -176,12 +169,19 @@ def certify_sequentially(
     Raises:
         UsageError: a number is out of its range, or a loss is not a number.
     """
+    rule = _rule(target, alpha)
+    return sequential_t(_numbers(losses), rule.target, rule.alpha)
+
+
+def _rule(target: float | None, alpha: float | None) -> Rule:
+    """Return the rule that bare losses are judged by."""
     overrides = Overrides(target=_number("target", target), alpha=_number("alpha", alpha))
     track = get_track(DEFAULT_TRACK)
-    return sequential_t(
-        _numbers(losses),
-        track.target if overrides.target is None else overrides.target,
-        track.alpha if overrides.alpha is None else overrides.alpha,
+    return Rule(
+        track=track,
+        target=track.target if overrides.target is None else overrides.target,
+        alpha=track.alpha if overrides.alpha is None else overrides.alpha,
+        by_caller=True,
     )
 
 

@@ -14,6 +14,7 @@ from speedcheck.program import Difference, Sources, compare
 from speedcheck.records.record_toml import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
+from speedcheck.sample.groups import may_be_of, named_groups
 from speedcheck.sample.select import named
 from speedcheck.verdicts import Finding
 from speedcheck.words import count, join_some
@@ -71,17 +72,30 @@ def _groups(sample: Sample) -> Iterator[Finding]:
         return
     listed = "; ".join(f"{group.name}: {group.label}" for group in sample.groups)
     if sample.ground == "undecided":
-        message = (
-            f"the folder holds {len(candidates)} groups of runs and nothing says which one is the "
-            f"record ({listed}); declare it in {PLAN_NAME}: {_declaration(candidates, sample)}"
-        )
-        yield Finding(codes.UNDECIDED, "fail", message)
+        yield Finding(codes.UNDECIDED, "fail", _undecided(candidates, listed, sample))
         return
     judged = " and ".join(group.name for group in sample.chosen) or "none"
     message = f"{len(candidates)} groups of runs, {judged} is judged ({listed})"
     is_asked = sample.ground == "asked"
     code = codes.SELECTED_BY_CALLER if is_asked else codes.SEVERAL_GROUPS
     yield Finding(code, "info", message)
+
+
+def _undecided(candidates: list[Group], listed: str, sample: Sample) -> str:
+    """Say why no group is judged, and what would decide it."""
+    plan = sample.record.plan
+    patterns = plan.sample.logs if plan and plan.sample else ()
+    doubtful = may_be_of(named_groups(patterns, candidates, sample.runs), candidates, sample.runs)
+    if doubtful:
+        names = " and ".join(group.name for group in doubtful)
+        return (
+            f"no program can be read in the logs of group {names}, so that they may be of the "
+            f"declared sample ({listed}); name them in {PLAN_NAME} under [sample] too"
+        )
+    return (
+        f"the folder holds {len(candidates)} groups of runs and nothing says which one is the "
+        f"record ({listed}); declare it in {PLAN_NAME}: {_declaration(candidates, sample)}"
+    )
 
 
 def _declaration(candidates: list[Group], sample: Sample) -> str:
@@ -174,13 +188,14 @@ def _is_set_up_alike(a: Run, b: Run) -> bool:
 def _crashed(sample: Sample, rule: Rule, baseline: Baseline | None) -> Iterator[Finding]:
     """Test whether the record would pass with each crashed run at the worst counted loss."""
     crashed = [sample.runs[index] for index in sample.declared("crashed")]
+    end = max((judged.final_step or 0 for _, judged in sample.counted()), default=0)
     losses = [judged.val_loss for _, judged in sample.counted()]
     finite = [loss for loss in losses if loss is not None]
     if not crashed or not finite or len(finite) < len(losses):
         return
-    late = [run.log for run in crashed if _progress(run) > _LATE]
+    late = [run.log for run in crashed if _progress(run, end) > _LATE]
     if late:
-        message = f"crashed after {_LATE:.0%} of the planned steps: {join_some(late)}"
+        message = f"crashed after {_LATE:.0%} of the steps: {join_some(late)}"
         yield Finding(codes.CRASHES_MATTER, "warn", message)
     track = rule.track
     worst = max(finite, key=lambda loss: track.sign * loss)
@@ -193,8 +208,10 @@ def _crashed(sample: Sample, rule: Rule, baseline: Baseline | None) -> Iterator[
         yield Finding(codes.CRASHES_MATTER, "warn", message)
 
 
-def _progress(run: Run) -> float:
-    return run.last_step / run.total_steps if run.total_steps else 0.0
+def _progress(run: Run, end: int) -> float:
+    """Which share of its plan a run came to, or of the counted runs' steps if those are fewer."""
+    steps = min(run.total_steps or end, end)
+    return run.last_step / steps if steps else 0.0
 
 
 def _ends(sample: Sample) -> Iterator[Finding]:

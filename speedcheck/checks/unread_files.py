@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from speedcheck.checks import codes
+from speedcheck.records.record_files import is_own_picture
 from speedcheck.sample import Sample
 from speedcheck.verdicts import Finding
 
@@ -55,6 +56,7 @@ def _opaque(sample: Sample) -> list[Finding]:
             file.name,
         )
         for file in sample.record.opaque
+        if not (file.is_searched and is_own_picture(file.name))
     ]
 
 

@@ -71,8 +71,7 @@ def run_gate(  # noqa: PLR0913 - one argument an option
             raise UsageError(f"{str(folder)!r} is in neither base nor head", remedy=remedy)
     folders = named or (PurePosixPath(DEFAULT_FOLDER),)
     decisions = decide(clone, Commits(tip, left, judged), folders, report)
-    elsewhere = _elsewhere(clone, left, judged, folders) if decisions else ()
-    remarks = (*elsewhere, *_uncommitted(clone, judged, folders))
+    remarks = (*_elsewhere(clone, left, judged, folders), *_uncommitted(clone, judged, folders))
     sys.stdout.write(f"{summary(decisions)}\n" if quiet else gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)
     if comment is not None:

@@ -6,14 +6,14 @@ A run can also hide where no record is: in a folder of programs, in an archive, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from speedcheck.checks import codes
 from speedcheck.gate.objection import Objection
 from speedcheck.gate.objects import Blob
-from speedcheck.gate.workplace import Workplace
-from speedcheck.records.hidden import hidden_runs, look_into
+from speedcheck.gate.workplace import Which, Workplace
+from speedcheck.logs import LogFile
+from speedcheck.records.hidden import HiddenRun, hidden_runs, look_into
 from speedcheck.records.record_files import MAX_FILE_BYTES
 from speedcheck.rules.gate_rules import PathRules
 from speedcheck.words import join_some
@@ -59,16 +59,28 @@ def hidden(
     """
     top = workplace.path("head", folder)
     searched = look_into(top, [workplace.path("head", file) for file in files])
-    if any(searched.validations.values()):
-        logs = [log for record in records for log in workplace.logs("head", record)]
-        logs += [log for record in workplace.earlier() for log in workplace.logs("base", record)]
+    if any(searched.validations.values()) or any(searched.tables.values()):
         # What the logs themselves hide is a matter of their own records.
-        known = [replace(log, unread=()) for log in logs]
-        for run in hidden_runs(searched, known):
-            what = f"holds {run.validations} validations of a run that no log has"
-            yield Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
+        own = [log for record in records for log in workplace.logs("head", record)]
+        yield from map(_hidden, hidden_runs(searched, (), [*own, *_merged_logs(workplace)]))
     rules = workplace.rules_for(folder)
     for file in searched.opaque:
         if not file.is_searched and not rules.allows_artifact(file.name):
             what = "is packed: its content cannot be searched for runs"
             yield Objection(what, codes.OPAQUE_FILE, file.name)
+
+
+def hidden_in_record(
+    workplace: Workplace, which: Which, folder: PurePosixPath
+) -> Iterator[Objection]:
+    """Find runs in a record that neither its logs have nor those of a merged record."""
+    yield from map(_hidden, workplace.hidden(which, folder, _merged_logs(workplace)))
+
+
+def _hidden(run: HiddenRun) -> Objection:
+    what = f"holds {run.validations} validations of a run that no log has"
+    return Objection(what, codes.HIDDEN_RUN, f"{run.file}:{run.line}")
+
+
+def _merged_logs(workplace: Workplace) -> list[LogFile]:
+    return [log for record in workplace.earlier() for log in workplace.logs("base", record)]

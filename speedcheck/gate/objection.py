@@ -54,11 +54,20 @@ class Objection:
         return f"{code}{self.message}{where}"
 
 
-def objections(certificate: Certificate, rules: PathRules) -> tuple[Objection, ...]:
-    """Return what in a record's judgement closes the gate, the gravest first."""
+def objections(
+    certificate: Certificate, rules: PathRules, aside: frozenset[str] = frozenset()
+) -> tuple[Objection, ...]:
+    """Return what in a record's judgement closes the gate, the gravest first.
+
+    Args:
+        certificate: the judgement.
+        rules: the base's rules for the record.
+        aside: codes of findings that are left to the caller.
+    """
     places: dict[tuple[str, str], list[str]] = {}
     for finding in _closing(certificate, rules):
-        places.setdefault((finding.code, finding.message), []).append(finding.where)
+        if finding.code not in aside:
+            places.setdefault((finding.code, finding.message), []).append(finding.where)
     found = [
         Objection(message, code, join_some(dict.fromkeys(filter(None, where))))
         for (code, message), where in places.items()

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from speedcheck.certificate import Certificate
+from speedcheck.checks import codes
 from speedcheck.gate.baselines import best_record, frontier, record_date, too_fast
 from speedcheck.gate.copies import CountedRun, counted_runs
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.declared import not_allowed, remarks
+from speedcheck.gate.leftovers import hidden_in_record
 from speedcheck.gate.merged_runs import (
     Evidence,
     changed_evidence,
@@ -134,7 +136,9 @@ class RecordJudge:
         workplace = self._workplace
         plan, rules = workplace.plan(which, folder), workplace.rules_for(folder)
         has_ledger = folder / LEDGER_NAME in workplace.trees[which]
-        yield from objections(certificate, rules)
+        yield from objections(certificate, rules, frozenset({codes.HIDDEN_RUN}))
+        if any(f.code == codes.HIDDEN_RUN for f in certificate.verdicts.findings()):
+            yield from hidden_in_record(workplace, which, folder)
         yield from not_allowed(plan, certificate, rules, has_ledger=has_ledger)
 
     def _not_faster(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
@@ -19,6 +19,7 @@ from speedcheck.gate.tree import Tree, read_tree
 from speedcheck.judge import Judgement
 from speedcheck.logs import LogFile, Parser
 from speedcheck.many import verify_folders
+from speedcheck.records.hidden import HiddenRun
 from speedcheck.records.record_files import MAX_FILE_BYTES, MAX_FILES, MAX_LEVELS
 from speedcheck.records.record_folder import find_records, read_record
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
@@ -166,6 +167,12 @@ class Workplace:
     def logs(self, which: Which, folder: PurePosixPath) -> tuple[LogFile, ...]:
         """Return the logs of a record, as they were read."""
         return read_record(self.path(which, folder), self._parser).logs
+
+    def hidden(
+        self, which: Which, folder: PurePosixPath, quotable: Sequence[LogFile]
+    ) -> tuple[HiddenRun, ...]:
+        """Return the runs that a record hides and none of the logs `quotable` has."""
+        return read_record(self.path(which, folder), self._parser, quotable=quotable).hidden
 
     def named_baseline(self, which: Which, folder: PurePosixPath) -> PurePosixPath | None:
         """Return the baseline that a record.toml names, out of the base.

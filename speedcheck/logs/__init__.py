@@ -8,6 +8,7 @@ bundled trainer; `sections` states the grammar.
 
 from __future__ import annotations
 
+from speedcheck.logs.curves import find_rows
 from speedcheck.logs.foreign import ForeignFormat, ForeignParser, TakenLine
 from speedcheck.logs.gather import HELD
 from speedcheck.logs.line_figures import Columns
@@ -20,7 +21,7 @@ from speedcheck.logs.log_file import (
     UnreadValidation,
     Validation,
 )
-from speedcheck.logs.log_text import NotTextError, fold
+from speedcheck.logs.log_text import NotTextError
 from speedcheck.logs.parse import (
     MAX_BYTES,
     Parser,
@@ -31,8 +32,9 @@ from speedcheck.logs.parse import (
     read_log,
 )
 from speedcheck.logs.patterns import FINAL, MEASURE, TIME_UNITS, Expression, LogPattern
+from speedcheck.logs.readings import fold
 from speedcheck.logs.step_lines import StepLine, parse_step_line
-from speedcheck.logs.unread import find_validations
+from speedcheck.logs.unread import find_validations, is_known, losses_by_step
 
 __all__ = [
     "FINAL",
@@ -57,8 +59,11 @@ __all__ = [
     "UnreadValidation",
     "Validation",
     "embedded_program",
+    "find_rows",
     "find_validations",
     "fold",
+    "is_known",
+    "losses_by_step",
     "output_lines",
     "parse_log",
     "parse_step_line",

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from speedcheck.logs import line_figures
 from speedcheck.logs.header import parse_count
 from speedcheck.logs.log_file import Validation
-from speedcheck.logs.log_text import Problems, fold, quoted
+from speedcheck.logs.log_text import Problems, quoted
 from speedcheck.logs.patterns import FINAL, MEASURE, STEP, Line
+from speedcheck.logs.readings import fold
 from speedcheck.logs.step_lines import PlacedValidation
 
 HELD = frozenset({"seed", "run", "total", "val_tokens", "train_shards"})

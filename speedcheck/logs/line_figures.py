@@ -14,10 +14,10 @@ from speedcheck.logs.patterns import FIGURES, MEASURE, STEP, TIME_UNITS, check_t
 Fields = dict[str, str]
 
 # How W&B joins the name of a run and that of a column.
-_OF_RUN = " - "
+OF_RUN = " - "
 # In such tables, whose columns are of one measure, the steps have this name.
 _STEP_OF_EXPORT = "Step"
-_DELIMITERS = (",", "\t", ";")
+DELIMITERS = (",", "\t", ";")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Columns:
 
     def table(self, header: str) -> Table | None:
         """Return the table that a line begins; None where it is not the header of one."""
-        for delimiter in _DELIMITERS:
+        for delimiter in DELIMITERS:
             cells = _cells(header, delimiter)
             if cells and (runs := self._runs(cells)):
                 return Table(delimiter, len(cells), runs)
@@ -83,7 +83,7 @@ class Columns:
             return ((None, shared),)
         if _STEP_OF_EXPORT in places:
             shared.setdefault(STEP, places[_STEP_OF_EXPORT])
-        ending = _OF_RUN + self.measure
+        ending = OF_RUN + self.measure
         return tuple(
             (name.removesuffix(ending), {**shared, MEASURE: place})
             for place, name in enumerate(cells)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from speedcheck.logs.log_file import MAX_UNREAD, Problem, ProblemKind, UnreadValidation
+from speedcheck.logs.readings import told_by
 
 MAX_LINE = 1 << 20
 """No writer of logs prints a line of 1 MiB; such a line is stated and not read."""
@@ -21,15 +20,6 @@ MAX_SHOWN = 200
 
 _QUOTED = 60
 _FEWEST_CHARACTERS = 8
-
-# The two figures of a validation in any spelling, on a line that no grammar reads.
-_STEP = re.compile(
-    r"(?:(?:step|iter(?:ation)?)\b[\"']?[ :=]{0,3}|\bs:)([0-9]{1,12})\b", re.IGNORECASE
-)
-_LOSS = re.compile(
-    r"(?:val(?:idation)?[ _-]?loss\b[\"']?[ :=]{0,3}|\btel: {0,3})([0-9]{1,9}\.[0-9]{1,18})",
-    re.IGNORECASE,
-)
 
 
 class NotTextError(ValueError):
@@ -94,13 +84,6 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
-def step_and_loss(line: str) -> tuple[int, str] | None:
-    """The step and the loss, as printed, that a line tells; None where it does not tell both."""
-    line = fold(line)
-    step, loss = _STEP.search(line), _LOSS.search(line)
-    return (int(step[1]), loss[1]) if step and loss else None
-
-
 class Problems:
     """Collects problems and unread validations, and numbers their lines."""
 
@@ -130,9 +113,8 @@ class Problems:
         self._found.append(Problem(kind, line, message))
 
     def add_unread(self, position: int, text: str) -> None:
-        """Keep the line that starts at a position, if it tells a step and a validation loss."""
-        if len(self._unread) < MAX_UNREAD and (found := step_and_loss(text)):
-            step, loss = found
+        """Keep what the line that starts at a position tells of validations."""
+        for step, loss in told_by(text):
             self.keep_unread(position, step, float(loss), text)
 
     def keep_unread(self, position: int, step: int | None, loss: float, text: str) -> None:
@@ -166,63 +148,3 @@ def long_lines(data: bytes) -> Iterator[int]:
             yield start
             end = data.find(b"\n", start)
         start = end + 1
-
-
-# The sign for bytes that are not text, common in binary files, is left as it is.
-_FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]+")
-
-
-# Letters of other alphabets that print as a Latin one does; Unicode calls none of them compatible.
-_LOOKALIKES = dict(
-    zip(
-        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04cf\u0501\u051b\u0578"
-        "\u03b1\u03b9\u03bd\u03bf\u03c1\u03c4\u03c5\u0131\u217c\u0442\u043c\u0432",
-        "aeopcyxsijldqnaivoptuiltmv",
-        strict=True,
-    )
-)
-
-
-def fold(text: str) -> str:
-    """Return `text` with letters, signs, digits and blanks as the ASCII that a reader sees.
-
-    Each character is folded on its own: to normalise a text as a whole takes time with the square
-    of its combining marks.
-    """
-    return text if text.isascii() else _FOREIGN.sub(_fold_match, text)
-
-
-def _fold_match(match: re.Match[str]) -> str:
-    return match[0].translate(_FOLDED)
-
-
-_MOST_KEPT = 0x10000
-
-
-class _Folded(dict[int, str]):
-    """The table for `str.translate`, filled with what it is asked for."""
-
-    def __missing__(self, code: int) -> str:
-        folded = _fold_character(chr(code))
-        shown = chr(code) if folded is None else folded
-        # A text may hold each of a million characters, and the table is kept.
-        if code < _MOST_KEPT:
-            self[code] = shown
-        return shown
-
-
-def _fold_character(character: str) -> str | None:
-    """Return the ASCII that a character stands for; None where it stands for none."""
-    category = unicodedata.category(character)
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
-    if category == "Cf":
-        return ""
-    if category in {"Zs", "Zl", "Zp"}:
-        return " "
-    folded = unicodedata.normalize("NFKC", character)
-    folded = _LOOKALIKES.get(folded.lower(), folded)
-    return folded if folded.isascii() else None
-
-
-_FOLDED = _Folded()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, Protocol, cast
 
-from speedcheck.logs.log_text import fold
+from speedcheck.logs.readings import fold
 
 MEASURE, STEP, FINAL = "val_loss", "step", "final"
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "min": 6e4}

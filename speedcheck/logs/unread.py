@@ -9,26 +9,27 @@ repeats it, or the line is a probe: an evaluation beside the run under parameter
 from __future__ import annotations
 
 import heapq
-import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from speedcheck.logs.log_file import MAX_UNREAD, LogFormat, UnreadValidation, Validation
-from speedcheck.logs.log_text import MAX_SHOWN, Problems, fold, quoted, step_and_loss
+from speedcheck.logs.log_text import MAX_LINE, MAX_SHOWN, Problems, quoted
+from speedcheck.logs.readings import Told, decoded, readings, told_by
 from speedcheck.logs.sections import Section
 from speedcheck.logs.step_lines import is_candidate
 
 # What to look at closely; a search for "_loss" would stop at the training line of every step. A
 # line with other characters than ASCII may hold the words in other letters.
 _WORDS = tuple(
-    b + between + b"loss" for b in (b"al", b"ation") for between in (b"_", b" ", b"-", b"")
+    b + between + b"loss" for b in (b"al", b"ation") for between in (b"_", b" ", b"-", b"/", b"")
 )
 _WORD_OF_LLMC = b"tel:"
+# An escape may stand for a letter or the sign within such a word; few logs hold its first byte.
+_ESCAPES = {b"&": (b"&#", b"&lowbar;"), b"%": (b"%5f",), b"\\": (b"\\u00", b"\\x", b"\\'", b"\\_")}
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 # Enough to say that there are such lines, and how many of an honest log.
 _MOST_LINES = 100_000
-_MOST_CHARACTERS = 4000
 
 # "tailavg step:2720 tau:150 lambda:0.4 val_loss:3.27909": a name, the step, and fields.
 _PROBE = re.compile(
@@ -37,31 +38,20 @@ _PROBE = re.compile(
 _KEY = re.compile(r" ([A-Za-z_]\w*):")
 _OWN_KEYS = frozenset({"val_loss", "train_loss", "train_time", "step_avg"})
 
-# A validation in one of the built-in formats, anywhere on a line. No two steps may be
-# between its figures, so that no text is searched twice.
+# A validation in one of the built-in formats, anywhere on a line and on indented ones below it. No
+# two steps may be between its figures, so that no text is searched twice.
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,18})?|nan|inf)\b"
 _BUILT_IN = re.compile(
     r"(?<![A-Za-z0-9_])(?:"
-    r"step ?: ?([0-9]{1,12})(?: ?/ ?[0-9]{1,12})?\b(?:(?!step)[^\n]){0,200}?\bval_loss ?: ?"
-    + _NUMBER
-    + r"|s:([0-9]{1,12}) tel: ?"
-    + _NUMBER
-    + r")"
+    r"step ?: ?([0-9]{1,12})(?: ?/ ?[0-9]{1,12})?\b(?:(?!step)[^\n]|\n(?=[ \t])){0,200}?"
+    r"\bval_loss ?: ?" + _NUMBER + r"|s:([0-9]{1,12}) tel: ?" + _NUMBER + r")"
 )
-
-
-# Of strings in JSON and in programs, and of HTML.
-_ESCAPE = re.compile(r"\\\\?u([0-9a-fA-F]{4})|\\\\?([nrt])|&#?[0-9A-Za-z]{1,8};")
-
-# A terminal's colour code precedes a word as if it were a letter of it.
-_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 
 class _Line(NamedTuple):
     start: int
     text: str
-    step: int
-    loss: str
+    told: tuple[Told, ...]
 
 
 def note_unread(
@@ -80,19 +70,19 @@ def note_unread(
         read: the validations that were read.
         problems: takes each of the lines as unread, and one problem that shows the first.
     """
-    known: dict[int, list[float]] = {}
-    for validation in read:
-        known.setdefault(validation.step, []).append(validation.loss)
+    known = losses_by_step(read)
     reach = max(known, default=-1)
     keys = _OWN_KEYS.union(*(validation.extra for validation in read))
     unread: list[_Line] = []
     probes: list[_Line] = []
     for line in _candidates(data, section, log_format, problems):
-        if _is_known(line.step, line.loss, known):
-            continue
-        (probes if _is_probe(line, reach, keys) else unread).append(line)
+        new = tuple(told for told in line.told if not is_known(*told, known))
+        if new:
+            is_probe = len(new) == 1 and _is_probe(line, reach, keys)
+            (probes if is_probe else unread).append(line._replace(told=new))
     for line in unread[:MAX_UNREAD]:
-        problems.add_unread(line.start, line.text)
+        for step, loss in line.told:
+            problems.keep_unread(line.start, step, float(loss), line.text)
     if unread:
         lines = "1 line tells" if len(unread) == 1 else f"{len(unread)} lines tell"
         what = "of a validation, not as a step line does: not read"
@@ -118,8 +108,7 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
         The validations by their lines, the first `MAX_UNREAD` of them.
     """
     found: dict[tuple[int, int | None, str], UnreadValidation] = {}
-    for reading in _readings(data):
-        text = fold(_COLOUR.sub("", reading) if "\x1b" in reading else reading).lower()
+    for text in (shown.lower() for whole in decoded(data) for shown in readings(whole)):
         if "val_loss" not in text and " tel:" not in text:
             continue
         line, counted = 1, 0
@@ -134,37 +123,6 @@ def find_validations(data: bytes) -> list[UnreadValidation]:
             if len(found) >= MAX_UNREAD:
                 break
     return sorted(found.values(), key=lambda validation: validation.line)[:MAX_UNREAD]
-
-
-def _readings(data: bytes) -> Iterator[str]:
-    """The texts that bytes may be, and what their escapes stand for."""
-    for text in _decoded(data):
-        yield text
-        if _ESCAPE.search(text):
-            yield _ESCAPE.sub(_unescaped, text)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    """The character of an escape; a blank for one of a blank, so that lines keep their numbers."""
-    if match[2]:
-        return " "
-    # Half of a pair of surrogates is a character to Python, and to nobody who writes it.
-    found = html.unescape(f"&#x{match[1]};" if match[1] else match[0])
-    return " " if found.isspace() else found
-
-
-def _decoded(data: bytes) -> Iterator[str]:
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    # A NUL may stand between two letters, or end what was stored before a line.
-    for instead in (b"", b" ")[: 1 + (b"\0" in data)]:
-        yield data.replace(b"\0", instead).decode("utf-8", "replace")
-    if b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        for encoding in ("utf-16-le", "utf-16-be"):
-            try:
-                yield data[: len(data) // 2 * 2].decode(encoding)
-            except UnicodeDecodeError:
-                continue
 
 
 def _candidates(
@@ -182,9 +140,14 @@ def _candidates(
             message = f"more than {_MOST_LINES} lines may tell of validations: not read further"
             problems.add("flood", start, message)
             return
-        text = data[start : min(end, start + _MOST_CHARACTERS)].decode("utf-8", "replace")
-        if found := step_and_loss(text):
-            yield _Line(start, text, *found)
+        text = data[start : min(end, start + MAX_LINE)].decode("utf-8", "replace")
+        told = told_by(text)
+        if not told and text[:1].isspace():
+            # An indented line goes on with the one before it.
+            above = data[max(section.start, start - MAX_SHOWN) : start - 1].rpartition(b"\n")[2]
+            told = told_by(above.decode("utf-8", "replace") + text)
+        if told:
+            yield _Line(start, text, tuple(told))
 
 
 def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[int]:
@@ -192,7 +155,8 @@ def _starts(data: bytes, section: Section, words: Sequence[bytes]) -> Iterator[i
     start = section.start
     # A log may have many sections: each is searched in a copy of its own, not of the whole.
     text = data[start : section.end].lower()
-    hits = [_positions(text, word) for word in words]
+    escapes = [escape for first, of in _ESCAPES.items() if first in text for escape in of]
+    hits = [_positions(text, word) for word in (*words, *escapes)]
     if not text.isascii():
         hits.append(match.start() for match in _NOT_ASCII.finditer(text))
     line_end = start
@@ -210,7 +174,16 @@ def _positions(data: bytes, word: bytes) -> Iterator[int]:
         start += len(word)
 
 
-def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
+def losses_by_step(validations: Iterable[Validation]) -> dict[int, set[float]]:
+    """Return the losses of validations at each step."""
+    known: dict[int, set[float]] = {}
+    for validation in validations:
+        known.setdefault(validation.step, set()).add(validation.loss)
+    return known
+
+
+def is_known(step: int, printed: str, known: Mapping[int, Iterable[float]]) -> bool:
+    """Return whether a loss, as printed, is one of those known at its step, rounded or not."""
     decimals = len(printed.partition(".")[2])
     return any(round(loss, decimals) == float(printed) for loss in known.get(step, ()))
 
@@ -218,6 +191,6 @@ def _is_known(step: int, printed: str, known: dict[int, list[float]]) -> bool:
 def _is_probe(line: _Line, reach: int, keys: frozenset[str]) -> bool:
     """Whether a line evaluates a run that was read, under parameters that its own lines lack."""
     match = _PROBE.fullmatch(line.text)
-    if match is None or line.step > reach:
+    if match is None or line.told[0][0] > reach:
         return False
     return not keys.issuperset(_KEY.findall(match[2]))

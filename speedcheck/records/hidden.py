@@ -2,7 +2,8 @@
 
 A README, a program, a picture or a line with a word before it can hold a run that its author would
 rather not count. Two validations at different steps that no log of the folder has are taken for
-such a run; one line is a quotation.
+such a run; one line is a quotation. So are three rows of a table at steps at which the logs
+validate too: other tables tell of other things.
 """
 
 from __future__ import annotations
@@ -13,11 +14,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from statistics import fmean
 
-from speedcheck.logs import LogFile, UnreadValidation, Validation, find_validations
+from speedcheck.logs import (
+    LogFile,
+    UnreadValidation,
+    Validation,
+    find_rows,
+    find_validations,
+    is_known,
+    losses_by_step,
+)
+from speedcheck.records.record_files import kind_of
 
 FEWEST_VALIDATIONS = 2
+FEWEST_SCATTERED = 3
+FEWEST_ROWS = 3
 
 # The first bytes of compressed files and containers, whose content cannot be searched.
 _ARCHIVES = (
@@ -32,8 +45,10 @@ _ARCHIVES = (
     b"\x04\x22\x4d\x18",
     b"\x5d\x00\x00",
     b"\x1f\x9d",
-    # The pointer to a file that Git LFS stores elsewhere.
+    # Pointers to files that Git LFS, git-annex and DVC store elsewhere.
     b"version https://git-lfs.github.com/spec/",
+    b"/annex/objects/",
+    b"outs:\n- md5:",
 )
 _TAR = slice(257, 262)
 _HEAD = 4096
@@ -80,16 +95,19 @@ class Searched:
 
     Attributes:
         validations: the step lines in each file, by its path inside the folder.
+        tables: the rows of its tables, of files that are neither documents nor programs.
         opaque: the files that are not text.
     """
 
     validations: Mapping[str, Sequence[UnreadValidation]]
+    tables: Mapping[str, Sequence[UnreadValidation]]
     opaque: tuple[OpaqueFile, ...]
 
 
 def look_into(root: Path, files: Iterable[Path]) -> Searched:
     """Search files for step lines, whatever they are; those that cannot be read hold none."""
     found: dict[str, Sequence[UnreadValidation]] = {}
+    tables: dict[str, Sequence[UnreadValidation]] = {}
     opaque: list[OpaqueFile] = []
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -101,9 +119,11 @@ def look_into(root: Path, files: Iterable[Path]) -> Searched:
         is_closed = is_archive(data) or (is_binary and len(data) > MAX_BINARY_BYTES)
         if not is_closed:
             found[name] = find_validations(data)
+            if kind_of(file) == "log":
+                tables[name] = find_rows(data)
         if is_closed or is_binary:
             opaque.append(OpaqueFile(name, is_searched=not is_closed))
-    return Searched(found, tuple(opaque))
+    return Searched(found, tables, tuple(opaque))
 
 
 def _is_text(head: bytes) -> bool:
@@ -120,28 +140,71 @@ def is_archive(data: bytes) -> bool:
     return data.startswith(_ARCHIVES) or data[_TAR] == b"ustar"
 
 
-def hidden_runs(searched: Searched, logs: Sequence[LogFile]) -> tuple[HiddenRun, ...]:
-    """Return the whole runs that no log of the folder has.
+def hidden_runs(
+    searched: Searched, logs: Sequence[LogFile], quotable: Sequence[LogFile] = ()
+) -> tuple[HiddenRun, ...]:
+    """Return the whole runs that neither a log of the folder has nor one that may be quoted.
 
     Of the lines of a log that were not read, those beside the log's own validation at their step
     print another figure of the same run, such as an average; all others may hide a run.
     """
-    known: dict[int, set[float]] = defaultdict(set)
-    for log in logs:
-        for run in log.runs:
-            for validation in run.validations:
-                known[validation.step].add(validation.loss)
+    every = [*logs, *quotable]
+    known = losses_by_step(v for log in every for run in log.runs for v in run.validations)
     found = [_hidden(file, lines, known) for file, lines in searched.validations.items()]
+    if not any(found):
+        found.append(_scattered(searched.validations, known))
     found += [_hidden(log.name, _away_from_own(log), known) for log in logs if log.unread]
+    if any(searched.tables.values()):
+        means = _with_means(known, every)
+        found += [_hidden_curve(file, rows, means) for file, rows in searched.tables.items()]
     runs = {run.file: run for run in found if run is not None}
     return tuple(runs.values())
 
 
 def _hidden(file: str, lines: Iterable[UnreadValidation], known: _Known) -> HiddenRun | None:
-    unknown = [line for line in lines if line.step is not None and not _is_known(line, known)]
+    unknown = _unknown(lines, known)
     if len({line.step for line in unknown}) < FEWEST_VALIDATIONS:
         return None
     return HiddenRun(file, unknown[0].line, len(unknown))
+
+
+def _scattered(files: Mapping[str, Sequence[UnreadValidation]], known: _Known) -> HiddenRun | None:
+    """The run that several files hold together, a validation in each; two may be quotations."""
+    unknown = [(file, line) for file, lines in files.items() for line in _unknown(lines, known)]
+    if len({line.step for _, line in unknown}) < FEWEST_SCATTERED:
+        return None
+    file, first = unknown[0]
+    return HiddenRun(file, first.line, len(unknown))
+
+
+def _hidden_curve(file: str, rows: Iterable[UnreadValidation], known: _Known) -> HiddenRun | None:
+    """The run whose course a table shows: a list of final losses by steps has fewer such rows."""
+    unknown = [row for row in _unknown(rows, known) if row.step in known]
+    steps = {row.step or 0 for row in unknown}
+    if len(steps) < FEWEST_ROWS or 2 * min(steps) > max(steps):
+        return None
+    return HiddenRun(file, unknown[0].line, len(unknown))
+
+
+def _unknown(lines: Iterable[UnreadValidation], known: _Known) -> list[UnreadValidation]:
+    return [
+        line
+        for line in lines
+        if line.step is not None and not is_known(line.step, repr(line.loss), known)
+    ]
+
+
+def _with_means(known: _Known, logs: Sequence[LogFile]) -> _Known:
+    """The losses at each step with their means over all runs and over those of each folder."""
+    losses: dict[tuple[PurePosixPath | None, int], list[float]] = defaultdict(list)
+    for log in logs:
+        for validation in (v for run in log.runs for v in run.validations):
+            for place in (PurePosixPath(log.name).parent, None):
+                losses[place, validation.step].append(validation.loss)
+    shown = {step: set(values) for step, values in known.items()}
+    for (_, step), values in losses.items():
+        shown[step].add(fmean(values))
+    return shown
 
 
 def _away_from_own(log: LogFile) -> Iterator[UnreadValidation]:
@@ -152,9 +215,3 @@ def _away_from_own(log: LogFile) -> Iterator[UnreadValidation]:
         lines = tuple(group)
         if not any(isinstance(line, Validation) for line in lines):
             yield from (line for line in lines if isinstance(line, UnreadValidation))
-
-
-def _is_known(line: UnreadValidation, known: _Known) -> bool:
-    decimals = len(repr(line.loss).partition(".")[2])
-    losses = known.get(line.step or 0, ())
-    return any(round(loss, decimals) == line.loss for loss in losses)

@@ -21,6 +21,10 @@ from speedcheck.records.record_toml import PLAN_NAME
 LOGS_NAME = "logs"
 README_NAME = "README.md"
 CERTIFICATE_NAME = "certificate.json"
+PICTURES_NAME = "images"
+PICTURES = ("losses", "curves", "runtimes")
+"""The pictures that speedcheck keeps beside a record's README, as PNG."""
+
 
 # The parser would not read a larger file either; here it is refused before it is opened.
 MAX_FILE_BYTES = MAX_BYTES
@@ -53,6 +57,11 @@ def kind_of(file: Path) -> FileKind:
         return "own"
     is_document = name.startswith(_DOCUMENT_STEMS) or file.suffix.lower() in _PROGRAMS
     return "document" if is_document else "log"
+
+
+def is_own_picture(name: str) -> bool:
+    """Return whether a file, by its path inside the folder, is a picture of speedcheck's own."""
+    return name in {f"{PICTURES_NAME}/{picture}.png" for picture in PICTURES}
 
 
 def refusal(file: Path) -> str:

@@ -10,7 +10,7 @@ link is followed: submissions come from strangers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,13 +107,20 @@ def find_records(path: Path, parser_for: ParserFor = _built_in) -> tuple[Path, .
     return found
 
 
-def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = False) -> Record:
+def read_record(
+    path: Path,
+    parser_for: ParserFor = _built_in,
+    *,
+    whole: bool = False,
+    quotable: Sequence[LogFile] = (),
+) -> Record:
     """Read the record in the folder `path`, with the folders below that belong to it.
 
     Args:
         path: the folder.
         parser_for: gives the parser of a folder's logs.
         whole: whether all folders below belong to it, as they do where it has a record.toml.
+        quotable: logs of other records, whose runs its files may repeat.
 
     Raises:
         InputError: the folder holds neither a log nor published figures, or cannot be read.
@@ -157,7 +164,7 @@ def read_record(path: Path, parser_for: ParserFor = _built_in, *, whole: bool = 
         ),
         refused=tuple(refused),
         unread=tuple(unread),
-        hidden=hidden_runs(searched, logs),
+        hidden=hidden_runs(searched, logs, quotable),
         opaque=searched.opaque,
     )
 

@@ -14,6 +14,7 @@ from speedcheck.plot_data import plot_data_of
 from speedcheck.plot_data.race_data import race_data_of
 from speedcheck.races.race_plan import is_race, refuse_options
 from speedcheck.races.read_race import read_race
+from speedcheck.records.record_files import PICTURES, PICTURES_NAME
 from speedcheck.report import race_text
 from speedcheck.report.headline import headline
 from speedcheck.report.html import race_page, record_page, require_jinja
@@ -27,10 +28,6 @@ from speedcheck.report.plots import (
     write_pngs,
 )
 from speedcheck.rules.rule import Overrides
-
-# What a record keeps beside its README, and where.
-_PICTURES = "images"
-_KEPT = ("losses", "curves", "runtimes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +104,11 @@ def keep_pictures(judgement: Judgement, folder: Path) -> list[tuple[str, str]]:
     """
     if not can_draw():
         return []
-    pictures = [one for one in draw_pictures(plot_data_of(judgement)) if one.name in _KEPT]
-    files = write_pngs(pictures, folder / _PICTURES)
+    pictures = [one for one in draw_pictures(plot_data_of(judgement)) if one.name in PICTURES]
+    files = write_pngs(pictures, folder / PICTURES_NAME)
     return [
-        (one.title, f"{_PICTURES}/{file.name}") for one, file in zip(pictures, files, strict=True)
+        (one.title, f"{PICTURES_NAME}/{file.name}")
+        for one, file in zip(pictures, files, strict=True)
     ]
 
 

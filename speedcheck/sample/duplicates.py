@@ -173,14 +173,34 @@ def _inner(run: Run) -> dict[int, float]:
 def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[NearCopy]:
     """Find the runs that agree with an earlier one at more validations than chance explains.
 
+    A copy may print its losses with more digits than its original, or fewer: such pairs are
+    compared with as many digits as both have.
+    """
+    pairs = len(members) * (len(members) - 1) // 2
+    printed = {i: max(map(decimals, _inner(runs[i]).values()), default=0) for i in members}
+    left = list(members)
+    for digits in sorted(set(printed.values())):
+        coarse = frozenset(index for index in left if printed[index] == digits)
+        copies = list(_equal_at(digits, runs, left, coarse, pairs))
+        yield from copies
+        found = {copy.second for copy in copies}
+        left = [index for index in left if index not in found and index not in coarse]
+
+
+def _equal_at(
+    digits: int, runs: Sequence[Run], members: Sequence[int], coarse: frozenset[int], pairs: int
+) -> Iterator[NearCopy]:
+    """Find the copies among the pairs that have a run in `coarse`.
+
     A run that is found is not compared any further, so that a folder of copies takes no longer
     than one of different runs.
     """
-    pairs = len(members) * (len(members) - 1) // 2
     holders: dict[tuple[int, float], list[int]] = defaultdict(list)
     for index in members:
-        places = _inner(runs[index]).items()
-        copy = _copy_of(runs, index, Counter(o for place in places for o in holders[place]), pairs)
+        places = [(step, round(loss, digits)) for step, loss in _inner(runs[index]).items()]
+        holding = (other for place in places for other in holders[place])
+        equal = Counter(other for other in holding if index in coarse or other in coarse)
+        copy = _copy_of(runs, index, equal, pairs, digits)
         if copy is not None:
             yield copy
             continue
@@ -188,24 +208,19 @@ def _equal_losses(runs: Sequence[Run], members: Sequence[int]) -> Iterator[NearC
             holders[place].append(index)
 
 
-def _copy_of(runs: Sequence[Run], index: int, equal: Counter[int], pairs: int) -> NearCopy | None:
+def _copy_of(
+    runs: Sequence[Run], index: int, equal: Counter[int], pairs: int, digits: int
+) -> NearCopy | None:
     """Return the earlier run that a run is a near-copy of, among those with equal losses."""
+    chance = min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - digits))
     for first, count in equal.most_common():
         if count < FEWEST_LOSSES:
             break
-        compared, chance = _comparison(runs[first], runs[index])
+        compared = len(_inner(runs[first]).keys() & _inner(runs[index]).keys())
         by_chance = pairs * _tail(count, compared, chance) >= _FALSE_PAIRS
         if not by_chance and not _is_rerun(runs[first], runs[index]):
             return NearCopy(first, index, f"equal losses at {count} of {compared} validations")
     return None
-
-
-def _comparison(a: Run, b: Run) -> tuple[int, float]:
-    """Return the number of validations at which two runs can agree, and how likely each does."""
-    inner = _inner(a)
-    common = inner.keys() & _inner(b).keys()
-    digits = max((decimals(inner[step]) for step in common), default=4)
-    return len(common), min(1.0, _CHANCE_AT_4_DECIMALS * 10.0 ** (4 - digits))
 
 
 def _tail(equal: int, compared: int, chance: float) -> float:

@@ -15,8 +15,12 @@ from speedcheck.sample.sample import ALL_GROUPS, Group
 from speedcheck.sample.select import named
 
 
-def divide(runs: Sequence[Run], members: Sequence[int], sources: Sources) -> list[list[int]]:
-    """Return the positions in `members` by group, in the order of their first logs.
+def divide(
+    runs: Sequence[Run], members: Sequence[int], sources: Sources
+) -> list[tuple[list[int], bool]]:
+    """Return the positions in `members` by group, and whether its program is known.
+
+    The groups are in the order of their first logs.
 
     Runs of one group have programs with the same code (constants, names and comments aside) and
     the same planned steps. Runs whose program is unknown are of one group.
@@ -25,7 +29,7 @@ def divide(runs: Sequence[Run], members: Sequence[int], sources: Sources) -> lis
     by_key: dict[tuple[str | None, int | None], list[int]] = defaultdict(list)
     for index, code in zip(members, codes, strict=True):
         by_key[code, runs[index].total_steps].append(index)
-    return sorted(by_key.values())
+    return sorted((part, code is not None) for (code, _), part in by_key.items())
 
 
 def describe(runs: Sequence[Run], members: Sequence[int], role: Role | None) -> str:
@@ -54,7 +58,7 @@ def choose(
 
     The caller's word comes first, then what record.toml declares. Otherwise the only group with a
     run that can count is judged. A declared sample is one group; runs whose program is unknown
-    join it where record.toml names them too.
+    join it where record.toml names them too. Where it does not, nothing shows that they are others.
 
     Args:
         groups: all groups.
@@ -71,8 +75,8 @@ def choose(
     if len(candidates) < 2:
         return tuple(candidates), "only_group" if candidates else "no_logs"
     if declared is not None:
-        chosen = tuple(group for group in candidates if _names(declared, group, runs))
-        if _is_one_sample(chosen, runs):
+        chosen = named_groups(declared, candidates, runs)
+        if _is_one_sample(chosen, runs) and not may_be_of(chosen, candidates, runs):
             return chosen, "declared"
     return (), "undecided"
 
@@ -89,12 +93,33 @@ def _asked(groups: Sequence[Group], candidates: Sequence[Group], name: str) -> t
     return found
 
 
-def _names(patterns: Sequence[str], group: Group, runs: Sequence[Run]) -> bool:
-    return any(named(runs[index], pattern) for index in group.usable for pattern in patterns)
+def named_groups(
+    patterns: Sequence[str], groups: Sequence[Group], runs: Sequence[Run]
+) -> tuple[Group, ...]:
+    """Return the groups with a run that patterns of record.toml name."""
+    return tuple(
+        group
+        for group in groups
+        if any(named(runs[index], pattern) for index in group.usable for pattern in patterns)
+    )
 
 
 def _is_one_sample(chosen: Sequence[Group], runs: Sequence[Run]) -> bool:
     """Whether groups are one group of known programs, and runs of unknown ones beside it."""
-    known = [g for g in chosen if runs[g.members[0]].source_sha256 is not None]
+    known = [group for group in chosen if group.has_program]
     steps = {runs[group.members[0]].total_steps for group in chosen}
     return bool(chosen) and len(known) <= 1 and len(steps) == 1
+
+
+def may_be_of(
+    chosen: Sequence[Group], candidates: Sequence[Group], runs: Sequence[Run]
+) -> tuple[Group, ...]:
+    """Return the groups whose runs may be of a declared sample for all that their logs show."""
+    steps = {runs[group.members[0]].total_steps for group in chosen if group.has_program}
+    return tuple(
+        group
+        for group in candidates
+        if not group.has_program
+        and group not in chosen
+        and runs[group.members[0]].total_steps in steps
+    )

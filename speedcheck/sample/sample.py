@@ -37,6 +37,7 @@ class Group:
         members: positions of all its runs, those that do not count included.
         usable: positions of the members that count where this group is judged.
         role: what record.toml declares the runs to be; None for runs that may be the record.
+        has_program: whether their logs hold a program that can be read.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Group:
     members: tuple[int, ...]
     usable: tuple[int, ...]
     role: Role | None = None
+    has_program: bool = True
 
 
 @dataclass(frozen=True, slots=True)

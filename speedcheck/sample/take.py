@@ -150,8 +150,9 @@ class _Taker:
                 by_role.setdefault(ruling.role, []).append(index)
         groups: list[Group] = []
         for role, members in by_role.items():
-            for part in divide(self._runs, members, self._sources):
-                groups.append(self._group(letter(len(groups)), part, role))
+            for part, has_program in divide(self._runs, members, self._sources):
+                group = self._group(letter(len(groups)), part, role)
+                groups.append(replace(group, has_program=has_program))
         return tuple(groups)
 
     def _group(self, name: str, members: Sequence[int], role: Role | None) -> Group:

@@ -175,8 +175,9 @@ PROVENANCE = {
     codes.HIDDEN_RUN: Explanation(
         ("warn",),
         "A document, a program or a line that is not a step line holds the step lines of a whole "
-        "run that no log in the folder has. That run is not counted, and it may be a bad one. The "
-        "gate closes.",
+        "run that no log in the folder has, or a CSV or JSON file holds its losses by steps. That "
+        "run is not counted, and it may be a bad one. The gate closes, unless the run is one of a "
+        "merged record.",
         "Give the run a log of its own, and declare it under [[excluded]] in record.toml if it is "
         "not part of the sample.",
     ),
@@ -184,7 +185,8 @@ PROVENANCE = {
         ("fail",),
         "The folder holds several groups of runs: other code, another number of planned steps, or "
         "runs without a program beside runs with one. Nothing says which group is the record, and "
-        "speedcheck does not guess.",
+        "speedcheck does not guess. Or record.toml declares the sample and leaves out runs whose "
+        "program cannot be read, which may be of it.",
         "Declare the sample in record.toml, as the message shows; `speedcheck init FOLDER` "
         "proposes the file. To look at one group, use --group.",
     ),
@@ -224,8 +226,8 @@ PROVENANCE = {
     codes.CRASHES_MATTER: Explanation(
         ("warn",),
         "The record passes only because crashed runs are left out: with each of them at the worst "
-        "counted loss the test does not pass, or one crashed after 90 % of its steps. The gate "
-        "closes.",
+        "counted loss the test does not pass, or one crashed after 90 % of its steps or of those "
+        "of the counted runs. The gate closes.",
         "Run the crashed seeds again to their end, or more seeds.",
     ),
     codes.OPAQUE_FILE: Explanation(

@@ -72,23 +72,11 @@ def near_copy_across(rng):
     return apply
 
 
-def backwards(rng):
+def last_clock(rng, clock):
+    """Another clock on the last line of one log; `\\2` is its train time."""
     logs = honest_logs(rng)
-    text = re.sub(
-        rf"(step:{STEPS}/{STEPS} val_loss:\S+) .*",
-        r"\1 train_time:99999ms step_avg:71.94ms",
-        logs["02.txt"].decode(),
-    )
-    return submit(logs | {"02.txt": text.encode()})
-
-
-def other_average(rng):
-    logs = honest_logs(rng)
-    text = re.sub(
-        rf"(step:{STEPS}/{STEPS} val_loss:\S+ train_time:\S+) .*",
-        r"\1 step_avg:99.00ms",
-        logs["02.txt"].decode(),
-    )
+    last = rf"(step:{STEPS}/{STEPS} val_loss:\S+) (train_time:\S+) .*"
+    text = re.sub(last, rf"\1 {clock}", logs["02.txt"].decode())
     return submit(logs | {"02.txt": text.encode()})
 
 
@@ -132,6 +120,42 @@ def declared(rng, role, **options):
     logs = honest_logs(rng) | {f"other/{i}.txt": bad_log(rng, **options) for i in range(3)}
     excluded = [{"logs": ["other/*"], "role": role, "reason": "not ours"}]
     return submit(with_plan(logs, excluded=excluded))
+
+
+def left_out_without_its_program(rng):
+    bare = step_lines(bad_log(rng))
+    return submit(with_plan(honest_logs(rng) | {"bare.txt": bare}, sample={"logs": ["0*.txt"]}))
+
+
+def whole_run_under_a_longer_plan(rng):
+    longer = bad_log(rng).replace(b"/%d" % STEPS, b"/%d" % (3 * STEPS))
+    excluded = [{"logs": ["99.txt"], "role": "crashed", "reason": "crashed"}]
+    return submit(with_plan(honest_logs(rng) | {"99.txt": longer}, excluded=excluded))
+
+
+def in_a_table(rng):
+    found = re.findall(rb"(?m)^step:(\d+)/\d+ val_loss:(\S+)", step_lines(bad_log(rng)))
+    table = b"step,val_loss\n" + b"".join(b"%b,%b\n" % row for row in found)
+    return submit(honest_logs(rng) | {"history.csv": table})
+
+
+def one_line_a_document(rng):
+    """A line of the bad run in each README; the first of them repeats one of a merged run."""
+
+    def apply(clone):
+        lines = [x for x in step_lines(bad_log(rng)).splitlines() if b"val_loss" in x]
+        merged = step_lines((clone.root / OLD / "02.txt").read_bytes()).splitlines()
+        told = [merged[-1], *lines[3:7]]
+        readmes = {f"{i}/README.md": b"Then: " + line + b"\n" for i, line in enumerate(told)}
+        submit(with_plan(honest_logs(rng) | readmes))(clone)
+
+    return apply
+
+
+def in_one_line_of_a_log(rng):
+    logs = honest_logs(rng)
+    logs["02.txt"] += step_lines(bad_log(rng)).replace(b"\n", rb"\n") + b"\n"
+    return submit(logs)
 
 
 def crashes_that_matter(rng):
@@ -187,6 +211,11 @@ DISHONEST = {
         ),
         "P028 hidden-run",
     ),
+    "in a table": (in_a_table, "P028 hidden-run"),
+    "one line a document": (one_line_a_document, r"P028 hidden-run: holds 4 .*1/README\.md"),
+    "in one line of a log": (in_one_line_of_a_log, "P028 hidden-run"),
+    "left out without its program": (left_out_without_its_program, "P029 undecided-sample"),
+    "a whole run under a longer plan": (whole_run_under_a_longer_plan, "P035 crashes-matter"),
     "in a hidden folder": (
         lambda rng: submit(honest_logs(rng) | {".cache/bad.txt": bad_log(rng)}),
         "L005 not-significant",
@@ -287,8 +316,14 @@ DISHONEST = {
         "P029 undecided-sample",
     ),
     "ends without a plan": (llm_c, "P030 ends-differ"),
-    "a clock that runs backwards": (backwards, "P032 times-contradict"),
-    "an average that does not fit": (other_average, "P032 times-contradict"),
+    "a clock that runs backwards": (
+        lambda rng: last_clock(rng, "train_time:99999ms step_avg:71.94ms"),
+        "P032 times-contradict: train_time falls",
+    ),
+    "an average that does not fit": (
+        lambda rng: last_clock(rng, r"\2 step_avg:99.00ms"),
+        "P032 times-contradict",
+    ),
     "too fast to be true": (
         lambda rng: submit(honest_logs(rng, step_ms=11.0)),
         "less than 0.1 of the track's fastest",

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.speedcheck.gate.branches import GOOD, PNG, both, change_merged, honest_logs, move, submit
+import re
+
+from tests.speedcheck.gate.branches import (
+    GOOD,
+    OLD,
+    PNG,
+    both,
+    change_merged,
+    honest_logs,
+    move,
+    submit,
+)
 from tests.speedcheck.gate.submissions import (
     EVERY,
     OTHER_PROGRAM,
@@ -39,6 +50,21 @@ def with_quotations(rng):
     return submit(logs | {"README.md": text})
 
 
+def with_the_course_of_the_record_before(rng):
+    """A curve of a merged run, and its last lines in the README."""
+
+    def apply(clone):
+        merged = step_lines((clone.root / OLD / "02.txt").read_bytes())
+        found = re.findall(rb"(?m)^step:(\d+)/\d+ val_loss:(\S+)", merged)
+        files = {
+            "before.csv": b"step,val_loss\n" + b"".join(b"%b,%b\n" % row for row in found),
+            "README.md": b"# Record\n\n```\n" + b"\n".join(merged.splitlines()[-20:]) + b"\n```\n",
+        }
+        submit(honest_logs(rng) | files)(clone)
+
+    return apply
+
+
 def two_records(rng):
     return both(submit(honest_logs(rng), "records/one"), submit(honest_logs(rng), "records/two"))
 
@@ -71,6 +97,7 @@ HONEST = {
     "a declared baseline of another program": with_baseline,
     "a declared crash": with_a_crash,
     "lines of its own logs in the README": with_quotations,
+    "the course of a merged run": with_the_course_of_the_record_before,
     "a deliberate common early stop": lambda rng: submit(honest_logs(rng, last=STEPS - 40)),
     "two records": two_records,
     "a typo in a merged README": typo,

@@ -17,7 +17,12 @@ from tests.speedcheck.gate.conftest import files_of
 def test_a_branch_without_a_record_passes(clone, gate):
     clone.branch("work")
     clone.commit("no record", {"src/main.py": "", "records/README.md": "# Records\n"})
-    assert gate() == (0, "gate: pass (no record is added, changed or removed)\n", "")
+    code, output, _ = gate()
+    assert code == 0
+    assert output.splitlines() == [
+        "note: 1 file changed outside of the records, not judged: src/main.py",
+        "gate: pass (no record is added, changed or removed)",
+    ]
 
 
 def test_a_good_record_passes(clone, gate, build):

@@ -5,20 +5,7 @@ from __future__ import annotations
 import pytest
 
 from speedcheck.logs import parse_log
-
-PROGRAM = 'import os\nprint(f"step:{step} val_loss:3.1")\n# step 5 val_loss 1.0\n'
-ENVIRONMENT = "Running Python 3.12.7 (main)\n"
-LINE = "=" * 100 + "\n"
-VALIDATIONS = [
-    "step:0/30 val_loss:9.1000 train_time:0ms",
-    "step:15/30 val_loss:4.3333 train_time:5ms",
-    "step:30/30 val_loss:3.2751 train_time:9ms",
-]
-
-
-def read(*lines: str):
-    output = "".join(f"{line}\n" for line in lines)
-    return parse_log((PROGRAM + LINE + ENVIRONMENT + LINE + output).encode(), "a.txt")
+from tests.speedcheck.logs.test_unread import STEPS, read
 
 
 def unread(log):
@@ -33,7 +20,7 @@ def unread(log):
     ],
 )
 def test_a_step_line_behind_something_else_is_said(prefix):
-    log = read(*VALIDATIONS[:2], prefix + VALIDATIONS[2])
+    log = read(*STEPS[:2], prefix + STEPS[2])
     assert [(run.final_step, run.complete) for run in log.runs] == [(15, False)]
     ((line, message),) = unread(log)
     assert line == 9
@@ -55,19 +42,19 @@ def test_a_step_line_behind_something_else_is_said(prefix):
     ],
 )
 def test_another_spelling_of_a_validation_is_said(line):
-    ((_, message),) = unread(read(*VALIDATIONS[:2], line))
+    ((_, message),) = unread(read(*STEPS[:2], line))
     assert "1 line tells" in message
 
 
 @pytest.mark.parametrize("step", ["step:30 / 30", "step: 30/30", "step:30/30,"])
 def test_a_step_that_is_written_otherwise_is_not_read_as_one_without_a_total(step):
-    log = read(*VALIDATIONS[:2], f"{step} val_loss:3.2751 train_time:9ms")
+    log = read(*STEPS[:2], f"{step} val_loss:3.2751 train_time:9ms")
     assert [(run.final_step, run.complete) for run in log.runs] == [(15, False)]
     assert ["step is not a number of steps" in p.message for p in log.problems] == [True]
 
 
 def test_a_log_of_such_lines_alone_is_no_run_and_the_first_of_them_is_shown():
-    log = read(*(f"[rank0]: {line}" for line in VALIDATIONS))
+    log = read(*(f"[rank0]: {line}" for line in STEPS))
     assert log.runs == ()
     ((line, message),) = unread(log)
     assert (line, message.partition(" of")[0]) == (7, "3 lines tell")
@@ -91,7 +78,7 @@ def test_a_prefix_before_a_line_of_llmc_is_said():
     ],
 )
 def test_a_validation_that_was_read_may_be_printed_again_in_any_way(line):
-    assert read(*VALIDATIONS, line).problems == ()
+    assert read(*STEPS, line).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -104,9 +91,9 @@ def test_a_validation_that_was_read_may_be_printed_again_in_any_way(line):
     ],
 )
 def test_what_tells_no_loss_at_a_step_is_nothing(line):
-    assert read(*VALIDATIONS, line).problems == ()
+    assert read(*STEPS, line).problems == ()
 
 
 def test_a_line_that_is_a_problem_already_is_no_second_one():
-    log = read(*VALIDATIONS[:2], "step:30/30 val_loss: 3.2751 train_time:9ms")
+    log = read(*STEPS[:2], "step:30/30 val_loss: 3.2751 train_time:9ms")
     assert [p.message for p in log.problems] == ["the validation loss is not a number: ''"]

@@ -30,7 +30,7 @@ def test_the_certificate_is_that_of_the_folder_with_its_pictures(drawing, run_ti
     folder = tmp_path / "record"
     assert (folder / "certificate.json").read_text() == speedcheck.verify(folder).to_json()
     findings = speedcheck.verify(folder).verdicts.findings()
-    assert {f.severity for f in findings if "images/" in f.where} == {"info"}
+    assert not [f for f in findings if "images/" in f.where]
 
 
 def test_without_matplotlib_the_readme_shows_none_and_nothing_is_said(run_tiny, tmp_path):

@@ -56,6 +56,24 @@ def test_a_copy_with_other_times_and_a_better_end_is_found(keep):
     assert [(copy.first, copy.second) for copy in near_copies(runs, range(9))] == [(3, 8)]
 
 
+@pytest.mark.parametrize("decimals", [3, 6])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_copy_with_fewer_digits_or_more_is_found(decimals, is_first):
+    runs = [run(make(seed)) for seed in range(8)]
+    copy = run(edited(make(3, decimals=decimals), 12, random.Random(1)))
+    rounded = [dataclasses.replace(v, loss=round(v.loss, decimals)) for v in copy.validations[:-1]]
+    copy = dataclasses.replace(copy, validations=(*rounded, copy.validations[-1]))
+    runs = [copy, *runs] if is_first else [*runs, copy]
+    expected = (0, 4) if is_first else (3, 8)
+    assert [(copy.first, copy.second) for copy in near_copies(runs, range(9))] == [expected]
+
+
+def test_honest_runs_of_different_digits_are_not_near_copies():
+    for batch in range(20):
+        runs = [run(make(batch * 100 + seed, decimals=3 + seed % 3)) for seed in range(12)]
+        assert near_copies(runs, range(12)) == []
+
+
 def test_three_equal_losses_of_three_are_enough():
     runs = [run(make(seed, validations=5)) for seed in range(4)]
     runs.append(run(edited(make(2, validations=5), 3, random.Random(1))))

@@ -128,6 +128,21 @@ def test_a_run_without_a_program_beside_known_ones_leaves_the_folder_undecided(
     assert verify(folder).loss.n == 7
 
 
+@pytest.mark.parametrize("script", ["", "import torch\nval_tokens = ((\n"])
+def test_a_declared_sample_leaves_out_no_run_that_may_be_of_it(
+    build, published_log_text, findings_of, script
+):
+    folder = declare(build.published(), '[sample]\nlogs = ["0*.txt"]\n')
+    text = published_log_text(val_loss=3.29, script=script or PROGRAM)
+    (folder / "bare.txt").write_text(text if script else "step:" + text.split("\nstep:", 1)[1])
+    assert verify(folder).selection.ground == "undecided"
+    (finding,) = findings_of(folder)["P029 undecided-sample"]
+    assert "no program can be read in the logs of group B" in finding.message
+    other = published_log_text(val_loss=3.29, script=script or PROGRAM, steps=2000)
+    (folder / "bare.txt").write_text(other if script else "step:" + other.split("\nstep:", 1)[1])
+    assert verify(folder).loss.n == 6
+
+
 def test_a_validation_named_in_record_toml_is_the_result_of_every_run(build):
     texts = {f"{i}.txt": curve(3.5, seed=i) for i in range(3)}
     folder = declare(build.folder(texts), "[sample]\nlogs = ['*.txt']\nat_step = 90\n")
@@ -202,6 +217,18 @@ def test_a_crashed_run_is_put_at_the_worst_loss(build, published_log_text, findi
     found = findings_of(folder).get("P035 crashes-matter", [])
     assert verify(folder).selection.started == 10
     assert bool(found) is not passes
+
+
+def test_a_crash_is_late_by_the_end_of_the_counted_runs_whatever_its_own_plan(
+    build, published_log_text, findings_of
+):
+    folder = build.published()
+    for last_step, is_late in ((1200, False), (1300, True)):
+        text = published_log_text(val_loss=3.29, last_step=last_step, steps=5000)
+        (folder / "crash.txt").write_text(text)
+        declare(folder, excluded(["crash.txt"], "crashed"))
+        found = findings_of(folder).get("P035 crashes-matter", [])
+        assert any("crashed after 90%" in finding.message for finding in found) is is_late
 
 
 def test_a_role_that_is_not_known_is_one_error(build):

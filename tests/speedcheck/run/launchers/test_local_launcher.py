@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from speedcheck.records.overrides import RecipeOverrides
 from speedcheck.run.launchers import child, trainer_process
 from speedcheck.run.launchers.launcher import Job, Setup
 from speedcheck.run.launchers.local_launcher import LocalLauncher
+from tests.speedcheck.run.waiting import is_alive, wait_for
 
 SETUP_LINE = (
     '{"device": "cpu", "gpus": 0, "memory_mib": 7, "ranks": 1, "recipe": "tiny", "steps": 9, '
@@ -37,22 +36,6 @@ def stand_in(tmp_path, monkeypatch):
 @pytest.fixture
 def job(tmp_path):
     return Job("tiny", 3, tmp_path / "logs" / "seed-003.txt", ranks=1, threads=2)
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # A zombie that nobody has waited for yet is dead enough.
-    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
 
 
 def test_prepare_reads_the_trainers_setup(stand_in):

@@ -5,26 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from speedcheck.run.launchers.child import Child
 from speedcheck.run.launchers.processes import end_processes, find_processes, mark_of
+from tests.speedcheck.run.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # A child that leaves a grandchild in a session of its own, and is gone.
 LEAVE = f"import subprocess; subprocess.Popen({SLEEP!r}, start_new_session=True)"
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 import pytest
 
 from speedcheck.run.launchers import child, trainer_process
 from speedcheck.run.launchers.launcher import Job
 from speedcheck.run.launchers.worker_launcher import WorkerLauncher
+from tests.speedcheck.run.waiting import is_alive, wait_for
 
 # A worker that does what the seed asks for; each run leaves its worker's process id in its log.
 WORKER = """
@@ -56,28 +56,14 @@ def job(tmp_path):
     return make
 
 
-def status_of(process, seconds=20.0):
-    end = time.monotonic() + seconds
-    while (status := process.poll()) is None:
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-    return status
+def status_of(process) -> int:
+    wait_for(lambda: process.poll() is not None)
+    return process.poll()
 
 
 def worker_of(job: Job) -> int:
-    end = time.monotonic() + 20
-    while not (job.log.exists() and job.log.read_text()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
+    wait_for(lambda: job.log.exists() and job.log.read_text())
     return int(job.log.read_text())
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def train(launcher, job: Job) -> int:
@@ -136,7 +122,7 @@ def test_a_run_that_is_stopped_takes_its_worker_along_even_if_it_ignores_the_req
     process.terminate()
     process.stop()
     assert process.poll() in (-15, -9)
-    assert is_gone(pid)
+    assert not is_alive(pid)
     assert train(launcher, job(1)) == 0
 
 
@@ -144,4 +130,4 @@ def test_closing_ends_idle_workers(launcher, job):
     jobs = [job(0), job(1, slot=1)]
     assert [train(launcher, each) for each in jobs] == [0, 0]
     launcher.close()
-    assert all(is_gone(worker_of(each)) for each in jobs)
+    assert not any(is_alive(worker_of(each)) for each in jobs)

@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 
 from speedcheck.records.log_names import log_name
 from speedcheck.run.slurm import array, process, queue
+from tests.speedcheck.run.waiting import meanwhile, until_training, wait_for
 
 FAKE = Path(__file__).parent / "fake_slurm.py"
 
@@ -42,24 +41,6 @@ def calls(slurm: Path, name: str) -> list[str]:
 
 def show(slurm: Path, states: dict[str, str]) -> None:
     (slurm / "states.json").write_text(json.dumps(states))
-
-
-def when(condition: Callable[[], object], *steps: Callable[[], object]) -> None:
-    """Do these things in another thread as soon as the condition holds."""
-
-    def do() -> None:
-        end = time.monotonic() + 30
-        while not condition() and time.monotonic() < end:
-            time.sleep(0.02)
-        for step in steps:
-            step()
-
-    threading.Thread(target=do, daemon=True).start()
-
-
-def trains(record: Path, name: str = "seed-000.txt") -> Callable[[], bool]:
-    log = record / "logs" / name
-    return lambda: log.exists() and "step:1/" in log.read_text()
 
 
 def test_the_array_gets_the_options_that_were_typed(run, slurm, record):
@@ -138,7 +119,7 @@ def test_an_interval_that_is_not_a_number_is_one_line(run, slurm, monkeypatch):
 )
 def test_what_slurm_says_of_a_task_is_the_reason(run, slurm, fates, record, state, reason):
     fates({0: "hang"})
-    when(trains(record), lambda: kill(slurm, 0), lambda: show(slurm, {"0": state}))
+    meanwhile(until_training(record), lambda: kill(slurm, 0), lambda: show(slurm, {"0": state}))
     result = run("--seeds", "2")
     assert result.events(0) == ["started", "failed"]
     assert reason in result.entries(0)[-1].reason
@@ -151,7 +132,11 @@ def test_a_trainer_that_a_cgroup_kills_for_its_memory_is_said_to_be(run, slurm, 
     fates({0: "killed"})
     show(slurm, {"0": "RUNNING"})
     ended = record / ".slurm" / "seed-000.txt.ended"
-    when(ended.exists, lambda: time.sleep(0.7), lambda: show(slurm, {"0": "OUT_OF_MEMORY"}))
+    meanwhile(
+        lambda: wait_for(ended.exists),
+        lambda: time.sleep(0.7),
+        lambda: show(slurm, {"0": "OUT_OF_MEMORY"}),
+    )
     result = run("--seeds", "2")
     assert result.events(0) == ["started", "failed"]
     reason = result.entries(0)[-1].reason
@@ -179,7 +164,7 @@ def test_accounting_is_asked_where_squeue_has_forgotten(run, slurm, fates, recor
     fates({0: "hang"})
     if sacct:
         (slurm / "sacct").write_text(sacct)
-    when(trains(record), lambda: kill(slurm, 0))
+    meanwhile(until_training(record), lambda: kill(slurm, 0))
     result = run("--seeds", "1")
     assert result.events(0) == ["started", "failed"]
     assert reason in result.entries(0)[-1].reason
@@ -189,8 +174,8 @@ def test_a_failing_squeue_costs_nothing_and_is_said(run, slurm, fates, record, h
     monkeypatch.setattr(queue, "SILENCE_SECONDS", 0.5)
     fates({0: "wait"})
     (slurm / "squeue-fails").write_text("Unable to contact slurm controller")
-    when(
-        trains(record),
+    meanwhile(
+        until_training(record),
         lambda: time.sleep(1.5),
         (slurm / "squeue-fails").unlink,
         lambda: time.sleep(1),
@@ -211,7 +196,12 @@ def test_a_node_that_does_not_see_the_folder_is_named(run, slurm, fates, record,
         for path in (record / ".slurm").glob("*.here"):
             path.unlink()
 
-    when(trains(record), hide, lambda: time.sleep(2), lambda: os.kill(os.getpid(), signal.SIGINT))
+    meanwhile(
+        until_training(record),
+        hide,
+        lambda: time.sleep(2),
+        lambda: os.kill(os.getpid(), signal.SIGINT),
+    )
     result = run("--seeds", "1")
     assert f"nothing came into {record}: does that node see the folder?" in result.err
     assert "task 77_0 has run on node1" in result.err
@@ -222,8 +212,8 @@ def test_a_node_that_does_not_see_the_folder_is_named(run, slurm, fates, record,
 def test_a_task_that_slurm_holds_is_named(run, slurm, fates, record):
     fates({0: "hang"})
     show(slurm, {"0": "PENDING JobHeldAdmin"})
-    when(
-        trains(record),
+    meanwhile(
+        until_training(record),
         lambda: time.sleep(1),
         lambda: show(slurm, {"0": "CANCELLED"}),
         lambda: kill(slurm, 0),
@@ -236,8 +226,8 @@ def test_a_task_that_slurm_holds_is_named(run, slurm, fates, record):
 def test_a_log_that_never_appears_is_said(run, slurm, fates, record, monkeypatch):
     monkeypatch.setattr(process, "LOG_SECONDS", 0.3)
     fates({0: "silent"})
-    when(
-        (record / ".slurm" / "seed-000.txt.started").exists,
+    meanwhile(
+        lambda: wait_for((record / ".slurm" / "seed-000.txt.started").exists),
         lambda: time.sleep(1.5),
         lambda: os.kill(os.getpid(), signal.SIGINT),
     )
@@ -277,7 +267,7 @@ def test_a_clock_that_jumps_changes_nothing(run, slurm, fates, record, home, mon
     fates({0: "wait"})
     times = iter(range(10**9, 0, -(10**7)))
     monkeypatch.setattr(time, "time", lambda: float(next(times, 0)))
-    when(trains(record), lambda: time.sleep(1), (home / "go").touch)
+    meanwhile(until_training(record), lambda: time.sleep(1), (home / "go").touch)
     result = run("--seeds", "1")
     assert result.events(0) == ["started", "finished"]
 
@@ -304,7 +294,7 @@ def test_a_seed_that_is_requeued_forever_fails_and_the_others_finish(run, slurm,
     started: list[subprocess.Popen[bytes]] = []
     again = partial(start_again, slurm, record, 0, started)
     for attempt in range(2):
-        when(trains(record, log_name(0, attempt)), again)
+        meanwhile(until_training(record, log_name(0, attempt)), again)
     result = run("--seeds", "2", "--max-attempts", "2")
     assert [process.wait() for process in started] == [-signal.SIGKILL, 2]
     assert result.events(0) == ["started", "abandoned"] * 2 + ["started", "failed"]

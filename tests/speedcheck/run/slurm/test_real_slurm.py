@@ -8,15 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from slurm_cluster import Cluster, Unavailable
 
 from speedcheck.run.slurm import queue
+from tests.speedcheck.run.waiting import meanwhile, until_training, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -37,30 +37,6 @@ def slurm(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     for name, value in cluster.variables.items():
         monkeypatch.setenv(name, value)
     return cluster
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-def meanwhile(*steps: Callable[[], object]) -> threading.Thread:
-    """Do these things, one after another, while the main thread runs a campaign."""
-
-    def do() -> None:
-        for step in steps:
-            step()
-
-    thread = threading.Thread(target=do, daemon=True)
-    thread.start()
-    return thread
-
-
-def until_training(record: Path, name: str) -> Callable[[], None]:
-    log = record / "logs" / name
-    return lambda: wait_for(lambda: log.exists() and "step:1/" in log.read_text())
 
 
 def array_id(slurm: Cluster) -> str:
