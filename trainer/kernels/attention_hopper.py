@@ -1,6 +1,6 @@
 """Gradients of keys and values on Hopper, whose asynchronous units this kernel schedules itself.
 
-It computes what `attention_backward`'s kernel of the keys computes, and leaves the same tiles of
+It computes what the kernel of `attention_keys` computes, and leaves the same tiles of
 d_S to the queries' kernel. It is written in Gluon, Triton's language in which the program and not
 the compiler says when a product is waited for: the exponentials run beside the product of d_P, d_S
 beside that of d_V, and the last two products of a tile beside the first of the next tile. Weights
@@ -10,8 +10,6 @@ Shapes: T tokens, H heads, E features of a head. A tile is (BLOCK, E) of one hea
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from triton.experimental import gluon
@@ -27,10 +25,8 @@ from triton.experimental.gluon.language.nvidia.hopper import (
 from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
 from trainer.kernels import common
+from trainer.kernels.attention_keys import Mixing
 from trainer.kernels.tiles import merged_heads
-
-if TYPE_CHECKING:
-    from trainer.kernels.attention_backward import Mixing
 
 LOG2_E = gl.constexpr(common.LOG2_E.value)
 E = gl.constexpr(128)
