@@ -3,8 +3,9 @@
     python -m benchmarks.gpu.compile_check [MODULE...] [--target 90]
 
 Launchers run as always, on tensors that hold no data and say they are on a GPU; Triton's driver is
-replaced by one that only knows the target. A kernel that does not compile, spills registers or
-takes more shared memory than the card has ends the program with status 1.
+replaced by one that only knows the target. A kernel that does not compile, spills registers, takes
+more shared memory than the card has, or has each of its asynchronous products waited for at once
+(the assembler says nothing of it unless asked) ends the program with status 1.
 """
 
 from __future__ import annotations
@@ -93,6 +94,12 @@ class Usage:
     shared: int
     warps: int
     wgmma: int
+    waits: int
+
+    def fits(self, capability: int) -> bool:
+        """Whether it can run on such cards, as it is meant to."""
+        serialized = 0 < self.wgmma <= self.waits
+        return self.spills == 0 and self.shared <= SHARED_KIB[capability] * 1024 and not serialized
 
     @property
     def short(self) -> str:
@@ -102,7 +109,8 @@ class Usage:
     def __str__(self) -> str:
         return (
             f"{self.name:34} {self.warps:2d} warps  {self.registers:3d} registers  "
-            f"{self.spills:4d} spills  {self.shared / 1024:5.1f} KiB shared  {self.wgmma:3d} wgmma"
+            f"{self.spills:4d} spills  {self.shared / 1024:5.1f} KiB shared  "
+            f"{self.wgmma:3d} wgmma  {self.waits:2d} waits"
         )
 
 
@@ -151,6 +159,7 @@ def _usage(name: str, kernel: Any) -> Usage:
         shared=kernel.metadata.shared,
         warps=kernel.metadata.num_warps,
         wgmma=len(re.findall(r"\b[HQ]GMMA\b", assembly)),
+        waits=assembly.count("WARPGROUP.DEPBAR"),
     )
 
 
@@ -260,7 +269,7 @@ def main() -> int:
         with compile_only(GPUTarget("cuda", args.target, 32)) as usages:
             SHIPPED[module]()
         for usage in usages:
-            fits = usage.spills == 0 and usage.shared <= SHARED_KIB[args.target] * 1024
+            fits = usage.fits(args.target)
             print(f"{module:18} {usage}{'' if fits else '  UNFIT'}")
             unfit += not fits
     return min(unfit, 1)

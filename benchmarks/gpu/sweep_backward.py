@@ -3,8 +3,9 @@
     python -m benchmarks.gpu.sweep_backward [--tokens 65536]
 
 Documents and windows as in `benchmarks.gpu.sweep_attention`. A kernel's tilings are swept while
-the other keeps its default, as far as their tiles have to fit. All are compiled first, by one
-process a core.
+the other keeps its default, as far as their tiles have to fit. With any other tiling than the
+default the keys' kernel is Triton's, not that of `attention_hopper`. All are compiled first, by
+one process a core.
 
 Columns: registers, spills and KiB of shared memory of a program of the kernel that is swept;
 milliseconds (median) of all kernels at each window, without a table and with one; how far the

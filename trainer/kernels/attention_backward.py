@@ -17,10 +17,22 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from trainer.kernels.attention import Tilings, check, default_tilings
-from trainer.kernels.common import LOG2_E, require_contiguous
-from trainer.kernels.tiles import dot, launch, load_tile, store_tile
+from trainer.kernels.attention import HOPPER, Tilings, check, default_tilings
+from trainer.kernels.attention_keys import (
+    Mixing,
+    before_turn_and_norm,
+    keys_kernel,
+    load_turns,
+    places_of_scores,
+    row_of_scores,
+)
+from trainer.kernels.common import LOG2_E, is_sm_90, require_contiguous
+from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 from trainer.operations.masks import Interval
+
+# What `attention_hopper` is written for.
+HOPPER_FEATURES = 128
+GLUON_RELEASE = "3.6."
 
 
 class Projection(NamedTuple):
@@ -101,21 +113,37 @@ def attend_projection_backward(
     d_qkv = torch.empty_like(qkv)
     d_q, d_k, d_raw_v = d_qkv.unbind(1)
     d_v = None if table is None else torch.empty_like(v)
-    delta = torch.empty_like(lse)
-    launch(_delta_kernel, tilings.queries, (d_out, out), (), delta)
+    lse_delta = lse.new_empty(2, *lse.shape)
+    launch(_delta_kernel, tilings.queries, (d_out, out), (), lse, lse_delta)
     slots, kept = _room_for_scores(q, bounds.reach, tilings)
     tile = [tilings.keys.own, tilings.keys.visited]
     fetched = TensorDescriptor.from_tensor(kept, tile) if tilings.queries.tma else kept
     # A row a program, which a sum finishes: nothing is added up in the order of the day.
     partials = rstd.new_empty(q.shape[0] // tilings.keys.own * q.shape[1], 2)
     own: tuple[Tensor | None, ...] = (k, v, d_k, d_raw_v, raw_v, d_v)
-    mixing = (rstd, cos, sin, mix, table, tokens, partials)
-    outer = (kept, slots, lse, delta, scale)
-    launch(_keys_kernel, tilings.keys, own, (q, d_out), bounds.high, *outer, *mixing)
+    mixing = Mixing(rstd, cos, sin, mix, table, tokens, partials)
+    outer = (kept, slots, lse_delta, scale)
+    if has_hopper_kernel(q, tilings.keys):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.attention_hopper import keys_gradients  # noqa: PLC0415
+
+        keys_gradients(own, (q, d_out), bounds.high, *outer, mixing)
+    else:
+        launch(keys_kernel, tilings.keys, own, (q, d_out), bounds.high, *outer, *mixing)
     turning = (rstd, cos, sin)
     inner = (fetched, slots, scale)
     launch(_queries_kernel, tilings.queries, (q, d_q), (k,), bounds.low, *inner, *turning)
     return ProjectionGradients(d_qkv, partials.sum(0), d_v)
+
+
+def has_hopper_kernel(q: Tensor, keys: Tiling) -> bool:
+    """Whether the kernel of `attention_hopper` computes the gradients of keys and values.
+
+    It is for heads of 128 features in bfloat16 and one tiling, for products that sm_90 has and
+    later cards do not, and for one release of Triton: Gluon is experimental and changes.
+    """
+    fits = keys == HOPPER.keys and q.shape[2] == HOPPER_FEATURES and q.dtype == torch.bfloat16
+    return fits and is_sm_90(q.device) and triton.__version__.startswith(GLUON_RELEASE)
 
 
 def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tensor]:
@@ -132,14 +160,16 @@ def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tens
 
 
 @triton.jit
-def _delta_kernel(d_out, out, delta, PLAN: tl.constexpr):
-    """One tile of delta = sum of d_out * out."""
+def _delta_kernel(d_out, out, lse, lse_delta, PLAN: tl.constexpr):
+    """One tile of delta = sum of d_out * out, behind the denominators' logarithms to base 2."""
     head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    WIDE: tl.constexpr = delta.dtype.element_ty
+    WIDE: tl.constexpr = lse.dtype.element_ty
     d_mixed = load_tile(d_out, 0, first, head, PLAN.own, PLAN).to(WIDE)
     mixed = load_tile(out, 1, first, head, PLAN.own, PLAN).to(WIDE)
-    at = head * tl.num_programs(1) * PLAN.own + first + tl.arange(0, PLAN.own)
-    tl.store(delta + at, tl.sum(d_mixed * mixed, 1))
+    tokens = tl.num_programs(1) * PLAN.own
+    at = head * tokens + first + tl.arange(0, PLAN.own)
+    tl.store(lse_delta + at, tl.load(lse + at) * LOG2_E)
+    tl.store(lse_delta + tl.num_programs(0) * tokens + at, tl.sum(d_mixed * mixed, 1))
 
 
 # Windows widen during a training; one binary is to serve them all.
@@ -153,161 +183,18 @@ def _queries_kernel(q, d_q, k, low, kept, slots, scale, rstd, cos, sin, PLAN: tl
     head, first = tl.program_id(0), tl.program_id(1) * BLOCK_M
     query = load_tile(q, 0, first, head, BLOCK_M, PLAN)
     begin = tl.load(low + first) // BLOCK_N * BLOCK_N
-    cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
+    cos, sin, rstd = load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
     tokens = tl.num_programs(1) * BLOCK_M
     acc = tl.zeros((BLOCK_M, E), WIDE)
     for start in tl.range(begin, first + BLOCK_M, BLOCK_N):
         slot = (first - start // BLOCK_M * BLOCK_M) // BLOCK_M
-        row = _row_of_scores(head, start, slot, slots, tokens, BLOCK_N)
+        row = row_of_scores(head, start, slot, slots, tokens, BLOCK_N)
         key = load_tile(k, 2, start, head, BLOCK_N, PLAN)
         if PLAN.tma:
             d_scores = kept.load([row, 0])
         else:
-            d_scores = tl.load(_places_of_scores(kept, row, BLOCK_N, BLOCK_M))
+            d_scores = tl.load(places_of_scores(kept, row, BLOCK_N, BLOCK_M))
         acc = dot(d_scores.T, key, acc, PLAN)
     # Epilogue: back through rotation and norm.
-    d_raw = _before_turn_and_norm(acc * scale, query, cos, sin, rstd, PLAN)
+    d_raw = before_turn_and_norm(acc * scale, query, cos, sin, rstd, PLAN)
     store_tile(d_q, 1, d_raw, first, head, PLAN)
-
-
-# Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
-@triton.jit(do_not_specialize=["slots"], do_not_specialize_on_alignment=["mix"])
-def _keys_kernel(
-    k,
-    v,
-    d_k,
-    d_v,
-    raw_v,
-    d_mixed_v,
-    q,
-    d_out,
-    high,
-    kept,
-    slots,
-    lse,
-    delta,
-    scale,
-    rstd,
-    cos,
-    sin,
-    mix,
-    table,
-    tokens,
-    partials,
-    PLAN: tl.constexpr,
-):
-    """One tile each of d_k and d_v; scores and weights are transposed, (keys, queries).
-
-    Their gradients are kept.
-    """
-    BLOCK_N: tl.constexpr = PLAN.own  # keys
-    BLOCK_M: tl.constexpr = PLAN.visited  # queries
-    E: tl.constexpr = PLAN.features
-    WIDE: tl.constexpr = lse.dtype.element_ty
-    head, first = tl.program_id(0), tl.program_id(1) * BLOCK_N
-    key = load_tile(k, 0, first, head, BLOCK_N, PLAN)
-    value = load_tile(v, 1, first, head, BLOCK_N, PLAN)
-    row = head * tl.num_programs(1) * BLOCK_N  # of lse and delta
-    keys = first + tl.arange(0, BLOCK_N)
-    highest = tl.load(high + keys)
-    seen_by_all = tl.load(high + first)
-    end = tl.load(high + first + BLOCK_N - 1) + 1
-    acc_k = tl.zeros((BLOCK_N, E), WIDE)
-    acc_v = tl.zeros((BLOCK_N, E), WIDE)
-    for start in tl.range(first // BLOCK_M * BLOCK_M, end, BLOCK_M):
-        query = load_tile(q, 6, start, head, BLOCK_M, PLAN)
-        d_mixed = load_tile(d_out, 7, start, head, BLOCK_M, PLAN)
-        # The weights once more, from the denominators of the forward pass.
-        queries = start + tl.arange(0, BLOCK_M)
-        denominator = tl.load(lse + row + queries) * LOG2_E
-        scores = dot(key, query.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
-        if (start < first + BLOCK_N - 1) | (start + BLOCK_M > seen_by_all + 1):
-            seen = (queries[None, :] >= keys[:, None]) & (queries[None, :] <= highest[:, None])
-            scores = tl.where(seen, scores, float("-inf"))
-        weights = tl.exp2(scores * (scale * LOG2_E) - denominator[None, :])
-        acc_v = dot(weights.to(d_mixed.dtype), d_mixed, acc_v, PLAN)
-        # The gradient of the scores, kept for the queries' kernel.
-        d_weights = dot(value, d_mixed.T, tl.zeros((BLOCK_N, BLOCK_M), WIDE), PLAN)
-        their_delta = tl.load(delta + row + queries)
-        d_scores = (weights * (d_weights - their_delta[None, :])).to(query.dtype)
-        slot = (start - first // BLOCK_M * BLOCK_M) // BLOCK_M
-        there = _row_of_scores(head, first, slot, slots, tl.num_programs(1) * BLOCK_N, BLOCK_N)
-        places = _places_of_scores(kept, there, BLOCK_N, BLOCK_M)
-        # Not to stay in L2, where queries and gradients are read again.
-        tl.store(places, d_scores, eviction_policy="evict_first")
-        acc_k = dot(d_scores, query, acc_k, PLAN)
-    # Epilogue: values back through mixing, keys through rotation and norm.
-    rstd += tl.num_programs(0)
-    cos, sin, rstd = _load_turns(first, head, rstd, cos, sin, WIDE, PLAN)
-    d_raw_v = _before_mixing(
-        acc_v, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN
-    )
-    store_tile(d_v, 3, d_raw_v, first, head, PLAN)
-    # Fetched once more: kept through the loop, it would not fit into the registers.
-    key = load_tile(k, 0, first, head, BLOCK_N, PLAN)
-    d_raw_k = _before_turn_and_norm(acc_k * scale, key, cos, sin, rstd, PLAN)
-    store_tile(d_k, 2, d_raw_k, first, head, PLAN)
-
-
-@triton.jit
-def _row_of_scores(head, first_key, slot, slots, tokens, KEYS: tl.constexpr):
-    """Where a tile of d_S begins: that of the keys from `first_key` and of the slot-th queries."""
-    return (head * tokens + first_key) * slots + slot * KEYS
-
-
-@triton.jit
-def _places_of_scores(kept, row, KEYS: tl.constexpr, QUERIES: tl.constexpr):
-    rows = (row + tl.arange(0, KEYS)).to(tl.int64)[:, None]
-    return kept + rows * QUERIES + tl.arange(0, QUERIES)[None, :]
-
-
-@triton.jit
-def _load_turns(first, head, rstd, cos, sin, WIDE: tl.constexpr, PLAN: tl.constexpr):
-    """Cosines and sines of the pairs that turn, (OWN, E / 4) each, and rstd (OWN,)."""
-    rows = first + tl.arange(0, PLAN.own)
-    places = rows[:, None].to(tl.int64) * PLAN.features + tl.arange(0, PLAN.features // 4)[None, :]
-    own_rstd = tl.load(rstd + rows * (2 * tl.num_programs(0)) + head)
-    return tl.load(cos + places).to(WIDE), tl.load(sin + places).to(WIDE), own_rstd
-
-
-@triton.jit
-def _before_turn_and_norm(d_tile, tile, cos, sin, rstd, PLAN: tl.constexpr):
-    """The gradient of raw heads from that of the turned ones, `tile`; (OWN, E) each."""
-    E: tl.constexpr = PLAN.features
-    tile = tile.to(d_tile.dtype)
-    mean = tl.sum(d_tile * tile, 1) / E
-    d_tile = (d_tile - tile * mean[:, None]) * rstd[:, None]
-    # Features are two halves, which turn with each other, of E / 4 that turn and E / 4 that do not.
-    quarters = tl.permute(tl.reshape(d_tile, (PLAN.own, 2, 2, E // 4)), (0, 3, 1, 2))
-    turning, still = tl.split(quarters)
-    lower, upper = tl.split(turning)
-    turning = tl.join(lower * cos - upper * sin, upper * cos + lower * sin)
-    quarters = tl.permute(tl.join(turning, still), (0, 2, 3, 1))
-    return tl.reshape(quarters, (PLAN.own, E))
-
-
-@triton.jit
-def _before_mixing(
-    d_v, raw_v, d_mixed_v, first, head, mix, table, tokens, partials, PLAN: tl.constexpr
-):
-    """The gradient of the raw v from that of the mixed v, (OWN, E) each.
-
-    Writes the latter where a table needs it, and the program's part of d_mix.
-    """
-    OWN: tl.constexpr = PLAN.own
-    E: tl.constexpr = PLAN.features
-    WIDE: tl.constexpr = d_v.dtype
-    own = partials + (tl.program_id(1) * tl.num_programs(0) + head) * 2
-    mix_v = tl.load(mix).to(WIDE)
-    if table is not None:
-        row = tl.load(tokens + first + tl.arange(0, OWN)).to(tl.int64)[:, None]
-        place = (row * tl.num_programs(0) + head) * E + tl.arange(0, E)[None, :]
-        embedded = tl.load(table + place)
-    raw = load_tile(raw_v, 4, first, head, OWN, PLAN)
-    tl.store(own, tl.sum(d_v * raw.to(WIDE)))
-    if table is not None:
-        tl.store(own + 1, tl.sum(d_v * embedded.to(WIDE)))
-        store_tile(d_mixed_v, 5, d_v, first, head, PLAN)
-    else:
-        tl.store(own + 1, 0.0)
-    return d_v * mix_v

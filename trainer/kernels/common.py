@@ -24,6 +24,11 @@ def is_hopper(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= HOPPER_CAPABILITY
 
 
+def is_sm_90(device: torch.device) -> bool:
+    """Whether it is Hopper itself: products of whole warpgroups are found on no later card."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) == HOPPER_CAPABILITY
+
+
 @lru_cache
 def program_count(device: torch.device) -> int:
     """Programs that keep a card busy if each takes tile after tile: one a multiprocessor."""

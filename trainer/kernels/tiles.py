@@ -93,13 +93,19 @@ def _refuse_tails(tokens: int, tiling: Tiling) -> None:
             raise ValueError(f"{tokens} tokens are not a whole number of tiles of {rows} rows")
 
 
-def _descriptor(tensor: Tensor, rows: int) -> TensorDescriptor:
-    """Describe (T, H, E) as (T, H * E), cut into tiles (rows, E)."""
-    tokens, heads, features = tensor.shape
-    if tensor.stride(1) != features:
+def merged_heads(tensor: Tensor) -> Tensor:
+    """The view (T, H * E) of a tensor (T, H, E), as the copy engine needs it.
+
+    Raises:
+        ValueError: heads are not side by side in memory.
+    """
+    if tensor.stride(1) != tensor.shape[2]:
         raise ValueError("heads are not side by side in memory, as the copy engine needs them")
-    shape, strides = [tokens, heads * features], [tensor.stride(0), 1]
-    return TensorDescriptor(tensor, shape, strides, [rows, features])
+    return tensor.flatten(1)
+
+
+def _descriptor(tensor: Tensor, rows: int) -> TensorDescriptor:
+    return TensorDescriptor.from_tensor(merged_heads(tensor), [rows, tensor.shape[2]])
 
 
 @triton.jit

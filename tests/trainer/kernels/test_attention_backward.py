@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.gpu import compile_check
 from trainer.config import FLOAT32_EPS as NORM_EPS
-from trainer.kernels import heads
+from trainer.kernels import attention_backward, heads
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import (
     Projection,
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
 BLOCK, WINDOW = 32, 3
 SCALE = 0.3
+# Of a call at full size, for races that most calls win.
+REPEATS = 50
 TILINGS = {
     "copy engine": Tilings(*[Tiling(own=64, visited=64, stages=2, warps=4)] * 3),
     "plain loads": Tilings(*[Tiling(own=32, visited=32, stages=2, warps=4, tma=False)] * 3),
@@ -250,9 +253,77 @@ def test_the_same_call_gives_the_same_gradients_bit_for_bit(
     cuda: torch.device, *, with_table: bool
 ) -> None:
     given = draw(cuda, with_table=with_table, dtype=torch.bfloat16, shape=(65_536, 6, 128))
-    once, again = run(given), run(given)
-    assert torch.equal(once.qkv, again.qkv)
-    assert torch.equal(once.mix, again.mix)
+    once = run(given)
+    for _ in range(REPEATS):
+        again = run(given)
+        assert torch.equal(once.qkv, again.qkv)
+        assert torch.equal(once.mix, again.mix)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("with_table", [True, False])
+@pytest.mark.parametrize(
+    ("mean", "window"),
+    [(1, 14), (70, 1), (660, 14), (1e9, 16)],
+    ids=["tokens alone", "one block", "documents", "one document"],
+)
+def test_the_hopper_kernel_gives_what_the_portable_language_gives(
+    cuda: torch.device,
+    monkeypatch: pytest.MonkeyPatch,
+    mean: float,
+    window: int,
+    *,
+    with_table: bool,
+) -> None:
+    drawn = draw(cuda, with_table=with_table, dtype=torch.bfloat16, shape=(4096, 6, 128), mean=mean)
+    given = drawn._replace(block=128, window=window, scale=0.12)
+    if not attention_backward.has_hopper_kernel(given.raw[:, 0], HOPPER.keys):
+        pytest.skip("needs sm_90 and the release of Triton that the kernel is for")
+    mine = run(given)
+    monkeypatch.setattr(attention_backward, "has_hopper_kernel", lambda *_: False)
+    other = run(given)
+    # The same products in the same order. Only a norm's mean adds its features up in another one.
+    assert torch.equal(mine.qkv[:, 0], other.qkv[:, 0])
+    assert torch.equal(mine.qkv[:, 2], other.qkv[:, 2])
+    assert relative_error(mine.qkv[:, 1], other.qkv[:, 1].double()) < 2**-12
+    assert relative_error(mine.mix, other.mix.double()) < 1e-5
+    if with_table:
+        assert mine.v is not None
+        assert other.v is not None
+        assert torch.equal(mine.v, other.v)
+
+
+@pytest.mark.parametrize(
+    ("changed", "capability", "release"),
+    [
+        ({"dtype": torch.float32}, (9, 0), "3.6.0"),
+        ({"features": 64}, (9, 0), "3.6.0"),
+        ({"tiling": HOPPER.keys._replace(stages=3)}, (9, 0), "3.6.0"),
+        ({}, (8, 0), "3.6.0"),
+        ({}, (10, 0), "3.6.0"),
+        ({}, (9, 0), "3.5.1"),
+        ({}, (9, 0), "3.7.0"),
+    ],
+)
+def test_only_what_it_is_written_for_takes_the_hopper_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any],
+    capability: tuple[int, int],
+    release: str,
+) -> None:
+    def taken(
+        dtype: torch.dtype = torch.bfloat16, features: int = 128, tiling: Tiling = HOPPER.keys
+    ) -> bool:
+        q = compile_check.tensor(256, 6, features, dtype=dtype)
+        return attention_backward.has_hopper_kernel(q, tiling)
+
+    usual, ours = (9, 0), "3.6.0"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: usual)
+    monkeypatch.setattr(attention_backward.triton, "__version__", ours)
+    assert taken()
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(attention_backward.triton, "__version__", release)
+    assert not taken(**changed)
 
 
 def test_gaps_in_a_projection_are_refused(device: torch.device) -> None:
