@@ -63,7 +63,6 @@ class Lists:
         samples: the runs.
         others: the losses that the logs print beside those of the runs.
         confirmed: those whose every value is in the logs.
-        standing: those that the logs do not refute.
         steps: the validation steps at which lists are confirmed.
     """
 
@@ -79,7 +78,6 @@ class Lists:
         self._open = [match for match in self._matches if match.subject not in agreeing]
         self._own = {match.subject for match in self._matches if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
-        self.standing = [m.figure for m in self._matches if m not in self._differing]
         self._seeds = [figure for figure in figures if not figure.numbers]
 
     def claims(self) -> list[Claim]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from speedcheck.claims.model import Passage, PassageKind, Rows
+from speedcheck.claims.model import Passage, Rows
 
 # Deeper quotes and lists hold nothing that anybody reads.
 _MOST_NESTING = 20
@@ -29,50 +29,38 @@ def read_passages(text: str) -> Iterator[Passage]:
     HTML, code of other languages than Python and a shell's, and comments are left out. The
     parser takes time linear in the text and nests to a fixed depth.
     """
-    place, level = _Place(), 0
+    headings: dict[int, str] = {}
+    above, level = "", 0
     tokens = iter(_PARSER.parse(_COMMENT.sub(_blank, text)))
     for token in tokens:
-        line = token.map[0] + 1 if token.map else 0
+        line, content = token.map[0] + 1 if token.map else 0, token.content
+        context = _context(headings, above)
         if token.type == "heading_open":
             level = int(token.tag[1:])
+            headings = {depth: text for depth, text in headings.items() if depth < level}
+        elif token.type == "inline" and level:
+            headings[level] = content[:_MOST_CHARACTERS]
+            yield Passage("text", line, content, context=_context(headings, above))
+            above, level = "", 0
+        elif token.type == "inline":
+            yield Passage("text", line, content, context=context)
+            above = content
         elif token.type == "html_block":
             # Its text is said of what follows, such as that of details.
-            place.sentence = _TAG.sub(" ", token.content).strip() or place.sentence
-        elif token.type == "inline":
-            if level:
-                place.go_below(token.content, level)
-            yield place.passage("text", line, token.content)
-            place.sentence = "" if level else token.content
-            level = 0
+            above = _TAG.sub(" ", content).strip() or above
         elif token.type == "table_open":
-            yield place.passage("table", line, rows=_rows(tokens, line))
-            place.sentence = ""
+            yield Passage("table", line, rows=_rows(tokens, line), context=context)
+            above = ""
         elif token.type in ("fence", "code_block"):
             if token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
-                yield place.passage("code", line + (token.type == "fence"), token.content)
-            place.sentence = ""
+                yield Passage("code", line + (token.type == "fence"), content, context=context)
+            above = ""
 
 
-class _Place:
-    """What is said above a place in a document: headings, and what is directly above it."""
-
-    def __init__(self) -> None:
-        self._headings: dict[int, str] = {}
-        self.sentence = ""
-
-    def passage(self, kind: PassageKind, line: int, text: str = "", rows: Rows = ()) -> Passage:
-        """Return a passage at this place.
-
-        A title, of level 1, names the record.
-        """
-        above = _SENTENCE_END.split(self.sentence[-_MOST_CHARACTERS:].strip())[-1]
-        headings = [text for level, text in self._headings.items() if level > 1]
-        return Passage(kind, line, text, rows, " / ".join((*headings, above)))
-
-    def go_below(self, heading: str, level: int) -> None:
-        """Go on below a heading."""
-        above = {depth: text for depth, text in self._headings.items() if depth < level}
-        self._headings = {**above, level: heading[:_MOST_CHARACTERS]}
+def _context(headings: dict[int, str], above: str) -> str:
+    """Return the headings without the title, of level 1, and the sentence directly above."""
+    sentence = _SENTENCE_END.split(above[-_MOST_CHARACTERS:].strip())[-1]
+    return " / ".join((*(text for level, text in headings.items() if level > 1), sentence))
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")

@@ -133,17 +133,9 @@ class _Statistics:
             return figure.is_exact or figure.of.is_clear or is_of_runs
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and not figure.is_data
-        is_other = is_of_more or figure.what in self._settled or self._is_of_a_list(figure)
-        if is_other or not figure.is_clear:
+        if is_of_more or figure.what in self._settled or not figure.is_clear:
             return False
         return figure.what == "mean" or self._is_of_runs
-
-    def _is_of_a_list(self, figure: Figure) -> bool:
-        """Return whether a list that is not refuted gives a figure: by rounding, or of others."""
-        lists = (
-            listed for listed in self._lists.standing if listed.kind == figure.kind == "losses"
-        )
-        return self._compared(figure, (x for listed in lists for x in _of_list(figure, listed)))[0]
 
 
 def _of_list(figure: Figure, listed: Figure) -> Iterator[Source]:
