@@ -8,7 +8,7 @@ bundled trainer; `sections` states the grammar.
 
 from __future__ import annotations
 
-from speedcheck.logs.curves import find_rows
+from speedcheck.logs.curves import find_rows, is_large_json
 from speedcheck.logs.foreign import ForeignFormat, ForeignParser, TakenLine
 from speedcheck.logs.gather import HELD
 from speedcheck.logs.line_figures import Columns
@@ -63,6 +63,7 @@ __all__ = [
     "find_validations",
     "fold",
     "is_known",
+    "is_large_json",
     "losses_by_step",
     "output_lines",
     "parse_log",

@@ -6,6 +6,7 @@ Such a file is nobody's log unless the track names its columns, and holds a run 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,11 @@ from speedcheck.logs.log_text import NotTextError, normalise
 
 _STEPS = frozenset({"step", "steps", "iter", "iteration", "iterations", "global_step"})
 _LOSSES = frozenset({"val_loss", "valid_loss", "validation_loss", "eval_loss"})
+# Whatever has no such word has no column of losses.
+_LOSS_WORD = re.compile(rb"val(?:id|idation)?[^a-z0-9]{0,8}loss")
+_JSON = re.compile(rb"\s*[{\[]")
+# Of JSON, which takes twenty times as much memory when it is read.
+MAX_JSON_BYTES = 8 << 20
 _UNIT = re.compile(r"[(\[].{0,40}")
 _NOT_OF_NAMES = re.compile(r"[^a-z0-9]+")
 
@@ -26,16 +32,19 @@ def find_rows(data: bytes) -> list[UnreadValidation]:
     """Find the steps and validation losses in a table, or in any objects or arrays of JSON.
 
     Args:
-        data: a file; one that is not text has none.
+        data: a file; one that is not text, or too large for JSON, has none.
 
     Returns:
         The validations, the first `MAX_UNREAD` of them; those of JSON on line 1.
     """
     try:
-        text = normalise(data).data[1:].decode("utf-8", "replace")
+        shown = normalise(data).data[1:]
     except NotTextError:
         return []
-    rows = _in_json(text) if text.lstrip()[:1] in ("{", "[") else _in_table(text)
+    if not _speaks_of_losses(shown) or is_large_json(shown):
+        return []
+    text = shown.decode("utf-8", "replace")
+    rows = _in_json(text) if _JSON.match(shown) else _in_table(text)
     found: list[UnreadValidation] = []
     for line, step, loss in rows:
         if len(found) == MAX_UNREAD:
@@ -48,6 +57,15 @@ def find_rows(data: bytes) -> list[UnreadValidation]:
     return found
 
 
+def is_large_json(data: bytes) -> bool:
+    """Return whether a file is JSON that speaks of losses and is too large to be read."""
+    return len(data) > MAX_JSON_BYTES and bool(_JSON.match(data)) and _speaks_of_losses(data)
+
+
+def _speaks_of_losses(data: bytes) -> bool:
+    return bool(_LOSS_WORD.search(data.lower()))
+
+
 def _name(column: str) -> str:
     """The name of a column, without its unit and that of the run before it, as W&B writes it."""
     name = _UNIT.sub("", column.rpartition(OF_RUN)[2].lower())
@@ -55,12 +73,11 @@ def _name(column: str) -> str:
 
 
 def _in_table(text: str) -> Iterator[_Row]:
-    lines = text.splitlines()
-    header = next((n for n, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
     for delimiter in DELIMITERS:
-        reader = csv.reader(lines[header:], delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter)
         try:
-            names = [_name(cell) for cell in next(reader, [])]
+            header = next((row for row in reader if any(row) and row[0][:1] != "#"), [])
+            names = [_name(cell) for cell in header]
             step = next((place for place, name in enumerate(names) if name in _STEPS), None)
             losses = [place for place, name in enumerate(names) if name in _LOSSES]
             if step is None or not losses:
@@ -69,7 +86,7 @@ def _in_table(text: str) -> Iterator[_Row]:
                 for place in losses:
                     if max(step, place) < len(cells):
                         loss = cells[place] if delimiter == "," else cells[place].replace(",", ".")
-                        yield header + reader.line_num, cells[step], loss
+                        yield reader.line_num, cells[step], loss
         except csv.Error:
             continue
 

@@ -24,6 +24,7 @@ from speedcheck.logs import (
     find_rows,
     find_validations,
     is_known,
+    is_large_json,
     losses_by_step,
 )
 from speedcheck.records.record_files import kind_of
@@ -118,10 +119,12 @@ def look_into(root: Path, files: Iterable[Path]) -> Searched:
         except OSError:
             continue
         is_binary = not _is_text(data[:_HEAD])
-        is_closed = is_archive(data) or (is_binary and len(data) > MAX_BINARY_BYTES)
+        is_table = kind_of(file) == "log"
+        is_large = is_binary and len(data) > MAX_BINARY_BYTES
+        is_closed = is_large or is_archive(data) or (is_table and is_large_json(data))
         if not is_closed:
             found[name] = find_validations(data)
-            if kind_of(file) == "log":
+            if is_table:
                 tables[name] = find_rows(data)
         if is_closed or is_binary:
             opaque.append(OpaqueFile(name, is_searched=not is_closed))

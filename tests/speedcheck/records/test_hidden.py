@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
+from speedcheck.logs.curves import MAX_JSON_BYTES
 from speedcheck.records.record_folder import read_record
 from tests.speedcheck.gate.submissions import make_log, make_logs, step_lines
 
@@ -214,3 +215,20 @@ def test_tables_of_other_things_hide_nothing(folder):
 def test_a_broken_table_hides_nothing(folder, text):
     (folder / "history").write_text(text)
     assert hidden(folder) == []
+
+
+def test_json_that_is_too_large_to_be_read_is_said(tmp_path):
+    (tmp_path / "0.txt").write_bytes(LOG)
+    for name, key in (("history.json", "val_loss"), ("weights.json", "w")):
+        (tmp_path / name).write_text(json.dumps({key: ["0.12345678"] * (MAX_JSON_BYTES // 12)}))
+    record = read_record(tmp_path)
+    assert [(file.name, file.is_searched) for file in record.opaque] == [("history.json", False)]
+
+
+def test_lines_of_a_table_keep_their_numbers_below_comments(tmp_path):
+    (tmp_path / "0.txt").write_bytes(LOG)
+    table = "# by a tool\n\n" + as_csv(rows(OTHER))
+    (tmp_path / "history.csv").write_text(table)
+    (hidden,) = read_record(tmp_path).hidden
+    step, loss = next(row for row in rows(OTHER) if row not in rows(LOG))
+    assert table.splitlines()[hidden.line - 1] == f"{step},{loss}"
