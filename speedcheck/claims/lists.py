@@ -33,8 +33,9 @@ class Match:
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether four values in five have a run: hardly any other runs give so many."""
-        return 5 * len(self.missing) <= len(self.figure.numbers)
+        """Whether four values in five have a run, or three of four: others hardly have so many."""
+        n = len(self.figure.numbers)
+        return len(self.missing) <= max(n // 5, n == 4)
 
     @property
     def missing(self) -> list[Printed]:
