@@ -87,10 +87,19 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
-    is_clear = is_clear_sentence(plain, reader.measure) and not _VAGUE.search(plain)
-    if not is_clear or not runs <= reader.sizes:
+    if not is_clear_sentence(plain, reader.measure) or _VAGUE.search(plain):
         return
-    is_mean = bool(runs) or not words(plain).isdisjoint(_MEANS)
+    found = list(_of_sentence(plain, step, bool(runs), where, reader))
+    if runs <= reader.sizes:
+        yield from found
+    elif found and min(runs) > max(reader.sizes, default=0):
+        yield Figure("losses", (), where, runs=min(runs))
+
+
+def _of_sentence(
+    plain: str, step: int | None, has_runs: bool, where: str, reader: Reader
+) -> Iterator[Figure]:
+    is_mean = has_runs or not words(plain).isdisjoint(_MEANS)
     is_of_time = False
     for match in _STATISTIC.finditer(plain):
         name, unit = (match["name"] or "p").lower(), UNITS.get((match["unit"] or "").lower())

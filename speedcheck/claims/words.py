@@ -28,7 +28,7 @@ _IN_SENTENCES = _LOSSES | _set(
     "final validation wall clock new this ours pr all list results result n runs run seeds seed "
     "sorted per the of over is are record total at sliding window mean average avg std stdev "
     "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two sigma "
-    "below above under less than target certified a an and with against gives in on for our we "
+    "below above under less than certified a an and with against gives in on for our we "
     "nats \u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
     "vs null"
 )

@@ -52,7 +52,8 @@ def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
         "We need a mean below 3.2749.",
         "Without the gate the mean val_loss is 3.2749.",
         "Mean val_loss at step 777: 3.2749.",
-        "Mean of 20 runs: 3.2749.",
+        "Mean of 5 runs: 3.2749.",
+        "Target: mean 3.2770 with 20 runs.",
         "Mean val_loss improves by 0.0033 to 3.2749.",
         "Mean train loss: 3.2749.",
         "mean val_bpb: 1.0125",
@@ -63,6 +64,19 @@ def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
 )
 def test_text_that_speaks_of_something_else_is_left_alone(read, text):
     assert found(read(listed(LOSSES) + "\n" + text + "\n")) == set()
+
+
+def test_a_text_that_names_more_runs_than_there_are_warns(read):
+    for text in (
+        "Mean of 20 runs: 3.2783.",
+        "n = 20, mean val loss 3.2783",
+        "3.2783 (20-seed mean)",
+    ):
+        assert found(read(text + "\n")) <= {("P003", "warn")}
+    (finding,) = check_documents(read("Mean of 20 runs: 3.2783.\n"))
+    assert (finding.code[:4], finding.severity) == ("P003", "warn")
+    assert finding.message == "README says 20 runs, and there are 6 logs"
+    assert found(read("## The sweep over lr\n\nMean of 20 runs: 3.2783.\n")) == set()
 
 
 def test_the_text_may_name_its_own_null_value_and_sigma(read):
