@@ -45,9 +45,11 @@ def _shortfall(shortfall: Shortfall) -> Finding:
     The logs that are there may have been chosen, so that they cannot certify. One log alone never
     can, and is what records published that show one run of many.
     """
-    severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
     logs = count(shortfall.logs, "log")
+    severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
     message = f"{shortfall.claimed} losses are claimed and {logs} can be of them"
+    if shortfall.is_text:
+        severity, message = "warn", f"README says {shortfall.claimed} runs, and there are {logs}"
     return Finding(codes.CLAIMED_WITHOUT_LOGS, severity, message, shortfall.where)
 
 

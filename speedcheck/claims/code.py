@@ -6,6 +6,7 @@ of; where several can be meant it is not read.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -223,4 +224,12 @@ def _statistics(text: str, calls: list[str]) -> Iterator[tuple[ClaimSubject, str
         yield _GIVES[calls[0]][0], alone[1], None
     for shape, parts in _SHAPES:
         for match in islice(shape.finditer(text), 1):
-            yield from ((what, x, p) for x, (what, p) in zip(match.groups(), parts, strict=True))
+            numbers = match.groups()
+            # A mean is larger than a deviation, in whatever order they were asked for.
+            pair = sorted(numbers, key=_size) if len(numbers) == 2 else numbers
+            yield from ((what, x, p) for x, (what, p) in zip(pair, parts, strict=True))
+
+
+def _size(text: str) -> float:
+    number = printed(text)
+    return number.value if number else math.inf

@@ -33,8 +33,9 @@ class Match:
 
     @property
     def is_of_runs(self) -> bool:
-        """Whether four values in five have a run: hardly any other runs give so many."""
-        return 5 * len(self.missing) <= len(self.figure.numbers)
+        """Whether four values in five have a run, or three of four: others hardly have so many."""
+        n = len(self.figure.numbers)
+        return len(self.missing) <= max(n // 5, n == 4)
 
     @property
     def missing(self) -> list[Printed]:
@@ -78,7 +79,7 @@ class Lists:
         self._open = [match for match in self._matches if match.subject not in agreeing]
         self._own = {match.subject for match in self._matches if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
-        self._seeds = [figure for figure in figures if not figure.numbers]
+        self._without_values = [figure for figure in figures if not figure.numbers]
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""
@@ -130,21 +131,27 @@ class Lists:
         return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
-        """Return lists that are longer than the logs: of these runs, or the only data there is."""
+        """Return claims of more runs than logs: lists of these or of the only runs, and text."""
         n = len(self.samples.runs)
-        short = (
+        short = tuple(
             Shortfall(len(match.figure.numbers), n, match.figure.where)
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
             if len(match.runs) == n or (match.figure.is_data and match.figure.is_clear)
         )
-        return tuple(short)[:_MOST_SHOWN]
+        text = (
+            Shortfall(figure.runs, n, figure.where, is_text=True)
+            for figure in self._without_values
+            if figure.runs and figure.is_clear and n
+        )
+        return short[:_MOST_SHOWN] or tuple(text)[:1]
 
     def seed_differences(self) -> tuple[Remark, ...]:
         """Compare seeds of rows, and lists of seeds, with the seeds that the logs say."""
         own = [match for match in self.confirmed if match.figure.kind == "losses"]
         judged = dict(enumerate(self.samples.judged))
-        own += [Match(one, None, judged) for one in self._seeds if len(one.keys) == len(judged)]
+        alone = (one for one in self._without_values if len(one.keys) == len(judged))
+        own += [Match(figure, None, judged) for figure in alone]
         found = map(_seed_difference, own)
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 

@@ -26,7 +26,7 @@ _NEAR = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """What a document states of runs: a list with a value for each run, or one statistic.
+    """What a document states of runs: a list with a value for each, a statistic, or their number.
 
     Attributes:
         what: its subject; "losses" and "times" are lists.
@@ -37,6 +37,7 @@ class Figure:
         step: the validation step that it names; None for the final loss.
         unit: of a statistic of times, its unit.
         keys: of a list, the seed or the log of each value; empty where the document does not say.
+        runs: how many runs a text claims, where that is all it states of them.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
         part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
@@ -53,6 +54,7 @@ class Figure:
     step: int | None = None
     unit: Unit | None = None
     keys: tuple[Key, ...] = ()
+    runs: int | None = None
     of: Figure | None = None
     is_exact: bool = False
     part: Part | None = None
@@ -141,11 +143,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """A list of as many losses as claimed, and the smaller number of runs that it can be of."""
+    """A list, or in text a number, of more runs than there are."""
 
     claimed: int
     logs: int
     where: str
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ class DocumentClaims:
 
     Attributes:
         claims: each list and statistic with its status and its basis.
-        shortfalls: lists of losses with more values than logs.
+        shortfalls: claims of more runs than there are logs.
         seeds: seeds of rows and lists that differ from those of the logs.
         listed: names of counted runs that lists of losses hold.
         unlisted: names of the other counted runs, where lists hold two in three.

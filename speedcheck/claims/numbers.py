@@ -41,12 +41,13 @@ class Printed:
         exponent = Decimal(self.text).as_tuple().exponent
         return -exponent if isinstance(exponent, int) else 0
 
-    def span(self, decimals: int | None = None) -> tuple[float, float]:
+    def span(self, decimals: int | None = None, *, is_cut: bool = True) -> tuple[float, float]:
         """Return what a number of so many digits can be of, rounded or cut: a range of floats."""
         # Two decimal fractions that are equal in print differ by less than this as binary ones.
         slack = 1e-9 * abs(self.value)
         unit = 10.0 ** -(self.decimals if decimals is None else decimals)
-        return self.value - 0.5 * unit - slack, self.value + 0.999 * unit + slack
+        above = 0.999 if is_cut else 0.5
+        return self.value - 0.5 * unit - slack, self.value + above * unit + slack
 
     def agrees(self, low: float, high: float | None = None) -> bool:
         """Return whether a value from `low` to `high`, at the printed digits, is the number.

@@ -17,6 +17,8 @@ _MOST_GROUPS = 16
 # The last validations: a claim is of the end of a training.
 _MOST_STEPS = 40
 
+_FEW_DIGITS = 3
+
 # The first digits of a UUID are enough of a log's name.
 _SHORT_NAME = 8
 
@@ -141,8 +143,11 @@ def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> d
     A value beside the seed or the log of a run is of that run, where all are; else of any.
     """
     most = figure.decimals
+    # Of losses with three digits, what is cut off is as much as runs differ by.
+    is_cut = figure.kind == "times" or most > _FEW_DIGITS
     # One digit less than in other values is a final zero left out.
-    spans = [x.span(x.decimals if x.decimals < most - 1 else most) for x in figure.numbers]
+    digits = [x.decimals if x.decimals < most - 1 else most for x in figure.numbers]
+    spans = [x.span(d, is_cut=is_cut) for x, d in zip(figure.numbers, digits, strict=True)]
     runs = [by_key[key] for key in figure.keys if key in by_key]
     if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
         rows = enumerate(zip(runs, spans, strict=True))

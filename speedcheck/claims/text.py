@@ -11,11 +11,13 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.words import (
+    STEP,
     UNITS,
     is_clear_context,
     is_clear_sentence,
     kind_of,
     names_measure,
+    step_of,
     words,
 )
 
@@ -33,9 +35,9 @@ _MARKUP = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|[|\n]")
 _RUNS = re.compile(r"\b([0-9]{1,4})[- ](?:seeds?|runs?|logs?)\b|\b[nN] ?[=:] ?([0-9]{1,4})\b")
-# In "p < 1.195: 0.0023" the number behind the sign is the null value.
+# In "p < 1.195: 0.0023" the first number is the null value.
 _STATISTIC = re.compile(
-    rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?< ?(?:{NUMBER}) ?[:=])?"
+    rf"(?:(?P<p>\bp(?:[-_ ]?val(?:ue)?)?)\b(?: ?(?:<|vs\.?|against|below) ?(?:{NUMBER}) ?[:=])?"
     r"|(?<![\w±/])(?P<name>[a-z_\u03bc\u03c3]{1,40}+))"
     r"[^\w<>≤≥±]{0,6}(?:(?:of|is|over|across|for|all|the|runs|seeds)\b[^\w<>≤≥±]{0,20}){0,4}"
     rf"(?<![\w.+\-\u2212/])(?P<number>{NUMBER})(?!\.[0-9]|%)"
@@ -84,18 +86,30 @@ def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[floa
 def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
-    plain = _RUNS.sub(" ", plain)
-    is_clear = is_clear_sentence(plain, reader.measure) and not _VAGUE.search(plain)
-    if not is_clear or not runs <= reader.sizes:
+    plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
+    if not is_clear_sentence(plain, reader.measure) or _VAGUE.search(plain):
         return
-    is_mean = bool(runs) or not words(plain).isdisjoint(_MEANS)
+    found = list(_of_sentence(plain, step, bool(runs), where, reader))
+    if runs <= reader.sizes:
+        yield from found
+    elif found and min(runs) > max(reader.sizes, default=0):
+        yield Figure("losses", (), where, runs=min(runs))
+
+
+def _of_sentence(
+    plain: str, step: int | None, has_runs: bool, where: str, reader: Reader
+) -> Iterator[Figure]:
+    is_mean = has_runs or not words(plain).isdisjoint(_MEANS)
+    is_of_time = False
     for match in _STATISTIC.finditer(plain):
         name, unit = (match["name"] or "p").lower(), UNITS.get((match["unit"] or "").lower())
         number = printed(match["number"])
         what = _subject(name, number, unit, reader, is_mean=is_mean) if number else None
-        if number and what:
+        # A deviation behind a time is the time's, in its unit.
+        if number and what and not (what == "std" and is_of_time):
             is_one = what == "mean" and not is_mean
-            yield Figure(what, (number,), where, unit=unit, may_be_one_run=is_one)
+            yield Figure(what, (number,), where, step=step, unit=unit, may_be_one_run=is_one)
+        is_of_time = bool(unit)
 
 
 def _subject(

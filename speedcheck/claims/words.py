@@ -28,16 +28,15 @@ _IN_SENTENCES = _LOSSES | _set(
     "final validation wall clock new this ours pr all list results result n runs run seeds seed "
     "sorted per the of over is are record total at sliding window mean average avg std stdev "
     "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two sigma "
-    "below above under less than target certified a an and with against gives in on for our we "
+    "below above under less than certified a an and with against gives in on for our we "
     "nats \u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
     "vs null"
 )
-# Of these, a name has none: a list has no value of them for each run. A name may say which of the
-# losses that a log prints it means.
+# Of these, a name has none: a list has no value of them for each run.
 _STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma")
-_IN_NAMES = (_IN_SENTENCES - _STATISTICS) | _set(
-    "step ttt post legal quant quantized int8 int6 roundtrip exact ema eval"
-)
+_IN_NAMES = (_IN_SENTENCES - _STATISTICS) | {"step"}
+# Which of the losses that a log prints is meant.
+_OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
 # And these introduce figures.
 _IN_CONTEXTS = _IN_SENTENCES | _set(
     "i my you these those following here below found got get gives give gave "
@@ -53,7 +52,7 @@ _IN_CONTEXTS = _IN_SENTENCES | _set(
 _WORD = re.compile(
     r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
 )
-_STEP = re.compile(r"(?:\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b", re.IGNORECASE)
+STEP = re.compile(r"(?:(?:\bat )?\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b(?!\.[0-9])", re.IGNORECASE)
 
 
 def words(text: str) -> set[str]:
@@ -78,7 +77,7 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
 
 def step_of(text: str) -> int | None:
     """Return the validation step that a name gives: "step 2745", "val_loss@2745" or "at 2745"."""
-    found = _STEP.search(text[:1_000])
+    found = STEP.search(text[:1_000])
     return int(found[1]) if found else None
 
 
@@ -93,7 +92,8 @@ def is_clear_context(text: str, measure: tuple[str, ...]) -> bool:
 
 
 def _is_clear_name(name: str, kind: Kind, measure: tuple[str, ...]) -> bool:
-    own = _TIMES | UNITS.keys() | {"train", "training"} if kind == "times" else _of_losses(measure)
+    of_times, of_losses = _TIMES | UNITS.keys() | {"train", "training"}, _of_losses(measure)
+    own = of_times if kind == "times" else of_losses | _OF_LOSSES
     return words(name) <= (_IN_NAMES - _LOSSES) | own
 
 

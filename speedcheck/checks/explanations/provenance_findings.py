@@ -21,9 +21,10 @@ PROVENANCE = {
         "Finish the record with `speedcheck run --resume`, or put the missing log back.",
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
-        ("fail", "unknown"),
+        ("fail", "unknown", "warn"),
         "Losses are claimed without logs. A figure without its log is not evidence, and logs of "
-        "some of the runs may be those of the better runs.",
+        "some of the runs may be those of the better runs. Where running text names more runs than "
+        "there are, it is a warning.",
         "Submit one log for each claimed loss.",
     ),
     codes.INCOMPLETE_LOG: Explanation(

@@ -207,3 +207,17 @@ def test_a_column_of_times_is_at_most_a_warning(read):
     runs = pairs(seconds=180.0)
     rows = [(i, f"{loss:.4f}", "150.0") for i, loss in enumerate(LOSSES)]
     assert REFUTED not in found(read(table(("run", "val_loss", "time (s)"), rows), runs))
+
+
+def test_losses_of_three_digits_may_be_rounded_but_not_cut(read):
+    def three(digits):
+        return f"```\nlosses = [{', '.join(digits)}]\n```\n"
+
+    assert found(read(three(f"{loss:.3f}" for loss in LOSSES))) == set()
+    assert found(read(three(f"{loss:.4f}"[:-1] for loss in LOSSES))) == {REFUTED}
+
+
+def test_three_values_of_four_are_those_of_the_runs(read):
+    runs = pairs(LOSSES[:4])
+    assert found(read(f"## Medium\n\n{listed((3.2737, *LOSSES[1:4]))}", runs)) == {REFUTED}
+    assert found(read(f"## Medium\n\n{listed((3.2737, 3.2739, *LOSSES[2:4]))}", runs)) == set()

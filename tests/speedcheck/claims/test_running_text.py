@@ -13,6 +13,7 @@ from tests.speedcheck.claims.conftest import (
     WARNED,
     found,
     listed,
+    pair,
     pairs,
     table,
 )
@@ -52,7 +53,8 @@ def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
         "We need a mean below 3.2749.",
         "Without the gate the mean val_loss is 3.2749.",
         "Mean val_loss at step 777: 3.2749.",
-        "Mean of 20 runs: 3.2749.",
+        "Mean of 5 runs: 3.2749.",
+        "Target: mean 3.2770 with 20 runs.",
         "Mean val_loss improves by 0.0033 to 3.2749.",
         "Mean train loss: 3.2749.",
         "mean val_bpb: 1.0125",
@@ -63,6 +65,19 @@ def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
 )
 def test_text_that_speaks_of_something_else_is_left_alone(read, text):
     assert found(read(listed(LOSSES) + "\n" + text + "\n")) == set()
+
+
+def test_a_text_that_names_more_runs_than_there_are_warns(read):
+    for text in (
+        "Mean of 20 runs: 3.2783.",
+        "n = 20, mean val loss 3.2783",
+        "3.2783 (20-seed mean)",
+    ):
+        assert found(read(text + "\n")) <= {("P003", "warn")}
+    (finding,) = check_documents(read("Mean of 20 runs: 3.2783.\n"))
+    assert (finding.code[:4], finding.severity) == ("P003", "warn")
+    assert finding.message == "README says 20 runs, and there are 6 logs"
+    assert found(read("## The sweep over lr\n\nMean of 20 runs: 3.2783.\n")) == set()
 
 
 def test_the_text_may_name_its_own_null_value_and_sigma(read):
@@ -148,3 +163,26 @@ def test_a_warning_names_a_handful_of_figures(read):
     (finding,) = check_documents(read(text))
     assert finding.message.count("README says") == 5
     assert "and 35 more" in finding.message
+
+
+def test_a_deviation_behind_a_time_is_the_times(read):
+    runs = pairs(seconds=152.3)
+    text = "Mean val loss 3.2783, mean time 152.3 s, std 0.230\n"
+    assert found(read(text, runs)) == set()
+    assert found(read("Mean val loss 3.2783, std 0.230\n", runs)) == {WARNED}
+
+
+def test_a_sentence_may_name_the_step_of_its_figure(read):
+    runs = [pair(i, loss, earlier=[(900, loss + 0.01)]) for i, loss in enumerate(LOSSES)]
+    for step, right, wrong in ((1000, "3.2783", "3.2773"), (900, "3.2883", "3.2783")):
+        text = f"Mean val loss at step {step}: {{}}\n"
+        assert found(read(text.format(right), runs)) == set()
+        assert found(read(text.format(wrong), runs)) == {WARNED}
+
+
+def test_a_row_of_a_p_may_name_its_null_value(read):
+    # scipy.stats.ttest_1samp(LOSSES, 3.28, alternative="less").pvalue is 0.000671.
+    rows = [("mean val_loss", "3.2783"), ("one-sided p vs 3.28", "{}")]
+    text = table(("metric", "value"), rows)
+    assert found(read(text.format("0.00067"))) == set()
+    assert found(read(text.format("0.00007"))) == {WARNED}

@@ -165,3 +165,13 @@ def test_a_known_function_of_a_whole_list_is_recomputed(read, code, right, wrong
     text = f"```\nlosses = {list(LOSSES)}\nprint({code})\n{{}}\n```\n"
     assert found(read(text.format(right))) == set()
     assert found(read(text.format(wrong))) == {REFUTED}
+
+
+@pytest.mark.parametrize("call", ["accs.mean(), accs.std()", "torch.std_mean(accs)", ""])
+def test_of_a_pair_of_tensors_the_larger_is_the_mean(read, call):
+    # statistics.stdev(LOSSES) is 0.000667.
+    mean, std = "tensor(3.2783)", "tensor(0.0007)"
+    block = f"```\naccs = torch.tensor({list(LOSSES)})\n>>> {call}\n({{}}, {{}})\n```\n"
+    for pair_of in ((mean, std), (std, mean)):
+        assert found(read(block.format(*pair_of))) == set()
+    assert found(read(block.format(mean.replace("83", "63"), std))) == {REFUTED}

@@ -140,3 +140,10 @@ def test_a_column_of_an_earlier_step_does_not_speak_for_the_final_losses(read):
     ]
     rows[0] = (0, rows[0][1], 3.2707)
     assert found(read(table(("seed", "step 900", "val_loss"), rows), runs)) == {REFUTED}
+
+
+def test_a_column_of_other_times_is_not_that_of_the_training(read):
+    runs = pairs(BPB, seconds=600.0)
+    rows = [(i, f"{loss:.4f}", "136 s") for i, loss in enumerate(BPB)]
+    assert found(read(table(("Seed", "val_bpb", "TTT time"), rows), runs, BITS)) == set()
+    assert found(read(table(("Seed", "val_bpb", "time"), rows), runs, BITS)) == {("P038", "warn")}
