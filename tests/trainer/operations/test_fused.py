@@ -25,7 +25,7 @@ def small(mini: Recipe) -> Recipe:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("loops_with_bounds_of_their_own")
+@pytest.mark.usefixtures("device", "loops_with_bounds_of_their_own")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="kernels take float64 interpreted only")
 def test_the_fast_path_has_the_references_loss_and_gradients(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
