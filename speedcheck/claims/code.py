@@ -16,7 +16,7 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import read_nulls, read_text
-from speedcheck.claims.words import is_clear_sentence, kind_of, list_of
+from speedcheck.claims.vocabulary import is_clear_sentence, kind_of, list_of
 from speedcheck.stats.rounded import Part
 
 # An author who lists more means something else.

@@ -15,7 +15,7 @@ from speedcheck.claims.tables import read_csv, read_json, read_table
 from speedcheck.claims.text import read_text
 from speedcheck.claims.verdict import compare
 from speedcheck.logs import Run
-from speedcheck.records.documents import read_documents
+from speedcheck.records.document_files import read_documents
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.records.record_folder import Record
 from speedcheck.rules.tracks import Track

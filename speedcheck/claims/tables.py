@@ -14,7 +14,7 @@ from pathlib import PurePath
 from speedcheck.claims.model import Figure, Key, Passage, Reader, Rows
 from speedcheck.claims.numbers import NUMBER, printed
 from speedcheck.claims.text import read_text
-from speedcheck.claims.words import is_clear_context, list_of, step_of
+from speedcheck.claims.vocabulary import is_clear_context, list_of, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000

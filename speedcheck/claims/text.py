@@ -10,7 +10,7 @@ from itertools import islice
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.words import (
+from speedcheck.claims.vocabulary import (
     STEP,
     UNITS,
     is_clear_context,

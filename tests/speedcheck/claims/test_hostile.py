@@ -12,7 +12,7 @@ from speedcheck.api import verify
 from speedcheck.claims.documents import read_document
 from speedcheck.claims.model import Reader
 from speedcheck.claims.tables import read_csv, read_json
-from speedcheck.records.documents import MAX_BYTES, MAX_LINES
+from speedcheck.records.document_files import MAX_BYTES, MAX_LINES
 
 READER = Reader("README.md", ("val_loss", "loss"), 3.2785)
 READMES = sorted((Path(__file__).parent / "readmes").glob("*.md"))
