@@ -72,12 +72,13 @@ class Lists:
         self._matches = [_best_match(one, samples) for one in figures if one.numbers]
         # One value may agree by chance.
         is_one = len(samples.judged) == 1
-        self.confirmed = [m for m in self._matches if not m.missing and (is_one or len(m.runs) > 1)]
+        known = [match for match in self._matches if is_one or len(match.runs) > 1]
+        self.confirmed = [match for match in known if not match.missing]
         self.steps = {match.step for match in self.confirmed}
         # One that names an earlier step says nothing of those that do not.
         agreeing = {match.subject for match in self.confirmed}
         self._open = [match for match in self._matches if match.subject not in agreeing]
-        self._own = {match.subject for match in self._matches if match.is_of_runs}
+        self._own = {match.subject for match in known if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
         self._without_values = [figure for figure in figures if not figure.numbers]
 

@@ -221,3 +221,12 @@ def test_three_values_of_four_are_those_of_the_runs(read):
     runs = pairs(LOSSES[:4])
     assert found(read(f"## Medium\n\n{listed((3.2737, *LOSSES[1:4]))}", runs)) == {REFUTED}
     assert found(read(f"## Medium\n\n{listed((3.2737, 3.2739, *LOSSES[2:4]))}", runs)) == set()
+
+
+def test_one_value_that_is_logged_does_not_speak_for_another_list(read):
+    assert found(read(listed(LOSSES[:1]) + "\n" + listed(OTHERS))) == {REFUTED}
+    nearly = (3.2737, *LOSSES[1:])
+    documents = read(listed(OTHERS) + "\n" + listed(nearly))
+    refuted = [claim.claimed for claim in documents.claims if claim.status == "not_confirmed"]
+    assert len(refuted) == 1
+    assert "3.2737" in refuted[0]
