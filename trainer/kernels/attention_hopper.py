@@ -33,7 +33,7 @@ E = gl.constexpr(128)
 # Keys and queries of a tile of scores. With 64, two programs share a multiprocessor, and what one
 # of them waits for hides behind the other's products.
 BLOCK = gl.constexpr(64)
-# Tiles of queries: one is computed with while the next arrives. There is no room for a third.
+# Tiles of queries: one is in use while the next arrives, and shared memory holds no third.
 STAGES = gl.constexpr(2)
 WARPS = 4
 
