@@ -16,7 +16,7 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import read_nulls, read_text
-from speedcheck.claims.vocabulary import is_clear_sentence, kind_of, list_of
+from speedcheck.claims.vocabulary import is_known, kind_of, list_of
 from speedcheck.stats.rounded import Part
 
 # An author who lists more means something else.
@@ -199,7 +199,7 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     The code above is a known function of a list by its name, and the line says nothing else.
     """
     is_other = _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code))
-    if is_other or not is_clear_sentence(text, reader.measure):
+    if is_other or not is_known(text, reader.measure):
         return
     calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
     label = kind_of(text, reader.measure)

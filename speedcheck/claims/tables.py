@@ -14,7 +14,7 @@ from pathlib import PurePath
 from speedcheck.claims.model import Figure, Key, Passage, Reader, Rows
 from speedcheck.claims.numbers import NUMBER, printed
 from speedcheck.claims.text import read_text
-from speedcheck.claims.vocabulary import is_clear_context, list_of, step_of
+from speedcheck.claims.vocabulary import is_known, list_of, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -154,7 +154,7 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    is_clear = is_clear_context(reader.document, reader.measure)
+    is_clear = is_known(reader.document, reader.measure)
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):

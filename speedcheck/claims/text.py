@@ -13,8 +13,7 @@ from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.vocabulary import (
     STEP,
     UNITS,
-    is_clear_context,
-    is_clear_sentence,
+    is_known,
     kind_of,
     names_measure,
     step_of,
@@ -65,7 +64,7 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     context, start = passage.context, 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
         where = reader.where(passage.line + text.count("\n", 0, start + 1))
-        is_clear = is_clear_context(context, reader.measure)
+        is_clear = is_known(context, reader.measure)
         for figure in _statistics(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
         context, start = f"{passage.context} {text[start:end]}", end
@@ -87,7 +86,7 @@ def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
-    if not is_clear_sentence(plain, reader.measure) or _VAGUE.search(plain):
+    if not is_known(plain, reader.measure) or _VAGUE.search(plain):
         return
     found = list(_of_sentence(plain, step, bool(runs), where, reader))
     if runs <= reader.sizes:

@@ -23,24 +23,15 @@ UNITS: dict[str, Unit] = {
     **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
-# A sentence of these, words for losses and times, and numbers states a result of the record.
-_IN_SENTENCES = _LOSSES | _set(
+# With these and the words for losses, times and units, all that is said may be of the runs.
+_KNOWN = _set(
     "final validation wall clock new this ours pr all list results result n runs run seeds seed "
     "sorted per the of over is are record total at sliding window mean average avg std stdev "
     "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two sigma "
     "below above under less than certified a an and with against gives in on for our we "
-    "nats \u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
-    "vs null"
-)
-# Of these, a name has none: a list has no value of them for each run.
-_STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma")
-_IN_NAMES = (_IN_SENTENCES - _STATISTICS) | {"step"}
-# Which of the losses that a log prints is meant.
-_OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
-# And these introduce figures.
-_IN_CONTEXTS = _IN_SENTENCES | _set(
-    "i my you these those following here below found got get gives give gave "
-    "was were have had see table block from by with each every across individual data step "
+    "\u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
+    "vs null was were had i my you these those following here below found got get gives give gave "
+    "have see table block from by with each every across individual data "
     "number numbers figure figures log logs file files output script command python scipy "
     "statistics statistical summary evidence verification verify significance proof "
     "performance reported consecutive independent order json stats check checked "
@@ -48,6 +39,10 @@ _IN_CONTEXTS = _IN_SENTENCES | _set(
     "metrics measured printed obtained csv click expand show three four five six seven eight "
     "nine ten twelve sixteen twenty digits median max variance"
 )
+# A list of a value for each run is not called one of these.
+_STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma median max variance")
+# Which of the losses that a log prints is meant.
+_OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
 # The e of 9.3e-19 is not a word; the number of another submission is one.
 _WORD = re.compile(
     r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
@@ -81,20 +76,15 @@ def step_of(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def is_clear_sentence(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a sentence, or a line of output, states a result of the runs alone."""
-    return words(text) <= _IN_SENTENCES | _TIMES | UNITS.keys() | _of_losses(measure)
-
-
-def is_clear_context(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether what is above figures says no more than that they are of the runs."""
-    return words(text) <= _IN_CONTEXTS | _TIMES | UNITS.keys() | _of_losses(measure)
+def is_known(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence or a context says no more than that it is of the runs."""
+    return words(STEP.sub(" ", text)) <= _KNOWN | _TIMES | UNITS.keys() | _of_losses(measure)
 
 
 def _is_clear_name(name: str, kind: Kind, measure: tuple[str, ...]) -> bool:
     of_times, of_losses = _TIMES | UNITS.keys() | {"train", "training"}, _of_losses(measure)
     own = of_times if kind == "times" else of_losses | _OF_LOSSES
-    return words(name) <= (_IN_NAMES - _LOSSES) | own
+    return words(STEP.sub(" ", name)) <= (_KNOWN - _STATISTICS) | own
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:
@@ -117,7 +107,6 @@ def list_of(
         kind = "losses"
     if kind is None:
         return None
-    is_clear = _is_clear_name(name, kind, reader.measure)
-    is_clear = is_clear and is_clear_context(passage.context, reader.measure)
-    is_clear = is_clear and (is_near or kind == "times")
-    return Figure(kind, numbers, where, is_data=True, is_clear=is_clear, step=step)
+    clear = _is_clear_name(name, kind, reader.measure) and (is_near or kind == "times")
+    clear = clear and is_known(passage.context, reader.measure)
+    return Figure(kind, numbers, where, is_data=True, is_clear=clear, step=step)
