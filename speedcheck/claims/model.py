@@ -117,12 +117,14 @@ class Reader:
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
         sizes: the numbers of runs that a text may speak of.
+        fewest_digits: after the point of a loss; one with fewer is a target or a goal.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
     sizes: frozenset[int] = frozenset()
+    fewest_digits: int = 3
 
     def is_near(self, number: Printed, by: float = _NEAR) -> bool:
         """Return whether a number may be a loss of runs like the record's."""

@@ -19,11 +19,10 @@ from speedcheck.claims.vocabulary import (
     step_of,
     words,
 )
+from speedcheck.stats.rounded import Part
 
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
-# A loss of fewer digits is a target or a goal.
-_FEWEST_DIGITS = 3
 
 # About, from one figure to another, a range and arithmetic.
 _VAGUE = re.compile(r"~|->|\u2192|[0-9)] ?[-+\u2013] ?[0-9(]")
@@ -44,6 +43,13 @@ _STATISTIC = re.compile(
     r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
+_TENSOR = rf"tensor\(({NUMBER})[^()]{{0,40}}\)"
+_BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
+_PARTS: tuple[Part, ...] = ("estimate", "low", "high")
+# What PyTorch prints of both, and scipy.stats.bayes_mvs of each.
+_PAIR = re.compile(rf"{_TENSOR},\s?{_TENSOR}")
+_PAIR_OF: tuple[ClaimSubject, ...] = ("std", "mean")
+_ESTIMATE = re.compile(rf"(Mean|Std_dev){_BOUNDS}")
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
 _DEVIATIONS = frozenset({"std", "stdev", "stddev", "sd", "std_dev", "deviation", "\u03c3"})
 _NULL = re.compile(
@@ -65,7 +71,7 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
         where = reader.where(passage.line + text.count("\n", 0, start + 1))
         is_clear = is_known(context, reader.measure)
-        for figure in _statistics(text[start:end], where, reader):
+        for figure in read_sentence(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
         context, start = f"{passage.context} {text[start:end]}", end
 
@@ -82,17 +88,37 @@ def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[floa
     return tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas))
 
 
-def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
+def read_sentence(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the statistics of a sentence, or of a line that a program prints.
+
+    They are none where a word is not known, and where the number of runs is another.
+    """
     plain = _MARKUP.sub(" ", sentence)
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
     plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
     if not is_known(plain, reader.measure) or _VAGUE.search(plain):
         return
-    found = list(_of_sentence(plain, step, bool(runs), where, reader))
+    found = list(_of_program(sentence, where))
+    found += _of_sentence(plain, step, bool(runs), where, reader)
     if runs <= reader.sizes:
         yield from found
     elif found and min(runs) > max(reader.sizes, default=0):
         yield Figure("losses", (), where, runs=min(runs))
+
+
+def _of_program(line: str, where: str) -> Iterator[Figure]:
+    for what, *texts in islice(_ESTIMATE.findall(line), 2):
+        subject: ClaimSubject = "mean" if what == "Mean" else "std"
+        for part, number in zip(_PARTS, map(printed, texts), strict=True):
+            if number:
+                yield Figure(subject, (number,), where, part=part)
+    pair = _PAIR.search(line)
+    numbers = [number for number in map(printed, pair.groups()) if number] if pair else []
+    # A mean is larger than a deviation, in whatever order they were asked for.
+    numbers.sort(key=lambda number: number.value)
+    yield from (
+        Figure(what, (number,), where) for what, number in zip(_PAIR_OF, numbers, strict=False)
+    )
 
 
 def _of_sentence(
@@ -122,7 +148,7 @@ def _subject(
         return "time_std" if is_deviation else "time_mean" if is_time or name in _MEANS else None
     if name == "p":
         return "p" if number.value <= 1 else None
-    if number.decimals < _FEWEST_DIGITS:
+    if number.decimals < reader.fewest_digits:
         return None
     if name in _DEVIATIONS:
         return "std"

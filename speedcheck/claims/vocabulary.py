@@ -40,7 +40,9 @@ _KNOWN = _set(
     "nine ten twelve sixteen twenty digits median max variance"
 )
 # A list of a value for each run is not called one of these.
-_STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma median max variance")
+_STATISTICS = _set(
+    "mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma median max variance"
+)
 # Which of the losses that a log prints is meant.
 _OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
 # The e of 9.3e-19 is not a word; the number of another submission is one.
