@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.samples import LoggedRun, Samples, paired
+from speedcheck.claims.samples import LoggedRun, Samples, keyed, paired
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
@@ -116,20 +116,18 @@ class Lists:
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
         figure, logged = match.figure, self.samples.judged_at(match.figure)
-        by_key = self.samples.by_key
-        keyed = [by_key[key] for key in figure.keys if key in by_key]
-        if len(logged.keys() & keyed) == len(logged) == len(figure.keys):
-            rows = zip(figure.keys, keyed, figure.numbers, strict=True)
-            wrong = [
-                f"{_name(key)}: {shown(logged[run])}, not {number.text}"
-                for key, run, number in rows
-                if not number.agrees(logged[run])
-            ]
-            return join_some(wrong, _MOST_SHOWN)
+        by_row = enumerate(keyed(figure, logged, self.samples.by_key))
+        wrong = [
+            f"{_name(figure.keys[i])}: {shown(logged[run])}, not {figure.numbers[i].text}"
+            for i, run in by_row
+            if i not in match.runs
+        ]
         used = set(match.runs.values())
         left = [shown(value) for run, value in logged.items() if run not in used]
         missing = [number.text for number in match.missing]
-        return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
+        return join_some(wrong, _MOST_SHOWN) or (
+            f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
+        )
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return claims of more runs than logs: lists of these or of the only runs, and text."""

@@ -137,20 +137,26 @@ def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def keyed(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> list[LoggedRun]:
+    """Return the run of each row of a list, by the seed or log beside it; empty unless all are."""
+    runs = [by_key[key] for key in figure.keys if key in by_key]
+    return runs if len(values.keys() & runs) == len(figure.numbers) == len(figure.keys) else []
+
+
 def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
     """Return the run of each value of a list, by the value's index, for as many as can be.
 
     A value beside the seed or the log of a run is of that run, where all are; else of any.
     """
     most = figure.decimals
-    # Of losses with three digits, what is cut off is as much as runs differ by.
-    is_cut = figure.kind == "times" or most > _FEW_DIGITS
     # One digit less than in other values is a final zero left out.
     digits = [x.decimals if x.decimals < most - 1 else most for x in figure.numbers]
-    spans = [x.span(d, is_cut=is_cut) for x, d in zip(figure.numbers, digits, strict=True)]
-    runs = [by_key[key] for key in figure.keys if key in by_key]
-    if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
-        rows = enumerate(zip(runs, spans, strict=True))
+    # Of losses with three digits, what is cut off is as much as runs differ by.
+    above = 0.999 if figure.kind == "times" or most > _FEW_DIGITS else 0.5
+    spans = [x.span(d, above=above) for x, d in zip(figure.numbers, digits, strict=True)]
+    of_rows = keyed(figure, values, by_key)
+    if of_rows:
+        rows = enumerate(zip(of_rows, spans, strict=True))
         return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
     runs, pairs = list(values), {}
     free = sorted((value, index) for index, value in enumerate(values.values()))
