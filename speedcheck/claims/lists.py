@@ -58,7 +58,7 @@ def _best_match(figure: Figure, samples: Samples) -> Match:
 
 
 class Lists:
-    """The lists of one document, judged with each other in view.
+    """The lists among the figures of a document, judged with each other in view.
 
     Attributes:
         samples: the runs.
@@ -69,7 +69,9 @@ class Lists:
 
     def __init__(self, figures: list[Figure], samples: Samples, others: OtherLosses) -> None:
         self.samples, self.others = samples, others
-        self._matches = [_best_match(one, samples) for one in figures if one.numbers]
+        self._matches = [
+            _best_match(one, samples) for one in figures if one.is_list and one.numbers
+        ]
         # One value may agree by chance.
         is_one = len(samples.judged) == 1
         known = [match for match in self._matches if is_one or len(match.runs) > 1]

@@ -63,6 +63,11 @@ class Figure:
     sigmas: tuple[float, ...] = ()
 
     @property
+    def is_list(self) -> bool:
+        """Whether it has a value for each run."""
+        return self.what in ("losses", "times")
+
+    @property
     def kind(self) -> Kind:
         """What the runs that it is of are measured by."""
         return "times" if self.what in ("times", "time_mean", "time_std") else "losses"
@@ -161,8 +166,7 @@ class DocumentClaims:
         claims: each list and statistic with its status and its basis.
         shortfalls: claims of more runs than there are logs.
         seeds: seeds of rows and lists that differ from those of the logs.
-        listed: names of counted runs that lists of losses hold.
-        unlisted: names of the other counted runs, where lists hold two in three.
+        unlisted: names of counted runs that no list has, where lists have two in three.
         steps: earlier validation steps at which figures are confirmed, in order.
         unread: documents that were not read, and why.
     """
@@ -170,7 +174,6 @@ class DocumentClaims:
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     seeds: tuple[Remark, ...] = ()
-    listed: frozenset[str] = frozenset()
     unlisted: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     unread: tuple[Remark, ...] = ()

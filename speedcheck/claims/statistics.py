@@ -1,4 +1,4 @@
-"""One document against the runs of its record.
+"""The statistics of a document against the runs of its record.
 
 A statistic that is printed under a list follows from that list or does not. One of the text agrees
 with any sample at any step; it differs where no figure of its subject in the text agrees.
@@ -17,10 +17,8 @@ from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.lists import Lists
-from speedcheck.claims.model import DocumentClaims, Figure
+from speedcheck.claims.model import Figure
 from speedcheck.claims.numbers import shown
-from speedcheck.claims.samples import Samples
-from speedcheck.records.other_losses import OtherLosses
 from speedcheck.rules.tracks import Track
 from speedcheck.stats.rounded import (
     Range,
@@ -39,36 +37,15 @@ _LIKELY_HALF = 0.5e-4
 _SCALES = (1.0, 1e-3, 1e3, 1 / 60)
 
 
-def compare(
-    figures: list[Figure], samples: Samples, track: Track, others: OtherLosses
-) -> DocumentClaims:
-    """Compare what a document states with the runs of the record.
-
-    Args:
-        figures: its lists and statistics.
-        samples: the runs.
-        track: the track.
-        others: the losses that the logs print beside those of the runs.
-    """
-    of_runs = [figure for figure in figures if figure.what in ("losses", "times")]
-    lists = Lists(of_runs, samples, others)
-    statistics = _Statistics([one for one in figures if one not in of_runs], lists, track)
-    return DocumentClaims(
-        claims=(*lists.claims(), *statistics.claims()),
-        shortfalls=lists.shortfalls(),
-        seeds=lists.seed_differences(),
-        listed=lists.listed(),
-        steps=lists.earlier_steps(),
-    )
-
-
-class _Statistics:
-    """The statistics of one document, judged with each other in view."""
+class Statistics:
+    """The statistics among the figures of a document, judged with each other in view."""
 
     def __init__(self, figures: list[Figure], lists: Lists, track: Track) -> None:
         self._lists, self._samples, self._track = lists, lists.samples, track
         self._judged = [
-            (figure, *self._compared(figure, self._sources(figure))) for figure in figures
+            (figure, *self._compared(figure, self._sources(figure)))
+            for figure in figures
+            if not figure.is_list
         ]
         self._settled = {
             figure.what for figure, agrees, _ in self._judged if agrees and not figure.of
