@@ -23,8 +23,8 @@ from speedcheck.rules.tracks import Track
 from speedcheck.stats.rounded import (
     Range,
     deviation_ranges,
-    estimate_range,
-    mean_range,
+    estimate_ranges,
+    mean_ranges,
     p_ranges,
 )
 
@@ -138,12 +138,7 @@ def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> I
         sigmas = (None, *figure.sigmas, track.sigma)
         for target, sigma in product(figure.nulls or (track.target,), sigmas):
             yield from p_ranges(values, half, target, sign=track.sign, sigma=sigma)
-    elif figure.part or of == "mean":
-        found = (
-            estimate_range(values, half, of, figure.part)
-            if figure.part
-            else mean_range(values, half)
-        )
-        yield from (found,) if found else ()
+    elif figure.part:
+        yield from estimate_ranges(values, half, of, figure.part)
     else:
-        yield from deviation_ranges(values, half)
+        yield from (mean_ranges if of == "mean" else deviation_ranges)(values, half)

@@ -142,7 +142,8 @@ def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
     except csv.Error:
         return
     if len(rows) <= most:
-        yield from _read_file(tuple(enumerate(map(tuple, rows), start=1)), reader)
+        numbered = tuple(enumerate(map(tuple, rows), start=1))
+        yield from read_table(Passage("table", 1, rows=numbered, context=reader.document), reader)
 
 
 def read_json(text: str, reader: Reader) -> Iterator[Figure]:
@@ -167,11 +168,6 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
             yield Figure("losses", (), where, keys=seeds_of(value))
 
 
-def _read_file(rows: Rows, reader: Reader) -> Iterator[Figure]:
-    """Yield the figures of a table that is a file of data; its name is its context."""
-    yield from read_table(Passage("table", 1, rows=rows, context=reader.document), reader)
-
-
 def _results(
     value: dict[str, object] | list[object], key: str, where: str, reader: Reader
 ) -> Iterator[Figure]:
@@ -186,5 +182,6 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    for figure in _read_file(tuple(rows), reader):
+    table = Passage("table", 1, rows=tuple(rows), context=reader.document)
+    for figure in read_table(table, reader):
         yield replace(figure, where=where)

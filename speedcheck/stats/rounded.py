@@ -28,10 +28,10 @@ _P_PRECISION = 1e-7
 _SPREAD = 3.0
 
 
-def mean_range(values: Sequence[float], half: float) -> Range | None:
-    """Return what the mean of values, shape (n,), can be; None without a value."""
+def mean_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
+    """Return what the mean of values, shape (n,), can be; nothing without a value."""
     mean = moments(values).mean
-    return None if mean is None else _around(mean, _error(values, half))
+    return () if mean is None else (_around(mean, _error(values, half)),)
 
 
 def deviation_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
@@ -47,15 +47,13 @@ def deviation_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
     return tuple(_around(x, _SPREAD * _error(values, half)) for x in found if x is not None)
 
 
-def estimate_range(
+def estimate_ranges(
     values: Sequence[float], half: float, of: Literal["mean", "std"], part: Part
-) -> Range | None:
+) -> tuple[Range, ...]:
     """Return what a part of an estimate by `bayes_mean_std` of values, shape (n,), can be."""
     estimates = bayes_mean_std(values)
-    if estimates is None:
-        return None
-    value: float | None = getattr(estimates[0 if of == "mean" else 1], part)
-    return None if value is None else _around(value, _SPREAD * _error(values, half))
+    value = getattr(estimates[0 if of == "mean" else 1], part) if estimates else None
+    return () if value is None else (_around(value, _SPREAD * _error(values, half)),)
 
 
 def p_ranges(
