@@ -38,7 +38,7 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         track: its track, with its own target: what a caller tries out makes no README false.
     """
-    samples = Samples(runs, by_steps=track.cost == "steps")
+    samples = Samples(runs)
     sizes, others = frozenset(map(len, samples.all)), OtherLosses(record, track.measure)
     claims: list[Claim] = []
     lists: list[Lists] = []

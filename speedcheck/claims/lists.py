@@ -20,10 +20,9 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A list, the step at which it was compared, and the runs of its values by their indices."""
+    """A list, and the runs of its values by their indices."""
 
     figure: Figure
-    step: int | None
     runs: dict[int, LoggedRun]
 
     @property
@@ -44,17 +43,9 @@ class Match:
 
 
 def _best_match(figure: Figure, samples: Samples) -> Match:
-    """Return the first match of every value; else the one of most values at the step it names."""
-    is_any_step = len(figure.numbers) <= len(samples.runs)
-    best = Match(figure, figure.step, {})
-    for step, values in samples.all_at(figure):
-        is_named = figure.kind == "times" or step == figure.step
-        if is_named or is_any_step:
-            match = Match(figure, step, paired(figure, values, samples.by_key))
-            if not match.missing:
-                return match
-            best = match if is_named and len(match.runs) > len(best.runs) else best
-    return best
+    """Return the match of most values, of the fewest runs."""
+    matches = (paired(figure, values, samples.by_key) for values in samples.all_at(figure))
+    return Match(figure, max(matches, key=len, default={}))
 
 
 class Lists:
@@ -64,7 +55,6 @@ class Lists:
         samples: the runs.
         others: the losses that the logs print beside those of the runs.
         confirmed: those whose every value is in the logs.
-        steps: the validation steps at which lists are confirmed.
     """
 
     def __init__(self, figures: list[Figure], samples: Samples, others: OtherLosses) -> None:
@@ -76,7 +66,6 @@ class Lists:
         is_one = len(samples.judged) == 1
         known = [match for match in self._matches if is_one or len(match.runs) > 1]
         self.confirmed = [match for match in known if not match.missing]
-        self.steps = {match.step for match in self.confirmed}
         # One that names an earlier step says nothing of those that do not.
         agreeing = {match.subject for match in self.confirmed}
         self._open = [match for match in self._matches if match.subject not in agreeing]
@@ -98,7 +87,8 @@ class Lists:
             status, recomputed = "not_confirmed", self._differences(match)
             figure = replace(figure, is_data=figure.is_data and self._is_certain(match))
         elif match in self.confirmed:
-            at_step = "" if match.step is None else f" at step {match.step}"
+            step = figure.step
+            at_step = "" if step is None else f" at step {step}"
             status, recomputed = "confirmed", f"each of them is in the logs{at_step}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
 
@@ -152,13 +142,13 @@ class Lists:
         own = [match for match in self.confirmed if match.figure.kind == "losses"]
         judged = dict(enumerate(self.samples.judged))
         alone = (one for one in self._without_values if len(one.keys) == len(judged))
-        own += [Match(figure, None, judged) for figure in alone]
+        own += [Match(figure, judged) for figure in alone]
         found = map(_seed_difference, own)
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def earlier_steps(self) -> tuple[int, ...]:
         """Return the validations before the last at which lists of these runs are confirmed."""
-        own = {match.step for match in self.confirmed if match.figure.is_clear}
+        own = {match.figure.step for match in self.confirmed if match.figure.is_clear}
         earlier = own - {run.judged.final_step for run in self.samples.judged}
         return tuple(sorted(step for step in earlier if step is not None))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from speedcheck.claims.model import SECONDS, Figure, Key
 from speedcheck.logs import Run
 
 _MOST_GROUPS = 16
-# The last validations: a claim is of the end of a training.
-_MOST_STEPS = 40
 
 _FEW_DIGITS = 3
 
@@ -63,7 +61,7 @@ class Samples:
         all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
-    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]], *, by_steps: bool) -> None:
+    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
         logged = tuple(
             LoggedRun(judged, _losses_of(run, judged.val_loss))
             for run, judged in runs
@@ -81,26 +79,14 @@ class Samples:
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
-        # Where steps count, an author may claim an earlier validation without naming it.
-        steps = {step for run in self.runs for step in run.losses if by_steps and step is not None}
-        self._at_steps = [
-            (step, _losses(sample, step))
-            for step in sorted(steps, reverse=True)[:_MOST_STEPS]
-            for sample in dict.fromkeys((self.judged, self.runs))
-        ]
 
     def judged_at(self, figure: Figure) -> Values:
         """Return what the judged runs give at the step that a figure names, in its unit."""
         return _values(self.judged, figure)
 
-    def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
-        """Yield the values that a figure may be of, and their step.
-
-        That is what it names, of every sample, then losses at the last steps where steps count.
-        """
-        step = figure.step if figure.kind == "losses" else None
-        yield from ((step, _values(sample, figure)) for sample in self.all)
-        yield from self._at_steps if figure.kind == "losses" else ()
+    def all_at(self, figure: Figure) -> list[Values]:
+        """Return what every sample gives at the step that a figure names, in its unit."""
+        return [_values(sample, figure) for sample in self.all]
 
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:

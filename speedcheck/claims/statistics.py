@@ -90,10 +90,7 @@ class Statistics:
             return
         yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
-        for step, values in self._samples.all_at(figure):
-            # A p or a deviation agrees by chance at one step of forty.
-            if figure.what == "mean" or step in {figure.step, *self._lists.steps}:
-                yield list(values.values()), half
+        yield from ((list(values.values()), half) for values in self._samples.all_at(figure))
 
     def _is_other_mean(self, figure: Figure) -> bool:
         return self._lists.others.has_mean(figure.number.span())
