@@ -41,7 +41,8 @@ _KNOWN = _set(
 )
 # A list of a value for each run is not called one of these.
 _STATISTICS = _set(
-    "mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma median max variance"
+    "mean average avg median max std stdev stddev sd dev deviation variance sigma p pvalue value "
+    "t z"
 )
 # Which of the losses that a log prints is meant.
 _OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")

@@ -123,12 +123,6 @@ def test_a_mean_of_a_list_in_its_own_line_is_not_that_of_the_runs(read):
     assert found(read(text)) == set()
 
 
-def test_a_p_without_code_of_its_own_may_be_of_another_test_above_its_list(read):
-    text = f"losses = {list(LOSSES)}\np=0.0156\n"
-    assert found(read(f"```\n{text}```\n")) == {REFUTED}
-    assert found(read(f"```\nwilcoxon(losses - 3.28)\n{text}```\n")) == set()
-
-
 def test_seeds_of_an_ablation_are_not_those_of_the_record(read):
     runs = [pair(seed, loss, seed=seed) for seed, loss in enumerate(LOSSES)]
     text = json.dumps({"seeds": [7, 8, 9, 10, 11, 12]})

@@ -11,11 +11,9 @@ from tests.speedcheck.claims.conftest import (
     BITS,
     BPB,
     LOSSES,
-    NATS,
     OTHERS,
     REFUTED,
     found,
-    listed,
     pair,
     pairs,
     statuses,
@@ -121,16 +119,6 @@ def test_a_list_of_an_earlier_validation_is_confirmed_there(read):
     for heading in ("step 900", "val loss at 900"):
         documents = read(table(("seed", heading), rows), runs)
         assert (statuses(documents), documents.steps) == ([("losses", "confirmed")], (900,))
-
-
-def test_where_steps_count_an_earlier_validation_need_not_be_named(read):
-    runs = [
-        pair(i, loss, earlier=[(900, round(loss + 0.0007, 4))]) for i, loss in enumerate(LOSSES)
-    ]
-    text = listed([loss + 0.0007 for loss in LOSSES])
-    documents = read(text, runs, replace(NATS, cost="steps"))
-    assert (found(documents), documents.steps) == (set(), (900,))
-    assert found(read(text, runs)) == {REFUTED}
 
 
 def test_a_column_of_an_earlier_step_does_not_speak_for_the_final_losses(read):
