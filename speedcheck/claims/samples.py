@@ -95,20 +95,16 @@ def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     return losses
 
 
-def _losses(sample: Sample, step: int | None) -> Values:
-    found = {run: run.losses[step] for run in sample if step in run.losses}
-    return found if len(found) == len(sample) else {}
-
-
 def _values(sample: Sample, figure: Figure) -> Values:
     if figure.kind == "losses":
-        return _losses(sample, figure.step)
-    # A log without times gives zero.
-    times = [run.judged.train_time_ms or 0.0 for run in sample]
-    if not times or not all(times):
-        return {}
-    unit = _unit_of(figure, _middle(times))
-    return {run: ms / 1_000 / unit for run, ms in zip(sample, times, strict=True)}
+        losses = ((run, run.losses.get(figure.step)) for run in sample)
+        found = {run: loss for run, loss in losses if loss is not None}
+    else:
+        # A log without times gives zero.
+        found = {run: ms for run in sample if (ms := run.judged.train_time_ms)}
+        unit = _unit_of(figure, _middle(found.values())) if found else 1.0
+        found = {run: ms / 1_000 / unit for run, ms in found.items()}
+    return found if len(found) == len(sample) else {}
 
 
 def _unit_of(figure: Figure, ms: float) -> float:
@@ -119,8 +115,9 @@ def _unit_of(figure: Figure, ms: float) -> float:
     return min(SECONDS.values(), key=lambda unit: abs(math.log(ratio * unit)))
 
 
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def _middle(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
 
 
 def keyed(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> list[LoggedRun]:

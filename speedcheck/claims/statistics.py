@@ -63,7 +63,7 @@ class Statistics:
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
                 status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
-                is_other = differs and not figure.of and self._is_other_mean(figure)
+                is_other = not figure.of and self._lists.others.has_mean(figure.number.span())
                 yield _claim(replace(figure, is_data=False) if is_other else figure, status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
@@ -91,9 +91,6 @@ class Statistics:
         yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
         yield from ((list(values.values()), half) for values in self._samples.all_at(figure))
-
-    def _is_other_mean(self, figure: Figure) -> bool:
-        return self._lists.others.has_mean(figure.number.span())
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
