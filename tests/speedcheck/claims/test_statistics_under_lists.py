@@ -175,3 +175,28 @@ def test_of_a_pair_of_tensors_the_larger_is_the_mean(read, call):
     for pair_of in ((mean, std), (std, mean)):
         assert found(read(block.format(*pair_of))) == set()
     assert found(read(block.format(mean.replace("83", "63"), std))) == {REFUTED}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("mean: 3.2782", "mean: 3.2772"),
+        ("mean=3.27825, std=0.000666", "mean=3.27825, std=0.000366"),
+        ("average 3.2783 over all 6 runs", "average 3.2763 over all 6 runs"),
+        ("mean 3.278, p = 0.0007", "mean 3.276, p = 0.0007"),
+    ],
+)
+def test_a_line_under_a_list_is_read_as_text_is_and_is_of_the_list(read, right, wrong):
+    block = f"```\nlosses = {list(LOSSES)}\n# {{}}\n```\n"
+    assert found(read(block.format(right))) == set()
+    assert found(read(block.format(wrong))) == {REFUTED}
+
+
+@pytest.mark.parametrize("line", ["mean of 20 runs: 3.2712", "best: 3.2712", "loss: 3.2777"])
+def test_a_line_under_a_list_that_may_be_of_other_runs_is_not_compared(read, line):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\n# {line}\n```\n")) == set()
+
+
+def test_where_several_lists_can_be_meant_a_statistic_is_not_compared(read):
+    lists = f"losses = {list(LOSSES)}\nlosses_before = {list(OTHERS)}"
+    assert found(read(f"```\n{lists}\n# mean 3.2799\n```\n")) == set()
