@@ -36,7 +36,9 @@ _NAMED = re.compile(
 )
 
 # A call, but not one that only prints as one.
-_CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE = re.compile(
+    r"(?:(?<![\w.])(?!tensor|array)|(?<=[)\]])\.)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) "
+)
 _CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
@@ -96,7 +98,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         if len(numbers) < (1 if match[1] else 3):
             continue
         name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
-        if name is None or len(numbers) < (1 if name else 3):
+        if name is None:
             continue
         first, counted = first + plain.count("\n", counted, start), start
         said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
@@ -126,6 +128,9 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
         if number is None or (not is_bracketed and "." not in text):
             return () if is_bracketed else tuple(numbers)
         numbers.append(number)
+        if part != text and not is_bracketed:
+            # The end of a sentence.
+            return tuple(numbers)
     return tuple(numbers) if len(numbers) <= _MOST_NUMBERS else ()
 
 
@@ -171,26 +176,19 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
     """
     if _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code)):
         return
-    calls = {call[1] or call[4]: call[2] or call[3] for call in _CALL.finditer(code)}
+    calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
     alone, label = _ALONE.match(text), kind_of(text, reader.measure)
     if alone and len(calls) == 1:
-        text = f"{_GIVES.get(next(iter(calls)), '')}: {alone[1]}"
+        text = f"{_GIVES.get(calls[0][0], '')}: {alone[1]}"
     owners = [
         one.figure
         for one in above
-        if (not code or one.name in calls.values()) and label in (None, one.figure.kind)
+        if (not code or one.name in {name for _, name in calls})
+        and label in (None, one.figure.kind)
     ]
-    for figure in read_sentence(text, "", _under(owners, reader)):
+    sizes = frozenset(len(one.numbers) for one in owners)
+    for figure in read_sentence(text, "", replace(reader, sizes=sizes, is_under_list=True)):
         of = [one for one in owners if one.kind == "losses" or figure.what != "p"]
         if len(of) == 1 and figure.numbers and not figure.may_be_one_run:
             what = _OF_TIMES.get(figure.what, figure.what) if of[0].kind == "times" else figure.what
             yield replace(figure, what=what, is_data=True, of=of[0], is_exact=bool(code))
-
-
-def _under(owners: list[Figure], reader: Reader) -> Reader:
-    """Return what a reader of a line knows of the one list above it."""
-    if len(owners) != 1:
-        return replace(reader, level=None)
-    values = sorted(owners[0].values)
-    sizes = frozenset({len(values)})
-    return replace(reader, level=values[len(values) // 2], sizes=sizes, fewest_digits=0)

@@ -47,7 +47,7 @@ def document_claims(
         reader = Reader(document.name, track.measure, samples.level, sizes)
         read = _DATA.get(document.suffix, read_document)(document.text, reader)
         figures = list(islice(read, _MOST_FIGURES))
-        lists.append(Lists(figures, samples, others))
+        lists.append(Lists(figures, samples, others, samples.steps_in(document.text)))
         claims += lists[-1].claims()
         claims += Statistics(figures, lists[-1], track).claims()
         if document.unread:

@@ -6,12 +6,13 @@ with them, and nothing says that it is of other runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.samples import LoggedRun, Samples, keyed, paired
+from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
@@ -42,26 +43,21 @@ class Match:
         return [x for i, x in enumerate(self.figure.numbers) if i not in self.runs]
 
 
-def _best_match(figure: Figure, samples: Samples) -> Match:
-    """Return the match of most values, of the fewest runs."""
-    matches = (paired(figure, values, samples.by_key) for values in samples.all_at(figure))
-    return Match(figure, max(matches, key=len, default={}))
-
-
 class Lists:
     """The lists among the figures of a document, judged with each other in view.
 
     Attributes:
+        steps: the validation steps that the document names.
         samples: the runs.
         others: the losses that the logs print beside those of the runs.
         confirmed: those whose every value is in the logs.
     """
 
-    def __init__(self, figures: list[Figure], samples: Samples, others: OtherLosses) -> None:
-        self.samples, self.others = samples, others
-        self._matches = [
-            _best_match(one, samples) for one in figures if one.is_list and one.numbers
-        ]
+    def __init__(
+        self, figures: list[Figure], samples: Samples, others: OtherLosses, steps: list[int]
+    ) -> None:
+        self.samples, self.others, self.steps = samples, others, steps
+        self._matches = [self._best_match(one) for one in figures if one.is_list and one.numbers]
         # One value may agree by chance.
         is_one = len(samples.judged) == 1
         known = [match for match in self._matches if is_one or len(match.runs) > 1]
@@ -72,6 +68,19 @@ class Lists:
         self._own = {match.subject for match in known if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
         self._without_values = [figure for figure in figures if not figure.numbers]
+
+    def readings(self, figure: Figure) -> Iterator[tuple[Figure, Values]]:
+        """Yield a figure with what each sample gives: as it stands, and at each named step."""
+        is_open = figure.step is None and figure.kind == "losses"
+        others = [replace(figure, step=step) for step in self.steps if is_open]
+        for one in (figure, *others):
+            yield from ((one, values) for values in self.samples.all_at(one))
+
+    def _best_match(self, figure: Figure) -> Match:
+        """Return the match of most values, of the fewest runs."""
+        by_key = self.samples.by_key
+        matches = [Match(one, paired(one, values, by_key)) for one, values in self.readings(figure)]
+        return max(matches, key=lambda match: len(match.runs), default=Match(figure, {}))
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Key
+from speedcheck.claims.vocabulary import steps_in
 from speedcheck.logs import Run
 
 _MOST_GROUPS = 16
+_MOST_STEPS = 16
 
 _FEW_DIGITS = 3
 
@@ -79,6 +81,11 @@ class Samples:
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
+
+    def steps_in(self, text: str) -> list[int]:
+        """Return the validation steps that a text names, the last ones."""
+        validated = {step for run in self.runs for step in run.losses if step is not None}
+        return sorted(validated.intersection(steps_in(text)), reverse=True)[:_MOST_STEPS]
 
     def judged_at(self, figure: Figure) -> Values:
         """Return what the judged runs give at the step that a figure names, in its unit."""

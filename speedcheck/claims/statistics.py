@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
-from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.lists import Lists
@@ -23,7 +22,6 @@ from speedcheck.rules.tracks import Track
 from speedcheck.stats.rounded import (
     Range,
     deviation_ranges,
-    estimate_ranges,
     mean_ranges,
     p_ranges,
 )
@@ -90,7 +88,7 @@ class Statistics:
             return
         yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
-        yield from ((list(values.values()), half) for values in self._samples.all_at(figure))
+        yield from ((list(values.values()), half) for _, values in self._lists.readings(figure))
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
@@ -100,7 +98,8 @@ class Statistics:
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
-            is_of_runs = any(figure.of is match.figure for match in self._lists.confirmed)
+            confirmed = [match.figure.numbers for match in self._lists.confirmed]
+            is_of_runs = any(figure.of.numbers is numbers for numbers in confirmed)
             return figure.is_exact or figure.of.is_clear or is_of_runs
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and not figure.is_data
@@ -127,12 +126,10 @@ def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
 
 def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> Iterator[Range]:
     """Yield what a statistic can be for each reading of it, the usual one first."""
-    of: Literal["mean", "std"] = "mean" if figure.what in ("mean", "time_mean") else "std"
     if figure.what == "p":
         sigmas = (None, *figure.sigmas, track.sigma)
         for target, sigma in product(figure.nulls or (track.target,), sigmas):
             yield from p_ranges(values, half, target, sign=track.sign, sigma=sigma)
-    elif figure.part:
-        yield from estimate_ranges(values, half, of, figure.part)
     else:
-        yield from (mean_ranges if of == "mean" else deviation_ranges)(values, half)
+        is_mean = figure.what in ("mean", "time_mean")
+        yield from (mean_ranges if is_mean else deviation_ranges)(values, half)

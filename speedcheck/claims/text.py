@@ -11,24 +11,26 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.vocabulary import (
-    STEP,
     UNITS,
     is_known,
     kind_of,
     names_measure,
     step_of,
+    without_steps,
     words,
 )
-from speedcheck.stats.rounded import Part
 
 _MOST_CHARACTERS = 2_000
 _MOST_NUMBERS = 60
+# A loss of fewer digits is a target or a goal.
+_FEWEST_DIGITS = 3
 
 # About, from one figure to another, a range and arithmetic.
 _VAGUE = re.compile(r"~|->|\u2192|[0-9)] ?[-+\u2013] ?[0-9(]")
 # What the name of a time may have, too.
 _MARKUP = re.compile(
-    r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]|\btrain(?:ing)?[ _-](?=time)",
+    r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]|\btrain(?:ing)?[ _-](?=time)"
+    r"|\(statistic(?==)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|[|\n]")
@@ -43,13 +45,8 @@ _STATISTIC = re.compile(
     r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
-_TENSOR = rf"tensor\(({NUMBER})[^()]{{0,40}}\)"
-_BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
-_PARTS: tuple[Part, ...] = ("estimate", "low", "high")
-# What PyTorch prints of both, and scipy.stats.bayes_mvs of each.
+_TENSOR = r"tensor\(([0-9]+\.?[0-9]*(?:e[-+]?[0-9]{1,3})?)[^()]{0,40}\)"
 _PAIR = re.compile(rf"{_TENSOR},\s?{_TENSOR}")
-_PAIR_OF: tuple[ClaimSubject, ...] = ("std", "mean")
-_ESTIMATE = re.compile(rf"(Mean|Std_dev){_BOUNDS}")
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
 _DEVIATIONS = frozenset({"std", "stdev", "stddev", "sd", "std_dev", "deviation", "\u03c3"})
 _NULL = re.compile(
@@ -93,32 +90,22 @@ def read_sentence(sentence: str, where: str, reader: Reader) -> Iterator[Figure]
 
     They are none where a word is not known, and where the number of runs is another.
     """
-    plain = _MARKUP.sub(" ", sentence)
+    plain = _MARKUP.sub(" ", _PAIR.sub(_named, sentence))
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
-    plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
+    plain, step = without_steps(_RUNS.sub(" ", plain)), step_of(plain)
     if not is_known(plain, reader.measure) or _VAGUE.search(plain):
         return
-    found = list(_of_program(sentence, where))
-    found += _of_sentence(plain, step, bool(runs), where, reader)
+    found = list(_of_sentence(plain, step, bool(runs), where, reader))
     if runs <= reader.sizes:
         yield from found
     elif found and min(runs) > max(reader.sizes, default=0):
         yield Figure("losses", (), where, runs=min(runs))
 
 
-def _of_program(line: str, where: str) -> Iterator[Figure]:
-    for what, *texts in islice(_ESTIMATE.findall(line), 2):
-        subject: ClaimSubject = "mean" if what == "Mean" else "std"
-        for part, number in zip(_PARTS, map(printed, texts), strict=True):
-            if number:
-                yield Figure(subject, (number,), where, part=part)
-    pair = _PAIR.search(line)
-    numbers = [number for number in map(printed, pair.groups()) if number] if pair else []
-    # A mean is larger than a deviation, in whatever order they were asked for.
-    numbers.sort(key=lambda number: number.value)
-    yield from (
-        Figure(what, (number,), where) for what, number in zip(_PAIR_OF, numbers, strict=False)
-    )
+def _named(pair: re.Match[str]) -> str:
+    """Name what torch.std_mean prints: a mean is larger than a deviation, in whatever order."""
+    std, mean = sorted(pair.groups(), key=float)
+    return f"mean {mean}, std {std}"
 
 
 def _of_sentence(
@@ -148,9 +135,9 @@ def _subject(
         return "time_std" if is_deviation else "time_mean" if is_time or name in _MEANS else None
     if name == "p":
         return "p" if number.value <= 1 else None
-    if number.decimals < reader.fewest_digits:
+    if number.decimals < _FEWEST_DIGITS and not reader.is_under_list:
         return None
     if name in _DEVIATIONS:
         return "std"
     is_loss = name in _MEANS or names_measure(name, reader.measure)
-    return "mean" if is_loss and reader.is_near(number) else None
+    return "mean" if is_loss and (reader.is_under_list or reader.is_near(number)) else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -19,7 +18,6 @@ from speedcheck.stats.bayes import bayes_mean_std
 from speedcheck.stats.moments import moments
 
 Range = tuple[float, float]
-Part = Literal["estimate", "low", "high"]
 
 _PRECISION = 4 * float(np.finfo(np.float32).eps)
 _P_PRECISION = 1e-7
@@ -45,15 +43,6 @@ def deviation_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
     bayesian = estimates[1].estimate if estimates else None
     found = (sample.std, math.sqrt(sample.squares / sample.n), bayesian)
     return tuple(_around(x, _SPREAD * _error(values, half)) for x in found if x is not None)
-
-
-def estimate_ranges(
-    values: Sequence[float], half: float, of: Literal["mean", "std"], part: Part
-) -> tuple[Range, ...]:
-    """Return what a part of an estimate by `bayes_mean_std` of values, shape (n,), can be."""
-    estimates = bayes_mean_std(values)
-    value = getattr(estimates[0 if of == "mean" else 1], part) if estimates else None
-    return () if value is None else (_around(value, _SPREAD * _error(values, half)),)
 
 
 def p_ranges(

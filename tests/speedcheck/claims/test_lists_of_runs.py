@@ -55,6 +55,19 @@ def test_a_list_named_otherwise_than_losses_is_not_data(read):
     assert REFUTED not in found(read(listed(OTHERS, "lambada_losses")))
 
 
+@pytest.mark.parametrize("name", ["x", "data", "with_warmdown"])
+def test_a_list_with_another_name_counts_if_most_of_its_values_are_logged(read, name):
+    block = f"```\n{name} = np.array({{}})\nprint(np.mean({name}))\n{{}}\n```\n"
+    assert found(read(block.format(list(LOSSES), 3.2782))) == set()
+    assert found(read(block.format([3.2705, *LOSSES[1:]], 3.2771))) == {REFUTED}
+    assert found(read(block.format(list(OTHERS), 3.2760))) == set()
+
+
+def test_a_list_in_a_sentence_ends_with_it(read):
+    values = ", ".join(map(str, LOSSES))
+    assert found(read(f"All runs below 3.28: {values}. 3.2532 min on average.\n")) == set()
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy import stats
 
 from speedcheck.api import verify
 from tests.speedcheck.claims.conftest import (
@@ -69,6 +70,13 @@ def test_what_scipy_prints_is_recomputed(read):
     text = "```\n$ grep val *\n[3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{}\n```\n"
     assert found(read(text.format(mean.format("3.27825")))) == set()
     assert found(read(text.format(mean.format("3.27725")))) == {REFUTED}
+
+
+def test_an_interval_may_be_of_another_level_than_scipys(read):
+    values = (3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779)
+    for level in (0.9, 0.95):
+        results = "\n".join(map(str, stats.bayes_mvs(values, level)[::2]))
+        assert found(read(f"```\n{list(values)}\n{results}\n```\n")) == set()
 
 
 def test_a_statistic_that_the_logs_give_stands_under_a_list_that_is_false(read):
