@@ -23,7 +23,7 @@ _MOST_NUMBERS = 10_000
 # Quotes, prompts and comment signs before a line; types around a number.
 _WRAPPING = re.compile(
     r"(?m)^[ \t>]*(?:#|(?:In|Out) ?\[[0-9]+\]:(?: array\()?)[ \t]*"
-    r"|(?:\b(?:np|numpy)\.)?\bfloat(?:32|64)?\(([^()\n]{1,40})\)"
+    r"|(?:\b(?:np|numpy)\.)?\b(?:float|int)(?:32|64)?\(([^()\n]{1,40})\)"
 )
 _COMMAND = re.compile(r"(?m)^\$ .*")
 _COMMENT = re.compile(r"#[^\n]*")

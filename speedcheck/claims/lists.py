@@ -112,7 +112,9 @@ class Lists:
         """Return whether a list cannot be of another machine, or of losses beside the runs' own."""
         if match.is_of_runs or match.figure.kind == "times":
             return match.is_of_runs
-        return not all(self.others.has_loss(number.span()) for number in match.missing)
+        # One alone may be elsewhere by chance.
+        is_one = len(match.missing) == 1 < len(match.figure.numbers)
+        return is_one or not all(self.others.has_loss(x.span()) for x in match.missing)
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
@@ -134,10 +136,12 @@ class Lists:
         """Return claims of more runs than logs: lists of these or of the only runs, and text."""
         n = len(self.samples.runs)
         short = tuple(
-            Shortfall(len(match.figure.numbers), n, match.figure.where)
+            Shortfall(
+                len(match.figure.numbers), n, match.figure.where, is_text=not match.figure.is_data
+            )
             for match in self._open
             if match.figure.kind == "losses" and len(match.figure.numbers) > n > 0
-            if len(match.runs) == n or (match.figure.is_data and match.figure.is_clear)
+            if match.figure.is_clear or (match.figure.is_data and len(match.runs) == n)
         )
         text = (
             Shortfall(figure.runs, n, figure.where, is_text=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from speedcheck.claims.model import Passage, Rows
+from speedcheck.claims.model import Passage, PassageKind, Rows
 
 # Deeper quotes and lists hold nothing that anybody reads.
 _MOST_NESTING = 20
@@ -40,7 +40,8 @@ def read_passages(text: str) -> Iterator[Passage]:
             headings = {depth: text for depth, text in headings.items() if depth < level}
         elif token.type == "inline" and level:
             headings[level] = content[:_MOST_CHARACTERS]
-            yield Passage("text", line, content, context=_context(headings, above))
+            kind: PassageKind = "title" if level == 1 else "text"
+            yield Passage(kind, line, content, context=_context(headings, above))
             above, level = "", 0
         elif token.type == "inline":
             yield Passage("text", line, content, context=context)

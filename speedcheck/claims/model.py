@@ -13,7 +13,7 @@ Unit = Literal["s", "ms", "min"]
 Key = int | str
 """What a row says of its run: the seed, or the name of the log."""
 
-PassageKind = Literal["code", "table", "text"]
+PassageKind = Literal["code", "table", "text", "title"]
 Rows = tuple[tuple[int, tuple[str, ...]], ...]
 """The rows of a table, its header first: the number of the line, and the cells."""
 
@@ -95,7 +95,7 @@ class Passage:
     """A part of a document.
 
     Attributes:
-        kind: code, a table, or running text, headings among it.
+        kind: code, a table, or running text, headings among it; the title is a heading of level 1.
         line: number of its first line, from 1.
         text: the code or the text as written; "" for a table.
         rows: the rows of a table, its header first: the line and the cells as written.

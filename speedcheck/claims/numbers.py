@@ -49,8 +49,8 @@ class Printed:
             above: units of the last digit up to which it may be more: 1 where digits are cut off.
         """
         unit = 10.0 ** -(self.decimals if decimals is None else decimals)
-        # A mean of floats may miss a half by its last bits.
-        slack = _LAST_BITS * abs(self.value)
+        # A mean of floats may miss a half by its last bits; a printed digit is more than those.
+        slack = min(_LAST_BITS * abs(self.value), unit / 2_000)
         return self.value - 0.5 * unit - slack, self.value + above * unit + slack
 
     def agrees(self, low: float, high: float | None = None) -> bool:

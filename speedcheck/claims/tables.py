@@ -156,6 +156,9 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
     except (ValueError, RecursionError):
         return
     is_clear = is_known(reader.document, reader.measure)
+    if isinstance(document, dict) and "seed" in document:
+        yield from _results([document], "seed", reader.document, reader)
+        return
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):

@@ -34,6 +34,7 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|[|\n]")
+_CLAUSE = re.compile(r"(?<=[.;!?,])\s+|[|\n()]|:\s(?![0-9])|\s[-\u2013\u2014]+\s")
 _RUNS = re.compile(r"\b([0-9]{1,4})[- ](?:seeds?|runs?|logs?)\b|\b[nN] ?[=:] ?([0-9]{1,4})\b")
 # In "p < 1.195: 0.0023" the first number is the null value.
 _STATISTIC = re.compile(
@@ -60,9 +61,12 @@ _SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program.
 
-    They are clear where the context of the passage is, and the sentence before theirs.
+    They are clear where the context of the passage is, and the sentences before theirs. Of a title,
+    which names the record in words of its own, the clauses of known words are read.
     """
     text = passage.text[:_MOST_CHARACTERS]
+    if passage.kind == "title":
+        text = ", ".join(x for x in _CLAUSE.split(text) if is_known(x, reader.measure))
     nulls, sigmas = read_nulls(text, reader)
     context, start = passage.context, 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
@@ -70,7 +74,7 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
         is_clear = is_known(context, reader.measure)
         for figure in read_sentence(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
-        context, start = f"{passage.context} {text[start:end]}", end
+        context, start = f"{context} {text[start:end]}", end
 
 
 def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:

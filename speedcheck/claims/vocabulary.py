@@ -84,8 +84,9 @@ def steps_in(text: str) -> Iterator[int]:
 
 
 def step_of(name: str) -> int | None:
-    """Return the validation step that a name or a sentence gives, the first."""
-    return next(steps_in(name[:1_000]), None)
+    """Return the validation step that a name or a sentence gives; None where it gives several."""
+    steps = set(steps_in(name[:1_000]))
+    return steps.pop() if len(steps) == 1 else None
 
 
 def without_steps(text: str) -> str:

@@ -32,6 +32,12 @@ def test_a_list_longer_than_the_logs_is_said(read, logs, severity):
     assert found(read(listed(LOSSES), pairs(LOSSES[:logs]))) == {("P003", severity)}
 
 
+def test_a_list_in_text_longer_than_the_logs_is_a_warning(read):
+    values = ", ".join(map(str, LOSSES))
+    assert found(read(f"The losses: {values}.\n", pairs(LOSSES[:5]))) == {("P003", "warn")}
+    assert found(read(f"Per seed (900 / end): {values}.\n", pairs(LOSSES[:3]))) == set()
+
+
 def test_the_five_best_of_seven_are_a_shortfall_and_a_run_left_out_of_the_list_is_said(read):
     seven = (*LOSSES, 3.2831)
     documents = read(listed(seven), pairs(sorted(seven)[:5]))
@@ -53,6 +59,14 @@ def test_ten_losses_of_other_runs_than_the_five_logs_are_a_shortfall(read):
 def test_json_may_give_the_mean_or_a_runs_loss(read, value):
     text = json.dumps({"val_bpb": value, "val_loss": 1.8900})
     assert found(read({"submission.json": text}, pairs(BPB), BITS)) == set()
+
+
+def test_json_of_one_seed_gives_the_loss_of_its_run(read):
+    runs = [pair(i, loss, seed=7 + i) for i, loss in enumerate(BPB)]
+    # Without the seed it is the best run given for the mean.
+    best = {"val_bpb": 1.1189, "mean_val_bpb": 1.11937}
+    assert found(read({"submission.json": json.dumps(best)}, runs, BITS)) == {WARNED}
+    assert found(read({"submission.json": json.dumps(best | {"seed": 8})}, runs, BITS)) == set()
 
 
 def test_json_with_another_figure_is_refuted(read):
@@ -136,3 +150,5 @@ def test_losses_that_the_logs_print_beside_the_runs_own_are_a_warning(read, tmp_
     for documents in (listed(others), {"submission.json": mean}):
         assert found(read(documents, logs=logs)) == {WARNED}
         assert found(read(documents)) == {REFUTED}
+    # One alone may be among them by chance.
+    assert REFUTED in found(read(listed((*LOSSES[:5], others[5])), logs=logs))

@@ -38,6 +38,29 @@ def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
     assert "3.27825" in finding.message
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "# 11L, XSA4 and EMA: val_bpb {} (3-seed mean)",
+        "# Record: partial RoPE (val_bpb: {}, 3 seeds)",
+        "# Untied head \u2014 val_bpb {}",
+    ],
+)
+def test_of_a_title_the_clauses_of_known_words_are_read(read, title):
+    # BPB has the mean 1.11937, and 1.1149 is none of its values.
+    assert found(read(title.format("1.1194") + "\n", pairs(BPB), BITS)) == set()
+    assert found(read(title.format("1.1149") + "\n", pairs(BPB), BITS)) == {WARNED}
+    assert found(read(f"# Beats the val_bpb {1.1149} of XSA3\n", pairs(BPB), BITS)) == set()
+
+
+def test_figures_of_a_sentence_with_several_steps_may_be_of_any_of_them(read):
+    runs = [pair(i, loss, earlier=[(900, loss + 0.01)]) for i, loss in enumerate(LOSSES)]
+    text = "At 900 the mean is 3.2882, at 1000 {} (p={}).\n"
+    assert found(read(text.format("3.2783", "0.0007"), runs)) == set()
+    assert found(read(text.format("3.2743", "0.0007"), runs)) == set()
+    assert found(read(text.format("3.2783", "0.4321"), runs)) == {WARNED}
+
+
 def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):
     runs = pairs(seconds=152.3)
     mean = "Mean time: {}\n"

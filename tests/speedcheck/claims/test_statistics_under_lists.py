@@ -79,6 +79,15 @@ def test_an_interval_may_be_of_another_level_than_scipys(read):
         assert found(read(f"```\n{list(values)}\n{results}\n```\n")) == set()
 
 
+def test_what_scipy_prints_of_a_test_is_recomputed(read):
+    test = str(stats.ttest_1samp(LOSSES, 3.28, alternative="less"))
+    block = (
+        f"```\naccs = {list(LOSSES)}\nttest_1samp(accs, 3.28, alternative='less')\n# {{}}\n```\n"
+    )
+    assert found(read(block.format(test))) == set()
+    assert found(read(block.format(test.replace("0.0006", "0.0001")))) == {REFUTED}
+
+
 def test_a_statistic_that_the_logs_give_stands_under_a_list_that_is_false(read):
     mean = "Mean(statistic=np.float64({}), minmax=(np.float64(3.2), np.float64(3.3)))"
     text = f"```\n$ grep val *\n[3.2677, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{mean}\n```\n"
