@@ -38,7 +38,6 @@ from triton.runtime.jit import JITFunction
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
 from trainer.kernels.gemm import GemmConfig
-from trainer.kernels.logits import HOPPER as HOPPER_LOGITS
 from trainer.kernels.logits import logits_and_loss
 from trainer.kernels.mlp import down_backward_relu_squared, up_relu_squared
 from trainer.kernels.project import project
@@ -223,7 +222,7 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
         attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
 
 
-def launch_logits(config: GemmConfig = HOPPER_LOGITS) -> None:
+def launch_logits(config: GemmConfig | None = None) -> None:
     """The head's product, at the size of the recipe sub3."""
     x, weight = (tensor(n, WIDTH, dtype=torch.float8_e4m3fn) for n in (TOKENS, HEAD_ROWS))
     logits_and_loss(x, weight, tensor(TOKENS, dtype=torch.int64), 1 / 64, config)

@@ -26,13 +26,12 @@ from trainer.kernels.attention_keys import (
     places_of_scores,
     row_of_scores,
 )
-from trainer.kernels.common import LOG2_E, is_sm_90, require_contiguous
+from trainer.kernels.common import LOG2_E, has_gluon, require_contiguous
 from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 from trainer.operations.masks import Interval
 
 # What `attention_hopper` is written for.
 HOPPER_FEATURES = 128
-GLUON_RELEASE = "3.6."
 
 
 class Projection(NamedTuple):
@@ -139,11 +138,10 @@ def attend_projection_backward(
 def has_hopper_kernel(q: Tensor, keys: Tiling) -> bool:
     """Whether the kernel of `attention_hopper` computes the gradients of keys and values.
 
-    It is for heads of 128 features in bfloat16 and one tiling, for products that sm_90 has and
-    later cards do not, and for one release of Triton: Gluon is experimental and changes.
+    It is for heads of 128 features in bfloat16 and for one tiling.
     """
     fits = keys == HOPPER.keys and q.shape[2] == HOPPER_FEATURES and q.dtype == torch.bfloat16
-    return fits and is_sm_90(q.device) and triton.__version__.startswith(GLUON_RELEASE)
+    return fits and has_gluon(q.device)
 
 
 def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tensor]:

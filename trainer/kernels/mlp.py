@@ -1,7 +1,7 @@
 """The MLP's two wide products with ReLU squared, or its gradient, in their epilogues.
 
 The pre-activation never goes to memory: only h = relu(pre)^2 does, and sqrt(h) is the relu(pre)
-that the gradient needs.
+that the gradient needs. On Hopper `mlp_hopper` computes the same.
 
 Shapes: T tokens, D features, F hidden features.
 """
@@ -22,6 +22,7 @@ from trainer.kernels.gemm import (
     Shape,
     grid,
     in_pieces,
+    is_for_gluon,
     load,
     matmul,
     nothing_early,
@@ -77,7 +78,7 @@ def up_relu_squared(x: Tensor, up: Tensor, config: GemmConfig | None = None) -> 
     Args:
         x: (T, D), rows contiguous.
         up: (F, D), rows contiguous.
-        config: of the kernel; by default the one for x's device and type.
+        config: of the kernel in Triton; by default the kernel for x's device and type.
 
     Returns:
         h (T, F) in x's type.
@@ -85,9 +86,15 @@ def up_relu_squared(x: Tensor, up: Tensor, config: GemmConfig | None = None) -> 
     Raises:
         ValueError: shapes or types do not fit.
     """
-    config = config or default_config(x, up.T, HOPPER_UP)
     out = x.new_empty(x.shape[0], up.shape[0])
     _check(x, up.T, out)
+    if config is None and _is_for_gluon(x, up.T):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels import mlp_hopper  # noqa: PLC0415
+
+        mlp_hopper.up_relu_squared(x, up, out)
+        return out
+    config = config or default_config(x, up.T, HOPPER_UP)
     piece = (config.block_m, config.block_n // config.pieces)
     _up_kernel[grid(out, config)](
         *operands_of(x, up.T, config),
@@ -109,7 +116,7 @@ def down_backward_relu_squared(
         d_m: gradient of the MLP's output (T, D), rows contiguous.
         down: (D, F), with contiguous rows or columns: the tensor cores take either.
         h: (T, F), rows contiguous.
-        config: of the kernel; by default the one for d_m's device and type.
+        config: of the kernel in Triton; by default the kernel for d_m's device and type.
 
     Returns:
         d_pre (T, F) in d_m's type.
@@ -117,9 +124,14 @@ def down_backward_relu_squared(
     Raises:
         ValueError: shapes or types do not fit.
     """
-    config = config or default_config(d_m, down, HOPPER_DOWN)
     out = d_m.new_empty(d_m.shape[0], down.shape[1])
     _check(d_m, down, h)
+    if config is None and _is_for_gluon(d_m, down):
+        from trainer.kernels import mlp_hopper  # noqa: PLC0415
+
+        mlp_hopper.down_backward_relu_squared(d_m, down, h, out)
+        return out
+    config = config or default_config(d_m, down, HOPPER_DOWN)
     piece = (config.block_m, config.block_n // config.pieces)
     _down_kernel[grid(out, config)](
         *operands_of(d_m, down, config),
@@ -143,6 +155,10 @@ def _check(a: Tensor, b: Tensor, like_out: Tensor) -> None:
         raise ValueError(f"types differ: {a.dtype}, {b.dtype}, {like_out.dtype}")
     if a.stride(1) != 1 or like_out.stride(1) != 1 or 1 not in b.stride():
         raise ValueError("the elements of a row are not neighbours in memory")
+
+
+def _is_for_gluon(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == torch.bfloat16 and is_for_gluon(a, b)
 
 
 def default_config(a: Tensor, b: Tensor, on_hopper: GemmConfig) -> GemmConfig:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.kernels.gemm import GemmConfig
+from trainer.kernels.gemm import GemmConfig, is_for_gluon
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
     HOPPER_UP,
@@ -31,6 +31,8 @@ CONFIGS = {
     "plain loads": replace(SMALL, tma=False),
     "plain loads, one program a tile": replace(SMALL, tma=False, persistent=False, pieces=1),
 }
+# Steps of 64 features. Fewer tiles than programs, one in all; more than stages; tails.
+SIZES_OF_WHOLE_STEPS = [(45, 64, 40), (300, 256, 392), (20_001, 512, 1_024), (8_192, 1_024, 776)]
 # Half a unit in the last place where a kernel is compiled; Triton's interpreter cuts off instead.
 BFLOAT16_ROUNDING = 2**-7 if os.environ.get("TRITON_INTERPRET") else 2**-8
 
@@ -152,11 +154,15 @@ def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    "config", [HOPPER_UP, HOPPER_DOWN, PORTABLE], ids=["up", "down", "portable"]
+    "config",
+    [None, HOPPER_UP, HOPPER_DOWN, PORTABLE],
+    ids=["default", "up", "down", "portable"],
 )
 @pytest.mark.parametrize("tokens", [65536, 65536 - 77])
-def test_full_size_agrees_with_float64(cuda: torch.device, tokens: int, config: GemmConfig) -> None:
-    if config is not PORTABLE and torch.cuda.get_device_capability() < (9, 0):
+def test_full_size_agrees_with_float64(
+    cuda: torch.device, tokens: int, config: GemmConfig | None
+) -> None:
+    if config in (HOPPER_UP, HOPPER_DOWN) and torch.cuda.get_device_capability() < (9, 0):
         pytest.skip("needs the copy engine of sm_90")
     x, up, down, d_m = draw(cuda, torch.bfloat16, (tokens, 768, 3072))
     h = up_relu_squared(x, up, config)
@@ -170,6 +176,36 @@ def test_full_size_agrees_with_float64(cuda: torch.device, tokens: int, config: 
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("turned", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("sizes", SIZES_OF_WHOLE_STEPS)
+def test_warps_that_take_turns_agree_with_float64(
+    cuda: torch.device, sizes: tuple[int, int, int], turned: bool
+) -> None:
+    x, up, down, d_m = draw(cuda, torch.bfloat16, sizes)
+    if not is_for_gluon(x, up.T):
+        pytest.skip("needs Hopper and the release of Triton that the kernel is for")
+    h = up_relu_squared(x, up)
+    assert_close(h, (x.double() @ up.double().T).relu().square())
+    stored = down.T.contiguous().T if turned else down
+    exact = (d_m.double() @ down.double()) * 2 * h.double().sqrt()
+    assert_close(down_backward_relu_squared(d_m, stored, h), exact)
+
+
+@pytest.mark.gpu
+def test_not_a_number_stays_one_on_the_card(cuda: torch.device) -> None:
+    x, up, down, d_m = draw(cuda, torch.bfloat16, (300, 768, 3072))
+    x[3, 7] = d_m[290, 5] = float("nan")
+    h = up_relu_squared(x, up)
+    assert h.isnan().any(dim=1).nonzero().flatten().tolist() == [3]
+    d_pre = down_backward_relu_squared(d_m, down, h)
+    assert d_pre.isnan().any(dim=1).nonzero().flatten().tolist() == [3, 290]
+
+
+@pytest.mark.gpu
 def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
-    x, up, _, _ = draw(cuda, torch.bfloat16, (65536, 768, 3072))
-    assert torch.equal(up_relu_squared(x, up), up_relu_squared(x, up))
+    x, up, down, d_m = draw(cuda, torch.bfloat16, (65536, 768, 3072))
+    h = up_relu_squared(x, up)
+    d_pre = down_backward_relu_squared(d_m, down, h)
+    for _ in range(20):
+        assert torch.equal(up_relu_squared(x, up), h)
+        assert torch.equal(down_backward_relu_squared(d_m, down, h), d_pre)
