@@ -180,12 +180,12 @@ def _fetch(a, b, stages, shape, PLAN: gl.constexpr):
     STRIP: gl.constexpr = PLAN.config.strip
     A_BYTES: gl.constexpr = BLOCK_M * K * a.dtype.primitive_bitwidth // 8
     B_BYTES: gl.constexpr = BLOCK_N * K * b.dtype.primitive_bitwidth // 8
-    # Of an empty stage: the barriers' phase before the first.
-    stage, phase = gl.to_tensor(0), gl.to_tensor(1)
     for i in range(_count(shape, PLAN)):
         tile = _tile_at(i, shape, PLAN)
         for k in range(PLAN.steps):
-            mbarrier.wait(stages.empty.index(stage), phase)
+            stage, phase = _stage_of(i * PLAN.steps + k, PLAN)
+            # Empty at first: the phase of its barrier before any arrival.
+            mbarrier.wait(stages.empty.index(stage), 1 - phase)
             full = stages.full.index(stage)
             if STRIP == 0:
                 mbarrier.expect(full, A_BYTES + B_BYTES)
@@ -202,7 +202,6 @@ def _fetch(a, b, stages, shape, PLAN: gl.constexpr):
             if PLAN.b_transposed:
                 at = [tile.column, k * K]
             tma.async_copy_global_to_shared(b, at, full, stages.b.index(stage))
-            stage, phase = _next(stage, phase, PLAN)
 
 
 @gluon.jit
@@ -221,23 +220,26 @@ def _compute(
         PROLOGUE(tile, shape, ends, args, PLAN)
         # The first has its first turn at once: the phase of its barrier before any arrival.
         mbarrier.wait(turns.index(OWN), (i // 2 + 1 - OWN) % 2)
-        acc = _multiply(stages, turns.index(1 - OWN), i * PLAN.steps, PLAN)
+        acc = _multiply(stages, i * PLAN.steps, PLAN)
+        mbarrier.arrive(turns.index(1 - OWN), count=1)
+        acc = warpgroup_mma_wait(0, deps=(acc,))
+        last, _ = _stage_of((i + 1) * PLAN.steps - 1, PLAN)
+        mbarrier.arrive(stages.empty.index(last), count=1)
         EPILOGUE(acc, tile, shape, ends, args, PLAN)
     # Who stored has to stay until it is read.
     tma.store_wait(0)
 
 
 @gluon.jit
-def _multiply(stages, others_turn, at, PLAN: gl.constexpr):
-    """The product of a tile, from step `at` of this program's steps on."""
+def _multiply(stages, first, PLAN: gl.constexpr):
+    """The product of a tile, from this program's step `first` on; its last step still runs."""
     STEPS: gl.constexpr = PLAN.steps
     TERMS: gl.constexpr = 256 // stages.a.dtype.primitive_bitwidth
     ACC: gl.constexpr = gl.NVMMADistributedLayout([3, 0], [WARPS, 1], [16, BLOCK_N, TERMS])
     acc = warpgroup_mma_init(gl.zeros((BLOCK_M, BLOCK_N), gl.float32, ACC))
-    stage, phase = at % PLAN.config.stages, at // PLAN.config.stages % 2
-    before = stage
-    # Not a loop: if it could be skipped, the assembler would have every product waited for.
+    # Written out: as a loop it is slower by some percent.
     for k in gl.static_range(STEPS):
+        stage, phase = _stage_of(first + k, PLAN)
         mbarrier.wait(stages.full.index(stage), phase)
         right = stages.b.index(stage)
         if PLAN.b_transposed:
@@ -245,20 +247,15 @@ def _multiply(stages, others_turn, at, PLAN: gl.constexpr):
         acc = warpgroup_mma(stages.a.index(stage), right, acc, use_acc=k > 0, is_async=True)
         if k > 0:
             acc = warpgroup_mma_wait(1, deps=(acc,))
+            before, _ = _stage_of(first + k - 1, PLAN)
             mbarrier.arrive(stages.empty.index(before), count=1)
-        before = stage
-        stage, phase = _next(stage, phase, PLAN)
-    mbarrier.arrive(others_turn, count=1)
-    acc = warpgroup_mma_wait(0, deps=(acc,))
-    mbarrier.arrive(stages.empty.index(before), count=1)
     return acc
 
 
 @gluon.jit
-def _next(stage, phase, PLAN: gl.constexpr):
-    """The stage behind one, and its phase."""
-    last = stage == PLAN.config.stages - 1
-    return gl.where(last, 0, stage + 1), gl.where(last, phase ^ 1, phase)
+def _stage_of(step, PLAN: gl.constexpr):
+    """The stage of a step of this program's, and how often it was full before, modulo 2."""
+    return step % PLAN.config.stages, step // PLAN.config.stages % 2
 
 
 @gluon.jit

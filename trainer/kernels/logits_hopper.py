@@ -49,6 +49,7 @@ class LogitsArgs(NamedTuple):
     z: Any
     sums: Any
     factor: Any
+    whole: Any
 
 
 def write_logits(x: Tensor, weight: Tensor, z: Tensor, factor: float) -> Tensor:
@@ -70,15 +71,23 @@ def write_logits(x: Tensor, weight: Tensor, z: Tensor, factor: float) -> Tensor:
     a, b = operands_of(x, weight.T)
     plan = plan_of(x, weight.T, config)
     _logits_kernel[grid(x)](
-        a, b, *z.shape, piece_of(z), sums, factor, PLAN=plan, num_warps=WARPS.value
+        a,
+        b,
+        *z.shape,
+        piece_of(z),
+        sums,
+        factor,
+        WHOLE=not z.shape[1] % PIECE.value,
+        PLAN=plan,
+        num_warps=WARPS.value,
     )
     return sums
 
 
 @gluon.jit
-def _logits_kernel(a, b, m, n, z, sums, factor, PLAN: gl.constexpr):
-    """Write the logits and the sums of their powers."""
-    args = LogitsArgs(z, sums, factor)
+def _logits_kernel(a, b, m, n, z, sums, factor, WHOLE: gl.constexpr, PLAN: gl.constexpr):
+    """Write the logits and the sums of their powers; WHOLE unless a piece has a tail."""
+    args = LogitsArgs(z, sums, factor, WHOLE)
     matmul(a, b, Shape(m, n), args, nothing_before, _write_and_sum, PLAN)
 
 
@@ -94,12 +103,13 @@ def _write_and_sum(acc, tile, shape, ends, args, PLAN: gl.constexpr):
     begun = number % PLAN.config.strip >= 2
     total = gl.load(own, mask=(rows < shape.m) & begun, other=0.0)
     for i in gl.static_range(2):
-        total += _write_piece(pieces[i], tile.row, tile.column + i * PIECE, shape.n, ends, args)
+        column = tile.column + i * PIECE
+        total += _write_piece(pieces[i], tile.row, column, shape.n, ends, args, args.whole)
     gl.store(own, total, mask=rows < shape.m)
 
 
 @gluon.jit
-def _write_piece(acc, row, column, columns, ends, args):
+def _write_piece(acc, row, column, columns, ends, args, WHOLE: gl.constexpr):
     """Write a piece of logits; returns the sums of exp(c) of its rows."""
     # Rounded first: the gradient will read the rounded ones.
     rounded = (acc * args.factor).to(gl.bfloat16)
@@ -109,7 +119,8 @@ def _write_piece(acc, row, column, columns, ends, args):
         TANH_OF_TWO, "=f,=f,r", [rounded], dtype=gl.float32, is_pure=True, pack=2
     )
     powers = gl.exp2(CAP_LOG2_E * tanh)
-    if column + PIECE > columns:
+    if not WHOLE:
         inside = column + gl.arange(0, PIECE, layout=gl.SliceLayout(0, acc.type.layout)) < columns
         powers = gl.where(inside[None, :], powers, 0.0)
-    return gl.sum(powers, 1)
+    # A strip's last pieces may lie behind the last column.
+    return gl.where(column < columns, gl.sum(powers, 1), 0.0)
