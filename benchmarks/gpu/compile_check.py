@@ -37,6 +37,7 @@ from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
+from trainer.kernels.attention_merge import delta_of, merge_backward
 from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.logits import logits_and_loss
 from trainer.kernels.mlp import down_backward_relu_squared, up_relu_squared
@@ -203,13 +204,13 @@ def launch_attention(tilings: Tilings | None = None) -> None:
 def launch_attention_backward(tilings: Tilings | None = None) -> None:
     """Gradients up to those of the projection, without a table and with one."""
     qkv = tensor(TOKENS, 3, HEADS, HEAD_DIM)
-    v, out, d_out = (tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vod")
+    v, d_out = (tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
     low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
     bounds = Interval(low, high, reach=14 * 128)
-    lse, rstd, mix, cos, sin = (
+    lse_delta, rstd, mix, cos, sin = (
         tensor(*shape, dtype=torch.float32)
         for shape in (
-            (HEADS, TOKENS),
+            (2, HEADS, TOKENS),
             (TOKENS, 2 * HEADS),
             (2,),
             (TOKENS, HEAD_DIM),
@@ -219,7 +220,14 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
     values = tensor(VOCABULARY, WIDTH), tensor(TOKENS, dtype=torch.int64)
     for table, tokens in ((None, None), values):
         projection = Projection(qkv, rstd, mix, table, tokens, cos, sin)
-        attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
+        attend_projection_backward(d_out, projection, v, lse_delta, bounds, 0.12, tilings)
+
+
+def launch_merge(_config: None = None) -> None:
+    """The gradient through the product that merges heads, at the size of the recipe sub3."""
+    out, lse = tensor(TOKENS, HEADS, HEAD_DIM), tensor(HEADS, TOKENS, dtype=torch.float32)
+    merge_backward(tensor(TOKENS, WIDTH), tensor(WIDTH, WIDTH), out, lse)
+    delta_of(out, out, lse)
 
 
 def launch_logits(config: GemmConfig | None = None) -> None:
@@ -253,6 +261,7 @@ SHIPPED: dict[str, Callable[[], None]] = {
     "project": launch_project,
     "attention": launch_attention,
     "attention_backward": launch_attention_backward,
+    "attention_merge": launch_merge,
     "logits": launch_logits,
 }
 

@@ -17,6 +17,8 @@ LN_2 = tl.constexpr(math.log(2))
 HOPPER_CAPABILITY = (9, 0)
 # Gluon is experimental and changes from one release of Triton to the next.
 GLUON_RELEASE = "3.6."
+# Of a head, for which attention's kernels in Gluon are written.
+HOPPER_FEATURES = 128
 # More than one, so that a persistent program's stride shows under Triton's interpreter.
 INTERPRETED_PROGRAMS = 2
 

@@ -23,8 +23,8 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from trainer.kernels.common import accumulator, halves, has_gluon, program_count, widens
 
-# What `gemm_hopper` takes: whole steps of so many bytes of K, what a row of its stages holds, and at
-# most so many, since they are written out one after the other.
+# What `gemm_hopper` takes: whole steps of K of so many bytes, what a row of a stage holds, and not
+# more steps than that, since they are written out one after the other.
 STEP_BYTES, MOST_STEPS = 128, 16
 
 

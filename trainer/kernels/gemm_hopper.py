@@ -297,6 +297,16 @@ def nothing_before(_tile, _shape, _ends, _args, _PLAN: gl.constexpr):
 
 
 @gluon.jit
+def fetch_tile(source, tile, ends):
+    """Ask for a tile of a matrix, a piece a room; it then hides behind the products."""
+    empty_rooms()
+    mbarrier.expect(ends.arrived, BLOCK_M * BLOCK_N * 2)
+    for i in gl.static_range(2):
+        at = [tile.row, tile.column + i * PIECE]
+        tma.async_copy_global_to_shared(source, at, ends.arrived, ends.rooms.index(i))
+
+
+@gluon.jit
 def empty_rooms():
     """Wait until what was stored from the warpgroup's rooms has left them."""
     tma.store_wait(0)

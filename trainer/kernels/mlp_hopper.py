@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from triton.experimental import gluon
 from triton.experimental.gluon import language as gl
-from triton.experimental.gluon.language.nvidia.hopper import mbarrier, tma
+from triton.experimental.gluon.language.nvidia.hopper import mbarrier
 from triton.language import PropagateNan
 
 from trainer.kernels.gemm import Shape
 from trainer.kernels.gemm_hopper import (
-    BLOCK_M,
-    BLOCK_N,
     PIECE,
     WARPS,
     PingPong,
     empty_rooms,
+    fetch_tile,
     grid,
     halves,
     matmul,
@@ -85,12 +84,7 @@ def _square_positive(acc, tile, _shape, ends, args, _PLAN: gl.constexpr):
 
 @gluon.jit
 def _fetch_h(tile, _shape, ends, args, _PLAN: gl.constexpr):
-    """Ask for a tile of h, which then hides behind the products."""
-    empty_rooms()
-    mbarrier.expect(ends.arrived, BLOCK_M * BLOCK_N * 2)
-    for i in gl.static_range(2):
-        at = [tile.row, tile.column + i * PIECE]
-        tma.async_copy_global_to_shared(args.h, at, ends.arrived, ends.rooms.index(i))
+    fetch_tile(args.h, tile, ends)
 
 
 @gluon.jit
