@@ -164,6 +164,7 @@ class GPT(nn.Module):
             )
             if 0 < layer < half:
                 skips.append(x)
+            known: Tensor | None = normed
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
                 if table is not None and table not in values:
@@ -179,8 +180,9 @@ class GPT(nn.Module):
                     context,
                     long=self._is_long(layer),
                 )
-                stream, normed = operations.norm(stream)
-            stream = operations.add_mlp(stream, normed, block.mlp.up, block.mlp.down)
+                # The stream is another one now.
+                known = None
+            stream = operations.add_mlp(stream, known, block.mlp.up, block.mlp.down)
         if watch is not None:
             watch(stream, "head")
         return operations.norm(stream)[1]

@@ -40,7 +40,11 @@ from trainer.kernels.attention_backward import Projection, attend_projection_bac
 from trainer.kernels.attention_merge import delta_of, merge_backward
 from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.logits import logits_and_loss
-from trainer.kernels.mlp import down_backward_relu_squared, up_relu_squared
+from trainer.kernels.mlp import (
+    down_backward_relu_squared,
+    normed_mlp_backward,
+    up_relu_squared,
+)
 from trainer.kernels.project import project
 from trainer.operations.masks import Interval
 
@@ -180,6 +184,9 @@ def launch_mlp(config: GemmConfig | None = None) -> None:
     x, up, down = tensor(TOKENS, WIDTH), tensor(HIDDEN, WIDTH), tensor(WIDTH, HIDDEN)
     up_relu_squared(x, up, config)
     down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
+    if config is None:
+        rstd = tensor(TOKENS, dtype=torch.float32)
+        normed_mlp_backward(x, down, tensor(TOKENS, HIDDEN), up, x, rstd)
 
 
 def launch_project(config: GemmConfig | None = None) -> None:

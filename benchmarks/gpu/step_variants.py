@@ -27,6 +27,7 @@ from trainer.config import RECIPES
 from trainer.data.sources import find_data
 from trainer.kernels import (
     attention,
+    attention_merge,
     logits,
     logits_hopper,
     loss,
@@ -34,7 +35,9 @@ from trainer.kernels import (
     mlp_hopper,
     project,
     project_hopper,
+    residual,
 )
+from trainer.kernels import mlp_backward_hopper as backward
 from trainer.run import make_deterministic, open_run
 from trainer.runtime.distributed import World
 from trainer.train import Run, Trainee, start, train_step
@@ -49,6 +52,14 @@ def never(*_factors: Tensor) -> bool:
     return False
 
 
+def norm_apart(
+    d_out: Tensor, down: Tensor, h: Tensor, up: Tensor, normed: Tensor, rstd: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`mlp.normed_mlp_backward` as cards before Hopper compute it, of Hopper's kernels."""
+    d_pre = mlp.down_backward_relu_squared(d_out, down, h)
+    return d_pre, residual.norm_backward(d_out, d_pre @ up, normed, rstd)
+
+
 # Module, name of the constant, and its value instead.
 VARIANTS: dict[str, tuple[Any, str, Any]] = {
     "shipped": (mlp, "HOPPER_UP", mlp.HOPPER_UP),
@@ -56,7 +67,10 @@ VARIANTS: dict[str, tuple[Any, str, Any]] = {
     "projection in Triton": (project, "is_for_gluon", never),
     "logits in Triton": (logits, "is_for_gluon", never),
     "up: groups of 16": (mlp_hopper, "UP", replace(mlp_hopper.UP, group=16)),
-    "down: groups of 16": (mlp_hopper, "DOWN", replace(mlp_hopper.DOWN, group=16)),
+    "MLP's norm in a kernel of its own": (mlp, "normed_mlp_backward", norm_apart),
+    "delta in a kernel of its own": (attention_merge, "is_for_gluon", never),
+    "down: groups of 16": (backward, "DOWN", replace(backward.DOWN, group=16)),
+    "up, backward: groups of 8": (backward, "UP", replace(backward.UP, group=8)),
     "project: groups of 16": (
         project_hopper,
         "CONFIG",

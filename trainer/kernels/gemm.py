@@ -23,9 +23,8 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from trainer.kernels.common import accumulator, halves, has_gluon, program_count, widens
 
-# What `gemm_hopper` takes: whole steps of K of so many bytes, what a row of a stage holds, and not
-# more steps than that, since they are written out one after the other.
-STEP_BYTES, MOST_STEPS = 128, 16
+# What `gemm_hopper` takes: whole steps of K of so many bytes, what a row of a stage holds.
+STEP_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,10 @@ class Tile(NamedTuple):
 def is_for_gluon(a: Tensor, b: Tensor) -> bool:
     """Whether `gemm_hopper` takes factors (M, K) and (K, N) in bfloat16 or FP8."""
     size = a.element_size()
-    steps, rest = divmod(a.shape[1] * size, STEP_BYTES)
     # The copy engine wants rows that start every so many times 16 bytes.
     lengths = (a.stride(0) * size, max(b.stride()) * size, b.shape[1] * size)
     aligned = not any(length % 16 for length in lengths)
-    return has_gluon(a.device) and aligned and not rest and steps <= MOST_STEPS
+    return has_gluon(a.device) and aligned and not a.shape[1] * size % STEP_BYTES
 
 
 def plan_of(a: Tensor, b: Tensor, config: GemmConfig) -> GemmPlan:

@@ -26,7 +26,6 @@ from triton.experimental.gluon.language.nvidia.hopper import (
     mbarrier,
     tma,
     warpgroup_mma,
-    warpgroup_mma_init,
     warpgroup_mma_wait,
 )
 from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
@@ -39,6 +38,8 @@ from trainer.kernels.gemm import STEP_BYTES, Tile
 BLOCK_M, BLOCK_N = gl.constexpr(128), gl.constexpr(128)
 PIECE = gl.constexpr(64)
 WARPS = gl.constexpr(4)
+# Steps that are written out: a loop of single steps is slower by some percent.
+MOST_WRITTEN = 16
 # Registers a thread: the two warpgroups that multiply share what the warp that fetches leaves.
 REGISTERS, FEW_REGISTERS = gl.constexpr(240), gl.constexpr(24)
 
@@ -68,12 +69,14 @@ class PingPongPlan:
     Attributes:
         config: how the product is cut up.
         steps: of the main loop.
+        written: how many of them are written out one after the other.
         block_k: terms of a step.
         b_transposed: whether b is stored as (N, K).
     """
 
     config: PingPong
     steps: int
+    written: int
     block_k: int
     b_transposed: bool
 
@@ -98,7 +101,9 @@ class Ends(NamedTuple):
 def plan_of(a: Tensor, b: Tensor, config: PingPong) -> PingPongPlan:
     """The plan for factors (M, K) and (K, N); b may lie in memory as (N, K)."""
     block_k = STEP_BYTES // a.element_size()
-    return PingPongPlan(config, a.shape[1] // block_k, block_k, b.stride(1) != 1)
+    steps = a.shape[1] // block_k
+    written = max(n for n in range(1, MOST_WRITTEN + 1) if steps % n == 0)
+    return PingPongPlan(config, steps, written, block_k, b.stride(1) != 1)
 
 
 def operands_of(a: Tensor, b: Tensor) -> tuple[TensorDescriptor, TensorDescriptor]:
@@ -234,21 +239,34 @@ def _compute(
 def _multiply(stages, first, PLAN: gl.constexpr):
     """The product of a tile, from this program's step `first` on; its last step still runs."""
     STEPS: gl.constexpr = PLAN.steps
+    WRITTEN: gl.constexpr = PLAN.written
     TERMS: gl.constexpr = 256 // stages.a.dtype.primitive_bitwidth
     ACC: gl.constexpr = gl.NVMMADistributedLayout([3, 0], [WARPS, 1], [16, BLOCK_N, TERMS])
-    acc = warpgroup_mma_init(gl.zeros((BLOCK_M, BLOCK_N), gl.float32, ACC))
-    # Written out: as a loop it is slower by some percent.
-    for k in gl.static_range(STEPS):
+    acc = gl.zeros((BLOCK_M, BLOCK_N), gl.float32, ACC)
+    if WRITTEN == STEPS:
+        acc = _multiply_steps(acc, stages, first, 0, PLAN)
+    else:
+        for begin in range(0, STEPS, WRITTEN):
+            acc = _multiply_steps(acc, stages, first, begin, PLAN)
+    return acc
+
+
+@gluon.jit
+def _multiply_steps(acc, stages, first, begin, PLAN: gl.constexpr):
+    """Add the steps of a tile from `begin` on, as many as are written out."""
+    WRITTEN: gl.constexpr = PLAN.written
+    for i in gl.static_range(WRITTEN):
+        k = begin + i
         stage, phase = _stage_of(first + k, PLAN)
         mbarrier.wait(stages.full.index(stage), phase)
         right = stages.b.index(stage)
         if PLAN.b_transposed:
             right = right.permute((1, 0))
         acc = warpgroup_mma(stages.a.index(stage), right, acc, use_acc=k > 0, is_async=True)
-        if k > 0:
-            acc = warpgroup_mma_wait(1, deps=(acc,))
-            before, _ = _stage_of(first + k - 1, PLAN)
-            mbarrier.arrive(stages.empty.index(before), count=1)
+        # The step before has left its stage.
+        acc = warpgroup_mma_wait(1, deps=(acc,))
+        before, _ = _stage_of(first + k + PLAN.config.stages - 1, PLAN)
+        mbarrier.arrive(stages.empty.index(before), count=1, pred=k > 0)
     return acc
 
 

@@ -1,7 +1,7 @@
 """The MLP's two wide products with ReLU squared, or its gradient, in their epilogues.
 
 The pre-activation never goes to memory: only h = relu(pre)^2 does, and sqrt(h) is the relu(pre)
-that the gradient needs. On Hopper `mlp_hopper` computes the same.
+that the gradient needs. On Hopper `mlp_hopper` and `mlp_backward_hopper` compute the same.
 
 Shapes: T tokens, D features, F hidden features.
 """
@@ -32,6 +32,7 @@ from trainer.kernels.gemm import (
     plan_of,
     store,
 )
+from trainer.kernels.residual import norm_backward
 
 # Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
 # a multiprocessor takes tile after tile and fetches the next one's first steps while it finishes.
@@ -90,9 +91,9 @@ def up_relu_squared(x: Tensor, up: Tensor, config: GemmConfig | None = None) -> 
     _check(x, up.T, out)
     if config is None and _is_for_gluon(x, up.T):
         # Not everywhere is there a Gluon to import.
-        from trainer.kernels import mlp_hopper  # noqa: PLC0415
+        from trainer.kernels.mlp_hopper import write_h  # noqa: PLC0415
 
-        mlp_hopper.up_relu_squared(x, up, out)
+        write_h(x, up, out)
         return out
     config = config or default_config(x, up.T, HOPPER_UP)
     piece = (config.block_m, config.block_n // config.pieces)
@@ -127,9 +128,9 @@ def down_backward_relu_squared(
     out = d_m.new_empty(d_m.shape[0], down.shape[1])
     _check(d_m, down, h)
     if config is None and _is_for_gluon(d_m, down):
-        from trainer.kernels import mlp_hopper  # noqa: PLC0415
+        from trainer.kernels.mlp_backward_hopper import write_d_pre  # noqa: PLC0415
 
-        mlp_hopper.down_backward_relu_squared(d_m, down, h, out)
+        write_d_pre(d_m, down, h, out)
         return out
     config = config or default_config(d_m, down, HOPPER_DOWN)
     piece = (config.block_m, config.block_n // config.pieces)
@@ -145,6 +146,39 @@ def down_backward_relu_squared(
         num_stages=config.stages,
     )
     return out
+
+
+def normed_mlp_backward(
+    d_out: Tensor, down: Tensor, h: Tensor, up: Tensor, normed: Tensor, rstd: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the pre-activation and of a stream to which the MLP of its norm was added.
+
+    Args:
+        d_out: gradient of the stream with the MLP's output, (T, D), contiguous.
+        down: as in `down_backward_relu_squared`; likewise `h`.
+        h: (T, F).
+        up: (F, D), rows contiguous.
+        normed: the stream's norm (T, D), as `residual.norm` returned it; likewise `rstd`.
+        rstd: (T,).
+
+    Returns:
+        d_pre (T, F) and d_stream (T, D): what `down_backward_relu_squared` and, from
+        d_normed = d_pre @ up, `residual.norm_backward` return.
+
+    Raises:
+        ValueError: shapes or types do not fit.
+    """
+    if _is_for_gluon(d_out, down) and _is_for_gluon(h, up):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels import mlp_backward_hopper as hopper  # noqa: PLC0415
+
+        _check(d_out, down, h)
+        d_pre, d_stream = torch.empty_like(h), torch.empty_like(d_out)
+        sums = hopper.write_d_pre(d_out, down, h, d_pre)
+        hopper.write_d_stream(d_pre, up, d_out, normed, rstd, sums, d_stream)
+        return d_pre, d_stream
+    d_pre = down_backward_relu_squared(d_out, down, h)
+    return d_pre, norm_backward(d_out, d_pre @ up, normed, rstd)
 
 
 def _check(a: Tensor, b: Tensor, like_out: Tensor) -> None:

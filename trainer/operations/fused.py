@@ -111,6 +111,30 @@ class _AddMLP(Function):
         return d_out, d_before @ up, None, None, None, None
 
 
+class _AddNormedMLP(Function):
+    """The norm before the MLP as well: its gradient ends the last product of the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, stream: Tensor, up: Tensor, down: Tensor, eps: float, *copies: Tensor
+    ) -> Tensor:
+        ctx.mark_dirty(stream)
+        normed, rstd = residual.norm(stream, eps)
+        hidden = mlp.up_relu_squared(normed, copies[0])
+        ctx.save_for_backward(normed, rstd, hidden, *copies)
+        ctx.up, ctx.down = up, down
+        return stream.addmm_(hidden, copies[1].mT)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        normed, rstd, hidden, up, down = ctx.saved_tensors
+        (d_out,) = gradients
+        add_product_(gradient_of(ctx.down), d_out.mT, hidden)
+        d_before, d_stream = mlp.normed_mlp_backward(d_out, down, hidden, up, normed, rstd)
+        add_product_(gradient_of(ctx.up), d_before.mT, normed)
+        return d_stream, None, None, None, None, None
+
+
 class FusedOperations:
     """See `protocol.Operations`.
 
@@ -173,10 +197,14 @@ class FusedOperations:
         )
         return result
 
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
         """Two products: ReLU squared ends the first, the second adds to the stream."""
         copies = (self._copy(up), self._copy(down))
-        result: Tensor = _AddMLP.apply(stream, normed, up, down, *copies)  # type: ignore[no-untyped-call]
+        result: Tensor
+        if normed is None:
+            result = _AddNormedMLP.apply(stream, up, down, self.eps, *copies)  # type: ignore[no-untyped-call]
+        else:
+            result = _AddMLP.apply(stream, normed, up, down, *copies)  # type: ignore[no-untyped-call]
         return result
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:

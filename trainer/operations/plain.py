@@ -123,8 +123,9 @@ class PlainOperations:
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
         return stream + _linear(y.transpose(1, 2).flatten(2), weights.out)
 
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
         """Two matrix products."""
+        normed = norm(stream, self.eps) if normed is None else normed
         return stream + _linear(relu_squared(_linear(normed, up)), down)
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:

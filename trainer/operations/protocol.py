@@ -123,8 +123,15 @@ class Operations(Protocol[Context]):
             long: whether the layer has the long window.
         """
 
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        """`stream` (B, T, D) plus the MLP of `normed`: `up` (F, D), ReLU squared, `down` (D, F)."""
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
+        """`stream` plus the MLP of its norm.
+
+        Args:
+            stream: (B, T, D).
+            normed: its norm (B, T, D), or None where nobody has made it yet.
+            up: (F, D), before ReLU squared.
+            down: (D, F), behind it.
+        """
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """Mean softcapped cross-entropy in nats per token, shape ().

@@ -10,14 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.kernels import mlp
 from trainer.kernels.gemm import GemmConfig, is_for_gluon
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
     HOPPER_UP,
     PORTABLE,
     down_backward_relu_squared,
+    normed_mlp_backward,
     up_relu_squared,
 )
+from trainer.kernels.residual import norm
 
 ROOT = Path(__file__).resolve().parents[3]
 # Whole tiles of none of them.
@@ -33,6 +36,7 @@ CONFIGS = {
 }
 # Steps of 64 features. Fewer tiles than programs, one in all; more than stages; tails.
 SIZES_OF_WHOLE_STEPS = [(45, 64, 40), (300, 256, 392), (20_001, 512, 1_024), (8_192, 1_024, 776)]
+EPS = 2**-7
 # Half a unit in the last place where a kernel is compiled; Triton's interpreter cuts off instead.
 BFLOAT16_ROUNDING = 2**-7 if os.environ.get("TRITON_INTERPRET") else 2**-8
 
@@ -191,6 +195,46 @@ def test_warps_that_take_turns_agree_with_float64(
     assert_close(down_backward_relu_squared(d_m, stored, h), exact)
 
 
+def assert_goes_back_through_the_norm(tensors: tuple[Tensor, ...]) -> None:
+    stream, up, down, d_out = tensors
+    normed, rstd = norm(stream, EPS)
+    h = up_relu_squared(normed, up)
+    d_pre, d_stream = normed_mlp_backward(d_out, down, h, up, normed, rstd)
+    assert torch.equal(d_pre, down_backward_relu_squared(d_out, down, h))
+    exact = stream.double().requires_grad_()
+    scaled = exact * (exact.square().mean(1, keepdim=True) + EPS).rsqrt()
+    result = exact + (scaled @ up.double().T).relu().square() @ down.double().T
+    (expected,) = torch.autograd.grad(result, exact, d_out.double())
+    # Rounded are normed, h, d_pre and the result; each is a factor of most of what is summed.
+    error = (d_stream.double() - expected).norm() / expected.norm()
+    assert error < 4 * torch.finfo(stream.dtype).eps, error
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_whole_gradient_goes_back_through_the_norm(
+    device: torch.device, dtype: torch.dtype
+) -> None:
+    assert_goes_back_through_the_norm(draw(device, dtype))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "sizes", [*SIZES_OF_WHOLE_STEPS[2:], (300, 256, 448), (65_536, 768, 3_072)]
+)
+def test_warps_that_take_turns_go_back_through_the_norm(
+    cuda: torch.device, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int, int]
+) -> None:
+    tensors = draw(cuda, torch.bfloat16, sizes)
+    # Of a size at which no term drowns the others.
+    tensors = (tensors[0], *(t * sizes[1] ** -0.5 for t in tensors[1:3]), tensors[3])
+    if not is_for_gluon(tensors[0], tensors[1].T):
+        pytest.skip("needs Hopper and the release of Triton that the kernels are for")
+    if sizes[2] % 64 == 0:
+        # Two kernels do it all.
+        monkeypatch.setattr(mlp, "norm_backward", None)
+    assert_goes_back_through_the_norm(tensors)
+
+
 @pytest.mark.gpu
 def test_not_a_number_stays_one_on_the_card(cuda: torch.device) -> None:
     x, up, down, d_m = draw(cuda, torch.bfloat16, (300, 768, 3072))
@@ -206,6 +250,11 @@ def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
     x, up, down, d_m = draw(cuda, torch.bfloat16, (65536, 768, 3072))
     h = up_relu_squared(x, up)
     d_pre = down_backward_relu_squared(d_m, down, h)
+    normed, rstd = norm(x, EPS)
+    d_stream = normed_mlp_backward(d_m, down, h, up, normed, rstd)[1]
     for _ in range(20):
         assert torch.equal(up_relu_squared(x, up), h)
         assert torch.equal(down_backward_relu_squared(d_m, down, h), d_pre)
+        again = normed_mlp_backward(d_m, down, h, up, normed, rstd)
+        assert torch.equal(again[0], d_pre)
+        assert torch.equal(again[1], d_stream)
