@@ -15,19 +15,15 @@ from triton.experimental.gluon.language.nvidia.hopper import mbarrier
 
 from trainer.kernels import common
 from trainer.kernels.gemm import Shape
-from trainer.kernels.gemm_hopper import (
+from trainer.kernels.gemm_hopper import PingPong, grid, matmul, operands_of, plan_of
+from trainer.kernels.pieces_hopper import (
     BLOCK_M,
     BLOCK_N,
     PIECE,
     WARPS,
-    PingPong,
     fetch_tile,
-    grid,
     halves,
-    matmul,
-    operands_of,
     piece_of,
-    plan_of,
     store,
 )
 

@@ -1,8 +1,10 @@
 """The matrix product of `gemm` for Hopper, whose warps share the work: acc = a @ b, tile by tile.
 
-Two warpgroups take turns: while one multiplies its tile, the other finishes the tile that it had
-before, and a warp of its own fetches what both are going to multiply. Compiled Triton does not
-part the work of a program like that; in Gluon the program says who does what, and who waits.
+Two warpgroups take turns, as in a game of ping-pong: while one multiplies its tile, the other
+finishes the one that it had before, and one more warp fetches what both are going to multiply. In
+Triton the compiler decides which warp does what; in Gluon the program says so, and who waits for
+whom. Only Hopper has such products, and Gluon changes from release to release (`common.has_gluon`):
+everywhere else the product is that of `gemm`.
 
 Kernels pass in what they do before and after the products of a tile, as they do to `gemm`:
 
@@ -22,7 +24,6 @@ from torch import Tensor
 from triton.experimental import gluon
 from triton.experimental.gluon import language as gl
 from triton.experimental.gluon.language.nvidia.hopper import (
-    fence_async_shared,
     mbarrier,
     tma,
     warpgroup_mma,
@@ -32,12 +33,8 @@ from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
 from trainer.kernels.common import program_count
 from trainer.kernels.gemm import STEP_BYTES, Tile
+from trainer.kernels.pieces_hopper import BLOCK_M, BLOCK_N, PIECE, WARPS, Ends, described
 
-# Rows and columns of a tile, as many as one warpgroup's registers hold, and columns of a piece of a
-# result on its way through shared memory.
-BLOCK_M, BLOCK_N = gl.constexpr(128), gl.constexpr(128)
-PIECE = gl.constexpr(64)
-WARPS = gl.constexpr(4)
 # Steps that are written out: a loop of single steps is slower by some percent.
 MOST_WRITTEN = 16
 # Registers a thread: the two warpgroups that multiply share what the warp that fetches leaves.
@@ -90,14 +87,6 @@ class Stages(NamedTuple):
     empty: Any
 
 
-class Ends(NamedTuple):
-    """A warpgroup's own: rooms for pieces of a tile, and a barrier for what is fetched there."""
-
-    rooms: Any
-    arrived: Any
-    phase: Any
-
-
 def plan_of(a: Tensor, b: Tensor, config: PingPong) -> PingPongPlan:
     """The plan for factors (M, K) and (K, N); b may lie in memory as (N, K)."""
     block_k = STEP_BYTES // a.element_size()
@@ -115,17 +104,6 @@ def operands_of(a: Tensor, b: Tensor) -> tuple[TensorDescriptor, TensorDescripto
     return left, described(b.T, BLOCK_N.value, block_k)
 
 
-def piece_of(matrix: Tensor) -> TensorDescriptor:
-    """What a kernel takes for a matrix that it reads or writes a piece at a time."""
-    return described(matrix, BLOCK_M.value, PIECE.value)
-
-
-def described(matrix: Tensor, rows: int, columns: int) -> TensorDescriptor:
-    """What a kernel takes for a matrix whose tiles of that shape it visits."""
-    layout = gl.NVMMASharedLayout(STEP_BYTES, 8 * matrix.element_size(), 2)
-    return TensorDescriptor.from_tensor(matrix, [rows, columns], layout)
-
-
 def grid(a: Tensor) -> tuple[int]:
     """One program a multiprocessor."""
     return (program_count(a.device),)
@@ -138,25 +116,17 @@ def matmul(a, b, shape, args, PROLOGUE: gl.constexpr, EPILOGUE: gl.constexpr, PL
     ROOMS: gl.constexpr = PLAN.config.rooms
     STEP: gl.constexpr = gl.NVMMASharedLayout(128, a.dtype.primitive_bitwidth, 2)
     ROOM: gl.constexpr = gl.NVMMASharedLayout(128, 16, 2)
-    BARRIER: gl.constexpr = mbarrier.MBarrierLayout()
     stages = Stages(
         gl.allocate_shared_memory(a.dtype, [STAGES, BLOCK_M, PLAN.block_k], STEP),
         gl.allocate_shared_memory(b.dtype, [STAGES, b.block_shape[0], b.block_shape[1]], STEP),
-        gl.allocate_shared_memory(gl.int64, [STAGES, 1], BARRIER),
-        gl.allocate_shared_memory(gl.int64, [STAGES, 1], BARRIER),
+        _barriers(STAGES),
+        _barriers(STAGES),
     )
     rooms = (
         gl.allocate_shared_memory(gl.bfloat16, [ROOMS, BLOCK_M, PIECE], ROOM),
         gl.allocate_shared_memory(gl.bfloat16, [ROOMS, BLOCK_M, PIECE], ROOM),
     )
-    arrived = gl.allocate_shared_memory(gl.int64, [2, 1], BARRIER)
-    turns = gl.allocate_shared_memory(gl.int64, [2, 1], BARRIER)
-    for i in gl.static_range(STAGES):
-        mbarrier.init(stages.full.index(i), count=1)
-        mbarrier.init(stages.empty.index(i), count=1)
-    for i in gl.static_range(2):
-        mbarrier.init(arrived.index(i), count=1)
-        mbarrier.init(turns.index(i), count=1)
+    arrived, turns = _barriers(2), _barriers(2)
     shared = (stages, rooms, arrived, turns, shape, args)
     gl.warp_specialize(
         [
@@ -170,12 +140,26 @@ def matmul(a, b, shape, args, PROLOGUE: gl.constexpr, EPILOGUE: gl.constexpr, PL
     # Otherwise the compiler puts other things there while the copy engine still reads.
     rooms[0]._keep_alive()
     rooms[1]._keep_alive()
-    for i in gl.static_range(STAGES):
-        mbarrier.invalidate(stages.full.index(i))
-        mbarrier.invalidate(stages.empty.index(i))
-    for i in gl.static_range(2):
-        mbarrier.invalidate(arrived.index(i))
-        mbarrier.invalidate(turns.index(i))
+    # And memory of barriers may not be used for anything else before they are ended.
+    _end(stages.full, STAGES)
+    _end(stages.empty, STAGES)
+    _end(arrived, 2)
+    _end(turns, 2)
+
+
+@gluon.jit
+def _barriers(COUNT: gl.constexpr):
+    """So many barriers, each for one arrival a phase."""
+    barriers = gl.allocate_shared_memory(gl.int64, [COUNT, 1], mbarrier.MBarrierLayout())
+    for i in gl.static_range(COUNT):
+        mbarrier.init(barriers.index(i), count=1)
+    return barriers
+
+
+@gluon.jit
+def _end(barriers, COUNT: gl.constexpr):
+    for i in gl.static_range(COUNT):
+        mbarrier.invalidate(barriers.index(i))
 
 
 @gluon.jit
@@ -307,42 +291,3 @@ def _tile_at(i, shape, PLAN: gl.constexpr):
         number = gl.program_id(0) + i // STRIP * gl.num_programs(0)
         row, column = number % tiles_m, number // tiles_m * STRIP + i % STRIP
     return Tile(row * BLOCK_M, column * BLOCK_N)
-
-
-@gluon.jit
-def nothing_before(_tile, _shape, _ends, _args, _PLAN: gl.constexpr):
-    """The prologue of an epilogue that needs nothing but the accumulator."""
-
-
-@gluon.jit
-def fetch_tile(source, tile, ends):
-    """Ask for a tile of a matrix, a piece a room; it then hides behind the products."""
-    empty_rooms()
-    mbarrier.expect(ends.arrived, BLOCK_M * BLOCK_N * 2)
-    for i in gl.static_range(2):
-        at = [tile.row, tile.column + i * PIECE]
-        tma.async_copy_global_to_shared(source, at, ends.arrived, ends.rooms.index(i))
-
-
-@gluon.jit
-def empty_rooms():
-    """Wait until what was stored from the warpgroup's rooms has left them."""
-    tma.store_wait(0)
-    gl.thread_barrier()
-
-
-@gluon.jit
-def halves(acc):
-    """The left and the right half of the columns, in registers that fit a piece."""
-    HALF: gl.constexpr = gl.NVMMADistributedLayout([3, 0], [WARPS, 1], [16, PIECE, 16])
-    left, right = acc.reshape(BLOCK_M, 2, PIECE).permute(0, 2, 1).split()
-    left = gl.convert_layout(left, HALF, assert_trivial=True)
-    return left, gl.convert_layout(right, HALF, assert_trivial=True)
-
-
-@gluon.jit
-def store(target, value, row, column, room):
-    """Write a rounded piece by way of an empty room."""
-    room.store(value)
-    fence_async_shared()
-    tma.async_copy_shared_to_global(target, [row, column], room)

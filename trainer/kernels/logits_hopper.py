@@ -18,20 +18,16 @@ from triton.experimental.gluon import language as gl
 from trainer.kernels import loss
 from trainer.kernels.common import LOG2_E
 from trainer.kernels.gemm import STEP_BYTES, Shape
-from trainer.kernels.gemm_hopper import (
+from trainer.kernels.gemm_hopper import PingPong, grid, matmul, operands_of, plan_of
+from trainer.kernels.pieces_hopper import (
     BLOCK_M,
     BLOCK_N,
     PIECE,
     WARPS,
-    PingPong,
     empty_rooms,
-    grid,
     halves,
-    matmul,
     nothing_before,
-    operands_of,
     piece_of,
-    plan_of,
     store,
 )
 

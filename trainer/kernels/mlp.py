@@ -34,7 +34,8 @@ from trainer.kernels.gemm import (
 )
 from trainer.kernels.residual import norm_backward
 
-# Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
+# For Hopper under other releases of Triton than Gluon's, and for later cards. Measured on an H200
+# (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
 # a multiprocessor takes tile after tile and fetches the next one's first steps while it finishes.
 HOPPER_UP = GemmConfig(block_m=128, block_n=256, block_k=64, stages=3, warps=8)
 # Down: its epilogue has a tile to read, which hides behind the products of a second program on the

@@ -11,18 +11,14 @@ from triton.experimental.gluon import language as gl
 from triton.language import PropagateNan
 
 from trainer.kernels.gemm import Shape
-from trainer.kernels.gemm_hopper import (
+from trainer.kernels.gemm_hopper import PingPong, grid, matmul, operands_of, plan_of
+from trainer.kernels.pieces_hopper import (
     PIECE,
     WARPS,
-    PingPong,
     empty_rooms,
-    grid,
     halves,
-    matmul,
     nothing_before,
-    operands_of,
     piece_of,
-    plan_of,
     store,
 )
 
