@@ -6,7 +6,6 @@ of; where several can be meant it is not read.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,9 +14,8 @@ from itertools import islice
 from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
-from speedcheck.claims.text import read_nulls, read_text
-from speedcheck.claims.vocabulary import is_clear_sentence, kind_of, list_of
-from speedcheck.stats.rounded import Part
+from speedcheck.claims.text import read_nulls, read_sentence, read_text
+from speedcheck.claims.vocabulary import kind_of, list_of
 
 # An author who lists more means something else.
 _MOST_NUMBERS = 10_000
@@ -38,7 +36,9 @@ _NAMED = re.compile(
 )
 
 # A call, but not one that only prints as one.
-_CODE = re.compile(r"(?<![\w.])(?!tensor|array)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) ")
+_CODE = re.compile(
+    r"(?:(?<![\w.])(?!tensor|array)|(?<=[)\]])\.)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) "
+)
 _CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
@@ -48,29 +48,11 @@ _CALL = re.compile(
     rf"[\w.]{{0,40}}\b(mean|std|stdev|std_mean|bayes_mvs|ttest_1samp)\(\s*{_LIST}(?:,[^()]*)?\)"
     rf"|{_LIST}\.(mean|std)\([^()]*\)"
 )
-_GIVES: dict[str, tuple[ClaimSubject, ...]] = {
-    "mean": ("mean",),
-    "std": ("std",),
-    "stdev": ("std",),
-    "std_mean": ("std", "mean"),
-    "bayes_mvs": ("std", "mean"),
-    "ttest_1samp": ("p",),
-}
+# What a number alone is, by the function that prints it.
+_GIVES = {"mean": "mean", "std": "std", "stdev": "std", "ttest_1samp": "p"}
 _OTHER_CALL = re.compile(r"(?<![\w.])(?!(?:print|round|float)\()[\w.]+\(")
 
 _ALONE = re.compile(rf"(?:-> ?)?(?:tensor\()?({NUMBER})\)?\s*$")
-_BOUNDS = rf"\(statistic=({NUMBER}|inf),\s?minmax=\(({NUMBER}),\s?({NUMBER})\)\)"
-_PARTS: tuple[Part, ...] = ("estimate", "low", "high")
-# What authors print of tests, scipy.stats.bayes_mvs and torch.std_mean, and what its numbers are.
-_SHAPES: tuple[tuple[re.Pattern[str], tuple[tuple[ClaimSubject, Part | None], ...]], ...] = (
-    (re.compile(rf"(?i)\bp(?:[-_ ]?val(?:ue)?)?\b(?: ?[=:]| is) ?({NUMBER})"), (("p", None),)),
-    (re.compile("Mean" + _BOUNDS), tuple(("mean", part) for part in _PARTS)),
-    (re.compile("Std_dev" + _BOUNDS), tuple(("std", part) for part in _PARTS)),
-    (
-        re.compile(r",\s?".join([rf"tensor\(({NUMBER})[^()]{{0,40}}\)"] * 2)),
-        (("std", None), ("mean", None)),
-    ),
-)
 _OF_TIMES: dict[ClaimSubject, ClaimSubject] = {"mean": "time_mean", "std": "time_std"}
 
 
@@ -116,7 +98,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         if len(numbers) < (1 if match[1] else 3):
             continue
         name = _name(plain[max(0, start - 200) : start + (match[1] or "").count("=")])
-        if name is None or len(numbers) < (1 if name else 3):
+        if name is None:
             continue
         first, counted = first + plain.count("\n", counted, start), start
         said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
@@ -146,28 +128,22 @@ def _parts(body: str, *, is_bracketed: bool) -> tuple[Printed, ...]:
         if number is None or (not is_bracketed and "." not in text):
             return () if is_bracketed else tuple(numbers)
         numbers.append(number)
+        if part != text and not is_bracketed:
+            # The end of a sentence.
+            return tuple(numbers)
     return tuple(numbers) if len(numbers) <= _MOST_NUMBERS else ()
 
 
 def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[Figure]:
     """Yield the statistics that are printed under lists, each with the list that it is of."""
-    lines, block = passage.text.split("\n"), read_nulls(passage.text, reader)
+    lines, (nulls, sigmas) = passage.text.split("\n"), read_nulls(passage.text, reader)
     ends = [*(found.first for found in lists[1:]), len(lines)]
     for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
         below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
-        is_used = any(_is_other_use(found.name, line) for line in lines[: found.first])
         for offset, text, code in _outputs(below):
-            where, own = reader.where(passage.line + found.last + offset), read_nulls(code, reader)
-            nulls, sigmas = own if own[0] else block
-            if is_used and not code:
-                continue
+            where = reader.where(passage.line + found.last + offset)
             for figure in _printed(text, code, lists[: i + 1], reader):
                 yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)
-
-
-def _is_other_use(name: str, line: str) -> bool:
-    """Return whether a line calls a function of a list by its name that is not a known one."""
-    return bool(name and name in line and _OTHER_CALL.search(_CALL.sub("", line[:1_000])))
 
 
 def _outputs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
@@ -198,38 +174,21 @@ def _printed(text: str, code: str, above: list[_List], reader: Reader) -> Iterat
 
     The code above is a known function of a list by its name, and the line says nothing else.
     """
-    is_other = _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code))
-    if is_other or not is_clear_sentence(text, reader.measure):
+    if _ARITHMETIC.search(code) or _OTHER_CALL.search(_CALL.sub("", code)):
         return
     calls = [(call[1] or call[4], call[2] or call[3]) for call in _CALL.finditer(code)]
-    label = kind_of(text, reader.measure)
-    for subject, digits, part in _statistics(text, [function for function, _ in calls]):
-        kind, number = "losses" if subject == "p" else label, printed(digits)
-        named = [name for function, name in calls if subject in _GIVES[function]]
-        owners = [
-            found.figure
-            for found in above
-            if (not code or found.name in named) and kind in (None, found.figure.kind)
-        ]
-        if number and len(owners) == 1:
-            what = _OF_TIMES[subject] if owners[0].kind == "times" else subject
-            of, is_exact = owners[0], bool(code)
-            yield Figure(what, (number,), "", True, of=of, is_exact=is_exact, part=part)
-
-
-def _statistics(text: str, calls: list[str]) -> Iterator[tuple[ClaimSubject, str, Part | None]]:
-    """Yield what scipy, numpy and PyTorch print, as statistics of losses."""
-    alone = _ALONE.match(text)
+    alone, label = _ALONE.match(text), kind_of(text, reader.measure)
     if alone and len(calls) == 1:
-        yield _GIVES[calls[0]][0], alone[1], None
-    for shape, parts in _SHAPES:
-        for match in islice(shape.finditer(text), 1):
-            numbers = match.groups()
-            # A mean is larger than a deviation, in whatever order they were asked for.
-            pair = sorted(numbers, key=_size) if len(numbers) == 2 else numbers
-            yield from ((what, x, p) for x, (what, p) in zip(pair, parts, strict=True))
-
-
-def _size(text: str) -> float:
-    number = printed(text)
-    return number.value if number else math.inf
+        text = f"{_GIVES.get(calls[0][0], '')}: {alone[1]}"
+    owners = [
+        one.figure
+        for one in above
+        if (not code or one.name in {name for _, name in calls})
+        and label in (None, one.figure.kind)
+    ]
+    sizes = frozenset(len(one.numbers) for one in owners)
+    for figure in read_sentence(text, "", replace(reader, sizes=sizes, is_under_list=True)):
+        of = [one for one in owners if one.kind == "losses" or figure.what != "p"]
+        if len(of) == 1 and figure.numbers and not figure.may_be_one_run:
+            what = _OF_TIMES.get(figure.what, figure.what) if of[0].kind == "times" else figure.what
+            yield replace(figure, what=what, is_data=True, of=of[0], is_exact=bool(code))

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from speedcheck.certificate import JudgedRun
+from speedcheck.certificate import Claim, JudgedRun
 from speedcheck.claims.code import read_code, read_lists
+from speedcheck.claims.lists import Lists
 from speedcheck.claims.markdown import read_passages
 from speedcheck.claims.model import DocumentClaims, Figure, Reader, Remark
 from speedcheck.claims.samples import Samples
+from speedcheck.claims.statistics import Statistics
 from speedcheck.claims.tables import read_csv, read_json, read_table
 from speedcheck.claims.text import read_text
-from speedcheck.claims.verdict import compare
 from speedcheck.logs import Run
 from speedcheck.records.document_files import read_documents
 from speedcheck.records.other_losses import OtherLosses
@@ -37,17 +38,35 @@ def document_claims(
         runs: each run of its logs with what was decided of it.
         track: its track, with its own target: what a caller tries out makes no README false.
     """
-    samples = Samples(runs, by_steps=track.cost == "steps")
-    sizes = frozenset(map(len, samples.all))
-    others = OtherLosses(record, track.measure)
-    parts: list[DocumentClaims] = []
+    samples = Samples(runs)
+    sizes, others = frozenset(map(len, samples.all)), OtherLosses(record, track.measure)
+    claims: list[Claim] = []
+    lists: list[Lists] = []
+    unread: list[Remark] = []
     for document in read_documents(record):
         reader = Reader(document.name, track.measure, samples.level, sizes)
-        figures = _DATA.get(document.suffix, read_document)(document.text, reader)
-        parts.append(compare(list(islice(figures, _MOST_FIGURES)), samples, track, others))
+        read = _DATA.get(document.suffix, read_document)(document.text, reader)
+        figures = list(islice(read, _MOST_FIGURES))
+        lists.append(Lists(figures, samples, others, samples.steps_in(document.text)))
+        claims += lists[-1].claims()
+        claims += Statistics(figures, lists[-1], track).claims()
         if document.unread:
-            parts.append(DocumentClaims(unread=(Remark(document.name, document.unread),)))
-    return _joined(parts, samples)
+            unread.append(Remark(document.name, document.unread))
+    return DocumentClaims(
+        claims=tuple(claims[:MAX_CLAIMS]),
+        shortfalls=tuple(shortfall for one in lists for shortfall in one.shortfalls()),
+        seeds=tuple(difference for one in lists for difference in one.seed_differences()),
+        unlisted=_unlisted(lists, samples),
+        steps=tuple(sorted({step for one in lists for step in one.earlier_steps()})),
+        unread=tuple(unread),
+    )
+
+
+def _unlisted(lists: list[Lists], samples: Samples) -> tuple[str, ...]:
+    """Return the counted runs that no document lists; where they list fewer, they show examples."""
+    listed = {name for one in lists for name in one.listed()}
+    others = tuple(run.name for run in samples.counted if run.name not in listed)
+    return others if listed and 3 * len(others) <= len(samples.counted) else ()
 
 
 def read_document(written: str, reader: Reader) -> Iterator[Figure]:
@@ -60,20 +79,3 @@ def read_document(written: str, reader: Reader) -> Iterator[Figure]:
         elif _FRACTION.search(passage.text):
             yield from read_lists(passage, reader)
             yield from read_text(passage, reader)
-
-
-def _joined(parts: list[DocumentClaims], samples: Samples) -> DocumentClaims:
-    """Put the comparisons of all documents together; a run that one of them lists is listed."""
-    listed = frozenset(name for part in parts for name in part.listed)
-    others = tuple(run.name for run in samples.counted if run.name not in listed)
-    # Documents that list fewer show examples.
-    are_listed = listed and 3 * len(others) <= len(samples.counted)
-    return DocumentClaims(
-        claims=tuple(claim for part in parts for claim in part.claims)[:MAX_CLAIMS],
-        shortfalls=tuple(shortfall for part in parts for shortfall in part.shortfalls),
-        seeds=tuple(difference for part in parts for difference in part.seeds),
-        listed=listed,
-        unlisted=others if are_listed else (),
-        steps=tuple(sorted({step for part in parts for step in part.steps})),
-        unread=tuple(remark for part in parts for remark in part.unread),
-    )

@@ -6,12 +6,13 @@ with them, and nothing says that it is of other runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.samples import LoggedRun, Samples, paired
+from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
@@ -20,10 +21,9 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A list, the step at which it was compared, and the runs of its values by their indices."""
+    """A list, and the runs of its values by their indices."""
 
     figure: Figure
-    step: int | None
     runs: dict[int, LoggedRun]
 
     @property
@@ -43,44 +43,44 @@ class Match:
         return [x for i, x in enumerate(self.figure.numbers) if i not in self.runs]
 
 
-def _best_match(figure: Figure, samples: Samples) -> Match:
-    """Return the first match of every value; else the one of most values at the step it names."""
-    is_any_step = len(figure.numbers) <= len(samples.runs)
-    best = Match(figure, figure.step, {})
-    for step, values in samples.all_at(figure):
-        is_named = figure.kind == "times" or step == figure.step
-        if is_named or is_any_step:
-            match = Match(figure, step, paired(figure, values, samples.by_key))
-            if not match.missing:
-                return match
-            best = match if is_named and len(match.runs) > len(best.runs) else best
-    return best
-
-
 class Lists:
-    """The lists of one document, judged with each other in view.
+    """The lists among the figures of a document, judged with each other in view.
 
     Attributes:
+        steps: the validation steps that the document names.
         samples: the runs.
         others: the losses that the logs print beside those of the runs.
         confirmed: those whose every value is in the logs.
-        steps: the validation steps at which lists are confirmed.
     """
 
-    def __init__(self, figures: list[Figure], samples: Samples, others: OtherLosses) -> None:
-        self.samples, self.others = samples, others
-        self._matches = [_best_match(one, samples) for one in figures if one.numbers]
+    def __init__(
+        self, figures: list[Figure], samples: Samples, others: OtherLosses, steps: list[int]
+    ) -> None:
+        self.samples, self.others, self.steps = samples, others, steps
+        self._matches = [self._best_match(one) for one in figures if one.is_list and one.numbers]
         # One value may agree by chance.
         is_one = len(samples.judged) == 1
         known = [match for match in self._matches if is_one or len(match.runs) > 1]
         self.confirmed = [match for match in known if not match.missing]
-        self.steps = {match.step for match in self.confirmed}
         # One that names an earlier step says nothing of those that do not.
         agreeing = {match.subject for match in self.confirmed}
         self._open = [match for match in self._matches if match.subject not in agreeing]
         self._own = {match.subject for match in known if match.is_of_runs}
         self._differing = [match for match in self._open if self._differs(match)]
         self._without_values = [figure for figure in figures if not figure.numbers]
+
+    def readings(self, figure: Figure) -> Iterator[tuple[Figure, Values]]:
+        """Yield a figure with what each sample gives: as it stands, and at each named step."""
+        is_open = figure.step is None and figure.kind == "losses"
+        others = [replace(figure, step=step) for step in self.steps if is_open]
+        for one in (figure, *others):
+            yield from ((one, values) for values in self.samples.all_at(one))
+
+    def _best_match(self, figure: Figure) -> Match:
+        """Return the match of most values, of the fewest runs."""
+        by_key = self.samples.by_key
+        matches = [Match(one, paired(one, values, by_key)) for one, values in self.readings(figure)]
+        return max(matches, key=lambda match: len(match.runs), default=Match(figure, {}))
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""
@@ -96,7 +96,8 @@ class Lists:
             status, recomputed = "not_confirmed", self._differences(match)
             figure = replace(figure, is_data=figure.is_data and self._is_certain(match))
         elif match in self.confirmed:
-            at_step = "" if match.step is None else f" at step {match.step}"
+            step = figure.step
+            at_step = "" if step is None else f" at step {step}"
             status, recomputed = "confirmed", f"each of them is in the logs{at_step}"
         return Claim(figure.what, claimed, recomputed, status, figure.where, figure.basis)
 
@@ -116,20 +117,18 @@ class Lists:
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
         figure, logged = match.figure, self.samples.judged_at(match.figure)
-        by_key = self.samples.by_key
-        keyed = [by_key[key] for key in figure.keys if key in by_key]
-        if len(logged.keys() & keyed) == len(logged) == len(figure.keys):
-            rows = zip(figure.keys, keyed, figure.numbers, strict=True)
-            wrong = [
-                f"{_name(key)}: {shown(logged[run])}, not {number.text}"
-                for key, run, number in rows
-                if not number.agrees(logged[run])
-            ]
-            return join_some(wrong, _MOST_SHOWN)
+        by_row = enumerate(keyed(figure, logged, self.samples.by_key))
+        wrong = [
+            f"{_name(figure.keys[i])}: {shown(logged[run])}, not {figure.numbers[i].text}"
+            for i, run in by_row
+            if i not in match.runs
+        ]
         used = set(match.runs.values())
         left = [shown(value) for run, value in logged.items() if run not in used]
         missing = [number.text for number in match.missing]
-        return f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
+        return join_some(wrong, _MOST_SHOWN) or (
+            f"{join_some(left, _MOST_SHOWN)} instead of {join_some(missing, _MOST_SHOWN)}"
+        )
 
     def shortfalls(self) -> tuple[Shortfall, ...]:
         """Return claims of more runs than logs: lists of these or of the only runs, and text."""
@@ -152,13 +151,13 @@ class Lists:
         own = [match for match in self.confirmed if match.figure.kind == "losses"]
         judged = dict(enumerate(self.samples.judged))
         alone = (one for one in self._without_values if len(one.keys) == len(judged))
-        own += [Match(figure, None, judged) for figure in alone]
+        own += [Match(figure, judged) for figure in alone]
         found = map(_seed_difference, own)
         return tuple(one for one in found if one)[:_MOST_SHOWN]
 
     def earlier_steps(self) -> tuple[int, ...]:
         """Return the validations before the last at which lists of these runs are confirmed."""
-        own = {match.step for match in self.confirmed if match.figure.is_clear}
+        own = {match.figure.step for match in self.confirmed if match.figure.is_clear}
         earlier = own - {run.judged.final_step for run in self.samples.judged}
         return tuple(sorted(step for step in earlier if step is not None))
 

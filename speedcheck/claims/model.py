@@ -7,7 +7,6 @@ from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimBasis, ClaimSubject
 from speedcheck.claims.numbers import Printed
-from speedcheck.stats.rounded import Part
 
 Kind = Literal["losses", "times"]
 Unit = Literal["s", "ms", "min"]
@@ -40,7 +39,6 @@ class Figure:
         runs: how many runs a text claims, where that is all it states of them.
         of: of a statistic, the list that it is printed under.
         is_exact: whether code computes it from `of`, so that rounding of the list explains nothing.
-        part: which part of an estimate of scipy.stats.bayes_mvs it is; None for the statistic.
         may_be_one_run: whether it is called the loss, and not a mean of losses.
         nulls: of a p-value, the null values that the text names, the likeliest first.
         sigmas: of a p-value, the standard deviations that the text takes as known.
@@ -57,10 +55,14 @@ class Figure:
     runs: int | None = None
     of: Figure | None = None
     is_exact: bool = False
-    part: Part | None = None
     may_be_one_run: bool = False
     nulls: tuple[float, ...] = ()
     sigmas: tuple[float, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it has a value for each run."""
+        return self.what in ("losses", "times")
 
     @property
     def kind(self) -> Kind:
@@ -117,12 +119,14 @@ class Reader:
         measure: the words for the loss.
         level: the loss of the record's runs, about; None where there is no run.
         sizes: the numbers of runs that a text may speak of.
+        is_under_list: whether what it reads is under a list, and of any size.
     """
 
     document: str
     measure: tuple[str, ...]
     level: float | None
     sizes: frozenset[int] = frozenset()
+    is_under_list: bool = False
 
     def is_near(self, number: Printed, by: float = _NEAR) -> bool:
         """Return whether a number may be a loss of runs like the record's."""
@@ -159,8 +163,7 @@ class DocumentClaims:
         claims: each list and statistic with its status and its basis.
         shortfalls: claims of more runs than there are logs.
         seeds: seeds of rows and lists that differ from those of the logs.
-        listed: names of counted runs that lists of losses hold.
-        unlisted: names of the other counted runs, where lists hold two in three.
+        unlisted: names of counted runs that no list has, where lists have two in three.
         steps: earlier validation steps at which figures are confirmed, in order.
         unread: documents that were not read, and why.
     """
@@ -168,7 +171,6 @@ class DocumentClaims:
     claims: tuple[Claim, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     seeds: tuple[Remark, ...] = ()
-    listed: frozenset[str] = frozenset()
     unlisted: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     unread: tuple[Remark, ...] = ()

@@ -20,7 +20,7 @@ _SCIENTIFIC = re.compile(r"\s?[x×·*]\s?10\s?(?:\^|\*\*)\s?\{?(-?[0-9]{1,3})\}?
 
 # Longer than any float prints.
 _MAX_LENGTH = 40
-_LAST_BITS = Decimal("1e-14")
+_LAST_BITS = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +41,22 @@ class Printed:
         exponent = Decimal(self.text).as_tuple().exponent
         return -exponent if isinstance(exponent, int) else 0
 
-    def span(self, decimals: int | None = None, *, is_cut: bool = True) -> tuple[float, float]:
-        """Return what a number of so many digits can be of, rounded or cut: a range of floats."""
-        # Two decimal fractions that are equal in print differ by less than this as binary ones.
-        slack = 1e-9 * abs(self.value)
+    def span(self, decimals: int | None = None, *, above: float = 0.5) -> tuple[float, float]:
+        """Return what prints as the number, of so many digits: a half may be rounded either way.
+
+        Args:
+            decimals: the digits after the point; by default its own.
+            above: units of the last digit up to which it may be more: 1 where digits are cut off.
+        """
         unit = 10.0 ** -(self.decimals if decimals is None else decimals)
-        above = 0.999 if is_cut else 0.5
+        # A mean of floats may miss a half by its last bits.
+        slack = _LAST_BITS * abs(self.value)
         return self.value - 0.5 * unit - slack, self.value + above * unit + slack
 
     def agrees(self, low: float, high: float | None = None) -> bool:
-        """Return whether a value from `low` to `high`, at the printed digits, is the number.
-
-        Both ways of rounding a half are accepted: programs differ in them, and in whether they
-        round the float itself or its shortest decimal.
-        """
-        high = low if high is None else high
-        half_unit, number = Decimal(5).scaleb(-self.decimals - 1), Decimal(self.text)
-        # A mean of floats may miss a half by its last bits; a printed digit is more than those.
-        half_unit += min(abs(number) * _LAST_BITS, half_unit / 1_000)
-        lows, highs = ((Decimal(x), Decimal(repr(x))) for x in (low, high))
-        return min(lows) - half_unit <= number <= max(highs) + half_unit
+        """Return whether a value from `low` to `high` prints as the number."""
+        bottom, top = self.span()
+        return bottom <= (low if high is None else high) and low <= top
 
 
 def printed(text: str) -> Printed | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.claims.model import SECONDS, Figure, Key
+from speedcheck.claims.vocabulary import steps_in
 from speedcheck.logs import Run
 
 _MOST_GROUPS = 16
-# The last validations: a claim is of the end of a training.
-_MOST_STEPS = 40
+_MOST_STEPS = 16
 
 _FEW_DIGITS = 3
 
@@ -63,7 +63,7 @@ class Samples:
         all: these, every group, and all runs whatever became of them; the fewest runs first.
     """
 
-    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]], *, by_steps: bool) -> None:
+    def __init__(self, runs: Iterable[tuple[Run, JudgedRun]]) -> None:
         logged = tuple(
             LoggedRun(judged, _losses_of(run, judged.val_loss))
             for run, judged in runs
@@ -81,26 +81,19 @@ class Samples:
         self.level = _middle([run.losses[None] for run in self.judged]) if self.judged else None
         samples = (self.counted, self.runs, *map(tuple, largest), logged)
         self.all = sorted((sample for sample in dict.fromkeys(samples) if sample), key=len)
-        # Where steps count, an author may claim an earlier validation without naming it.
-        steps = {step for run in self.runs for step in run.losses if by_steps and step is not None}
-        self._at_steps = [
-            (step, _losses(sample, step))
-            for step in sorted(steps, reverse=True)[:_MOST_STEPS]
-            for sample in dict.fromkeys((self.judged, self.runs))
-        ]
+
+    def steps_in(self, text: str) -> list[int]:
+        """Return the validation steps that a text names, the last ones."""
+        validated = {step for run in self.runs for step in run.losses if step is not None}
+        return sorted(validated.intersection(steps_in(text)), reverse=True)[:_MOST_STEPS]
 
     def judged_at(self, figure: Figure) -> Values:
         """Return what the judged runs give at the step that a figure names, in its unit."""
         return _values(self.judged, figure)
 
-    def all_at(self, figure: Figure) -> Iterator[tuple[int | None, Values]]:
-        """Yield the values that a figure may be of, and their step.
-
-        That is what it names, of every sample, then losses at the last steps where steps count.
-        """
-        step = figure.step if figure.kind == "losses" else None
-        yield from ((step, _values(sample, figure)) for sample in self.all)
-        yield from self._at_steps if figure.kind == "losses" else ()
+    def all_at(self, figure: Figure) -> list[Values]:
+        """Return what every sample gives at the step that a figure names, in its unit."""
+        return [_values(sample, figure) for sample in self.all]
 
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
@@ -109,20 +102,16 @@ def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     return losses
 
 
-def _losses(sample: Sample, step: int | None) -> Values:
-    found = {run: run.losses[step] for run in sample if step in run.losses}
-    return found if len(found) == len(sample) else {}
-
-
 def _values(sample: Sample, figure: Figure) -> Values:
     if figure.kind == "losses":
-        return _losses(sample, figure.step)
-    # A log without times gives zero.
-    times = [run.judged.train_time_ms or 0.0 for run in sample]
-    if not times or not all(times):
-        return {}
-    unit = _unit_of(figure, _middle(times))
-    return {run: ms / 1_000 / unit for run, ms in zip(sample, times, strict=True)}
+        losses = ((run, run.losses.get(figure.step)) for run in sample)
+        found = {run: loss for run, loss in losses if loss is not None}
+    else:
+        # A log without times gives zero.
+        found = {run: ms for run in sample if (ms := run.judged.train_time_ms)}
+        unit = _unit_of(figure, _middle(found.values())) if found else 1.0
+        found = {run: ms / 1_000 / unit for run, ms in found.items()}
+    return found if len(found) == len(sample) else {}
 
 
 def _unit_of(figure: Figure, ms: float) -> float:
@@ -133,8 +122,15 @@ def _unit_of(figure: Figure, ms: float) -> float:
     return min(SECONDS.values(), key=lambda unit: abs(math.log(ratio * unit)))
 
 
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def _middle(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
+
+
+def keyed(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> list[LoggedRun]:
+    """Return the run of each row of a list, by the seed or log beside it; empty unless all are."""
+    runs = [by_key[key] for key in figure.keys if key in by_key]
+    return runs if len(values.keys() & runs) == len(figure.numbers) == len(figure.keys) else []
 
 
 def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
@@ -143,14 +139,14 @@ def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> d
     A value beside the seed or the log of a run is of that run, where all are; else of any.
     """
     most = figure.decimals
-    # Of losses with three digits, what is cut off is as much as runs differ by.
-    is_cut = figure.kind == "times" or most > _FEW_DIGITS
     # One digit less than in other values is a final zero left out.
     digits = [x.decimals if x.decimals < most - 1 else most for x in figure.numbers]
-    spans = [x.span(d, is_cut=is_cut) for x, d in zip(figure.numbers, digits, strict=True)]
-    runs = [by_key[key] for key in figure.keys if key in by_key]
-    if runs and len(values.keys() & runs) == len(spans) == len(figure.keys):
-        rows = enumerate(zip(runs, spans, strict=True))
+    # Of losses with three digits, what is cut off is as much as runs differ by.
+    above = 0.999 if figure.kind == "times" or most > _FEW_DIGITS else 0.5
+    spans = [x.span(d, above=above) for x, d in zip(figure.numbers, digits, strict=True)]
+    of_rows = keyed(figure, values, by_key)
+    if of_rows:
+        rows = enumerate(zip(of_rows, spans, strict=True))
         return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
     runs, pairs = list(values), {}
     free = sorted((value, index) for index, value in enumerate(values.values()))

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from speedcheck.claims.model import Figure, Key, Passage, Reader, Rows
 from speedcheck.claims.numbers import NUMBER, printed
 from speedcheck.claims.text import read_text
-from speedcheck.claims.vocabulary import is_clear_context, list_of, step_of
+from speedcheck.claims.vocabulary import is_known, list_of, step_of
 
 _MOST_COLUMNS = 24
 _MOST_ROWS = 10_000
@@ -142,7 +142,8 @@ def read_csv(text: str, reader: Reader) -> Iterator[Figure]:
     except csv.Error:
         return
     if len(rows) <= most:
-        yield from _read_file(tuple(enumerate(map(tuple, rows), start=1)), reader)
+        numbered = tuple(enumerate(map(tuple, rows), start=1))
+        yield from read_table(Passage("table", 1, rows=numbered, context=reader.document), reader)
 
 
 def read_json(text: str, reader: Reader) -> Iterator[Figure]:
@@ -154,7 +155,7 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
         document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return
-    is_clear = is_clear_context(reader.document, reader.measure)
+    is_clear = is_known(reader.document, reader.measure)
     for key, value in document.items() if isinstance(document, dict) else ():
         where, is_measure = f"{reader.document} {key[:80]}", key.lower() in reader.measure
         if is_measure and isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -165,11 +166,6 @@ def read_json(text: str, reader: Reader) -> Iterator[Figure]:
             yield from _results(value, "run" if is_measure else "seed", where, reader)
         elif isinstance(value, (dict, list)) and key == "seeds" and is_clear:
             yield Figure("losses", (), where, keys=seeds_of(value))
-
-
-def _read_file(rows: Rows, reader: Reader) -> Iterator[Figure]:
-    """Yield the figures of a table that is a file of data; its name is its context."""
-    yield from read_table(Passage("table", 1, rows=rows, context=reader.document), reader)
 
 
 def _results(
@@ -186,5 +182,6 @@ def _results(
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")
         rows.append((0, (str(own.get("seed", label))[:80], str(loss)[:80])))
-    for figure in _read_file(tuple(rows), reader):
+    table = Passage("table", 1, rows=tuple(rows), context=reader.document)
+    for figure in read_table(table, reader):
         yield replace(figure, where=where)

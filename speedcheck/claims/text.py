@@ -11,13 +11,12 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader, Unit
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.vocabulary import (
-    STEP,
     UNITS,
-    is_clear_context,
-    is_clear_sentence,
+    is_known,
     kind_of,
     names_measure,
     step_of,
+    without_steps,
     words,
 )
 
@@ -30,7 +29,8 @@ _FEWEST_DIGITS = 3
 _VAGUE = re.compile(r"~|->|\u2192|[0-9)] ?[-+\u2013] ?[0-9(]")
 # What the name of a time may have, too.
 _MARKUP = re.compile(
-    r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]|\btrain(?:ing)?[ _-](?=time)",
+    r"[*`$]|</?[A-Za-z][^<>\n]{0,80}>|[\[(][0-9.,;\s]*+[\])]|\btrain(?:ing)?[ _-](?=time)"
+    r"|\(statistic(?==)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|[|\n]")
@@ -45,6 +45,8 @@ _STATISTIC = re.compile(
     r"(?: ?(?P<unit>[a-z]{1,7})\b(?! ?[0-9])|(?!\w))",
     re.IGNORECASE,
 )
+_TENSOR = r"tensor\(([0-9]+\.?[0-9]*(?:e[-+]?[0-9]{1,3})?)[^()]{0,40}\)"
+_PAIR = re.compile(rf"{_TENSOR},\s?{_TENSOR}")
 _MEANS = frozenset({"mean", "average", "avg", "\u03bc"})
 _DEVIATIONS = frozenset({"std", "stdev", "stddev", "sd", "std_dev", "deviation", "\u03c3"})
 _NULL = re.compile(
@@ -65,8 +67,8 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     context, start = passage.context, 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
         where = reader.where(passage.line + text.count("\n", 0, start + 1))
-        is_clear = is_clear_context(context, reader.measure)
-        for figure in _statistics(text[start:end], where, reader):
+        is_clear = is_known(context, reader.measure)
+        for figure in read_sentence(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
         context, start = f"{passage.context} {text[start:end]}", end
 
@@ -83,17 +85,27 @@ def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[floa
     return tuple(dict.fromkeys(targets)), tuple(dict.fromkeys(sigmas))
 
 
-def _statistics(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
-    plain = _MARKUP.sub(" ", sentence)
+def read_sentence(sentence: str, where: str, reader: Reader) -> Iterator[Figure]:
+    """Yield the statistics of a sentence, or of a line that a program prints.
+
+    They are none where a word is not known, and where the number of runs is another.
+    """
+    plain = _MARKUP.sub(" ", _PAIR.sub(_named, sentence))
     runs = {int(match[1] or match[2]) for match in _RUNS.finditer(plain)}
-    plain, step = STEP.sub(" ", _RUNS.sub(" ", plain)), step_of(plain)
-    if not is_clear_sentence(plain, reader.measure) or _VAGUE.search(plain):
+    plain, step = without_steps(_RUNS.sub(" ", plain)), step_of(plain)
+    if not is_known(plain, reader.measure) or _VAGUE.search(plain):
         return
     found = list(_of_sentence(plain, step, bool(runs), where, reader))
     if runs <= reader.sizes:
         yield from found
     elif found and min(runs) > max(reader.sizes, default=0):
         yield Figure("losses", (), where, runs=min(runs))
+
+
+def _named(pair: re.Match[str]) -> str:
+    """Name what torch.std_mean prints: a mean is larger than a deviation, in whatever order."""
+    std, mean = sorted(pair.groups(), key=float)
+    return f"mean {mean}, std {std}"
 
 
 def _of_sentence(
@@ -123,9 +135,9 @@ def _subject(
         return "time_std" if is_deviation else "time_mean" if is_time or name in _MEANS else None
     if name == "p":
         return "p" if number.value <= 1 else None
-    if number.decimals < _FEWEST_DIGITS:
+    if number.decimals < _FEWEST_DIGITS and not reader.is_under_list:
         return None
     if name in _DEVIATIONS:
         return "std"
     is_loss = name in _MEANS or names_measure(name, reader.measure)
-    return "mean" if is_loss and reader.is_near(number) else None
+    return "mean" if is_loss and (reader.is_under_list or reader.is_near(number)) else None

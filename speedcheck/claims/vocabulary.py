@@ -7,6 +7,7 @@ word may be of something else. Each of the three may have more words than the on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from speedcheck.claims.model import Figure, Kind, Passage, Reader, Unit
 from speedcheck.claims.numbers import Printed
@@ -23,36 +24,38 @@ UNITS: dict[str, Unit] = {
     **dict.fromkeys(("ms", "msec", "milliseconds"), "ms"),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
 }
-# A sentence of these, words for losses and times, and numbers states a result of the record.
-_IN_SENTENCES = _LOSSES | _set(
+# With these and the words for losses, times and units, all that is said may be of the runs.
+_KNOWN = _set(
     "final validation wall clock new this ours pr all list results result n runs run seeds seed "
     "sorted per the of over is are record total at sliding window mean average avg std stdev "
-    "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two sigma "
-    "below above under less than certified a an and with against gives in on for our we "
-    "nats \u03bc \u03c3 statistic minmax ttestresult sampresult tensor statistically significant "
-    "vs null"
+    "stddev sd dev deviation standard sample p pvalue value t z df test ttest sided one two "
+    "sigma below above under less than certified a an and with against gives in on for our we "
+    "statistic minmax ttestresult sampresult tensor statistically significant vs null so thus "
+    "hence therefore takes take was were had i my you these those following here below found got "
+    "get gives give gave have see table block from by with each every across individual data "
+    "number numbers figure figures log logs file files output script command python scipy "
+    "statistics statistical summary evidence verification verify significance proof performance "
+    "reported consecutive independent order json stats check checked reproducibility details "
+    "detailed raw xh100 gpu gpus h100 h100s submission proposed metrics measured printed "
+    "obtained csv click expand show three four five six seven eight nine ten twelve sixteen "
+    "twenty digits median max variance "
+    "\u03bc \u03c3"
 )
-# Of these, a name has none: a list has no value of them for each run.
-_STATISTICS = _set("mean average avg std stdev stddev sd dev deviation p pvalue value t z sigma")
-_IN_NAMES = (_IN_SENTENCES - _STATISTICS) | {"step"}
+# A list of a value for each run is not called one of these.
+_STATISTICS = _set(
+    "mean average avg median max std stdev stddev sd dev deviation variance sigma p pvalue value "
+    "t z"
+)
 # Which of the losses that a log prints is meant.
 _OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
-# And these introduce figures.
-_IN_CONTEXTS = _IN_SENTENCES | _set(
-    "i my you these those following here below found got get gives give gave "
-    "was were have had see table block from by with each every across individual data step "
-    "number numbers figure figures log logs file files output script command python scipy "
-    "statistics statistical summary evidence verification verify significance proof "
-    "performance reported consecutive independent order json stats check checked "
-    "reproducibility details detailed raw xh100 gpu gpus h100 h100s submission proposed "
-    "metrics measured printed obtained csv click expand show three four five six seven eight "
-    "nine ten twelve sixteen twenty digits median max variance"
-)
 # The e of 9.3e-19 is not a word; the number of another submission is one.
 _WORD = re.compile(
     r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
 )
-STEP = re.compile(r"(?:(?:\bat )?\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b(?!\.[0-9])", re.IGNORECASE)
+_STEP = re.compile(
+    r"(?:(?:\bat )?\bstep|\bat|@)[\s_]{0,2}([0-9]{1,7})\b(?!\.[0-9])|\b([0-9]{1,7})[ -]steps?\b",
+    re.IGNORECASE,
+)
 
 
 def words(text: str) -> set[str]:
@@ -75,26 +78,30 @@ def kind_of(text: str, measure: tuple[str, ...]) -> Kind | None:
     return "losses" if measure[0].endswith("loss") and words(text) & _LOSSES else None
 
 
-def step_of(text: str) -> int | None:
-    """Return the validation step that a name gives: "step 2745", "val_loss@2745" or "at 2745"."""
-    found = STEP.search(text[:1_000])
-    return int(found[1]) if found else None
+def steps_in(text: str) -> Iterator[int]:
+    """Yield the steps that a text names: "step 2745", "val_loss@2745", "at 2745", "2745 steps"."""
+    return (int(match[1] or match[2]) for match in _STEP.finditer(text))
 
 
-def is_clear_sentence(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether a sentence, or a line of output, states a result of the runs alone."""
-    return words(text) <= _IN_SENTENCES | _TIMES | UNITS.keys() | _of_losses(measure)
+def step_of(name: str) -> int | None:
+    """Return the validation step that a name or a sentence gives, the first."""
+    return next(steps_in(name[:1_000]), None)
 
 
-def is_clear_context(text: str, measure: tuple[str, ...]) -> bool:
-    """Return whether what is above figures says no more than that they are of the runs."""
-    return words(text) <= _IN_CONTEXTS | _TIMES | UNITS.keys() | _of_losses(measure)
+def without_steps(text: str) -> str:
+    """Return a text without the steps that it names."""
+    return _STEP.sub(" ", text)
+
+
+def is_known(text: str, measure: tuple[str, ...]) -> bool:
+    """Return whether a sentence or a context says no more than that it is of the runs."""
+    return words(without_steps(text)) <= _KNOWN | _TIMES | UNITS.keys() | _of_losses(measure)
 
 
 def _is_clear_name(name: str, kind: Kind, measure: tuple[str, ...]) -> bool:
     of_times, of_losses = _TIMES | UNITS.keys() | {"train", "training"}, _of_losses(measure)
     own = of_times if kind == "times" else of_losses | _OF_LOSSES
-    return words(name) <= (_IN_NAMES - _LOSSES) | own
+    return words(without_steps(name)) <= (_KNOWN - _STATISTICS) | own
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:
@@ -106,18 +113,19 @@ def _of_losses(measure: tuple[str, ...]) -> set[str]:
 def list_of(
     name: str, numbers: tuple[Printed, ...], passage: Passage, where: str, reader: Reader
 ) -> Figure | None:
-    """Return a list as data; None where its name is for neither losses nor times.
+    """Return a list as data; None where it is of neither losses nor times.
 
-    One without a name is of losses if it can be. It is clear where its name and its context are,
-    and losses are near those of the runs.
+    One near the losses of the runs is of losses. It is clear where its name, if it has one, says
+    so, where its context is, and where losses are near those of the runs.
     """
     is_near = reader.is_near(sorted(numbers, key=lambda number: number.value)[len(numbers) // 2])
-    step, kind = step_of(name), kind_of(name, reader.measure)
-    if kind is None and is_near and words(name) <= {"step"} and (step or not name):
-        kind = "losses"
+    # Two numbers are an interval.
+    is_list = is_near and len(numbers) > 2
+    named = kind_of(name, reader.measure)
+    kind = named or ("losses" if is_list else None)
     if kind is None:
         return None
-    is_clear = _is_clear_name(name, kind, reader.measure)
-    is_clear = is_clear and is_clear_context(passage.context, reader.measure)
-    is_clear = is_clear and (is_near or kind == "times")
-    return Figure(kind, numbers, where, is_data=True, is_clear=is_clear, step=step)
+    clear = bool(named or not words(without_steps(name))) and (is_near or kind == "times")
+    clear = clear and _is_clear_name(name, kind, reader.measure)
+    clear = clear and is_known(passage.context, reader.measure)
+    return Figure(kind, numbers, where, is_data=True, is_clear=clear, step=step_of(name))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -19,7 +18,6 @@ from speedcheck.stats.bayes import bayes_mean_std
 from speedcheck.stats.moments import moments
 
 Range = tuple[float, float]
-Part = Literal["estimate", "low", "high"]
 
 _PRECISION = 4 * float(np.finfo(np.float32).eps)
 _P_PRECISION = 1e-7
@@ -28,10 +26,10 @@ _P_PRECISION = 1e-7
 _SPREAD = 3.0
 
 
-def mean_range(values: Sequence[float], half: float) -> Range | None:
-    """Return what the mean of values, shape (n,), can be; None without a value."""
+def mean_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
+    """Return what the mean of values, shape (n,), can be; nothing without a value."""
     mean = moments(values).mean
-    return None if mean is None else _around(mean, _error(values, half))
+    return () if mean is None else (_around(mean, _error(values, half)),)
 
 
 def deviation_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
@@ -45,17 +43,6 @@ def deviation_ranges(values: Sequence[float], half: float) -> tuple[Range, ...]:
     bayesian = estimates[1].estimate if estimates else None
     found = (sample.std, math.sqrt(sample.squares / sample.n), bayesian)
     return tuple(_around(x, _SPREAD * _error(values, half)) for x in found if x is not None)
-
-
-def estimate_range(
-    values: Sequence[float], half: float, of: Literal["mean", "std"], part: Part
-) -> Range | None:
-    """Return what a part of an estimate by `bayes_mean_std` of values, shape (n,), can be."""
-    estimates = bayes_mean_std(values)
-    if estimates is None:
-        return None
-    value: float | None = getattr(estimates[0 if of == "mean" else 1], part)
-    return None if value is None else _around(value, _SPREAD * _error(values, half))
 
 
 def p_ranges(

@@ -126,10 +126,11 @@ def test_a_link_and_a_document_of_more_than_a_mebibyte_are_said(read, tmp_path):
     assert found(read({"statistics.md": "a" * (2**20 + 1)})) == {("P019", "unknown")}
 
 
-def test_losses_that_the_logs_print_beside_the_runs_own_are_a_warning(read, tmp_path):
+@pytest.mark.parametrize("label", ["before_quant", "step:900/1000"])
+def test_losses_that_the_logs_print_beside_the_runs_own_are_a_warning(read, tmp_path, label):
     others = [loss - 0.005 for loss in LOSSES]
     for index, other in enumerate(others):
-        (tmp_path / f"{index}.txt").write_text(f"before_quant val_loss:{other:.6f}\n")
+        (tmp_path / f"{index}.txt").write_text(f"{label} val_loss:{other:.6f}\n")
     logs = [f"{index}.txt" for index in range(6)]
     mean = json.dumps({"val_loss": round(sum(others) / 6, 4)})
     for documents in (listed(others), {"submission.json": mean}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy import stats
 
 from speedcheck.api import verify
 from tests.speedcheck.claims.conftest import (
@@ -69,6 +70,13 @@ def test_what_scipy_prints_is_recomputed(read):
     text = "```\n$ grep val *\n[3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779]\n{}\n```\n"
     assert found(read(text.format(mean.format("3.27825")))) == set()
     assert found(read(text.format(mean.format("3.27725")))) == {REFUTED}
+
+
+def test_an_interval_may_be_of_another_level_than_scipys(read):
+    values = (3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779)
+    for level in (0.9, 0.95):
+        results = "\n".join(map(str, stats.bayes_mvs(values, level)[::2]))
+        assert found(read(f"```\n{list(values)}\n{results}\n```\n")) == set()
 
 
 def test_a_statistic_that_the_logs_give_stands_under_a_list_that_is_false(read):
@@ -175,3 +183,28 @@ def test_of_a_pair_of_tensors_the_larger_is_the_mean(read, call):
     for pair_of in ((mean, std), (std, mean)):
         assert found(read(block.format(*pair_of))) == set()
     assert found(read(block.format(mean.replace("83", "63"), std))) == {REFUTED}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("mean: 3.2782", "mean: 3.2772"),
+        ("mean=3.27825, std=0.000666", "mean=3.27825, std=0.000366"),
+        ("average 3.2783 over all 6 runs", "average 3.2763 over all 6 runs"),
+        ("mean 3.278, p = 0.0007", "mean 3.276, p = 0.0007"),
+    ],
+)
+def test_a_line_under_a_list_is_read_as_text_is_and_is_of_the_list(read, right, wrong):
+    block = f"```\nlosses = {list(LOSSES)}\n# {{}}\n```\n"
+    assert found(read(block.format(right))) == set()
+    assert found(read(block.format(wrong))) == {REFUTED}
+
+
+@pytest.mark.parametrize("line", ["mean of 20 runs: 3.2712", "best: 3.2712", "loss: 3.2777"])
+def test_a_line_under_a_list_that_may_be_of_other_runs_is_not_compared(read, line):
+    assert found(read(f"```\nlosses = {list(LOSSES)}\n# {line}\n```\n")) == set()
+
+
+def test_where_several_lists_can_be_meant_a_statistic_is_not_compared(read):
+    lists = f"losses = {list(LOSSES)}\nlosses_before = {list(OTHERS)}"
+    assert found(read(f"```\n{lists}\n# mean 3.2799\n```\n")) == set()

@@ -1,4 +1,4 @@
-"""One document against the runs of its record.
+"""The statistics of a document against the runs of its record.
 
 A statistic that is printed under a list follows from that list or does not. One of the text agrees
 with any sample at any step; it differs where no figure of its subject in the text agrees.
@@ -13,20 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
-from typing import Literal
 
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.lists import Lists
-from speedcheck.claims.model import DocumentClaims, Figure
+from speedcheck.claims.model import Figure
 from speedcheck.claims.numbers import shown
-from speedcheck.claims.samples import Samples
-from speedcheck.records.other_losses import OtherLosses
 from speedcheck.rules.tracks import Track
 from speedcheck.stats.rounded import (
     Range,
     deviation_ranges,
-    estimate_range,
-    mean_range,
+    mean_ranges,
     p_ranges,
 )
 
@@ -39,36 +35,15 @@ _LIKELY_HALF = 0.5e-4
 _SCALES = (1.0, 1e-3, 1e3, 1 / 60)
 
 
-def compare(
-    figures: list[Figure], samples: Samples, track: Track, others: OtherLosses
-) -> DocumentClaims:
-    """Compare what a document states with the runs of the record.
-
-    Args:
-        figures: its lists and statistics.
-        samples: the runs.
-        track: the track.
-        others: the losses that the logs print beside those of the runs.
-    """
-    of_runs = [figure for figure in figures if figure.what in ("losses", "times")]
-    lists = Lists(of_runs, samples, others)
-    statistics = _Statistics([one for one in figures if one not in of_runs], lists, track)
-    return DocumentClaims(
-        claims=(*lists.claims(), *statistics.claims()),
-        shortfalls=lists.shortfalls(),
-        seeds=lists.seed_differences(),
-        listed=lists.listed(),
-        steps=lists.earlier_steps(),
-    )
-
-
-class _Statistics:
-    """The statistics of one document, judged with each other in view."""
+class Statistics:
+    """The statistics among the figures of a document, judged with each other in view."""
 
     def __init__(self, figures: list[Figure], lists: Lists, track: Track) -> None:
         self._lists, self._samples, self._track = lists, lists.samples, track
         self._judged = [
-            (figure, *self._compared(figure, self._sources(figure))) for figure in figures
+            (figure, *self._compared(figure, self._sources(figure)))
+            for figure in figures
+            if not figure.is_list
         ]
         self._settled = {
             figure.what for figure, agrees, _ in self._judged if agrees and not figure.of
@@ -86,7 +61,7 @@ class _Statistics:
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
                 status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
-                is_other = differs and not figure.of and self._is_other_mean(figure)
+                is_other = not figure.of and self._lists.others.has_mean(figure.number.span())
                 yield _claim(replace(figure, is_data=False) if is_other else figure, status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
@@ -113,13 +88,7 @@ class _Statistics:
             return
         yield judged, 0.0
         half = _LIKELY_HALF if figure.what == "p" else 0.0
-        for step, values in self._samples.all_at(figure):
-            # A p or a deviation agrees by chance at one step of forty.
-            if figure.what == "mean" or step in {figure.step, *self._lists.steps}:
-                yield list(values.values()), half
-
-    def _is_other_mean(self, figure: Figure) -> bool:
-        return self._lists.others.has_mean(figure.number.span())
+        yield from ((list(values.values()), half) for _, values in self._lists.readings(figure))
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
@@ -129,7 +98,8 @@ class _Statistics:
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
-            is_of_runs = any(figure.of is match.figure for match in self._lists.confirmed)
+            confirmed = [match.figure.numbers for match in self._lists.confirmed]
+            is_of_runs = any(figure.of.numbers is numbers for numbers in confirmed)
             return figure.is_exact or figure.of.is_clear or is_of_runs
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and not figure.is_data
@@ -156,17 +126,10 @@ def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
 
 def _ranges(figure: Figure, values: list[float], half: float, track: Track) -> Iterator[Range]:
     """Yield what a statistic can be for each reading of it, the usual one first."""
-    of: Literal["mean", "std"] = "mean" if figure.what in ("mean", "time_mean") else "std"
     if figure.what == "p":
         sigmas = (None, *figure.sigmas, track.sigma)
         for target, sigma in product(figure.nulls or (track.target,), sigmas):
             yield from p_ranges(values, half, target, sign=track.sign, sigma=sigma)
-    elif figure.part or of == "mean":
-        found = (
-            estimate_range(values, half, of, figure.part)
-            if figure.part
-            else mean_range(values, half)
-        )
-        yield from (found,) if found else ()
     else:
-        yield from deviation_ranges(values, half)
+        is_mean = figure.what in ("mean", "time_mean")
+        yield from (mean_ranges if is_mean else deviation_ranges)(values, half)
