@@ -1,8 +1,8 @@
 """One matrix product for the tensor cores: acc = a @ b, tile by tile, a (M, K), b (K, N).
 
 The kernels of the MLP, of the projection and of the head differ in what they make of a tile. They
-pass that in as two functions (on Hopper, to `gemm_hopper`). PROLOGUE runs before the loop over K and
-asks for what the epilogue will need, so that loads hide behind the products; EPILOGUE takes the
+pass that in as two functions (on Hopper, to `gemm_hopper`). PROLOGUE runs before the loop over K
+and asks for what the epilogue will need, so that loads hide behind the products; EPILOGUE takes the
 accumulator and writes.
 
     early = PROLOGUE(tile, shape, args, PLAN)
