@@ -46,7 +46,7 @@ def write_gradient(
 ) -> None:
     """Fill d_out (T, H, E) and lse_delta (2, H, T), which `merge_backward` returns."""
     a, b = operands_of(d_merged, weight)
-    _gradient_kernel[grid(d_merged)](
+    _merge_gradient_kernel[grid(d_merged)](
         a,
         b,
         *out.flatten(1).shape,
@@ -60,7 +60,7 @@ def write_gradient(
 
 
 @gluon.jit
-def _gradient_kernel(a, b, m, n, d_out, out, lse, lse_delta, PLAN: gl.constexpr):
+def _merge_gradient_kernel(a, b, m, n, d_out, out, lse, lse_delta, PLAN: gl.constexpr):
     """A tile is a head of d_out."""
     args = MergeArgs(d_out, out, lse, lse_delta)
     matmul(a, b, Shape(m, n), args, _fetch_out, _write_and_sum, PLAN)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.kernels import mlp
+from benchmarks.gpu import compile_check
+from trainer.kernels import common, mlp
 from trainer.kernels.gemm import GemmConfig, is_for_gluon
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
@@ -144,6 +145,33 @@ def test_mixed_types_and_turned_rows_are_refused(device: torch.device) -> None:
         up_relu_squared(x, up.bfloat16())
     with pytest.raises(ValueError, match="not neighbours"):
         up_relu_squared(x.T.contiguous().T, up)
+
+
+@pytest.mark.parametrize(
+    ("width", "hidden", "capability", "release", "taken"),
+    [
+        (768, 3072, (9, 0), "3.6.0", True),
+        (64, 8, (9, 0), "3.6.1", True),
+        (96, 3072, (9, 0), "3.6.0", False),  # not whole steps
+        (768, 3076, (9, 0), "3.6.0", False),  # rows that the copy engine cannot find
+        (768, 3072, (8, 0), "3.6.0", False),
+        (768, 3072, (10, 0), "3.6.0", False),
+        (768, 3072, (9, 0), "3.5.1", False),
+        (768, 3072, (9, 0), "3.7.0", False),
+    ],
+)
+def test_only_what_it_is_written_for_takes_the_product_in_gluon(
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    hidden: int,
+    capability: tuple[int, int],
+    release: str,
+    taken: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(common.triton, "__version__", release)
+    x, down = compile_check.tensor(256, width), compile_check.tensor(width, hidden)
+    assert is_for_gluon(x, down) == taken
 
 
 @pytest.mark.parametrize("target", ["90", "80"])
