@@ -100,12 +100,12 @@ def _write_and_sum(acc, tile, shape, ends, args, PLAN: gl.constexpr):
     total = gl.load(own, mask=(rows < shape.m) & begun, other=0.0)
     for i in gl.static_range(2):
         column = tile.column + i * PIECE
-        total += _write_piece(pieces[i], tile.row, column, shape.n, ends, args, args.whole)
+        total += _write_piece(pieces[i], tile.row, column, shape.n, ends, args)
     gl.store(own, total, mask=rows < shape.m)
 
 
 @gluon.jit
-def _write_piece(acc, row, column, columns, ends, args, WHOLE: gl.constexpr):
+def _write_piece(acc, row, column, columns, ends, args):
     """Write a piece of logits; returns the sums of exp(c) of its rows."""
     # Rounded first: the gradient will read the rounded ones.
     rounded = (acc * args.factor).to(gl.bfloat16)
@@ -115,7 +115,7 @@ def _write_piece(acc, row, column, columns, ends, args, WHOLE: gl.constexpr):
         TANH_OF_TWO, "=f,=f,r", [rounded], dtype=gl.float32, is_pure=True, pack=2
     )
     powers = gl.exp2(CAP_LOG2_E * tanh)
-    if not WHOLE:
+    if not args.whole:
         inside = column + gl.arange(0, PIECE, layout=gl.SliceLayout(0, acc.type.layout)) < columns
         powers = gl.where(inside[None, :], powers, 0.0)
     # A strip's last pieces may lie behind the last column.
