@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer import layout
 from trainer.config import ModelConfig
 from trainer.operations.plain import PlainOperations, logits
-from trainer.operations.protocol import AnyOperations, Heads, Rotary
+from trainer.operations.protocol import AnyOperations, AttentionWeights, Heads, Rotary
 from trainer.operations.rotary import rotary_tables
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
@@ -164,24 +164,25 @@ class GPT(nn.Module):
             )
             if 0 < layer < half:
                 skips.append(x)
+            known: Tensor | None = normed
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
                 if table is not None and table not in values:
                     # Here, not before the layers: its gradient is then complete with this layer's.
                     values[table] = operations.look_up(self.tables[1 + table], tokens)
                 value = None if table is None else values[table]
-                attended = operations.attend(
+                stream = operations.add_attention(
+                    stream,
                     normed,
-                    block.attention.qkv,
+                    AttentionWeights(block.attention.qkv, block.attention.out, next(value_mix)),
                     value,
-                    next(value_mix),
                     heads,
                     context,
                     long=self._is_long(layer),
                 )
-                stream = operations.add_linear(stream, attended, block.attention.out)
-                stream, normed = operations.norm(stream)
-            stream = operations.add_mlp(stream, normed, block.mlp.up, block.mlp.down)
+                # The stream is another one now.
+                known = None
+            stream = operations.add_mlp(stream, known, block.mlp.up, block.mlp.down)
         if watch is not None:
             watch(stream, "head")
         return operations.norm(stream)[1]

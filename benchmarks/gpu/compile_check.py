@@ -37,10 +37,14 @@ from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
+from trainer.kernels.attention_merge import delta_of, merge_backward
 from trainer.kernels.gemm import GemmConfig
-from trainer.kernels.logits import HOPPER as HOPPER_LOGITS
 from trainer.kernels.logits import logits_and_loss
-from trainer.kernels.mlp import down_backward_relu_squared, up_relu_squared
+from trainer.kernels.mlp import (
+    down_backward_relu_squared,
+    normed_mlp_backward,
+    up_relu_squared,
+)
 from trainer.kernels.project import project
 from trainer.operations.masks import Interval
 
@@ -180,6 +184,9 @@ def launch_mlp(config: GemmConfig | None = None) -> None:
     x, up, down = tensor(TOKENS, WIDTH), tensor(HIDDEN, WIDTH), tensor(WIDTH, HIDDEN)
     up_relu_squared(x, up, config)
     down_backward_relu_squared(x, down, tensor(TOKENS, HIDDEN), config)
+    if config is None:
+        rstd = tensor(TOKENS, dtype=torch.float32)
+        normed_mlp_backward(x, down, tensor(TOKENS, HIDDEN), up, x, rstd)
 
 
 def launch_project(config: GemmConfig | None = None) -> None:
@@ -204,13 +211,13 @@ def launch_attention(tilings: Tilings | None = None) -> None:
 def launch_attention_backward(tilings: Tilings | None = None) -> None:
     """Gradients up to those of the projection, without a table and with one."""
     qkv = tensor(TOKENS, 3, HEADS, HEAD_DIM)
-    v, out, d_out = (tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vod")
+    v, d_out = (tensor(TOKENS, HEADS, HEAD_DIM) for _ in "vd")
     low, high = (tensor(TOKENS, dtype=torch.int32) for _ in "lh")
     bounds = Interval(low, high, reach=14 * 128)
-    lse, rstd, mix, cos, sin = (
+    lse_delta, rstd, mix, cos, sin = (
         tensor(*shape, dtype=torch.float32)
         for shape in (
-            (HEADS, TOKENS),
+            (2, HEADS, TOKENS),
             (TOKENS, 2 * HEADS),
             (2,),
             (TOKENS, HEAD_DIM),
@@ -220,10 +227,17 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
     values = tensor(VOCABULARY, WIDTH), tensor(TOKENS, dtype=torch.int64)
     for table, tokens in ((None, None), values):
         projection = Projection(qkv, rstd, mix, table, tokens, cos, sin)
-        attend_projection_backward(d_out, projection, v, out, lse, bounds, 0.12, tilings)
+        attend_projection_backward(d_out, projection, v, lse_delta, bounds, 0.12, tilings)
 
 
-def launch_logits(config: GemmConfig = HOPPER_LOGITS) -> None:
+def launch_merge(_config: None = None) -> None:
+    """The gradient through the product that merges heads, at the size of the recipe sub3."""
+    out, lse = tensor(TOKENS, HEADS, HEAD_DIM), tensor(HEADS, TOKENS, dtype=torch.float32)
+    merge_backward(tensor(TOKENS, WIDTH), tensor(WIDTH, WIDTH), out, lse)
+    delta_of(out, out, lse)
+
+
+def launch_logits(config: GemmConfig | None = None) -> None:
     """The head's product, at the size of the recipe sub3."""
     x, weight = (tensor(n, WIDTH, dtype=torch.float8_e4m3fn) for n in (TOKENS, HEAD_ROWS))
     logits_and_loss(x, weight, tensor(TOKENS, dtype=torch.int64), 1 / 64, config)
@@ -254,6 +268,7 @@ SHIPPED: dict[str, Callable[[], None]] = {
     "project": launch_project,
     "attention": launch_attention,
     "attention_backward": launch_attention_backward,
+    "attention_merge": launch_merge,
     "logits": launch_logits,
 }
 

@@ -13,7 +13,7 @@ import argparse
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -21,10 +21,23 @@ from typing import Any
 from unittest import mock
 
 import torch
+from torch import Tensor
 
 from trainer.config import RECIPES
 from trainer.data.sources import find_data
-from trainer.kernels import attention, logits, loss, mlp, project
+from trainer.kernels import (
+    attention,
+    attention_merge,
+    logits,
+    logits_hopper,
+    loss,
+    mlp,
+    mlp_hopper,
+    project,
+    project_hopper,
+    residual,
+)
+from trainer.kernels import mlp_backward_hopper as backward
 from trainer.run import make_deterministic, open_run
 from trainer.runtime.distributed import World
 from trainer.train import Run, Trainee, start, train_step
@@ -32,16 +45,38 @@ from trainer.train import Run, Trainee, start, train_step
 STEP = 1385
 ROUNDS = 4
 FORWARD = attention.HOPPER.forward
+
+
+def never(*_factors: Tensor) -> bool:
+    """For which factors Gluon's kernels are."""
+    return False
+
+
+def norm_apart(
+    d_out: Tensor, down: Tensor, h: Tensor, up: Tensor, normed: Tensor, rstd: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`mlp.normed_mlp_backward` as cards before Hopper compute it, of Hopper's kernels."""
+    d_pre = mlp.down_backward_relu_squared(d_out, down, h)
+    return d_pre, residual.norm_backward(d_out, d_pre @ up, normed, rstd)
+
+
 # Module, name of the constant, and its value instead.
 VARIANTS: dict[str, tuple[Any, str, Any]] = {
     "shipped": (mlp, "HOPPER_UP", mlp.HOPPER_UP),
-    "up: 4 stages": (mlp, "HOPPER_UP", replace(mlp.HOPPER_UP, stages=4)),
-    "up: groups of 16": (mlp, "HOPPER_UP", replace(mlp.HOPPER_UP, group=16)),
-    "up: 128 x 128, two programs": (mlp, "HOPPER_UP", replace(mlp.HOPPER_DOWN, early=False)),
-    "down: groups of 8": (mlp, "HOPPER_DOWN", replace(mlp.HOPPER_DOWN, group=8)),
-    "down: groups of 16": (mlp, "HOPPER_DOWN", replace(mlp.HOPPER_DOWN, group=16)),
-    "project: groups of 8": (project, "HOPPER", replace(project.HOPPER, group=8)),
-    "project: groups of 16": (project, "HOPPER", replace(project.HOPPER, group=16)),
+    "MLP in Triton": (mlp, "is_for_gluon", never),
+    "projection in Triton": (project, "is_for_gluon", never),
+    "logits in Triton": (logits, "is_for_gluon", never),
+    "up: groups of 16": (mlp_hopper, "UP", replace(mlp_hopper.UP, group=16)),
+    "MLP's norm in a kernel of its own": (mlp, "normed_mlp_backward", norm_apart),
+    "delta in a kernel of its own": (attention_merge, "is_for_gluon", never),
+    "down: groups of 16": (backward, "DOWN", replace(backward.DOWN, group=16)),
+    "up, backward: groups of 8": (backward, "UP", replace(backward.UP, group=8)),
+    "project: groups of 16": (
+        project_hopper,
+        "CONFIG",
+        replace(project_hopper.CONFIG, group=16),
+    ),
+    "logits: strips of 132": (logits_hopper, "STRIP", 132),
     "attention: 2 stages": (
         attention,
         "HOPPER",
@@ -50,8 +85,6 @@ VARIANTS: dict[str, tuple[Any, str, Any]] = {
     "gradient of z: 128 x 128": (loss, "TILE", {"ROWS": 128, "COLUMNS": 128, "GROUP": 4}),
     "gradient of z: groups of 8": (loss, "TILE", {**loss.TILE, "GROUP": 8}),
     "gradient of z: 128 x 64": (loss, "TILE", {**loss.TILE, "ROWS": 128}),
-    "logits: groups of 16": (logits, "HOPPER", replace(logits.HOPPER, group=16)),
-    "logits: groups of 64": (logits, "HOPPER", replace(logits.HOPPER, group=64)),
 }
 
 
@@ -59,12 +92,7 @@ VARIANTS: dict[str, tuple[Any, str, Any]] = {
 def variant(name: str) -> Iterator[None]:
     """Train with a variant in the place of the shipped constant."""
     module, constant, value = VARIANTS[name]
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(module, constant, value))
-        # A default argument holds the head's.
-        if module is logits:
-            defaults = (value,)
-            stack.enter_context(mock.patch.object(logits.logits_and_loss, "__defaults__", defaults))
+    with mock.patch.object(module, constant, value):
         yield
 
 

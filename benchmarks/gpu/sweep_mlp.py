@@ -141,13 +141,20 @@ def sweep(configs: dict[str, GemmConfig], problem: Problem) -> None:
 
 
 def baselines(problem: Problem) -> None:
-    """Time what there was before."""
+    """Time cuBLAS, and what is used unless told otherwise."""
     x, up, down, d_m, h, exact_h, exact_d = problem
     tokens = len(x)
     report("up    cuBLAS alone", lambda: x @ up.T, None, tokens=tokens)
     report("up    cuBLAS and a kernel", lambda: separately(x, up.T, None), exact_h, tokens=tokens)
+    report("up    default", lambda: up_relu_squared(x, up), exact_h, tokens=tokens)
     report("down  cuBLAS alone", lambda: d_m @ down, None, tokens=tokens)
     report("down  cuBLAS and a kernel", lambda: separately(d_m, down, h), exact_d, tokens=tokens)
+    report(
+        "down  default",
+        lambda: down_backward_relu_squared(d_m, down, h),
+        exact_d,
+        tokens=tokens,
+    )
     turned = down.T.contiguous().T
     report(
         "down  default, from columns",

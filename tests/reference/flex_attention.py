@@ -27,7 +27,7 @@ from trainer.kernels import embedding
 from trainer.operations.fused import FusedOperations
 from trainer.operations.fused_attention import FusedContext
 from trainer.operations.masks import BlockMask, block_mask
-from trainer.operations.protocol import Heads
+from trainer.operations.protocol import AttentionWeights, Heads
 from trainer.operations.rotary import norm, rotate
 
 
@@ -142,26 +142,26 @@ def _compiled() -> Callable[..., Tensor]:
 class FlexOperations(FusedOperations):
     """The fused operations with FlexAttention in the place of our projection and attention."""
 
-    def attend(
+    def add_attention(
         self,
+        stream: Tensor,
         normed: Tensor,
-        qkv: Tensor,
+        weights: AttentionWeights,
         value: Tensor | None,
-        mix: Tensor,
         heads: Heads,
         context: FusedContext,
         *,
         long: bool,
     ) -> Tensor:
         """FlexAttention; autograd finds the gradients."""
-        q, k, v = (normed @ matrix.mT for matrix in qkv.to(normed.dtype))
-        v = mix[0] * v
+        q, k, v = (normed @ matrix.mT for matrix in weights.qkv.to(normed.dtype))
+        v = weights.mix[0] * v
         if value is not None:
-            v = v + mix[1] * F.embedding(context.tokens, value)
+            v = v + weights.mix[1] * F.embedding(context.tokens, value)
         q, k, v = (t.to(normed.dtype).view(len(normed), heads.number, -1) for t in (q, k, v))
         q, k = (rotate(norm(t, self.eps), *heads.rotary) for t in (q, k))
         mask = context.long if long else context.short
-        return attend(q, k, v, mask, heads.scale)
+        return stream + attend(q, k, v, mask, heads.scale) @ weights.out.to(normed.dtype).mT
 
     def context(
         self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]

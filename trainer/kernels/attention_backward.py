@@ -26,13 +26,9 @@ from trainer.kernels.attention_keys import (
     places_of_scores,
     row_of_scores,
 )
-from trainer.kernels.common import LOG2_E, is_sm_90, require_contiguous
+from trainer.kernels.common import HOPPER_FEATURES, has_gluon, require_contiguous
 from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 from trainer.operations.masks import Interval
-
-# What `attention_hopper` is written for.
-HOPPER_FEATURES = 128
-GLUON_RELEASE = "3.6."
 
 
 class Projection(NamedTuple):
@@ -76,8 +72,7 @@ def attend_projection_backward(
     d_out: Tensor,
     projection: Projection,
     v: Tensor,
-    out: Tensor,
-    lse: Tensor,
+    lse_delta: Tensor,
     bounds: Interval,
     scale: float,
     tilings: Tilings | None = None,
@@ -92,8 +87,7 @@ def attend_projection_backward(
         d_out: gradient of out, (T, H, E) with neighbouring features.
         projection: q and k were cut out of it.
         v: the mixed v (T, H, E).
-        out: what `attend` returned; likewise `lse`.
-        lse: (H, T).
+        lse_delta: (2, H, T), as `attention_merge.delta_of` returns it.
         bounds: who sees whom.
         scale: as in `attend`.
         tilings: of the kernels; by default those for the tensors' device and type.
@@ -108,13 +102,11 @@ def attend_projection_backward(
     qkv, rstd, mix, table, tokens, cos, sin = projection
     require_contiguous(*projection)
     q, k, raw_v = qkv.unbind(1)
-    check(q, k, v, out, d_out)
-    tilings = tilings or default_tilings(q, k, v, out, d_out)
+    check(q, k, v, d_out)
+    tilings = tilings or default_tilings(q, k, v, d_out)
     d_qkv = torch.empty_like(qkv)
     d_q, d_k, d_raw_v = d_qkv.unbind(1)
     d_v = None if table is None else torch.empty_like(v)
-    lse_delta = lse.new_empty(2, *lse.shape)
-    launch(_delta_kernel, tilings.queries, (d_out, out), (), lse, lse_delta)
     slots, kept = _room_for_scores(q, bounds.reach, tilings)
     tile = [tilings.keys.own, tilings.keys.visited]
     fetched = TensorDescriptor.from_tensor(kept, tile) if tilings.queries.tma else kept
@@ -139,11 +131,10 @@ def attend_projection_backward(
 def has_hopper_kernel(q: Tensor, keys: Tiling) -> bool:
     """Whether the kernel of `attention_hopper` computes the gradients of keys and values.
 
-    It is for heads of 128 features in bfloat16 and one tiling, for products that sm_90 has and
-    later cards do not, and for one release of Triton: Gluon is experimental and changes.
+    It is for heads of 128 features in bfloat16 and for one tiling.
     """
     fits = keys == HOPPER.keys and q.shape[2] == HOPPER_FEATURES and q.dtype == torch.bfloat16
-    return fits and is_sm_90(q.device) and triton.__version__.startswith(GLUON_RELEASE)
+    return fits and has_gluon(q.device)
 
 
 def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tensor]:
@@ -157,19 +148,6 @@ def _room_for_scores(q: Tensor, reach: int, tilings: Tilings) -> tuple[int, Tens
     tokens, heads, _ = q.shape
     slots = triton.cdiv(max(keys.own, keys.visited) - 1 + min(reach, tokens), keys.visited)
     return slots, q.new_empty(heads * tokens * slots, keys.visited)
-
-
-@triton.jit
-def _delta_kernel(d_out, out, lse, lse_delta, PLAN: tl.constexpr):
-    """One tile of delta = sum of d_out * out, behind the denominators' logarithms to base 2."""
-    head, first = tl.program_id(0), tl.program_id(1) * PLAN.own
-    WIDE: tl.constexpr = lse.dtype.element_ty
-    d_mixed = load_tile(d_out, 0, first, head, PLAN.own, PLAN).to(WIDE)
-    mixed = load_tile(out, 1, first, head, PLAN.own, PLAN).to(WIDE)
-    tokens = tl.num_programs(1) * PLAN.own
-    at = head * tokens + first + tl.arange(0, PLAN.own)
-    tl.store(lse_delta + at, tl.load(lse + at) * LOG2_E)
-    tl.store(lse_delta + tl.num_programs(0) * tokens + at, tl.sum(d_mixed * mixed, 1))
 
 
 # Windows widen during a training; one binary is to serve them all.

@@ -15,6 +15,10 @@ LN_2 = tl.constexpr(math.log(2))
 
 # The first with the bulk copy engine and warpgroups.
 HOPPER_CAPABILITY = (9, 0)
+# Gluon is experimental and changes from one release of Triton to the next.
+GLUON_RELEASE = "3.6."
+# Of a head, for which attention's kernels in Gluon are written.
+HOPPER_FEATURES = 128
 # More than one, so that a persistent program's stride shows under Triton's interpreter.
 INTERPRETED_PROGRAMS = 2
 
@@ -24,9 +28,15 @@ def is_hopper(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= HOPPER_CAPABILITY
 
 
-def is_sm_90(device: torch.device) -> bool:
-    """Whether it is Hopper itself: products of whole warpgroups are found on no later card."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) == HOPPER_CAPABILITY
+def has_gluon(device: torch.device) -> bool:
+    """Whether the kernels in Gluon run there: on Hopper itself, and under one release of Triton.
+
+    Products of whole warpgroups, as they use them, are found on no later card.
+    """
+    is_sm_90 = (
+        device.type == "cuda" and torch.cuda.get_device_capability(device) == HOPPER_CAPABILITY
+    )
+    return is_sm_90 and triton.__version__.startswith(GLUON_RELEASE)
 
 
 @lru_cache

@@ -1,8 +1,9 @@
 """One matrix product for the tensor cores: acc = a @ b, tile by tile, a (M, K), b (K, N).
 
 The kernels of the MLP, of the projection and of the head differ in what they make of a tile. They
-pass that in as two functions. PROLOGUE runs before the loop over K and asks for what the epilogue
-will need, so that loads hide behind the products; EPILOGUE takes the accumulator and writes.
+pass that in as two functions (on Hopper, to `gemm_hopper`). PROLOGUE runs before the loop over K
+and asks for what the epilogue will need, so that loads hide behind the products; EPILOGUE takes the
+accumulator and writes.
 
     early = PROLOGUE(tile, shape, args, PLAN)
     EPILOGUE(acc, early, tile, shape, args, PLAN)
@@ -21,7 +22,10 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from trainer.kernels.common import accumulator, halves, program_count, widens
+from trainer.kernels.common import accumulator, halves, has_gluon, program_count, widens
+
+# What `gemm_hopper` takes: whole steps of K of so many bytes, what a row of a stage holds.
+STEP_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,15 @@ class Tile(NamedTuple):
 
     row: Any
     column: Any
+
+
+def is_for_gluon(a: Tensor, b: Tensor) -> bool:
+    """Whether `gemm_hopper` takes factors (M, K) and (K, N) in bfloat16 or FP8."""
+    size = a.element_size()
+    # The copy engine wants rows that start every so many times 16 bytes.
+    lengths = (a.stride(0) * size, max(b.stride()) * size, b.shape[1] * size)
+    aligned = not any(length % 16 for length in lengths)
+    return has_gluon(a.device) and aligned and not a.shape[1] * size % STEP_BYTES
 
 
 def plan_of(a: Tensor, b: Tensor, config: GemmConfig) -> GemmPlan:

@@ -1,7 +1,8 @@
 """The head's FP8 product with the sums of its softmax: one pass over the logits less.
 
 While a program of the product has a tile of logits in registers, it adds up exp(c) of each row (for
-c see `loss`); a short kernel then adds up the sums of all tiles of a row.
+c see `loss`); a short kernel then adds up the sums of all tiles of a row. On Hopper the product is
+that of `logits_hopper`.
 
 Shapes: T tokens, D features, V rows of the output matrix (the vocabulary and its padding).
 """
@@ -22,6 +23,7 @@ from trainer.kernels.gemm import (
     Shape,
     grid,
     in_pieces,
+    is_for_gluon,
     matmul,
     nothing_early,
     operand,
@@ -32,6 +34,9 @@ from trainer.kernels.loss import HALF_CAP, centred_tanh
 
 # Tokens whose sums a program adds up, and tiles that it reads at a time.
 SUM_TOKENS, SUM_TILES = 32, 64
+
+# Features of a token, of one byte each, that a program of `logits_hopper` keeps in shared memory.
+MOST_TERMS = 768
 
 # Measured on an H200 (docs/performance-log.md): one program a multiprocessor takes tile after tile
 # and fetches the next one's first steps while it finishes. The weight does not stay in L2, so that
@@ -54,7 +59,7 @@ def fits(device: torch.device) -> bool:
 
 
 def logits_and_loss(
-    x: Tensor, weight: Tensor, targets: Tensor, factor: float, config: GemmConfig = HOPPER
+    x: Tensor, weight: Tensor, targets: Tensor, factor: float, config: GemmConfig | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The logits before the cap, z = factor * x @ weight.T, and what `softcapped_loss` makes of z.
 
@@ -65,17 +70,35 @@ def logits_and_loss(
         weight: (V, D), likewise.
         targets: (T,) int64. A target outside [0, V) makes its loss NaN.
         factor: takes the operands' scales back.
-        config: of the product.
+        config: of the product in Triton; by default the kernel for x's device and size.
 
     Returns:
         z (T, V) in bfloat16, and losses (T,) and log_sums (T,) in float32, with the GPU's tanh.
     """
+    z = room_for(torch.Size((len(x), len(weight))), torch.bfloat16, x.device)
+    if config is None and is_for_strips(x, weight):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.logits_hopper import write_logits  # noqa: PLC0415
+
+        sums = write_logits(x, weight, z, factor)
+    else:
+        sums = _write_logits(x, weight, z, factor, config or HOPPER)
+    losses, log_sums = _losses(z, targets, sums)
+    return z.to(torch.bfloat16), losses, log_sums
+
+
+def is_for_strips(x: Tensor, weight: Tensor) -> bool:
+    """Whether `logits_hopper` takes the factors: shared memory holds so many steps of tokens."""
+    return is_for_gluon(x, weight.T) and x.shape[1] <= MOST_TERMS
+
+
+def _write_logits(
+    x: Tensor, weight: Tensor, z: Tensor, factor: float, config: GemmConfig
+) -> Tensor:
+    """Fill z; returns the sums of exp(c) of each tile's rows, (tiles, T)."""
     tokens, columns = len(x), len(weight)
-    z = room_for(torch.Size((tokens, columns)), torch.bfloat16, x.device)
     tiles = triton.cdiv(columns, config.block_n)
     sums = torch.empty(tiles, tokens, dtype=torch.float32, device=x.device)
-    losses = torch.empty(tokens, dtype=torch.float32, device=x.device)
-    log_sums = torch.empty_like(losses)
     on_gpu = x.device.type == "cuda"
     if not on_gpu:
         # Triton's interpreter takes FP8's NaN for a number.
@@ -92,6 +115,14 @@ def logits_and_loss(
         num_warps=config.warps,
         num_stages=config.stages,
     )
+    return sums
+
+
+def _losses(z: Tensor, targets: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses and log_sums (T,) from sums (parts, T)."""
+    tokens, columns = z.shape
+    losses = torch.empty(tokens, dtype=torch.float32, device=z.device)
+    log_sums = torch.empty_like(losses)
     _sums_kernel[(triton.cdiv(tokens, SUM_TOKENS),)](
         z,
         targets,
@@ -100,12 +131,12 @@ def logits_and_loss(
         log_sums,
         tokens,
         COLUMNS=columns,
-        TILES=tiles,
-        APPROXIMATE=on_gpu,
+        TILES=len(sums),
+        APPROXIMATE=z.device.type == "cuda",
         TOKENS=SUM_TOKENS,
         AT_ONCE=SUM_TILES,
     )
-    return z.to(torch.bfloat16), losses, log_sums
+    return losses, log_sums
 
 
 @triton.jit

@@ -1,7 +1,7 @@
 """The MLP's two wide products with ReLU squared, or its gradient, in their epilogues.
 
 The pre-activation never goes to memory: only h = relu(pre)^2 does, and sqrt(h) is the relu(pre)
-that the gradient needs.
+that the gradient needs. On Hopper `mlp_hopper` and `mlp_backward_hopper` compute the same.
 
 Shapes: T tokens, D features, F hidden features.
 """
@@ -22,6 +22,7 @@ from trainer.kernels.gemm import (
     Shape,
     grid,
     in_pieces,
+    is_for_gluon,
     load,
     matmul,
     nothing_early,
@@ -31,8 +32,10 @@ from trainer.kernels.gemm import (
     plan_of,
     store,
 )
+from trainer.kernels.residual import norm_backward
 
-# Measured on an H200 (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
+# For Hopper under other releases of Triton than Gluon's, and for later cards. Measured on an H200
+# (docs/performance-log.md). Up: two warpgroups hold 64 x 256 each; one program
 # a multiprocessor takes tile after tile and fetches the next one's first steps while it finishes.
 HOPPER_UP = GemmConfig(block_m=128, block_n=256, block_k=64, stages=3, warps=8)
 # Down: its epilogue has a tile to read, which hides behind the products of a second program on the
@@ -77,7 +80,7 @@ def up_relu_squared(x: Tensor, up: Tensor, config: GemmConfig | None = None) -> 
     Args:
         x: (T, D), rows contiguous.
         up: (F, D), rows contiguous.
-        config: of the kernel; by default the one for x's device and type.
+        config: of the kernel in Triton; by default the kernel for x's device and type.
 
     Returns:
         h (T, F) in x's type.
@@ -85,9 +88,15 @@ def up_relu_squared(x: Tensor, up: Tensor, config: GemmConfig | None = None) -> 
     Raises:
         ValueError: shapes or types do not fit.
     """
-    config = config or default_config(x, up.T, HOPPER_UP)
     out = x.new_empty(x.shape[0], up.shape[0])
     _check(x, up.T, out)
+    if config is None and _is_for_gluon(x, up.T):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.mlp_hopper import write_h  # noqa: PLC0415
+
+        write_h(x, up, out)
+        return out
+    config = config or default_config(x, up.T, HOPPER_UP)
     piece = (config.block_m, config.block_n // config.pieces)
     _up_kernel[grid(out, config)](
         *operands_of(x, up.T, config),
@@ -109,7 +118,7 @@ def down_backward_relu_squared(
         d_m: gradient of the MLP's output (T, D), rows contiguous.
         down: (D, F), with contiguous rows or columns: the tensor cores take either.
         h: (T, F), rows contiguous.
-        config: of the kernel; by default the one for d_m's device and type.
+        config: of the kernel in Triton; by default the kernel for d_m's device and type.
 
     Returns:
         d_pre (T, F) in d_m's type.
@@ -117,9 +126,14 @@ def down_backward_relu_squared(
     Raises:
         ValueError: shapes or types do not fit.
     """
-    config = config or default_config(d_m, down, HOPPER_DOWN)
     out = d_m.new_empty(d_m.shape[0], down.shape[1])
     _check(d_m, down, h)
+    if config is None and _is_for_gluon(d_m, down):
+        from trainer.kernels.mlp_backward_hopper import write_d_pre  # noqa: PLC0415
+
+        write_d_pre(d_m, down, h, out)
+        return out
+    config = config or default_config(d_m, down, HOPPER_DOWN)
     piece = (config.block_m, config.block_n // config.pieces)
     _down_kernel[grid(out, config)](
         *operands_of(d_m, down, config),
@@ -135,6 +149,39 @@ def down_backward_relu_squared(
     return out
 
 
+def normed_mlp_backward(
+    d_out: Tensor, down: Tensor, h: Tensor, up: Tensor, normed: Tensor, rstd: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the pre-activation and of a stream to which the MLP of its norm was added.
+
+    Args:
+        d_out: gradient of the stream with the MLP's output, (T, D), contiguous.
+        down: as in `down_backward_relu_squared`; likewise `h`.
+        h: (T, F).
+        up: (F, D), rows contiguous.
+        normed: the stream's norm (T, D), as `residual.norm` returned it; likewise `rstd`.
+        rstd: (T,).
+
+    Returns:
+        d_pre (T, F) and d_stream (T, D): what `down_backward_relu_squared` and, from
+        d_normed = d_pre @ up, `residual.norm_backward` return.
+
+    Raises:
+        ValueError: shapes or types do not fit.
+    """
+    if _is_for_gluon(d_out, down) and _is_for_gluon(h, up):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels import mlp_backward_hopper as hopper  # noqa: PLC0415
+
+        _check(d_out, down, h)
+        d_pre, d_stream = torch.empty_like(h), torch.empty_like(d_out)
+        sums = hopper.write_d_pre(d_out, down, h, d_pre)
+        hopper.write_d_stream(d_pre, up, d_out, normed, rstd, sums, d_stream)
+        return d_pre, d_stream
+    d_pre = down_backward_relu_squared(d_out, down, h)
+    return d_pre, norm_backward(d_out, d_pre @ up, normed, rstd)
+
+
 def _check(a: Tensor, b: Tensor, like_out: Tensor) -> None:
     shapes = tuple(a.shape), tuple(b.shape), tuple(like_out.shape)
     if a.shape[1] != b.shape[0] or shapes[2] != (a.shape[0], b.shape[1]):
@@ -143,6 +190,10 @@ def _check(a: Tensor, b: Tensor, like_out: Tensor) -> None:
         raise ValueError(f"types differ: {a.dtype}, {b.dtype}, {like_out.dtype}")
     if a.stride(1) != 1 or like_out.stride(1) != 1 or 1 not in b.stride():
         raise ValueError("the elements of a row are not neighbours in memory")
+
+
+def _is_for_gluon(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == torch.bfloat16 and is_for_gluon(a, b)
 
 
 def default_config(a: Tensor, b: Tensor, on_hopper: GemmConfig) -> GemmConfig:

@@ -3,6 +3,7 @@
 One kernel takes the place of a product and `heads.split_heads`: a tile of the product holds a whole
 head in float32, so that Q and K are normalised and turned, and V is mixed, before they are
 rounded and written. Beyond its factors, it reads angles and rows of the value embeddings only.
+On Hopper `project_hopper` computes the same.
 
 Shapes: T tokens, D features, H heads, E features of a head. Feature i of a head turns with feature
 i + E / 2, and only the first E / 4 of these pairs turn at all
@@ -31,6 +32,7 @@ from trainer.kernels.gemm import (
     Operands,
     Shape,
     grid,
+    is_for_gluon,
     matmul_tile,
     operands_of,
     plan_of,
@@ -94,8 +96,8 @@ def project(
         cos: (at least T, E) float32 from `rotary_tables`; likewise `sin`.
         sin: the sines, in its first half.
         eps: of the norm.
-        config: of the kernel, tiles a head wide; by default the one for the device, type and
-            size, if there is one.
+        config: of the kernel in Triton, tiles a head wide; by default the kernel for the device,
+            type and size, if there is one.
 
     Returns:
         projected (T, 3, H, E), which holds q, k and v_raw, and v (T, H, E), both in the dtype of
@@ -107,6 +109,13 @@ def project(
     """
     require_contiguous(normed, qkv, mix, table, tokens, cos, sin)
     _check(normed, qkv, table, tokens, cos)
+    if config is None and _fits(normed, cos) and is_for_gluon(normed, qkv.flatten(0, 1).T):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.project_hopper import write_heads  # noqa: PLC0415
+
+        outs = _room(normed, qkv, cos.shape[1])
+        write_heads(normed, qkv, outs, mix, (table, tokens), (cos, sin), eps)
+        return outs
     config = config or _default_config(normed, cos)
     if config is None:
         length, size = len(normed), cos.shape[1]
@@ -130,8 +139,20 @@ def _check(
 def _default_config(normed: Tensor, cos: Tensor) -> GemmConfig | None:
     # The copy engine wants rows that start every so many times 16 bytes: 8 numbers of bfloat16.
     aligned = normed.shape[1] % 8 == 0
-    fits = normed.dtype == torch.bfloat16 and cos.shape[1] == HOPPER.block_n
-    return HOPPER if is_hopper(normed.device) and aligned and fits else None
+    return HOPPER if is_hopper(normed.device) and aligned and _fits(normed, cos) else None
+
+
+def _fits(normed: Tensor, cos: Tensor) -> bool:
+    """Whether type and size of a head are those that the kernels for Hopper are for."""
+    return normed.dtype == torch.bfloat16 and cos.shape[1] == HOPPER.block_n
+
+
+def _room(normed: Tensor, qkv: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Room for what `project` returns."""
+    length, heads = len(normed), qkv.shape[1] // size
+    projected = normed.new_empty(length, 3, heads, size)
+    v = normed.new_empty(length, heads, size)
+    return projected, v, normed.new_empty(length, 2 * heads, dtype=wide_dtype(normed))
 
 
 def _fused(
@@ -150,10 +171,7 @@ def _fused(
     if size != config.block_n:
         raise ValueError(f"tiles of {config.block_n} columns do not hold heads of {size} features")
     weight = qkv.flatten(0, 1)
-    heads = qkv.shape[1] // size
-    projected = normed.new_empty(length, 3, heads, size)
-    v = normed.new_empty(length, heads, size)
-    rstd = normed.new_empty(length, 2 * heads, dtype=wide_dtype(normed))
+    projected, v, rstd = _room(normed, qkv, size)
     # Half a head is written at a time.
     half = [config.block_m, size // 2]
     _project_kernel[grid(projected.flatten(1), config)](
@@ -168,7 +186,7 @@ def _fused(
         cos,
         sin,
         eps,
-        HEADS=heads,
+        HEADS=v.shape[1],
         PLAN=plan_of(normed, weight.T, config),
         num_warps=config.warps,
         num_stages=config.stages,

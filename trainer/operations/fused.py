@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from trainer.kernels import embedding, mlp, residual
-from trainer.operations.fused_attention import Attend, FusedContext
+from trainer.operations.fused_attention import AddAttention, FusedContext, Layer
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.head import Precision, head_loss, validation_loss
 from trainer.operations.masks import intervals
-from trainer.operations.protocol import Heads, Mixed
+from trainer.operations.protocol import AttentionWeights, Heads, Mixed
 
 
 class _Embed(Function):
@@ -90,22 +90,6 @@ class _Norm(Function):
         return residual.norm_backward(d_stream, d_normed, *ctx.saved_tensors), None
 
 
-class _AddLinear(Function):
-    @staticmethod
-    def forward(ctx: Any, stream: Tensor, x: Tensor, weight: Tensor, copy: Tensor) -> Tensor:
-        ctx.mark_dirty(stream)
-        ctx.save_for_backward(x, copy)
-        ctx.weight = weight
-        return stream.addmm_(x, copy.mT)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, copy = ctx.saved_tensors
-        (d_out,) = gradients
-        add_product_(gradient_of(ctx.weight), d_out.mT, x)
-        return d_out, d_out @ copy, None, None
-
-
 class _AddMLP(Function):
     @staticmethod
     def forward(
@@ -125,6 +109,30 @@ class _AddMLP(Function):
         d_before = mlp.down_backward_relu_squared(d_out, down, hidden)
         add_product_(gradient_of(ctx.up), d_before.mT, normed)
         return d_out, d_before @ up, None, None, None, None
+
+
+class _AddNormedMLP(Function):
+    """The norm before the MLP as well: its gradient ends the last product of the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, stream: Tensor, up: Tensor, down: Tensor, eps: float, *copies: Tensor
+    ) -> Tensor:
+        ctx.mark_dirty(stream)
+        normed, rstd = residual.norm(stream, eps)
+        hidden = mlp.up_relu_squared(normed, copies[0])
+        ctx.save_for_backward(normed, rstd, hidden, *copies)
+        ctx.up, ctx.down = up, down
+        return stream.addmm_(hidden, copies[1].mT)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        normed, rstd, hidden, up, down = ctx.saved_tensors
+        (d_out,) = gradients
+        add_product_(gradient_of(ctx.down), d_out.mT, hidden)
+        d_before, d_stream = mlp.normed_mlp_backward(d_out, down, hidden, up, normed, rstd)
+        add_product_(gradient_of(ctx.up), d_before.mT, normed)
+        return d_stream, None, None, None, None, None
 
 
 class FusedOperations:
@@ -150,7 +158,7 @@ class FusedOperations:
         return result
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:  # noqa: ARG002 - protocol
-        """The table: `attend` reads its rows itself."""
+        """The table: `add_attention` reads its rows itself."""
         return table
 
     def mix_norm(
@@ -169,33 +177,34 @@ class FusedOperations:
         result: tuple[Tensor, Tensor] = _Norm.apply(stream, self.eps)  # type: ignore[no-untyped-call]
         return result
 
-    def attend(
+    def add_attention(
         self,
+        stream: Tensor,
         normed: Tensor,
-        qkv: Tensor,
+        weights: AttentionWeights,
         value: Tensor | None,
-        mix: Tensor,
         heads: Heads,
         context: FusedContext,
         *,
         long: bool,
     ) -> Tensor:
-        """Attention over intervals of keys."""
+        """Attention over intervals of keys, and a product that adds to the stream."""
         mask = context.long if long else context.short
-        result: Tensor = Attend.apply(  # type: ignore[no-untyped-call]
-            normed, qkv, self._copy(qkv), value, mix, heads, context, mask, self.eps
+        layer = Layer(weights.qkv, weights.out, value, heads, context, mask)
+        copies = (self._copy(weights.qkv), self._copy(weights.out))
+        result: Tensor = AddAttention.apply(  # type: ignore[no-untyped-call]
+            stream, normed, weights.mix, layer, self.eps, *copies
         )
         return result
 
-    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        """One product, which adds to the stream as it is written."""
-        result: Tensor = _AddLinear.apply(stream, x, weight, self._copy(weight))  # type: ignore[no-untyped-call]
-        return result
-
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
         """Two products: ReLU squared ends the first, the second adds to the stream."""
         copies = (self._copy(up), self._copy(down))
-        result: Tensor = _AddMLP.apply(stream, normed, up, down, *copies)  # type: ignore[no-untyped-call]
+        result: Tensor
+        if normed is None:
+            result = _AddNormedMLP.apply(stream, up, down, self.eps, *copies)  # type: ignore[no-untyped-call]
+        else:
+            result = _AddMLP.apply(stream, normed, up, down, *copies)  # type: ignore[no-untyped-call]
         return result
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention and the projection before it, with gradients by hand.
+"""Attention between its two products, with gradients by hand.
 
 Shapes as in `trainer.operations`, without B.
 """
@@ -16,6 +16,7 @@ from trainer.kernels.attention_backward import (
     ProjectionGradients,
     attend_projection_backward,
 )
+from trainer.kernels.attention_merge import merge_backward
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
@@ -37,63 +38,77 @@ class FusedContext(NamedTuple):
     segments: embedding.Segments
 
 
-class Attend(Function):
-    """Projection and attention under intervals: their kernels meet in the backward pass."""
+class Layer(NamedTuple):
+    """What a layer attends with, except what autograd has to see.
+
+    Attributes:
+        qkv: weights (3, D, D), to whose gradients is added.
+        out: (D, D), likewise.
+        table: of value embeddings, likewise, or None.
+        heads: how they attend.
+        context: of the pass.
+        mask: who sees whom.
+    """
+
+    qkv: Tensor
+    out: Tensor
+    table: Tensor | None
+    heads: Heads
+    context: FusedContext
+    mask: Interval
+
+
+class AddAttention(Function):
+    """Projection, attention under intervals, and the product that merges heads and adds.
+
+    One function, since kernels of the backward pass reach from each into the next.
+    """
 
     @staticmethod
-    def forward(  # noqa: PLR0913, PLR0917 - autograd passes inputs one by one
+    def forward(
         ctx: Any,
+        stream: Tensor,
         normed: Tensor,
-        qkv: Tensor,
-        copy: Tensor,
-        table: Tensor | None,
         mix: Tensor,
-        heads: Heads,
-        context: FusedContext,
-        mask: Interval,
+        layer: Layer,
         eps: float,
+        *copies: Tensor,
     ) -> Tensor:
-        """Return (T, D)."""
-        projection, v = _project(normed, copy, table, mix, heads, context, eps)
-        q, k, _ = projection.qkv.unbind(1)
-        out, lse = attention.attend(q, k, v, mask.low, heads.scale)
-        ctx.save_for_backward(normed, copy, v, out, lse, *projection)
-        ctx.qkv, ctx.table, ctx.segments = qkv, table, context.segments
-        ctx.mask, ctx.scale = mask, heads.scale
-        return out.flatten(1)
+        """Add to the stream (T, D); `copies` are of the layer's weights."""
+        ctx.mark_dirty(stream)
+        tokens = None if layer.table is None else layer.context.tokens
+        values = (layer.table, tokens)
+        cos, sin = layer.heads.rotary
+        qkv, v, rstd = project.project(normed, copies[0], mix, *values, cos, sin, eps)
+        q, k, _ = qkv.unbind(1)
+        out, lse = attention.attend(q, k, v, layer.mask.low, layer.heads.scale)
+        ctx.layer = layer
+        ctx.save_for_backward(normed, *copies, v, out, lse, qkv, rstd, mix, *values, cos, sin)
+        return stream.addmm_(out.flatten(1), copies[1].mT)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of normed and mix."""
-        normed, copy, v, out, lse, *tensors = ctx.saved_tensors
+        """Return the gradients of stream, normed and mix."""
+        (d_stream,), layer = gradients, ctx.layer
+        normed, qkv, merge, v, out, lse, *tensors = ctx.saved_tensors
         projection = Projection(*tensors)
-        d_out = gradients[0].view_as(out)
-        d = attend_projection_backward(d_out, projection, v, out, lse, ctx.mask, ctx.scale)
-        d_normed = _add_gradients(ctx, d, projection.mix, normed, copy)
-        return d_normed, None, None, None, d.mix, None, None, None, None
-
-
-def _project(
-    normed: Tensor,
-    copy: Tensor,
-    table: Tensor | None,
-    mix: Tensor,
-    heads: Heads,
-    context: FusedContext,
-    eps: float,
-) -> tuple[Projection, Tensor]:
-    tokens = None if table is None else context.tokens
-    qkv, v, rstd = project.project(normed, copy, mix, table, tokens, *heads.rotary, eps)
-    return Projection(qkv, rstd, mix, table, tokens, *heads.rotary), v
+        add_product_(gradient_of(layer.out), d_stream.mT, out.flatten(1))
+        d_out, lse_delta = merge_backward(d_stream, merge, out, lse)
+        d = attend_projection_backward(
+            d_out, projection, v, lse_delta, layer.mask, layer.heads.scale
+        )
+        d_normed = _add_gradients(layer, d, projection.mix, normed, qkv)
+        return d_stream, d_normed, d.mix, None, None, None, None
 
 
 def _add_gradients(
-    ctx: Any, d: ProjectionGradients, mix: Tensor, normed: Tensor, copy: Tensor
+    layer: Layer, d: ProjectionGradients, mix: Tensor, normed: Tensor, copy: Tensor
 ) -> Tensor:
-    """Add to the gradients of the weights and of the table; return that of normed."""
-    if ctx.table is not None:
+    """Add to the gradients of the projection's weights and of the table; return that of normed."""
+    if layer.table is not None:
         assert d.v is not None  # noqa: S101 - there is one wherever there is a table
-        embedding.add_rows_(gradient_of(ctx.table), d.v.flatten(1), ctx.segments, mix[1:])
+        segments = layer.context.segments
+        embedding.add_rows_(gradient_of(layer.table), d.v.flatten(1), segments, mix[1:])
     d_flat = d.qkv.flatten(1)
-    add_product_(gradient_of(ctx.qkv).flatten(0, 1), d_flat.mT, normed)
+    add_product_(gradient_of(layer.qkv).flatten(0, 1), d_flat.mT, normed)
     return d_flat @ copy.flatten(0, 1)

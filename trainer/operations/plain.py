@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor, nn
 
 from trainer.operations.masks import AttentionBias, attention_bias
-from trainer.operations.protocol import Heads, Mixed
+from trainer.operations.protocol import AttentionWeights, Heads, Mixed
 from trainer.operations.rotary import norm, rotate
 from trainer.schedule import Window
 
@@ -106,12 +106,12 @@ class PlainOperations:
         """Normalise."""
         return stream, norm(stream, self.eps)
 
-    def attend(
+    def add_attention(
         self,
+        stream: Tensor,
         normed: Tensor,
-        qkv: Tensor,
+        weights: AttentionWeights,
         value: Tensor | None,
-        mix: Tensor,
         heads: Heads,
         context: AttentionBias,
         *,
@@ -119,16 +119,13 @@ class PlainOperations:
     ) -> Tensor:
         """Dense attention; the mask (B, 1, T, T) is added to the scores."""
         mask = context.long if long else context.short
-        q, k, v = _project(normed, qkv, value, mix, heads, self.eps)
+        q, k, v = _project(normed, weights.qkv, value, weights.mix, heads, self.eps)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
-        return y.transpose(1, 2).flatten(2)
+        return stream + _linear(y.transpose(1, 2).flatten(2), weights.out)
 
-    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        """One matrix product."""
-        return stream + _linear(x, weight)
-
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
         """Two matrix products."""
+        normed = norm(stream, self.eps) if normed is None else normed
         return stream + _linear(relu_squared(_linear(normed, up)), down)
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:

@@ -34,12 +34,26 @@ class Heads(NamedTuple):
     rotary: Rotary
 
 
+class AttentionWeights(NamedTuple):
+    """What a layer's attention has learned.
+
+    Attributes:
+        qkv: (3, D, D).
+        out: (D, D), merges heads.
+        mix: (l0, l1), shape (2,): v = l0 * v + l1 * value embedding.
+    """
+
+    qkv: Tensor
+    out: Tensor
+    mix: Tensor
+
+
 class Mixed(NamedTuple):
     """What `mix_norm` makes of a residual stream: all (B, T, D).
 
     Attributes:
         x: the stream as the layer before left it, which a later layer may take as its skip.
-        stream: the stream inside the layer, for `add_linear` or `add_mlp`.
+        stream: the stream inside the layer, for `add_attention` or `add_mlp`.
         normed: `stream`, normalised.
         x0: the embedding, for the next layer.
     """
@@ -53,7 +67,7 @@ class Mixed(NamedTuple):
 class Operations(Protocol[Context]):
     """The steps of a forward pass, each differentiable.
 
-    A stream that is passed to `add_linear`, `add_mlp` or `norm` may be overwritten: go on with
+    A stream that is passed to `add_attention`, `add_mlp` or `norm` may be overwritten: go on with
     what they return.
     """
 
@@ -61,7 +75,7 @@ class Operations(Protocol[Context]):
         """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
 
     def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
-        """Value embeddings of `tokens` in the form that `attend` takes."""
+        """Value embeddings of `tokens` in the form that `add_attention` takes."""
 
     def mix_norm(
         self,
@@ -84,36 +98,40 @@ class Operations(Protocol[Context]):
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
         """The stream, to go on with, and its norm, (B, T, D) each."""
 
-    def attend(
+    def add_attention(
         self,
+        stream: Tensor,
         normed: Tensor,
-        qkv: Tensor,
+        weights: AttentionWeights,
         value: Tensor | None,
-        mix: Tensor,
         heads: Heads,
         context: Context,
         *,
         long: bool,
     ) -> Tensor:
-        """Softmax attention of H heads, before the product that merges them: (B, T, D).
+        """`stream` (B, T, D) plus softmax attention of H heads, merged by a product.
 
         Queries and keys are normalised and turned.
 
         Args:
+            stream: (B, T, D).
             normed: (B, T, D).
-            qkv: weights (3, D, D).
+            weights: of the layer.
             value: value embeddings from `look_up`, or None.
-            mix: (l0, l1), shape (2,): v = l0 * v + l1 * value embedding.
             heads: how many, and how they attend.
             context: of the pass.
             long: whether the layer has the long window.
         """
 
-    def add_linear(self, stream: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        """`stream` (B, T, D) plus `x` (B, T, in) times a weight (D, in)."""
+    def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
+        """`stream` plus the MLP of its norm.
 
-    def add_mlp(self, stream: Tensor, normed: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        """`stream` (B, T, D) plus the MLP of `normed`: `up` (F, D), ReLU squared, `down` (D, F)."""
+        Args:
+            stream: (B, T, D).
+            normed: its norm (B, T, D), or None where nobody has made it yet.
+            up: (F, D), before ReLU squared.
+            down: (D, F), behind it.
+        """
 
     def loss(self, normed: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """Mean softcapped cross-entropy in nats per token, shape ().

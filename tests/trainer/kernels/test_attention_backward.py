@@ -14,13 +14,14 @@ from torch import Tensor
 
 from benchmarks.gpu import compile_check
 from trainer.config import FLOAT32_EPS as NORM_EPS
-from trainer.kernels import attention_backward, heads
+from trainer.kernels import attention_backward, common, heads
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.attention_backward import (
     Projection,
     ProjectionGradients,
     attend_projection_backward,
 )
+from trainer.kernels.attention_merge import delta_of
 from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
 from trainer.operations.rotary import norm, rotary_tables, rotate
@@ -111,8 +112,11 @@ def saved(given: Problem, tilings: Tilings | None) -> tuple[Projection, Tensor, 
 
 
 def run(given: Problem, tilings: Tilings | None = None) -> ProjectionGradients:
-    forward = saved(given, tilings)
-    return attend_projection_backward(given.d_out, *forward, given.bounds, given.scale, tilings)
+    projection, v, out, lse = saved(given, tilings)
+    lse_delta = delta_of(given.d_out, out, lse, tilings)
+    return attend_projection_backward(
+        given.d_out, projection, v, lse_delta, given.bounds, given.scale, tilings
+    )
 
 
 def exact(given: Problem) -> ProjectionGradients:
@@ -319,10 +323,10 @@ def test_only_what_it_is_written_for_takes_the_hopper_kernel(
 
     usual, ours = (9, 0), "3.6.0"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: usual)
-    monkeypatch.setattr(attention_backward.triton, "__version__", ours)
+    monkeypatch.setattr(common.triton, "__version__", ours)
     assert taken()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
-    monkeypatch.setattr(attention_backward.triton, "__version__", release)
+    monkeypatch.setattr(common.triton, "__version__", release)
     assert not taken(**changed)
 
 
@@ -331,10 +335,10 @@ def test_gaps_in_a_projection_are_refused(device: torch.device) -> None:
     wide = torch.cat([given.cos] * 2, 1)
     rstd = given.raw.new_empty(TOKENS, 2 * HEADS)
     gaps = Projection(given.raw, rstd, given.mix, None, None, wide[:, :FEATURES], given.sin)
-    lse = rstd.new_empty(HEADS, TOKENS)
-    out = torch.empty_like(given.d_out)
+    lse_delta = rstd.new_empty(2, HEADS, TOKENS)
+    v = torch.empty_like(given.d_out)
     with pytest.raises(ValueError, match="contiguous"):
-        attend_projection_backward(given.d_out, gaps, out, out, lse, given.bounds, SCALE)
+        attend_projection_backward(given.d_out, gaps, v, lse_delta, given.bounds, SCALE)
 
 
 @pytest.mark.parametrize("target", ["90", "80"])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from trainer.kernels import logits
 from trainer.kernels.gemm import GemmConfig
-from trainer.kernels.logits import fits, logits_and_loss
+from trainer.kernels.logits import fits, is_for_strips, logits_and_loss
 
 ROOT = Path(__file__).resolve().parents[3]
 WIDTH = 48
@@ -39,11 +39,13 @@ def card(device: torch.device) -> torch.device:
     return device
 
 
-def draw(shape: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def draw(
+    shape: tuple[int, int], device: torch.device, width: int = WIDTH
+) -> tuple[Tensor, Tensor, Tensor]:
     """x and weight in e4m3, whose logits are of a few units, and targets."""
     generator = torch.Generator().manual_seed(shape[0])
-    x = 2 * torch.randn(shape[0], WIDTH, generator=generator)
-    weight = 64 / math.sqrt(WIDTH) * torch.randn(shape[1], WIDTH, generator=generator)
+    x = 2 * torch.randn(shape[0], width, generator=generator)
+    weight = 64 / math.sqrt(width) * torch.randn(shape[1], width, generator=generator)
     targets = torch.randint(shape[1], shape[:1], generator=generator)
     e4m3 = torch.float8_e4m3fn
     return x.to(device, e4m3), weight.to(device, e4m3), targets.to(device)
@@ -96,12 +98,42 @@ def test_a_target_that_is_no_row_makes_the_loss_nan(card: torch.device, outside:
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(144, 272), (300, 12_048), (20_000, 1_424)])
+@pytest.mark.parametrize("width", [128, 384, 768])
+def test_strips_agree_with_float64(cuda: torch.device, shape: tuple[int, int], width: int) -> None:
+    x, weight, targets = draw(shape, cuda, width)
+    if not is_for_strips(x, weight):
+        pytest.skip("needs Hopper and the release of Triton that the kernel is for")
+    z, losses, log_sums = logits_and_loss(x, weight, targets, FACTOR)
+    exact = exact_logits(x, weight)
+    assert (z.double() - exact).norm() < 2**-8 * exact.norm()
+    capped = 30 * torch.sigmoid(z.double() / 7.5)
+    cross_entropy = F.cross_entropy(capped, targets, reduction="none")
+    torch.testing.assert_close(losses.double(), cross_entropy, rtol=0, atol=15 * 2**-9)
+    torch.testing.assert_close(log_sums.double(), capped.logsumexp(1) - 15, rtol=0, atol=15 * 2**-9)
+
+
+@pytest.mark.gpu
+def test_full_size_has_the_logits_and_losses_of_triton(cuda: torch.device) -> None:
+    x, weight, targets = draw((65_536 - 77, 50_304), cuda, 768)
+    if not is_for_strips(x, weight):
+        pytest.skip("needs Hopper and the release of Triton that the kernel is for")
+    own = logits_and_loss(x, weight, targets, FACTOR)
+    others = logits_and_loss(x, weight, targets, FACTOR, logits.HOPPER)
+    assert torch.equal(own[0], others[0])
+    for mine, theirs in zip(own[1:], others[1:], strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=2**-16)
+
+
+@pytest.mark.gpu
 def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
     if not fits(cuda):
         pytest.skip("needs the copy engine of sm_90")
-    x, weight, targets = draw((65_536, 50_304), cuda)
-    first, second = (logits_and_loss(x, weight, targets, FACTOR) for _ in range(2))
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    x, weight, targets = draw((65_536, 50_304), cuda, 768)
+    first = logits_and_loss(x, weight, targets, FACTOR)
+    for _ in range(5):
+        again = logits_and_loss(x, weight, targets, FACTOR)
+        assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
 
 
 def test_compiles_without_spills_and_fits_the_card() -> None:

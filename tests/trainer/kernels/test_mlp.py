@@ -10,14 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.kernels.gemm import GemmConfig
+from benchmarks.gpu import compile_check
+from trainer.kernels import common, mlp
+from trainer.kernels.gemm import GemmConfig, is_for_gluon
 from trainer.kernels.mlp import (
     HOPPER_DOWN,
     HOPPER_UP,
     PORTABLE,
     down_backward_relu_squared,
+    normed_mlp_backward,
     up_relu_squared,
 )
+from trainer.kernels.residual import norm
 
 ROOT = Path(__file__).resolve().parents[3]
 # Whole tiles of none of them.
@@ -31,6 +35,9 @@ CONFIGS = {
     "plain loads": replace(SMALL, tma=False),
     "plain loads, one program a tile": replace(SMALL, tma=False, persistent=False, pieces=1),
 }
+# Steps of 64 features. Fewer tiles than programs, one in all; more than stages; tails.
+SIZES_OF_WHOLE_STEPS = [(45, 64, 40), (300, 256, 392), (20_001, 512, 1_024), (8_192, 1_024, 776)]
+EPS = 2**-7
 # Half a unit in the last place where a kernel is compiled; Triton's interpreter cuts off instead.
 BFLOAT16_ROUNDING = 2**-7 if os.environ.get("TRITON_INTERPRET") else 2**-8
 
@@ -140,6 +147,33 @@ def test_mixed_types_and_turned_rows_are_refused(device: torch.device) -> None:
         up_relu_squared(x.T.contiguous().T, up)
 
 
+@pytest.mark.parametrize(
+    ("width", "hidden", "capability", "release", "taken"),
+    [
+        (768, 3072, (9, 0), "3.6.0", True),
+        (64, 8, (9, 0), "3.6.1", True),
+        (96, 3072, (9, 0), "3.6.0", False),  # not whole steps
+        (768, 3076, (9, 0), "3.6.0", False),  # rows that the copy engine cannot find
+        (768, 3072, (8, 0), "3.6.0", False),
+        (768, 3072, (10, 0), "3.6.0", False),
+        (768, 3072, (9, 0), "3.5.1", False),
+        (768, 3072, (9, 0), "3.7.0", False),
+    ],
+)
+def test_only_what_it_is_written_for_takes_the_product_in_gluon(
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    hidden: int,
+    capability: tuple[int, int],
+    release: str,
+    taken: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(common.triton, "__version__", release)
+    x, down = compile_check.tensor(256, width), compile_check.tensor(width, hidden)
+    assert is_for_gluon(x, down) == taken
+
+
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu.compile_check", "mlp", "--target", target]
@@ -152,11 +186,15 @@ def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    "config", [HOPPER_UP, HOPPER_DOWN, PORTABLE], ids=["up", "down", "portable"]
+    "config",
+    [None, HOPPER_UP, HOPPER_DOWN, PORTABLE],
+    ids=["default", "up", "down", "portable"],
 )
 @pytest.mark.parametrize("tokens", [65536, 65536 - 77])
-def test_full_size_agrees_with_float64(cuda: torch.device, tokens: int, config: GemmConfig) -> None:
-    if config is not PORTABLE and torch.cuda.get_device_capability() < (9, 0):
+def test_full_size_agrees_with_float64(
+    cuda: torch.device, tokens: int, config: GemmConfig | None
+) -> None:
+    if config in (HOPPER_UP, HOPPER_DOWN) and torch.cuda.get_device_capability() < (9, 0):
         pytest.skip("needs the copy engine of sm_90")
     x, up, down, d_m = draw(cuda, torch.bfloat16, (tokens, 768, 3072))
     h = up_relu_squared(x, up, config)
@@ -170,6 +208,81 @@ def test_full_size_agrees_with_float64(cuda: torch.device, tokens: int, config: 
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("turned", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("sizes", SIZES_OF_WHOLE_STEPS)
+def test_warps_that_take_turns_agree_with_float64(
+    cuda: torch.device, sizes: tuple[int, int, int], turned: bool
+) -> None:
+    x, up, down, d_m = draw(cuda, torch.bfloat16, sizes)
+    if not is_for_gluon(x, up.T):
+        pytest.skip("needs Hopper and the release of Triton that the kernel is for")
+    h = up_relu_squared(x, up)
+    assert_close(h, (x.double() @ up.double().T).relu().square())
+    stored = down.T.contiguous().T if turned else down
+    exact = (d_m.double() @ down.double()) * 2 * h.double().sqrt()
+    assert_close(down_backward_relu_squared(d_m, stored, h), exact)
+
+
+def assert_goes_back_through_the_norm(tensors: tuple[Tensor, ...]) -> None:
+    stream, up, down, d_out = tensors
+    normed, rstd = norm(stream, EPS)
+    h = up_relu_squared(normed, up)
+    d_pre, d_stream = normed_mlp_backward(d_out, down, h, up, normed, rstd)
+    assert torch.equal(d_pre, down_backward_relu_squared(d_out, down, h))
+    exact = stream.double().requires_grad_()
+    scaled = exact * (exact.square().mean(1, keepdim=True) + EPS).rsqrt()
+    result = exact + (scaled @ up.double().T).relu().square() @ down.double().T
+    (expected,) = torch.autograd.grad(result, exact, d_out.double())
+    # Rounded are normed, h, d_pre and the result; each is a factor of most of what is summed.
+    error = (d_stream.double() - expected).norm() / expected.norm()
+    assert error < 4 * torch.finfo(stream.dtype).eps, error
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_whole_gradient_goes_back_through_the_norm(
+    device: torch.device, dtype: torch.dtype
+) -> None:
+    assert_goes_back_through_the_norm(draw(device, dtype))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "sizes", [*SIZES_OF_WHOLE_STEPS[2:], (300, 256, 448), (65_536, 768, 3_072)]
+)
+def test_warps_that_take_turns_go_back_through_the_norm(
+    cuda: torch.device, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int, int]
+) -> None:
+    tensors = draw(cuda, torch.bfloat16, sizes)
+    # Of a size at which no term drowns the others.
+    tensors = (tensors[0], *(t * sizes[1] ** -0.5 for t in tensors[1:3]), tensors[3])
+    if not is_for_gluon(tensors[0], tensors[1].T):
+        pytest.skip("needs Hopper and the release of Triton that the kernels are for")
+    if sizes[2] % 64 == 0:
+        # Two kernels do it all.
+        monkeypatch.setattr(mlp, "norm_backward", None)
+    assert_goes_back_through_the_norm(tensors)
+
+
+@pytest.mark.gpu
+def test_not_a_number_stays_one_on_the_card(cuda: torch.device) -> None:
+    x, up, down, d_m = draw(cuda, torch.bfloat16, (300, 768, 3072))
+    x[3, 7] = d_m[290, 5] = float("nan")
+    h = up_relu_squared(x, up)
+    assert h.isnan().any(dim=1).nonzero().flatten().tolist() == [3]
+    d_pre = down_backward_relu_squared(d_m, down, h)
+    assert d_pre.isnan().any(dim=1).nonzero().flatten().tolist() == [3, 290]
+
+
+@pytest.mark.gpu
 def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
-    x, up, _, _ = draw(cuda, torch.bfloat16, (65536, 768, 3072))
-    assert torch.equal(up_relu_squared(x, up), up_relu_squared(x, up))
+    x, up, down, d_m = draw(cuda, torch.bfloat16, (65536, 768, 3072))
+    h = up_relu_squared(x, up)
+    d_pre = down_backward_relu_squared(d_m, down, h)
+    normed, rstd = norm(x, EPS)
+    d_stream = normed_mlp_backward(d_m, down, h, up, normed, rstd)[1]
+    for _ in range(20):
+        assert torch.equal(up_relu_squared(x, up), h)
+        assert torch.equal(down_backward_relu_squared(d_m, down, h), d_pre)
+        again = normed_mlp_backward(d_m, down, h, up, normed, rstd)
+        assert torch.equal(again[0], d_pre)
+        assert torch.equal(again[1], d_stream)
