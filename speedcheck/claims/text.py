@@ -61,7 +61,7 @@ _SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program.
 
-    They are clear where the context of the passage is, and the sentences before theirs. Of a title,
+    They are clear where the context of the passage is, and the sentence before theirs. Of a title,
     which names the record in words of its own, the clauses of known words are read.
     """
     text = passage.text[:_MOST_CHARACTERS]
@@ -74,7 +74,7 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
         is_clear = is_known(context, reader.measure)
         for figure in read_sentence(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
-        context, start = f"{context} {text[start:end]}", end
+        context, start = f"{passage.context} {text[start:end]}", end
 
 
 def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:
