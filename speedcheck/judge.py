@@ -10,9 +10,10 @@ from speedcheck.checks.document_claims import check_documents
 from speedcheck.checks.earlier_steps import check_earlier_steps
 from speedcheck.checks.loss import check_loss, loss_statistics, sample_statistics
 from speedcheck.checks.provenance import check_provenance
+from speedcheck.checks.published_figures import published_claims
 from speedcheck.checks.rules import check_rules
 from speedcheck.checks.speed import check_speed, runtime_statistics
-from speedcheck.claims import DocumentClaims, document_claims, published_claims
+from speedcheck.claims import DocumentClaims, document_claims
 from speedcheck.program import Sources
 from speedcheck.records.record_folder import Record
 from speedcheck.rules.rule import Rule

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired
+from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired, values_of
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
@@ -74,7 +74,7 @@ class Lists:
         is_open = figure.step is None and figure.kind == "losses"
         others = [replace(figure, step=step) for step in self.steps if is_open]
         for one in (figure, *others):
-            yield from ((one, values) for values in self.samples.all_at(one))
+            yield from ((one, values_of(sample, one)) for sample in self.samples.all)
 
     def _best_match(self, figure: Figure) -> Match:
         """Return the match of most values, of the fewest runs."""
@@ -103,7 +103,7 @@ class Lists:
 
     def _differs(self, match: Match) -> bool:
         """Return whether a list can only be of the judged runs, each of them, and is not."""
-        logged = self.samples.judged_at(match.figure)
+        logged = values_of(self.samples.judged, match.figure)
         if not match.missing or len(match.figure.numbers) != len(logged):
             return False
         return match.is_of_runs or (match.figure.is_clear and match.subject not in self._own)
@@ -118,7 +118,7 @@ class Lists:
 
     def _differences(self, match: Match) -> str:
         """Say value by value what the logs give instead, by seed or log where all are known."""
-        figure, logged = match.figure, self.samples.judged_at(match.figure)
+        figure, logged = match.figure, values_of(self.samples.judged, match.figure)
         by_row = enumerate(keyed(figure, logged, self.samples.by_key))
         wrong = [
             f"{_name(figure.keys[i])}: {shown(logged[run])}, not {figure.numbers[i].text}"

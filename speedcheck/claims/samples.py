@@ -87,14 +87,6 @@ class Samples:
         validated = {step for run in self.runs for step in run.losses if step is not None}
         return sorted(validated.intersection(steps_in(text)), reverse=True)[:_MOST_STEPS]
 
-    def judged_at(self, figure: Figure) -> Values:
-        """Return what the judged runs give at the step that a figure names, in its unit."""
-        return _values(self.judged, figure)
-
-    def all_at(self, figure: Figure) -> list[Values]:
-        """Return what every sample gives at the step that a figure names, in its unit."""
-        return [_values(sample, figure) for sample in self.all]
-
 
 def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     losses: dict[int | None, float] = {None: loss}
@@ -102,7 +94,8 @@ def _losses_of(run: Run, loss: float) -> dict[int | None, float]:
     return losses
 
 
-def _values(sample: Sample, figure: Figure) -> Values:
+def values_of(sample: Sample, figure: Figure) -> Values:
+    """Return what runs give at the step that a figure names, in its unit."""
     if figure.kind == "losses":
         losses = ((run, run.losses.get(figure.step)) for run in sample)
         found = {run: loss for run, loss in losses if loss is not None}

@@ -18,6 +18,7 @@ from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.lists import Lists
 from speedcheck.claims.model import Figure
 from speedcheck.claims.numbers import shown
+from speedcheck.claims.samples import values_of
 from speedcheck.rules.tracks import Track
 from speedcheck.stats.rounded import (
     Range,
@@ -80,7 +81,7 @@ class Statistics:
 
     def _sources(self, figure: Figure) -> Iterator[Source]:
         """Yield what a figure may be of: its list or the judged runs, or any sample."""
-        judged = list(self._samples.judged_at(figure).values())
+        judged = list(values_of(self._samples.judged, figure).values())
         if figure.of is not None:
             yield from _of_list(figure, figure.of)
             # What the logs give is not a false figure, whatever became of the list above it.
