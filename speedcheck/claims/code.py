@@ -140,7 +140,12 @@ def _results(passage: Passage, lists: list[_List], reader: Reader) -> Iterator[F
     ends = [*(found.first for found in lists[1:]), len(lines)]
     for i, (found, end) in enumerate(zip(lists, ends, strict=True)):
         below = [lines[found.last].partition("#")[2], *lines[found.last + 1 : end]]
+        uses = [x[:1_000] for x in lines[: found.first] if found.name and found.name in x]
+        is_used = any(_OTHER_CALL.search(_CALL.sub("", line)) for line in uses)
         for offset, text, code in _outputs(below):
+            if is_used and not code:
+                # It may be what the code above the list gives.
+                continue
             where = reader.where(passage.line + found.last + offset)
             for figure in _printed(text, code, lists[: i + 1], reader):
                 yield replace(figure, where=where, nulls=nulls, sigmas=sigmas)

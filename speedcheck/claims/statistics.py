@@ -10,12 +10,13 @@ digits, from values that were perhaps rounded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
 from speedcheck.certificate import Claim, ClaimStatus
-from speedcheck.claims.lists import Lists
+from speedcheck.claims.lists import Lists, Match
 from speedcheck.claims.model import Figure
 from speedcheck.claims.numbers import shown
 from speedcheck.claims.samples import values_of
@@ -30,7 +31,7 @@ from speedcheck.stats.rounded import (
 # Values that a figure may be of, each known to within a half width.
 Source = tuple[list[float], float]
 
-# A text prints this many digits of a loss, so that its p may be of losses rounded to them.
+# Losses are printed with this many digits, and a p may be of them before they were.
 _LIKELY_HALF = 0.5e-4
 # What is printed of times in ms or s may be in s, ms or minutes.
 _SCALES = (1.0, 1e-3, 1e3, 1 / 60)
@@ -62,8 +63,8 @@ class Statistics:
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
                 status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
-                is_other = not figure.of and self._lists.others.has_mean(figure.number.span())
-                yield _claim(replace(figure, is_data=False) if is_other else figure, status, value)
+                may_warn = not figure.of and (_is_cut(figure, value) or self._is_other_mean(figure))
+                yield _claim(replace(figure, is_data=False) if may_warn else figure, status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
             elif figure.is_data:
@@ -80,16 +81,32 @@ class Statistics:
         return False, likeliest
 
     def _sources(self, figure: Figure) -> Iterator[Source]:
-        """Yield what a figure may be of: its list or the judged runs, or any sample."""
+        """Yield what a figure may be of: its list or the judged runs, or any sample.
+
+        A list of the runs is of what they give; of another, the rounding leaves its values open.
+        """
         judged = list(values_of(self._samples.judged, figure).values())
         if figure.of is not None:
-            yield from _of_list(figure, figure.of)
+            match = self._confirmed(figure.of)
+            yield from _of_list(figure.of, is_exact=figure.is_exact or match is not None)
+            if match:
+                yield list(values_of(tuple(match.runs.values()), match.figure).values()), 0.0
             # What the logs give is not a false figure, whatever became of the list above it.
             yield judged, 0.0
             return
         yield judged, 0.0
-        half = _LIKELY_HALF if figure.what == "p" else 0.0
-        yield from ((list(values.values()), half) for _, values in self._lists.readings(figure))
+        for _, values in self._lists.readings(figure):
+            # Roundings of many losses are not all to one side: two standard errors of their mean.
+            half = 2 * _LIKELY_HALF / math.sqrt(3 * len(values) or 1) if figure.what == "p" else 0.0
+            yield list(values.values()), half
+
+    def _confirmed(self, listed: Figure) -> Match | None:
+        """Return how a list was matched with the runs, if each of its values was."""
+        found = (one for one in self._lists.confirmed if one.figure.numbers is listed.numbers)
+        return next(found, None)
+
+    def _is_other_mean(self, figure: Figure) -> bool:
+        return self._lists.others.has_mean(figure.number.span())
 
     def _is_best_of_runs(self, figure: Figure) -> bool:
         """Return whether data give the best of several losses where a reader takes the mean."""
@@ -99,9 +116,7 @@ class Statistics:
     def _differs(self, figure: Figure) -> bool:
         """Return whether it is clear what a figure that agrees with nothing is of."""
         if figure.of is not None:
-            confirmed = [match.figure.numbers for match in self._lists.confirmed]
-            is_of_runs = any(figure.of.numbers is numbers for numbers in confirmed)
-            return figure.is_exact or figure.of.is_clear or is_of_runs
+            return figure.is_exact or figure.of.is_clear or self._confirmed(figure.of) is not None
         # One log of many: the text speaks of the others, too.
         is_of_more = len(self._samples.judged) == 1 and not figure.is_data
         if is_of_more or figure.what in self._settled or not figure.is_clear:
@@ -109,9 +124,15 @@ class Statistics:
         return figure.what == "mean" or self._is_of_runs
 
 
-def _of_list(figure: Figure, listed: Figure) -> Iterator[Source]:
+def _is_cut(figure: Figure, value: float | None) -> bool:
+    """Return whether a figure is off by a unit of its last digit: cut, or of rounded values."""
+    unit = 10.0**-figure.number.decimals
+    return value is not None and abs(value - figure.number.value) <= unit
+
+
+def _of_list(listed: Figure, *, is_exact: bool) -> Iterator[Source]:
     """Yield the values of a list, exact and over what its rounding leaves open."""
-    half = 0.0 if figure.is_exact else 0.5 * 10.0**-listed.decimals
+    half = 0.0 if is_exact else 0.5 * 10.0**-listed.decimals
     for scale in _SCALES if listed.kind == "times" else (1.0,):
         values = [value * scale for value in listed.values]
         yield values, 0.0

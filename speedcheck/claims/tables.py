@@ -180,7 +180,7 @@ def _results(
     or, without seeds, [1.1192].
     """
     rows = [(0, (key, reader.measure[0]))]
-    entries = value.items() if isinstance(value, dict) else enumerate(value, start=1)
+    entries = value.items() if isinstance(value, dict) else (("", entry) for entry in value)
     for label, entry in islice(entries, _MOST_ROWS):
         own = entry if isinstance(entry, dict) else {reader.measure[0]: entry}
         loss = next((own[word] for word in reader.measure if word in own), "")

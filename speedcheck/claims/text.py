@@ -61,12 +61,11 @@ _SIGMA = re.compile(rf"(?:\bsigma\b|\u03c3|\\sigma)[^\w.]{{0,4}}({NUMBER})", re.
 def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
     """Yield the statistics of a paragraph, a list item, a heading or output of a program.
 
-    They are clear where the context of the passage is, and the sentence before theirs. Of a title,
-    which names the record in words of its own, the clauses of known words are read.
+    They are clear where the context of the passage is, and the sentence before theirs.
     """
     text = passage.text[:_MOST_CHARACTERS]
     if passage.kind == "title":
-        text = ", ".join(x for x in _CLAUSE.split(text) if is_known(x, reader.measure))
+        text = _end_of_title(text, reader)
     nulls, sigmas = read_nulls(text, reader)
     context, start = passage.context, 0
     for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
@@ -75,6 +74,15 @@ def read_text(passage: Passage, reader: Reader) -> Iterator[Figure]:
         for figure in read_sentence(text[start:end], where, reader):
             yield replace(figure, is_clear=is_clear, nulls=nulls, sigmas=sigmas)
         context, start = f"{passage.context} {text[start:end]}", end
+
+
+def _end_of_title(title: str, reader: Reader) -> str:
+    """Return what follows the words by which a title names the record, if all of it is known."""
+    if "#" in title:
+        # It names another submission.
+        return ""
+    starts = [0, *(match.end() for match in _CLAUSE.finditer(title))]
+    return next((title[i:] for i in starts if is_known(title[i:], reader.measure)), "")
 
 
 def read_nulls(text: str, reader: Reader) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -69,6 +69,19 @@ def test_json_of_one_seed_gives_the_loss_of_its_run(read):
     assert found(read({"submission.json": json.dumps(best | {"seed": 8})}, runs, BITS)) == set()
 
 
+@pytest.mark.parametrize("cut", ["1.1193", "1.119"])
+def test_json_with_a_mean_that_is_cut_is_not_refuted(read, cut):
+    # BPB has the mean 1.119367.
+    assert REFUTED not in found(
+        read({"submission.json": f'{{"val_bpb": {cut}}}'}, pairs(BPB), BITS)
+    )
+
+
+def test_a_list_in_json_gives_no_seeds(read):
+    runs = [pair(i, loss, seed=1337 + i) for i, loss in enumerate(BPB)]
+    assert found(read({"results.json": json.dumps({"seed_results": BPB})}, runs, BITS)) == set()
+
+
 def test_json_with_another_figure_is_refuted(read):
     documents = read({"submission.json": '{"val_bpb": 1.1149}'}, pairs(BPB), BITS)
     assert found(documents) == {REFUTED}

@@ -46,11 +46,23 @@ def test_running_text_that_differs_is_one_warning_with_both_figures(read, text):
         "# Untied head \u2014 val_bpb {}",
     ],
 )
-def test_of_a_title_the_clauses_of_known_words_are_read(read, title):
+def test_of_a_title_the_end_of_known_words_is_read(read, title):
     # BPB has the mean 1.11937, and 1.1149 is none of its values.
     assert found(read(title.format("1.1194") + "\n", pairs(BPB), BITS)) == set()
     assert found(read(title.format("1.1149") + "\n", pairs(BPB), BITS)) == {WARNED}
-    assert found(read(f"# Beats the val_bpb {1.1149} of XSA3\n", pairs(BPB), BITS)) == set()
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "# Beats the val_bpb 1.1149 of XSA3",
+        "# Reproducing PR #549 (val_bpb 1.1149, 3-seed mean)",
+        "# val_bpb = 1.1149 (best of 9), 1.1194 (mean)",
+        "# XSA4 (val_bpb 1.1149; 1.1194 without TTT)",
+    ],
+)
+def test_a_title_that_may_speak_of_other_runs_is_not_read(read, title):
+    assert found(read(title + "\n", pairs(BPB), BITS)) == set()
 
 
 def test_figures_of_a_sentence_with_several_steps_may_be_of_any_of_them(read):
@@ -58,7 +70,8 @@ def test_figures_of_a_sentence_with_several_steps_may_be_of_any_of_them(read):
     text = "At 900 the mean is 3.2882, at 1000 {} (p={}).\n"
     assert found(read(text.format("3.2783", "0.0007"), runs)) == set()
     assert found(read(text.format("3.2743", "0.0007"), runs)) == set()
-    assert found(read(text.format("3.2783", "0.4321"), runs)) == {WARNED}
+    # ttest_1samp of LOSSES gives 0.00067.
+    assert found(read(text.format("3.2783", "0.0003"), runs)) == {WARNED}
 
 
 def test_a_time_of_minutes_and_seconds_is_not_read_as_minutes(read):

@@ -129,6 +129,7 @@ def test_a_list_of_an_earlier_validation_is_confirmed_there(read):
         "# Muon, 900 steps\n\n{}\nThe mean is {:.4f}.\n",
         "All losses at step 900:\n\n{}",
         "{}\n\nWe stop at 900.\n",
+        "```\ngrep 'step:900/1000' *.txt\n```\n\n{}",
     ],
 )
 def test_losses_may_be_of_any_validation_that_the_document_names(read, document):
