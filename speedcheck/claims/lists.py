@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from speedcheck.certificate import Claim, ClaimStatus
 from speedcheck.claims.model import Figure, Key, Kind, Remark, Shortfall
 from speedcheck.claims.numbers import Printed, shown
-from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired, values_of
+from speedcheck.claims.samples import LoggedRun, Samples, Values, keyed, paired, spans_of, values_of
 from speedcheck.records.other_losses import OtherLosses
 from speedcheck.words import count, join_some
 
@@ -70,17 +70,23 @@ class Lists:
         self._without_values = [figure for figure in figures if not figure.numbers]
 
     def readings(self, figure: Figure) -> Iterator[tuple[Figure, Values]]:
-        """Yield a figure with what each sample gives: as it stands, and at each named step."""
+        """Yield a figure with what samples give: as it stands, and at each step that is named."""
+        samples = self.samples
+        yield from ((figure, values_of(sample, figure)) for sample in samples.all)
         is_open = figure.step is None and figure.kind == "losses"
-        others = [replace(figure, step=step) for step in self.steps if is_open]
-        for one in (figure, *others):
-            yield from ((one, values_of(sample, one)) for sample in self.samples.all)
+        if is_open and len(figure.numbers) <= len(samples.runs):
+            for one in (replace(figure, step=step) for step in self.steps):
+                own = (values_of(sample, one) for sample in (samples.judged, samples.runs))
+                yield from ((one, values) for values in own)
 
     def _best_match(self, figure: Figure) -> Match:
         """Return the match of most values, of the fewest runs."""
-        by_key = self.samples.by_key
-        matches = [Match(one, paired(one, values, by_key)) for one, values in self.readings(figure)]
-        return max(matches, key=lambda match: len(match.runs), default=Match(figure, {}))
+        spans, best = spans_of(figure), Match(figure, {})
+        for one, values in self.readings(figure):
+            of_rows = keyed(one, values, self.samples.by_key)
+            match = Match(one, paired(spans, of_rows, values))
+            best = match if len(match.runs) > len(best.runs) else best
+        return best
 
     def claims(self) -> list[Claim]:
         """Return each list as a claim."""

@@ -126,26 +126,31 @@ def keyed(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> li
     return runs if len(values.keys() & runs) == len(figure.numbers) == len(figure.keys) else []
 
 
-def paired(figure: Figure, values: Values, by_key: Mapping[Key, LoggedRun]) -> dict[int, LoggedRun]:
-    """Return the run of each value of a list, by the value's index, for as many as can be.
-
-    A value beside the seed or the log of a run is of that run, where all are; else of any.
-    """
+def spans_of(figure: Figure) -> list[tuple[int, float, float]]:
+    """Return what each value of a list can be of, with its index; the lowest upper end first."""
     most = figure.decimals
     # One digit less than in other values is a final zero left out.
     digits = [x.decimals if x.decimals < most - 1 else most for x in figure.numbers]
     # Of losses with three digits, what is cut off is as much as runs differ by.
     above = 0.999 if figure.kind == "times" or most > _FEW_DIGITS else 0.5
-    spans = [x.span(d, above=above) for x, d in zip(figure.numbers, digits, strict=True)]
-    of_rows = keyed(figure, values, by_key)
+    found = (x.span(d, above=above) for x, d in zip(figure.numbers, digits, strict=True))
+    return sorted(((i, *span) for i, span in enumerate(found)), key=lambda row: row[:0:-1])
+
+
+def paired(
+    spans: list[tuple[int, float, float]], of_rows: list[LoggedRun], values: Values
+) -> dict[int, LoggedRun]:
+    """Return the run of each value of a list, by the value's index, for as many as can be.
+
+    A value beside the seed or the log of a run is of that run, where all are; else of any.
+    """
     if of_rows:
-        rows = enumerate(zip(of_rows, spans, strict=True))
-        return {i: run for i, (run, (low, high)) in rows if low <= values[run] <= high}
+        return {i: of_rows[i] for i, low, high in spans if low <= values[of_rows[i]] <= high}
     runs, pairs = list(values), {}
     free = sorted((value, index) for index, value in enumerate(values.values()))
-    # By their upper ends, each takes the lowest free value: no other order finds more pairs.
-    for i in sorted(range(len(spans)), key=lambda i: spans[i][::-1]):
-        at = bisect_left(free, (spans[i][0], -1))
-        if at < len(free) and free[at][0] <= spans[i][1]:
+    # Each takes the lowest free value: no other order finds more pairs.
+    for i, low, high in spans:
+        at = bisect_left(free, (low, -1))
+        if at < len(free) and free[at][0] <= high:
             pairs[i] = runs[free.pop(at)[1]]
     return pairs

@@ -1,7 +1,8 @@
 """The statistics of a document against the runs of its record.
 
 A statistic that is printed under a list follows from that list or does not. One of the text agrees
-with any sample at any step; it differs where no figure of its subject in the text agrees.
+with any sample, at any step that the document names; it differs where no figure of its subject in
+the text agrees.
 
 Authors print different things under one name: a sample's deviation, numpy's, a Bayesian estimate;
 a p-value of one side or of two. A statistic agrees where any of them gives it at its printed
@@ -63,7 +64,9 @@ class Statistics:
             elif not is_quote:
                 differs = value is not None and self._differs(figure)
                 status: ClaimStatus = "not_confirmed" if differs else "not_checkable"
-                may_warn = not figure.of and (_is_cut(figure, value) or self._is_other_mean(figure))
+                # The logs are read for other means only where one is looked for.
+                may_warn = differs and not figure.of
+                may_warn = may_warn and (_is_cut(figure, value) or self._is_other_mean(figure))
                 yield _claim(replace(figure, is_data=False) if may_warn else figure, status, value)
             elif figure.is_data and self._is_best_of_runs(figure):
                 yield _claim(replace(figure, is_data=False), "not_confirmed", value)
