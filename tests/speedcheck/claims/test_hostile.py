@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.api import verify
+from speedcheck.claims import lists
 from speedcheck.claims.documents import read_document
 from speedcheck.claims.model import Reader
 from speedcheck.claims.tables import read_csv, read_json
 from speedcheck.records.document_files import MAX_BYTES, MAX_LINES
+from tests.speedcheck.claims.conftest import LOSSES, listed, pair
 
 READER = Reader("README.md", ("val_loss", "loss"), 3.2785)
 READMES = sorted((Path(__file__).parent / "readmes").glob("*.md"))
@@ -102,3 +104,17 @@ def test_json_that_nests_deep_states_nothing(nested):
 @pytest.mark.parametrize("nested", ["> ", "- ", "> - ", "1. ", "[", "(", "`", "*", "<b>"])
 def test_a_document_that_nests_deep_is_read(nested):
     assert list(read_document(nested * (MAX_BYTES // len(nested)), READER)) == []
+
+
+@pytest.mark.parametrize(("values", "most"), [(6, 40), (7, 4)])
+def test_only_lists_that_can_be_of_all_runs_are_compared_at_each_named_step(
+    read, monkeypatch, values, most
+):
+    compared = []
+    paired = lists.paired
+    monkeypatch.setattr(lists, "paired", lambda *args: compared.append(args) or paired(*args))
+    earlier = [(step, 3.3) for step in range(10, 600, 10)]
+    runs = [pair(i, loss, earlier=earlier) for i, loss in enumerate(LOSSES)]
+    steps = " ".join(f"at {step}," for step, _ in earlier)
+    read(f"{steps}\n\n{listed([3.27 + 0.001 * i for i in range(values)])}", runs)
+    assert 0 < len(compared) <= most
