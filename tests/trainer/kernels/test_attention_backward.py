@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu import compile_check
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import attention_backward, common, heads
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
@@ -26,7 +24,6 @@ from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
 from trainer.operations.rotary import norm, rotary_tables, rotate
 
-ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES, VOCAB = 256, 2, 16, 29
 BLOCK, WINDOW = 32, 3
 SCALE = 0.3
@@ -343,14 +340,4 @@ def test_gaps_in_a_projection_are_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    module = ["attention_backward", "--target", target]
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu.compile_check", *module],
-        cwd=ROOT,
-        env=compiled,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("attention_backward", "--target", target)

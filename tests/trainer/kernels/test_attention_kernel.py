@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.config import RECIPES
 from trainer.errors import TrainerError
 from trainer.kernels.attention import HOPPER, PORTABLE, Tilings, attend
 from trainer.kernels.tiles import Tiling
 from trainer.operations.masks import Interval, block_mask, dense_mask, intervals, token_rule
 
-ROOT = Path(__file__).resolve().parents[3]
 TOKENS, HEADS, FEATURES = 256, 2, 16
 BLOCK = 32
 SCALE = 0.3
@@ -239,19 +236,7 @@ def test_what_does_not_fit_is_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.gpu.compile_check",
-        "attention",
-        "--target",
-        target,
-    ]
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("attention", "--target", target)
 
 
 @pytest.mark.gpu

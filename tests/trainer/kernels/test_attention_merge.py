@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.kernels import attention_merge
 from trainer.kernels.attention_merge import merge_backward
 from trainer.kernels.gemm import is_for_gluon
-
-ROOT = Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
 
@@ -79,14 +74,4 @@ def test_warps_that_take_turns_agree_with_float64(
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    module = ["attention_merge", "--target", target]
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu.compile_check", *module],
-        cwd=ROOT,
-        env=compiled,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("attention_merge", "--target", target)

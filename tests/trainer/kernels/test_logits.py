@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
 from torch import Tensor
 
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.kernels import logits
 from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.logits import fits, is_for_strips, logits_and_loss
 
-ROOT = Path(__file__).resolve().parents[3]
 WIDTH = 48
 FACTOR = 1 / 64
 # One tile and part of another in each direction; rows and columns of several groups.
@@ -137,13 +133,4 @@ def test_the_same_call_gives_the_same_bits(cuda: torch.device) -> None:
 
 
 def test_compiles_without_spills_and_fits_the_card() -> None:
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu.compile_check", "logits"],
-        cwd=ROOT,
-        env=compiled,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("logits")

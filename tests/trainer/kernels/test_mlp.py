@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.gpu import compile_check
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.kernels import common, mlp
 from trainer.kernels.gemm import GemmConfig, is_for_gluon
 from trainer.kernels.mlp import (
@@ -23,7 +21,6 @@ from trainer.kernels.mlp import (
 )
 from trainer.kernels.residual import norm
 
-ROOT = Path(__file__).resolve().parents[3]
 # Whole tiles of none of them.
 TOKENS, WIDTH, HIDDEN = 45, 24, 40
 SMALL = GemmConfig(block_m=32, block_n=32, block_k=16, stages=2, warps=4, group=2)
@@ -176,12 +173,7 @@ def test_only_what_it_is_written_for_takes_the_product_in_gluon(
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.gpu.compile_check", "mlp", "--target", target]
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("mlp", "--target", target)
 
 
 @pytest.mark.gpu

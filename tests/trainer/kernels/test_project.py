@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.trainer.kernels.compiled import assert_compiles
 from trainer.config import FLOAT32_EPS as NORM_EPS
 from trainer.kernels import project as module
 from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.project import HOPPER, project
 from trainer.operations.rotary import rotary_tables, rotate
 
-ROOT = Path(__file__).resolve().parents[3]
 LENGTH, WIDTH, SIZE, VOCABULARY = 45, 24, 16, 29
 CONFIGS = {
     "16 tokens": GemmConfig(16, SIZE, 16, stages=2, warps=4, group=2, persistent=False),
@@ -149,12 +145,7 @@ def test_what_does_not_fit_is_refused(device: torch.device) -> None:
 
 @pytest.mark.parametrize("target", ["90", "80"])
 def test_compiles_without_spills_and_fits_the_card(target: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.gpu.compile_check", "project", "--target", target]
-    compiled = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=compiled, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_compiles("project", "--target", target)
 
 
 @pytest.mark.gpu
