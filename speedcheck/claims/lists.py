@@ -76,8 +76,8 @@ class Lists:
         is_open = figure.step is None and figure.kind == "losses"
         if is_open and len(figure.numbers) <= len(samples.runs):
             for one in (replace(figure, step=step) for step in self.steps):
-                own = (values_of(sample, one) for sample in (samples.judged, samples.runs))
-                yield from ((one, values) for values in own)
+                for sample in dict.fromkeys((samples.judged, samples.runs)):
+                    yield one, values_of(sample, one)
 
     def _best_match(self, figure: Figure) -> Match:
         """Return the match of most values, of the fewest runs."""

@@ -139,7 +139,8 @@ def _of_list(listed: Figure, *, is_exact: bool) -> Iterator[Source]:
     for scale in _SCALES if listed.kind == "times" else (1.0,):
         values = [value * scale for value in listed.values]
         yield values, 0.0
-        yield values, half * scale
+        if half:
+            yield values, half * scale
 
 
 def _claim(figure: Figure, status: ClaimStatus, value: float | None) -> Claim:
