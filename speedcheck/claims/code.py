@@ -39,7 +39,7 @@ _NAMED = re.compile(
 _CODE = re.compile(
     r"(?:(?<![\w.])(?!tensor|array)|(?<=[)\]])\.)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) "
 )
-_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
+_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
 # A known function of a whole list by its name, and of nothing else.

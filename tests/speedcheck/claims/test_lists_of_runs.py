@@ -106,8 +106,9 @@ def test_a_list_under_words_that_are_not_known_may_be_of_other_runs(read, above,
     assert found(read(f"# A record\n\n{above}{figures}")) == set()
 
 
-def test_a_comment_above_a_list_may_name_other_runs(read):
-    losses = listed(OTHERS).replace("losses =", "# rope base 10k\nlosses =")
+@pytest.mark.parametrize("remark", ["rope base 10k", "with lr 0.03", "PR 117"])
+def test_a_comment_above_a_list_may_name_other_runs(read, remark):
+    losses = listed(OTHERS).replace("losses =", f"# {remark}\nlosses =")
     assert found(read(losses)) == set()
 
 
