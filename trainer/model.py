@@ -119,8 +119,8 @@ class GPT(nn.Module):
         return self.operations.context(tokens, documents, self.config.block_size, windows)
 
     def refresh(self) -> None:
-        """Take notice that the hidden matrices have changed; to be called after every update."""
-        self.operations.refresh(self.hidden_matrices())
+        """Take notice that the weights have changed; to be called after every update."""
+        self.operations.refresh()
 
     def forward(
         self, tokens: Tensor, targets: Tensor, context: object, watch: Watch | None = None

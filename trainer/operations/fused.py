@@ -10,11 +10,10 @@ Shapes as in `trainer.operations`, without B.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 
 from trainer.kernels import embedding, mlp, residual
@@ -220,12 +219,11 @@ class FusedOperations:
         long, short = intervals(documents[0], block_size, windows)
         return FusedContext(long, short, tokens[0], embedding.sort_tokens(tokens[0]))
 
-    def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
+    def refresh(self) -> None:
         """Copy the weights anew."""
-        for matrix in matrices:
-            self._copy(matrix)
-        with torch.no_grad():
-            torch._foreach_copy_(list(self._copies.values()), list(self._copies))
+        if self._copies:
+            with torch.no_grad():
+                torch._foreach_copy_(list(self._copies.values()), list(self._copies))
 
     def _copy(self, weight: Tensor) -> Tensor:
         copy = self._copies.get(weight)

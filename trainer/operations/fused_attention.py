@@ -110,5 +110,9 @@ def _add_gradients(
         segments = layer.context.segments
         embedding.add_rows_(gradient_of(layer.table), d.v.flatten(1), segments, mix[1:])
     d_flat = d.qkv.flatten(1)
-    add_product_(gradient_of(layer.qkv).flatten(0, 1), d_flat.mT, normed)
+    gradient = gradient_of(layer.qkv).flatten(0, 1)
+    # Q and K, then V: each fits the multiprocessors as cuBLAS cuts it up, the three do not.
+    border = 2 * copy.shape[1]
+    for rows in (slice(None, border), slice(border, None)):
+        add_product_(gradient[rows], d_flat[:, rows].mT, normed)
     return d_flat @ copy.flatten(0, 1)

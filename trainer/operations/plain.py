@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's standard name
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.operations.masks import AttentionBias, attention_bias
 from trainer.operations.protocol import AttentionWeights, Heads, Mixed
@@ -142,5 +141,5 @@ class PlainOperations:
         """Dense masks."""
         return attention_bias(documents, block_size, Window(*windows), self.dtype)
 
-    def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
+    def refresh(self) -> None:
         """Nothing was copied."""

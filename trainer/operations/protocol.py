@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 # What all layers of one pass share: who sees whom, with long and with short windows, in the form
 # that a set of operations wants. The model passes it from `context` to the other operations and
@@ -147,8 +146,8 @@ class Operations(Protocol[Context]):
     ) -> Context:
         """What the layers share, for tokens (B, T) in documents (B, T), windows in blocks."""
 
-    def refresh(self, matrices: Iterable[nn.Parameter]) -> None:
-        """Take notice that the optimizer has changed these weights."""
+    def refresh(self) -> None:
+        """Take notice that the optimizer has changed the weights."""
 
 
 # The one place where the type of a context is open: a model takes any operations.
