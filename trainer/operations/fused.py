@@ -63,11 +63,10 @@ class _MixNorm(Function):
         d_x, d_stream, d_normed, d_x0 = gradients
         assert d_normed is not None  # noqa: S101 - the norm is what a layer is for
         # One buffer travels down the layers, and each adds its share.
-        d_x0 = torch.zeros_like(x0) if d_x0 is None else d_x0
         result = residual.mix_norm_backward(
             d_x, d_stream, d_normed, rstd, x, x0, mix, skip, weight, d_x0
         )
-        return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight, None
+        return *result[:2], result.d_mix, result.d_skip, result.d_weight, None
 
 
 class _Norm(Function):
