@@ -144,7 +144,7 @@ class GPT(nn.Module):
         """What the head sees: the normalised stream after the last block, (B, T, D)."""
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
-        values: dict[int, Tensor] = {}
+        values: dict[int, object] = {}
         heads = Heads(self.config.heads, self.config.softmax_scale, Rotary(self.cos, self.sin))
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.

@@ -25,7 +25,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from trainer.kernels import embedding
 from trainer.operations.fused import FusedOperations
-from trainer.operations.fused_attention import FusedContext
+from trainer.operations.fused_attention import FusedContext, ValueTable
 from trainer.operations.masks import BlockMask, block_mask
 from trainer.operations.protocol import AttentionWeights, Heads
 from trainer.operations.rotary import norm, rotate
@@ -147,7 +147,7 @@ class FlexOperations(FusedOperations):
         stream: Tensor,
         normed: Tensor,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: ValueTable | None,
         heads: Heads,
         context: FusedContext,
         *,
@@ -157,7 +157,7 @@ class FlexOperations(FusedOperations):
         q, k, v = (normed @ matrix.mT for matrix in weights.qkv.to(normed.dtype))
         v = weights.mix[0] * v
         if value is not None:
-            v = v + weights.mix[1] * F.embedding(context.tokens, value)
+            v = v + weights.mix[1] * F.embedding(context.tokens, value.weight)
         q, k, v = (t.to(normed.dtype).view(len(normed), heads.number, -1) for t in (q, k, v))
         q, k = (rotate(norm(t, self.eps), *heads.rotary) for t in (q, k))
         mask = context.long if long else context.short

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from trainer.kernels import embedding, mlp, residual
-from trainer.operations.fused_attention import AddAttention, FusedContext, Layer
+from trainer.operations.fused_attention import AddAttention, FusedContext, Layer, ValueTable
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.head import Precision, head_loss, validation_loss
 from trainer.operations.masks import intervals
@@ -35,7 +35,8 @@ class _Embed(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
         rows = embedding.embed_norm_backward(gradients[0], *ctx.saved_tensors)
-        embedding.add_rows_(gradient_of(ctx.table), rows, ctx.segments, None)
+        sources = [embedding.Rows(rows, None)]
+        embedding.add_rows_(gradient_of(ctx.table), sources, ctx.segments)
         return None, None, None
 
 
@@ -155,9 +156,9 @@ class FusedOperations:
         result: Tensor = _Embed.apply(table, context, self.eps)  # type: ignore[no-untyped-call]
         return result
 
-    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:  # noqa: ARG002 - protocol
+    def look_up(self, table: Tensor, tokens: Tensor) -> ValueTable:  # noqa: ARG002 - protocol
         """The table: `add_attention` reads its rows itself."""
-        return table
+        return ValueTable(table)
 
     def mix_norm(
         self,
@@ -180,7 +181,7 @@ class FusedOperations:
         stream: Tensor,
         normed: Tensor,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: ValueTable | None,
         heads: Heads,
         context: FusedContext,
         *,

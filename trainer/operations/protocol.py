@@ -10,6 +10,8 @@ from torch import Tensor
 # that a set of operations wants. The model passes it from `context` to the other operations and
 # never looks inside.
 Context = TypeVar("Context")
+# Value embeddings in such a form, from `look_up` to `add_attention`.
+Values = TypeVar("Values")
 
 
 class Rotary(NamedTuple):
@@ -63,7 +65,7 @@ class Mixed(NamedTuple):
     x0: Tensor
 
 
-class Operations(Protocol[Context]):
+class Operations(Protocol[Context, Values]):
     """The steps of a forward pass, each differentiable.
 
     A stream that is passed to `add_attention`, `add_mlp` or `norm` may be overwritten: go on with
@@ -73,8 +75,8 @@ class Operations(Protocol[Context]):
     def embed(self, table: Tensor, tokens: Tensor, context: Context) -> Tensor:
         """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
 
-    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
-        """Value embeddings of `tokens` in the form that `add_attention` takes."""
+    def look_up(self, table: Tensor, tokens: Tensor) -> Values:
+        """Value embeddings of `tokens`, for this pass, in the form that `add_attention` takes."""
 
     def mix_norm(
         self,
@@ -102,7 +104,7 @@ class Operations(Protocol[Context]):
         stream: Tensor,
         normed: Tensor,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: Values | None,
         heads: Heads,
         context: Context,
         *,
@@ -150,5 +152,5 @@ class Operations(Protocol[Context]):
         """Take notice that the optimizer has changed the weights."""
 
 
-# The one place where the type of a context is open: a model takes any operations.
-AnyOperations: TypeAlias = Operations[Any]
+# The one place where these types are open: a model takes any operations.
+AnyOperations: TypeAlias = Operations[Any, Any]
