@@ -64,6 +64,8 @@ def mix_norm(
     skip: Tensor | None,
     weight: Tensor | None,
     eps: float,
+    *,
+    write: bool = True,
 ) -> MixNorm:
     """Open a block: skip, mix with x0, normalise.
 
@@ -77,6 +79,7 @@ def mix_norm(
         skip: (T, D), or None with a weight: `x` itself is the skip.
         weight: one float32 number; None where the block has no skip.
         eps: of the norm.
+        write: whether to write mixed, not only to make room for it: it is normed / rstd.
 
     Returns:
         mixed and normed in the dtype of `x`, rstd in float32 (float64 for float64).
@@ -90,7 +93,8 @@ def mix_norm(
     rows, width = x.shape
     mixed, normed = torch.empty_like(x), torch.empty_like(x)
     rstd = x.new_empty(rows, dtype=wide_dtype(x))
-    launch_by_rows(_mix_norm, rows, width, x, x0, mix, skip, weight, mixed, normed, rstd, eps)
+    target = mixed if write else None
+    launch_by_rows(_mix_norm, rows, width, x, x0, mix, skip, weight, target, normed, rstd, eps)
     return MixNorm(mixed, normed, rstd)
 
 
@@ -248,7 +252,8 @@ def _mix_norm(
             added = tl.load(skip_ptr + at, mask=inside, other=0).to(WIDE)
         y += tl.load(weight_ptr).to(WIDE) * added
     mixed = mix_y * y + mix_x0 * x0
-    tl.store(mixed_ptr + at, mixed, mask=inside)
+    if mixed_ptr is not None:
+        tl.store(mixed_ptr + at, mixed, mask=inside)
     store_normed(mixed, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
 
 

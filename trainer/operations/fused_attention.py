@@ -16,7 +16,7 @@ from trainer.kernels.attention_backward import (
     ProjectionGradients,
     attend_projection_backward,
 )
-from trainer.kernels.attention_merge import merge_backward
+from trainer.kernels.attention_merge import merge_, merge_backward
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
@@ -95,12 +95,13 @@ class AddAttention(Function):
         ctx: Any,
         stream: Tensor,
         normed: Tensor,
+        stream_rstd: Tensor | None,
         mix: Tensor,
         layer: Layer,
         eps: float,
         *copies: Tensor,
     ) -> Tensor:
-        """Add to the stream (T, D); `copies` are of the layer's weights."""
+        """Add to the stream (T, D), see `protocol.Mixed`; `copies` are of the layer's weights."""
         ctx.mark_dirty(stream)
         values: tuple[Tensor | None, Tensor | None] = (None, None)
         if layer.table is not None:
@@ -111,7 +112,7 @@ class AddAttention(Function):
         out, lse = attention.attend(q, k, v, layer.mask.low, layer.heads.scale)
         ctx.layer = layer
         ctx.save_for_backward(normed, *copies, v, out, lse, qkv, rstd, mix, *values, cos, sin)
-        return stream.addmm_(out.flatten(1), copies[1].mT)
+        return merge_(stream, out, copies[1], normed, stream_rstd)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -125,7 +126,7 @@ class AddAttention(Function):
             d_out, projection, v, lse_delta, layer.mask, layer.heads.scale
         )
         d_normed = _add_gradients(layer, d, projection.mix, normed, qkv)
-        return d_stream, d_normed, d.mix, None, None, None, None
+        return d_stream, d_normed, None, d.mix, None, None, None, None
 
 
 def _add_gradients(

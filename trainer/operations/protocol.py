@@ -57,12 +57,15 @@ class Mixed(NamedTuple):
         stream: the stream inside the layer, for `add_attention` or `add_mlp`.
         normed: `stream`, normalised.
         x0: the embedding, for the next layer.
+        rstd: normed / stream of each token (B, T), where `stream` is room only and
+            `add_attention` restores it; None where it is written.
     """
 
     x: Tensor
     stream: Tensor
     normed: Tensor
     x0: Tensor
+    rstd: Tensor | None = None
 
 
 class Operations(Protocol[Context, Values]):
@@ -85,6 +88,8 @@ class Operations(Protocol[Context, Values]):
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
+        *,
+        attends: bool,
     ) -> Mixed:
         """Open a layer: a * (x + weight * skip) + b * x0, and its norm.
 
@@ -94,6 +99,7 @@ class Operations(Protocol[Context, Values]):
             mix: the layer's (a, b), shape (2,).
             skip: (B, T, D); None with a weight stands for x itself.
             weight: of the skip, shape (); None where the layer takes none.
+            attends: whether the result goes to `add_attention`.
         """
 
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,8 +107,7 @@ class Operations(Protocol[Context, Values]):
 
     def add_attention(
         self,
-        stream: Tensor,
-        normed: Tensor,
+        mixed: Mixed,
         weights: AttentionWeights,
         value: Values | None,
         heads: Heads,
@@ -110,13 +115,12 @@ class Operations(Protocol[Context, Values]):
         *,
         long: bool,
     ) -> Tensor:
-        """`stream` (B, T, D) plus softmax attention of H heads, merged by a product.
+        """The stream (B, T, D) plus softmax attention of H heads, merged by a product.
 
         Queries and keys are normalised and turned.
 
         Args:
-            stream: (B, T, D).
-            normed: (B, T, D).
+            mixed: the stream and its norm.
             weights: of the layer.
             value: value embeddings from `look_up`, or None.
             heads: how many, and how they attend.

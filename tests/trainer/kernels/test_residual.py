@@ -98,6 +98,15 @@ def test_mix_norm_equals_its_formula(device: torch.device, skip: str) -> None:
     torch.testing.assert_close(result.rstd, (normed / mixed)[:, 0])
 
 
+def test_mixed_is_spared_where_nobody_reads_it(device: torch.device) -> None:
+    given = draw(device, torch.float64, "another")
+    spared, kept = (residual.mix_norm(*given, NORM_EPS, write=write) for write in (False, True))
+    assert spared.mixed.shape == kept.mixed.shape
+    assert torch.equal(spared.normed, kept.normed)
+    assert torch.equal(spared.rstd, kept.rstd)
+    torch.testing.assert_close(spared.normed / spared.rstd[:, None], kept.mixed)
+
+
 @pytest.mark.parametrize("skip", SKIPS)
 @pytest.mark.parametrize("used", ["x", "mixed", "both", "neither"])
 def test_mix_norm_backward_equals_autograd(device: torch.device, skip: str, used: str) -> None:
