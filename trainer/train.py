@@ -93,7 +93,6 @@ def start(run: Run) -> Trainee:
     if run.recipe.warm_up:
         _rehearse(run)
     trainee = _initial(run)
-    trainee.model.refresh()
     run.world.start_training()
     return trainee
 

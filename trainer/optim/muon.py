@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from trainer.optim.flat import flat_values
 from trainer.runtime.distributed import Pending, World
 
 # Coefficients of the quintic a*s + b*s^3 + c*s^5, applied to every singular value s: steep at 0
@@ -42,10 +43,11 @@ class _Shape:
     """All matrices of one shape: one Newton-Schulz call for this rank's share of them.
 
     A parameter (3, rows, cols) counts as three matrices. The share is a contiguous part of the
-    stack of all n matrices; the stack is padded with zeros to a multiple of the ranks.
+    stack of all n matrices; the stack is padded with zeros to a multiple of the ranks. The values
+    of the parameters move into one such stack, so that to move all of them is one pass.
     """
 
-    def __init__(self, parameters: list[Tensor], world: World, dtype: torch.dtype) -> None:
+    def __init__(self, parameters: list[nn.Parameter], world: World, dtype: torch.dtype) -> None:
         self.parameters = parameters
         self.world = world
         self.dtype = dtype
@@ -54,6 +56,7 @@ class _Shape:
         share = -(-sum(self.counts) // world.size)
         self.own = _within(self.counts, world.rank * share, (world.rank + 1) * share)
         self.buffer = parameters[0].new_zeros(share, rows, cols)
+        self.weights = flat_values(parameters, 1).view(-1, rows, cols)
         # An orthogonal matrix with more rows than columns has a smaller mean square.
         self.scale = math.sqrt(max(1.0, rows / cols))
 
@@ -66,14 +69,7 @@ class _Shape:
 
     def apply(self, updates: Tensor, lr: float) -> None:
         """Move all parameters by the stack of all ranks' shares."""
-        wide = updates[: sum(self.counts)].to(self.parameters[0].dtype)
-        deltas = [
-            delta.view_as(parameter)
-            for parameter, delta in zip(
-                self.parameters, torch.split(wide, self.counts), strict=True
-            )
-        ]
-        torch._foreach_add_(self.parameters, deltas, alpha=-lr * self.scale)
+        self.weights.add_(updates[: len(self.weights)], alpha=-lr * self.scale)
 
     def _own_gradients(self) -> Tensor:
         """A copy of the share's gradients, (share, rows, cols)."""
@@ -105,7 +101,7 @@ class Muon:
 
     Args:
         parameters: float matrices (rows, cols), or stacks of them (n, rows, cols), stored
-            (out, in).
+            (out, in); their values move into one buffer for each shape.
         world: the ranks among which the work is divided; all must make a step together.
         dtype: in which Newton-Schulz computes.
     """
@@ -113,7 +109,7 @@ class Muon:
     def __init__(
         self, parameters: Iterable[nn.Parameter], world: World, dtype: torch.dtype
     ) -> None:
-        by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
+        by_shape: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
         for parameter in parameters:
             by_shape[parameter.shape[-2:]].append(parameter)
         self._shapes = [_Shape(group, world, dtype) for group in by_shape.values()]
