@@ -72,7 +72,9 @@ def _groups(sample: Sample) -> Iterator[Finding]:
         return
     listed = "; ".join(f"{group.name}: {group.label}" for group in sample.groups)
     if sample.ground == "undecided":
-        yield Finding(codes.UNDECIDED, "fail", _undecided(candidates, listed, sample))
+        remedy = "" if sample.record.plan else "declare the sample: speedcheck init FOLDER"
+        message = _undecided(candidates, listed, sample)
+        yield Finding(codes.UNDECIDED, "fail", message, remedy=remedy)
         return
     judged = " and ".join(group.name for group in sample.chosen) or "none"
     message = f"{len(candidates)} groups of runs, {judged} is judged ({listed})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from speedcheck.certificate import Exclusion
 from speedcheck.checks import codes
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
 from speedcheck.records.record_files import LOGS_NAME
@@ -16,6 +17,9 @@ from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.
 _TOLERANCE = timedelta(minutes=10)
+
+_FINISH = "finish the planned runs: speedcheck run --resume --out FOLDER"
+RESTORE_LOG = "put the log back as its run wrote it; if it is lost, run the record again"
 
 
 def check_ledger(sample: Sample) -> list[Finding]:
@@ -61,15 +65,15 @@ def _missing_runs(sample: Sample) -> list[Finding]:
     if ledger is None:
         return _fewer_than_planned(sample)
     counted = {run.log for run in sample.judged if run.counted}
-    missing: dict[str, list[int]] = defaultdict(list)
+    missing: dict[tuple[str, str], list[int]] = defaultdict(list)
     for seed, entry in _due(sample, ledger).items():
         if f"{LOGS_NAME}/{entry.log}" not in counted or entry.event != "finished":
-            missing[_account(entry)].append(seed)
+            missing[_account(entry), _remedy(sample, entry)].append(seed)
     for seed in _not_in_ledger(sample, ledger):
-        missing[f"is in {PLAN_NAME}, but not in the ledger"].append(seed)
+        missing[f"is in {PLAN_NAME}, but not in the ledger", _FINISH].append(seed)
     return [
-        Finding(codes.RUN_MISSING, "fail", _who(seeds, account), where=LEDGER_NAME)
-        for account, seeds in missing.items()
+        Finding(codes.RUN_MISSING, "fail", _who(seeds, account), LEDGER_NAME, remedy)
+        for (account, remedy), seeds in missing.items()
     ]
 
 
@@ -102,6 +106,18 @@ def _account(entry: Entry) -> str:
             return "was started, and nothing is known of its end"
         case _:
             return f"was planned and {entry.event} ({entry.reason or 'no reason given'})"
+
+
+def _remedy(sample: Sample, entry: Entry) -> str:
+    """Say what brings a planned run into the sample: --resume repeats no run that finished."""
+    if entry.event != "finished":
+        return _FINISH
+    ruling = next((run for run in sample.judged if run.log == f"{LOGS_NAME}/{entry.log}"), None)
+    if ruling is None:
+        return RESTORE_LOG
+    if ruling.exclusion is Exclusion.NOT_SELECTED:
+        return "judge all runs: leave --only and --exclude out"
+    return "put the log back as its run wrote it; why it does not count: speedcheck table FOLDER"
 
 
 def _not_in_ledger(sample: Sample, ledger: Ledger) -> list[int]:

@@ -95,7 +95,7 @@ def content_of(certificate: Certificate) -> Content:
         why=why,
         tone="good" if certificate.certified else "bad",
         rule=f"track {certificate.track}: {rule(certificate)}",
-        next_step=next_step(certificate, certificate.record),
+        next_step=next_step(certificate),
         statistics=tuple(statistics(certificate)),
         verdicts=tuple(
             Judged(question, verdict.status, tuple(collapsed(verdict.findings)))
