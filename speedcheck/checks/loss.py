@@ -14,6 +14,7 @@ from speedcheck.checks.scan import check_scan, scan_of
 from speedcheck.checks.stopping_rule import check_sequential, sequential_statistics
 from speedcheck.checks.systems_loss import check_non_inferiority
 from speedcheck.rules.rule import Rule
+from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
@@ -219,9 +220,11 @@ def _side(rule: Rule) -> str:
 def _lenient_rule(rule: Rule) -> list[Finding]:
     if not rule.is_lenient:
         return []
+    track = rule.track
+    asking = "its recipe" if track.name == NO_TRACK else f"the track {track.name}"
     message = (
-        f"judged against {rule.target:g} at alpha {rule.alpha:.4g}, and the track "
-        f"{rule.track.name} asks for {rule.track.target:g} at {rule.track.alpha:.4g}"
+        f"judged against {rule.target:g} at alpha {rule.alpha:.4g}, and {asking} asks for "
+        f"{track.target:g} at {track.alpha:.4g}"
     )
     severity: Severity = "info" if rule.by_caller else "fail"
     return [Finding(codes.LENIENT_RULE, severity, message)]

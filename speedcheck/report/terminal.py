@@ -18,6 +18,7 @@ from speedcheck.report.collapsed_findings import against, collapsed
 from speedcheck.report.headline import COMMAND, headline, next_step
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.wording import ABSENT, decimals, number, printable, without_commands
+from speedcheck.rules.tracks import track_in_words
 from speedcheck.verdicts import Status
 from speedcheck.words import count
 
@@ -119,7 +120,7 @@ def _colour(certificate: Certificate) -> str:
 
 
 def _title(certificate: Certificate) -> Text:
-    asked = f"track {printable(certificate.track)}: {rule(certificate)}"
+    asked = f"{track_in_words(printable(certificate.track))}: {rule(certificate)}"
     return Text.assemble((printable(certificate.record), "bold"), "  ", (asked, "dim"), "\n")
 
 
