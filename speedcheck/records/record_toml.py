@@ -137,7 +137,8 @@ def read_plan(path: Path) -> Plan:
     """Read a record.toml.
 
     Raises:
-        InputError: the file cannot be read, is not TOML, or a value is not what it should be.
+        InputError: the file cannot be read, is not TOML, a key is unknown, or a value is not what
+            it should be.
     """
     return _plan(toml.read_table(path), default_name=path.parent.resolve().name)
 
@@ -210,6 +211,7 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(table: toml.Table, *, default_name: str) -> Plan:
+    table.refuse_unknown(Plan.__dataclass_fields__)
     published = table.table("published")
     seeds = table.get("seeds", _seeds, "a list of different whole numbers from 0")
     return Plan(
@@ -256,6 +258,7 @@ def _excluded(table: toml.Table) -> Excluded:
 
 
 def _published(table: toml.Table) -> Published:
+    table.refuse_unknown(Published.__dataclass_fields__)
     printed = "the figure as it was printed, as text"
     interval = "two figures as they were printed, as text"
 
