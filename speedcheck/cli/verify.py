@@ -130,6 +130,7 @@ def _judge_all(
     """
     from speedcheck.many import verify_folders
     from speedcheck.records.record_folder import find_records
+    from speedcheck.sample.select import refuse_unmatched
 
     found: list[Path] = []
     judged: list[tuple[Path, Certificate]] = []
@@ -149,9 +150,12 @@ def _judge_all(
             judged.append((folder, result))
     if judged and left_out:
         names = join_some(one.folder.name for one in left_out)
-        say(f"note: --only and --exclude leave no log of {names}: not judged")
+        say(f"note: no log of {names} is left by {selection}: not judged")
     elif left_out:
         unusable += left_out
+    elif selection is not None:
+        logs = [(at, run.log) for at, certificate in judged for run in certificate.runs if run.log]
+        refuse_unmatched(selection, logs)
     for one in unusable:
         complain(str(one.error))
     return judged, unusable

@@ -188,7 +188,7 @@ PROVENANCE = {
         "The folder holds several groups of runs: other code, another number of planned steps, or "
         "runs without a program beside runs with one. Nothing says which group is the record, and "
         "speedcheck does not guess. Or record.toml declares the sample and leaves out runs whose "
-        "program cannot be read, which may be of it.",
+        "program cannot be read, which may be of it, or declares logs that are not there.",
         "Declare the sample in record.toml, as the message shows; without that file, `speedcheck "
         "init FOLDER` proposes it. To look at one group, use --group.",
     ),

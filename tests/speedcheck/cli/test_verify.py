@@ -13,6 +13,7 @@ import scipy.stats
 
 import speedcheck
 from speedcheck.cli import main
+from speedcheck.errors import UsageError
 from speedcheck.report.json import certificates_json
 from speedcheck.rules.tracks import TINY
 
@@ -223,3 +224,20 @@ def test_without_a_standard_output_there_is_an_exit_code_all_the_same(build):
             ["bash", "-c", command, "bash", folder], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("option", ["--only", "--exclude"])
+def test_a_pattern_that_matches_no_log_of_any_record_is_refused(build, cli, option):
+    above = build.published(name="above/a").parent
+    build.published(name="above/b")
+    result = cli("verify", above, "--only", "*.txt", option, "seed-24*")
+    assert (result.code, result.out) == (2, "")
+    assert f"error: {option} 'seed-24*' matches no log; a pattern must match" in result.err
+    with pytest.raises(UsageError, match="matches no log"):
+        speedcheck.verify(above / "a", only=["*"], exclude=["seed-24*"])
+
+
+def test_a_selection_without_a_log_is_named_as_it_was_typed(build, cli):
+    result = cli("verify", build.published(), "--only", "x")
+    assert result.code == 2
+    assert "no log is left by --only 'x'; a pattern must match the end" in result.err
