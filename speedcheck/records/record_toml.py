@@ -13,6 +13,7 @@ from speedcheck import toml
 from speedcheck.errors import InputError, RecordError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
 from speedcheck.records.script_table import Script, read_script
+from speedcheck.whole_file import write_new, write_whole
 
 PLAN_NAME = "record.toml"
 
@@ -149,13 +150,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: the file exists or cannot be written.
     """
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(_toml(plan))
-    except OSError as error:
-        raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
-        ) from error
+    write_new(path, _toml(plan).encode())
 
 
 def replace_plan(path: Path, plan: Plan) -> None:
@@ -164,15 +159,7 @@ def replace_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(_toml(plan), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="free some space"
-        ) from error
+    write_whole(path, _toml(plan).encode(), RecordError)
 
 
 def _toml(plan: Plan) -> str:

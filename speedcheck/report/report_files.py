@@ -18,7 +18,7 @@ from speedcheck.records.record_files import PICTURES, PICTURES_NAME
 from speedcheck.report import race_text
 from speedcheck.report.headline import headline
 from speedcheck.report.html import race_page, record_page, require_jinja
-from speedcheck.report.outputs import check_writable, write_file
+from speedcheck.report.outputs import check_writable
 from speedcheck.report.plots import (
     Picture,
     can_draw,
@@ -28,6 +28,7 @@ from speedcheck.report.plots import (
     write_pngs,
 )
 from speedcheck.rules.rule import Overrides
+from speedcheck.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _write(
 ) -> Iterator[str]:
     """Write the page and the pictures, and yield a line for each file."""
     if page is not None:
-        write_file(page, text.encode())
+        write_whole(page, text.encode())
         yield f"wrote {page}"
     if png is not None:
         yield from (f"wrote {file}" for file in write_pngs(pictures, png))
