@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from speedcheck.certificate import Exclusion
 from speedcheck.checks import codes
+from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
+from speedcheck.records.line_ends import CONVERTED, RESTORE, are_converted
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.sample import Sample
@@ -55,6 +57,8 @@ def _problem(problem: LedgerProblem) -> Finding:
     if problem.torn:
         message = f"the line {problem.message}: a crash cut it, and what it said is lost"
         return Finding(codes.LEDGER_BROKEN, "warn", message, where)
+    if problem.converted:
+        return Finding(codes.LEDGER_BROKEN, "fail", problem.message, LEDGER_NAME, RESTORE)
     message = f"the line {problem.message}: the ledger was changed or cut"
     return Finding(codes.LEDGER_BROKEN, "fail", message, where)
 
@@ -159,13 +163,19 @@ def _changed_logs(sample: Sample) -> list[Finding]:
         if log is None or entry.event != "finished":
             continue
         if log.sha256 != entry.log_sha256:
-            message = "the log is not the one that the ledger noted at its end: it was changed"
-            findings.append(Finding(codes.LOG_CHANGED, "fail", message, where=log.name))
+            findings.append(_changed(sample, log, entry))
         seeds = {run.header.seed for run in log.runs if run.header}
         if seeds and seeds != {seed}:
             message = f"the log says seed {seeds.pop()}, the ledger says seed {seed}"
             findings.append(Finding(codes.SEED_CHANGED, "fail", message, where=log.name))
     return findings
+
+
+def _changed(sample: Sample, log: LogFile, entry: Entry) -> Finding:
+    message = "the log is not the one that the ledger noted at its end: "
+    if are_converted(sample.record.path / log.name, entry.log_sha256):
+        return Finding(codes.LOG_CHANGED, "fail", message + CONVERTED, log.name, RESTORE)
+    return Finding(codes.LOG_CHANGED, "fail", f"{message}it was changed", log.name)
 
 
 def _start_times(sample: Sample) -> list[Finding]:

@@ -101,7 +101,8 @@ def _pair(
 
 def _problems(ledger: Ledger, planned: Sequence[Key]) -> Iterator[str]:
     for problem in ledger.problems:
-        yield f"line {problem.line} of the ledger {problem.message}"
+        line = f"line {problem.line} of the ledger"
+        yield f"the ledger: {problem.message}" if problem.converted else f"{line} {problem.message}"
     of_sides = [entry for entry in ledger.entries if folder_of(entry) in SIDES]
     beforehand = of_sides[: len(planned)]
     if [(entry.event, _key(entry)) for entry in beforehand] != [("planned", k) for k in planned]:

@@ -16,6 +16,7 @@ from typing import Literal
 from speedcheck.errors import InputError
 from speedcheck.logs import MAX_BYTES, read_log
 from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.line_ends import ATTRIBUTES_NAME
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.records.script_table import PROGRAM_NAME
 
@@ -37,7 +38,7 @@ FileKind = Literal["log", "document", "own"]
 """What a file is read as: a log where its content is one, a document or program, or a file of
 speedcheck's own."""
 
-_OWN = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME}
+_OWN = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME, ATTRIBUTES_NAME}
 _PROGRAMS = {".py", ".cu", ".ipynb"}
 _DOCUMENT_STEMS = ("readme", "statistics.md")
 _TOML = ".toml"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from speedcheck.errors import RecordError
+from speedcheck.records.line_ends import keep_line_ends
 from speedcheck.records.record_files import LOGS_NAME
 
 
@@ -40,6 +41,7 @@ def make_folder(folder: Path) -> None:
         raise RecordError(
             f"cannot be made ({error.strerror})", where=str(folder), remedy="choose another --out"
         ) from error
+    keep_line_ends(folder)
 
 
 def write_whole(path: Path, text: str) -> None:
