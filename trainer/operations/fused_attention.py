@@ -22,6 +22,10 @@ from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
 
 
+# A normed head of E features has the norm sqrt(E), but for its rounding to bfloat16.
+ROUNDING_OF_SCORES = 1.02
+
+
 class FusedContext(NamedTuple):
     """What the layers of one pass share.
 
@@ -81,7 +85,9 @@ class AddAttention(Function):
         cos, sin = layer.heads.rotary
         qkv, v, rstd = project.project(normed, copies[0], mix, *values, cos, sin, eps)
         q, k, _ = qkv.unbind(1)
-        out, lse = attention.attend(q, k, v, layer.mask.low, layer.heads.scale)
+        scale = layer.heads.scale
+        bound = ROUNDING_OF_SCORES * q.shape[2] * scale
+        out, lse = attention.attend(q, k, v, layer.mask.low, scale, bound=bound)
         ctx.layer = layer
         ctx.save_for_backward(normed, *copies, v, out, lse, qkv, rstd, mix, *values, cos, sin)
         return stream.addmm_(out.flatten(1), copies[1].mT)
