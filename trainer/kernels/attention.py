@@ -26,7 +26,7 @@ from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 # Where the largest score so far starts: below any, yet finite, so that a tile in which a query sees
 # no key gives weights of 0 rather than NaN.
 LOWEST: tl.constexpr = tl.constexpr(-1.0e6)
-# Scores up to this may go into exponentials as they are: 2**24 of exp(60) are finite in float32, and
+# Exponentials of scores up to this need no shift: 2**24 times exp(60) is finite in float32, and
 # exp(-60) has all its digits there.
 LARGEST_UNSHIFTED = 60.0
 

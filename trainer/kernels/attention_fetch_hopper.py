@@ -1,9 +1,9 @@
 """The warp that fetches for attention's forward kernel on Hopper, and what it shares with the rest.
 
-A program computes tile after tile, of GROUPS * BLOCK queries of one head. Each of its warpgroups has
-BLOCK of these queries. All of them need the same keys and values, or almost, which one more warp
-fetches through the copy engine: one tile of each a step, and already the next tile's while
-the last one ends.
+A program computes tile after tile, of GROUPS * BLOCK queries of one head. Each of its warpgroups
+has BLOCK of these queries. All of them need the same keys and values, or almost, which one more
+warp fetches through the copy engine: one tile of each a step, and already the next tile's while the
+last one ends.
 
 Shapes: T tokens, H heads, E features of a head.
 """

@@ -226,7 +226,7 @@ def _skip(shared, step, count):
 
 @gluon.jit
 def _exponentials(scores, start, queries, scale):
-    """Weights that are not yet normalised; masked only where some query's interval cuts the step."""
+    """Weights, not yet normalised; masked only where some query's interval cuts the step."""
     exponent = scores * scale
     if (start < queries.seen_by_all) | (start + BLOCK > queries.first + 1):
         keys = start + gl.arange(0, BLOCK, layout=gl.SliceLayout(0, SCORES))[None, :]
