@@ -144,7 +144,7 @@ class GPT(nn.Module):
         """What the head sees: the normalised stream after the last block, (B, T, D)."""
         operations, half = self.operations, self.config.depth // 2
         stream = x0 = operations.embed(self.embedding.weight, tokens, context)
-        values: dict[int, Tensor] = {}
+        values: dict[int, object] = {}
         heads = Heads(self.config.heads, self.config.softmax_scale, Rotary(self.cos, self.sin))
         skips: list[Tensor] = []
         # Scalars are taken out at once: one node in the graph rather than one for each.
@@ -155,16 +155,18 @@ class GPT(nn.Module):
             if watch is not None and layer > 0:
                 watch(stream, layer)
             # Layer `half` mirrors the one before it, whose output is its own input.
-            x, stream, normed, x0 = operations.mix_norm(
+            mixed = operations.mix_norm(
                 stream,
                 x0,
                 residual_mix[layer],
                 skips.pop() if layer > half else None,
                 skip_weights[layer - half] if layer >= half else None,
+                attends=block.attention is not None,
             )
+            stream, x0 = mixed.stream, mixed.x0
             if 0 < layer < half:
-                skips.append(x)
-            known: Tensor | None = normed
+                skips.append(mixed.x)
+            normed: Tensor | None = mixed.normed
             if block.attention is not None:
                 table = layout.value_table_of(layer, self.config.depth)
                 if table is not None and table not in values:
@@ -172,8 +174,7 @@ class GPT(nn.Module):
                     values[table] = operations.look_up(self.tables[1 + table], tokens)
                 value = None if table is None else values[table]
                 stream = operations.add_attention(
-                    stream,
-                    normed,
+                    mixed,
                     AttentionWeights(block.attention.qkv, block.attention.out, next(value_mix)),
                     value,
                     heads,
@@ -181,8 +182,8 @@ class GPT(nn.Module):
                     long=self._is_long(layer),
                 )
                 # The stream is another one now.
-                known = None
-            stream = operations.add_mlp(stream, known, block.mlp.up, block.mlp.down)
+                normed = None
+            stream = operations.add_mlp(stream, normed, block.mlp.up, block.mlp.down)
         if watch is not None:
             watch(stream, "head")
         return operations.norm(stream)[1]

@@ -37,7 +37,7 @@ from triton.runtime.jit import JITFunction
 
 from trainer.kernels.attention import Tilings, attend
 from trainer.kernels.attention_backward import Projection, attend_projection_backward
-from trainer.kernels.attention_merge import delta_of, merge_backward
+from trainer.kernels.attention_merge import delta_of, merge_, merge_backward, restores_stream
 from trainer.kernels.gemm import GemmConfig
 from trainer.kernels.logits import logits_and_loss
 from trainer.kernels.mlp import (
@@ -235,8 +235,12 @@ def launch_attention_backward(tilings: Tilings | None = None) -> None:
 
 
 def launch_merge(_config: None = None) -> None:
-    """The gradient through the product that merges heads, at the size of the recipe sub3."""
+    """The product that merges heads and its gradient, at the size of the recipe sub3."""
     out, lse = tensor(TOKENS, HEADS, HEAD_DIM), tensor(HEADS, TOKENS, dtype=torch.float32)
+    stream, normed = tensor(TOKENS, WIDTH), tensor(TOKENS, WIDTH)
+    if restores_stream(stream):
+        rstd = tensor(TOKENS, dtype=torch.float32)
+        merge_(stream, out, tensor(WIDTH, WIDTH), normed, rstd)
     merge_backward(tensor(TOKENS, WIDTH), tensor(WIDTH, WIDTH), out, lse)
     delta_of(out, out, lse)
 

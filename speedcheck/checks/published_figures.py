@@ -31,6 +31,7 @@ def published_claims(
     seconds, deviation = (runtime.mean_s, runtime.std_s) if runtime else (None, None)
     minutes = None if seconds is None else seconds / _SECONDS_PER_MINUTE
     claims = (
+        _losses(published.losses, runs),
         _claim("p", "p", published.p, loss.p_value),
         _claim("mean", "mean", published.mean, loss.mean),
         *_interval("mean", published.mean_interval, loss.bayes_mean),
@@ -40,7 +41,7 @@ def published_claims(
         _claim("time_mean", "time_mean_min", published.time_mean_min, minutes, unit=" min"),
         _claim("time_std", "time_std_s", published.time_std_s, deviation, unit=" s"),
     )
-    return (_losses(published.losses, runs), *filter(None, claims))
+    return tuple(filter(None, claims))
 
 
 def _deviations(loss: LossStatistics) -> tuple[float | None, ...]:
@@ -73,7 +74,9 @@ def _claim(
     return Claim(what, claimed + unit, f"{(same or known)[0]!r}{unit}", status, where)
 
 
-def _losses(losses: tuple[float, ...], runs: tuple[JudgedRun, ...]) -> Claim:
+def _losses(losses: tuple[float, ...], runs: tuple[JudgedRun, ...]) -> Claim | None:
+    if not losses:
+        return None
     where, claimed = f"{PLAN_NAME} [published] losses", count(len(losses), "loss")
     found = [run.val_loss for run in runs if run.counted and run.log is not None]
     if not found:

@@ -39,7 +39,7 @@ _NAMED = re.compile(
 _CODE = re.compile(
     r"(?:(?<![\w.])(?!tensor|array)|(?<=[)\]])\.)[a-z_][\w.]{0,60}\(|^\s*(?:import|from) "
 )
-_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) |[0-9]\.[0-9]")
+_CODE_OR_RESULT = re.compile(r"[=([$|]|^\s*(?:import|from) ")
 _STRING = re.compile(r"[fFrR]?(?:\"[^\"\n]*\"|'[^'\n]*')")
 _ARITHMETIC = re.compile(r"[\w)\]]\s*(?:[-+/<>]|\*\*?)\s*[\w(]|\w\[")
 # A known function of a whole list by its name, and of nothing else.
@@ -91,7 +91,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
     Without a name or brackets a list has three fractions at least: two are an interval.
     """
     plain, first, counted = _COMMENT.sub("", passage.text), 0, 0
-    lines = plain.split("\n")
+    lines, written = plain.split("\n"), passage.text.split("\n")
     for match in _NUMBERS.finditer(plain):
         start = match.start(1 if match[1] else 2)
         numbers = _parts(match[2], is_bracketed=bool(match[1]))
@@ -101,14 +101,15 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         if name is None:
             continue
         first, counted = first + plain.count("\n", counted, start), start
-        said = (x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x))
-        of = replace(passage, context=" ".join((passage.context, *said)))
+        last = first + plain[start : match.end()].rstrip().count("\n")
+        said = [x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x)]
+        beside = [written[line].partition("#")[2] for line in (first, last)]
+        of = replace(passage, context=" ".join((passage.context, *said, *beside)))
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
             continue
         if not (name or match[1]):
             figure = replace(figure, is_data=False)
-        last = first + plain[start : match.end()].rstrip().count("\n")
         yield _List(name, figure, first, last)
 
 

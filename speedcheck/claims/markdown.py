@@ -23,45 +23,69 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MOST_CHARACTERS = 200
 
 
+class _Place:
+    """Where in a document a token is: its sections, its quotes, and the text directly above."""
+
+    def __init__(self) -> None:
+        self.above = ""
+        self._headings: dict[int, str] = {}
+        self._quotes: list[str] = []
+        self._level = 0
+
+    def enter(self, token: Token) -> None:
+        """Take notice of a heading, or of a quote: the text above it is said of all of it."""
+        if token.type == "heading_open":
+            self._level = int(token.tag[1:])
+            self._headings = {n: text for n, text in self._headings.items() if n < self._level}
+        elif token.type == "blockquote_open":
+            self._quotes.append(_last_sentence(self.above))
+        elif token.type == "blockquote_close":
+            self._quotes.pop()
+
+    def text(self, line: int, content: str) -> Passage:
+        """Return running text or a heading, which from then on is above, or a section's."""
+        kind: PassageKind = "title" if self._level == 1 else "text"
+        if self._level:
+            self._headings[self._level] = content[:_MOST_CHARACTERS]
+        passage = Passage(kind, line, content, context=self.context)
+        self.above, self._level = "" if self._level else content, 0
+        return passage
+
+    @property
+    def context(self) -> str:
+        """The headings without the title, of level 1, and the sentences directly above."""
+        sections = (text for level, text in self._headings.items() if level > 1)
+        return " / ".join((*sections, *self._quotes, _last_sentence(self.above)))
+
+
+def _last_sentence(text: str) -> str:
+    return _SENTENCE_END.split(text[-_MOST_CHARACTERS:].strip())[-1]
+
+
 def read_passages(text: str) -> Iterator[Passage]:
     """Yield the passages of a document in their order.
 
     HTML, code of other languages than Python and a shell's, and comments are left out. The
     parser takes time linear in the text and nests to a fixed depth.
     """
-    headings: dict[int, str] = {}
-    above, level = "", 0
+    place = _Place()
     tokens = iter(_PARSER.parse(_COMMENT.sub(_blank, text)))
     for token in tokens:
         line, content = token.map[0] + 1 if token.map else 0, token.content
-        context = _context(headings, above)
-        if token.type == "heading_open":
-            level = int(token.tag[1:])
-            headings = {depth: text for depth, text in headings.items() if depth < level}
-        elif token.type == "inline" and level:
-            headings[level] = content[:_MOST_CHARACTERS]
-            kind: PassageKind = "title" if level == 1 else "text"
-            yield Passage(kind, line, content, context=_context(headings, above))
-            above, level = "", 0
-        elif token.type == "inline":
-            yield Passage("text", line, content, context=context)
-            above = content
+        place.enter(token)
+        if token.type == "inline":
+            yield place.text(line, content)
         elif token.type == "html_block":
             # Its text is said of what follows, such as that of details.
-            above = _TAG.sub(" ", content).strip() or above
+            place.above = _TAG.sub(" ", content).strip() or place.above
         elif token.type == "table_open":
-            yield Passage("table", line, rows=_rows(tokens, line), context=context)
-            above = ""
+            yield Passage("table", line, rows=_rows(tokens, line), context=place.context)
+            place.above = ""
         elif token.type in ("fence", "code_block"):
             if token.info.strip().partition(" ")[0].lower() in _LANGUAGES:
-                yield Passage("code", line + (token.type == "fence"), content, context=context)
-            above = ""
-
-
-def _context(headings: dict[int, str], above: str) -> str:
-    """Return the headings without the title, of level 1, and the sentence directly above."""
-    sentence = _SENTENCE_END.split(above[-_MOST_CHARACTERS:].strip())[-1]
-    return " / ".join((*(text for level, text in headings.items() if level > 1), sentence))
+                fence = token.type == "fence"
+                yield Passage("code", line + fence, content, context=place.context)
+            place.above = ""
 
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": _MOST_NESTING}).enable("table")

@@ -23,7 +23,7 @@ _MARKUP = re.compile(r"[*`~$]|<[^<>\n]{0,80}>")
 _NUMBER = re.compile(NUMBER)
 _CELL = re.compile(rf"({NUMBER}) ?(ms|s|min|sec)?")
 _RUN = re.compile(
-    r"\b(?:runs?|seeds?|logs?|files?|trials?|id|idx|index|rep|replicate)\b|#", re.IGNORECASE
+    r"\b(?:runs?|names?|seeds?|logs?|files?|trials?|id|idx|index|rep|replicate)\b|#", re.IGNORECASE
 )
 # Columns of text that a table of runs may have.
 _OF_A_RUN = re.compile(

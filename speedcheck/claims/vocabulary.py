@@ -50,8 +50,11 @@ _STATISTICS = _set(
 _OF_LOSSES = _set("ttt post legal quant quantized int8 int6 roundtrip exact ema eval")
 # The e of 9.3e-19 is not a word; the number of another submission is one.
 _WORD = re.compile(
-    r"(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*|#[0-9]{2,}|\.\./"
+    r"(?:#|\b[Pp][Rr] )[0-9]{2,}|\.\./"
+    r"|(?!(?<=[0-9])[eE][-+]?[0-9])[A-Za-z\u0394\u03b4\u03bc\u03c3]+[0-9]*"
 )
+# In a name, a number of steps, tokens or whatever else sets its list apart.
+_SETTING = re.compile(r"(?<![A-Za-z0-9.])[0-9]{3,}(?![A-Za-z0-9.])")
 _STEP = re.compile(
     r"(?:(?:\bat )?\bstep|\bat|@)[\s_:]{0,2}([0-9]{1,7})\b(?!\.[0-9])|\b([0-9]{1,7})[ -]steps?\b",
     re.IGNORECASE,
@@ -102,7 +105,8 @@ def is_known(text: str, measure: tuple[str, ...]) -> bool:
 def _is_clear_name(name: str, kind: Kind, measure: tuple[str, ...]) -> bool:
     of_times, of_losses = _TIMES | UNITS.keys() | {"train", "training"}, _of_losses(measure)
     own = of_times if kind == "times" else of_losses | _OF_LOSSES
-    return words(without_steps(name)) <= (_KNOWN - _STATISTICS) | own
+    plain = without_steps(name)
+    return words(plain) <= (_KNOWN - _STATISTICS) | own and not _SETTING.search(plain)
 
 
 def _of_losses(measure: tuple[str, ...]) -> set[str]:

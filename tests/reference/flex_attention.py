@@ -25,9 +25,9 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from trainer.kernels import embedding
 from trainer.operations.fused import FusedOperations
-from trainer.operations.fused_attention import FusedContext
+from trainer.operations.fused_attention import FusedContext, ValueTable
 from trainer.operations.masks import BlockMask, block_mask
-from trainer.operations.protocol import AttentionWeights, Heads
+from trainer.operations.protocol import AttentionWeights, Heads, Mixed
 from trainer.operations.rotary import norm, rotate
 
 
@@ -142,26 +142,39 @@ def _compiled() -> Callable[..., Tensor]:
 class FlexOperations(FusedOperations):
     """The fused operations with FlexAttention in the place of our projection and attention."""
 
+    def mix_norm(
+        self,
+        x: Tensor,
+        x0: Tensor,
+        mix: Tensor,
+        skip: Tensor | None,
+        weight: Tensor | None,
+        *,
+        attends: bool,
+    ) -> Mixed:
+        """Open a layer, and write its stream."""
+        return super().mix_norm(x, x0, mix, skip, weight, attends=False)
+
     def add_attention(
         self,
-        stream: Tensor,
-        normed: Tensor,
+        mixed: Mixed,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: ValueTable | None,
         heads: Heads,
         context: FusedContext,
         *,
         long: bool,
     ) -> Tensor:
         """FlexAttention; autograd finds the gradients."""
+        normed = mixed.normed
         q, k, v = (normed @ matrix.mT for matrix in weights.qkv.to(normed.dtype))
         v = weights.mix[0] * v
         if value is not None:
-            v = v + weights.mix[1] * F.embedding(context.tokens, value)
+            v = v + weights.mix[1] * F.embedding(context.tokens, value.weight)
         q, k, v = (t.to(normed.dtype).view(len(normed), heads.number, -1) for t in (q, k, v))
         q, k = (rotate(norm(t, self.eps), *heads.rotary) for t in (q, k))
         mask = context.long if long else context.short
-        return stream + attend(q, k, v, mask, heads.scale) @ weights.out.to(normed.dtype).mT
+        return mixed.stream + attend(q, k, v, mask, heads.scale) @ weights.out.to(normed.dtype).mT
 
     def context(
         self, tokens: Tensor, documents: Tensor, block_size: int, windows: tuple[int, int]

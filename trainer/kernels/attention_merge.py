@@ -1,10 +1,11 @@
-"""The backward pass between the residual stream and attention: the product that merges heads.
+"""The product that merges heads, between attention and the residual stream, and its gradient.
 
-Attention's gradients need delta = sum(d_out * out) of each query and head. On Hopper the product
-that gives d_out has a whole head in each of its tiles, and finds delta in its epilogue
-(`attention_merge_hopper`); elsewhere a kernel reads both once more.
+On Hopper the stream need not be in memory: the product's epilogue restores it from its norm, which
+the projection reads anyway. Attention's gradients need delta = sum(d_out * out) of each query and
+head: there, the product that gives d_out has a whole head in each of its tiles, and finds delta in
+its epilogue (both in `attention_merge_hopper`). Elsewhere a kernel reads d_out and out once more.
 
-Shapes: T tokens, H heads, E features of a head.
+Shapes: T tokens, D features of the stream, H heads, E features of a head.
 """
 
 from __future__ import annotations
@@ -15,9 +16,43 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.attention import Tilings, check, default_tilings
-from trainer.kernels.common import HOPPER_FEATURES, LOG2_E
-from trainer.kernels.gemm import is_for_gluon
+from trainer.kernels.common import HOPPER_FEATURES, LOG2_E, has_gluon
+from trainer.kernels.gemm import STEP_BYTES, is_for_gluon
 from trainer.kernels.tiles import launch, load_tile
+
+
+def restores_stream(x: Tensor) -> bool:
+    """Whether `merge_` needs nothing but the norm of streams like `x` (T, D), of D features."""
+    aligned = not x.shape[1] * x.element_size() % STEP_BYTES
+    return has_gluon(x.device) and x.dtype == torch.bfloat16 and aligned
+
+
+def merge_(
+    stream: Tensor, out: Tensor, weight: Tensor, normed: Tensor, rstd: Tensor | None
+) -> Tensor:
+    """Add out.flatten(1) @ weight.T to the stream.
+
+    Args:
+        stream: (T, D), contiguous, updated in place.
+        out: what `attend` returned, (T, H, E), contiguous.
+        weight: (D, H * E), rows contiguous.
+        normed: the stream's norm (T, D).
+        rstd: normed / stream of each token (T,), where the stream is to be restored; None where it
+            is there.
+
+    Returns:
+        `stream`.
+    """
+    merged = out.flatten(1)
+    if rstd is None:
+        return stream.addmm_(merged, weight.mT)
+    if restores_stream(stream) and is_for_gluon(merged, weight.T):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.attention_merge_hopper import write_stream  # noqa: PLC0415
+
+        write_stream(merged, weight, normed, rstd, stream)
+        return stream
+    return stream.copy_(normed / rstd[:, None]).addmm_(merged, weight.mT)
 
 
 def merge_backward(

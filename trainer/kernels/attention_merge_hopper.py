@@ -1,7 +1,7 @@
-"""The gradient through the product that merges heads on Hopper, in Gluon, with delta.
+"""The product that merges heads on Hopper, in Gluon, and its gradient with delta.
 
-It takes the place of a product and the kernel of `attention_merge`, whose shapes and letters these
-are: one pass less over the gradient.
+They take the place of products and of the kernel of `attention_merge`, whose shapes and letters
+these are: each spares a pass, over the stream or over the gradient.
 """
 
 from __future__ import annotations
@@ -27,18 +27,43 @@ from trainer.kernels.pieces_hopper import (
     store,
 )
 
-# Two rooms: for a tile of out.
+# Two rooms: for a tile of normed or of out.
 CONFIG = PingPong(stages=5, group=8, rooms=2)
 LOG2_E = gl.constexpr(common.LOG2_E.value)
 
 
 class MergeArgs(NamedTuple):
-    """What prologue and epilogue take."""
+    """What prologue and epilogue of the product take."""
+
+    stream: Any
+    normed: Any
+    rstd: Any
+
+
+class GradientArgs(NamedTuple):
+    """What prologue and epilogue of the gradient take."""
 
     d_out: Any
     out: Any
     lse: Any
     lse_delta: Any
+
+
+def write_stream(
+    merged: Tensor, weight: Tensor, normed: Tensor, rstd: Tensor, stream: Tensor
+) -> None:
+    """Write normed / rstd + merged @ weight.T to `stream` (T, D), merged (T, H * E)."""
+    a, b = operands_of(merged, weight.T)
+    _merge_kernel[grid(merged)](
+        a,
+        b,
+        *stream.shape,
+        piece_of(stream),
+        piece_of(normed),
+        rstd,
+        PLAN=plan_of(merged, weight.T, CONFIG),
+        num_warps=WARPS.value,
+    )
 
 
 def write_gradient(
@@ -60,9 +85,35 @@ def write_gradient(
 
 
 @gluon.jit
+def _merge_kernel(a, b, m, n, stream, normed, rstd, PLAN: gl.constexpr):
+    """Write normed / rstd + a @ b."""
+    args = MergeArgs(stream, normed, rstd)
+    matmul(a, b, Shape(m, n), args, _fetch_normed, _restore_and_add, PLAN)
+
+
+@gluon.jit
+def _fetch_normed(tile, _shape, ends, args, _PLAN: gl.constexpr):
+    fetch_tile(args.normed, tile, ends)
+
+
+@gluon.jit
+def _restore_and_add(acc, tile, shape, ends, args, _PLAN: gl.constexpr):
+    """Results take the place of normed."""
+    pieces = halves(acc)
+    rows = tile.row + gl.arange(0, BLOCK_M, layout=gl.SliceLayout(1, pieces[0].type.layout))
+    root = 1 / gl.load(args.rstd + rows, mask=rows < shape.m, other=1.0)
+    mbarrier.wait(ends.arrived, ends.phase)
+    for i in gl.static_range(2):
+        room = ends.rooms.index(i)
+        normed = room.load(pieces[i].type.layout).to(gl.float32)
+        total = root[:, None] * normed + pieces[i]
+        store(args.stream, total.to(gl.bfloat16), tile.row, tile.column + i * PIECE, room)
+
+
+@gluon.jit
 def _merge_gradient_kernel(a, b, m, n, d_out, out, lse, lse_delta, PLAN: gl.constexpr):
     """A tile is a head of d_out."""
-    args = MergeArgs(d_out, out, lse, lse_delta)
+    args = GradientArgs(d_out, out, lse, lse_delta)
     matmul(a, b, Shape(m, n), args, _fetch_out, _write_and_sum, PLAN)
 
 

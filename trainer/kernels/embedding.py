@@ -7,6 +7,7 @@ runs are cut into pieces, so that a frequent token does not keep one program bus
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,18 @@ class Segments(NamedTuple):
     begins: Tensor
     ends: Tensor
     starts: Tensor
+
+
+class Rows(NamedTuple):
+    """What is to be added to the rows of a table.
+
+    Attributes:
+        values: (T, D), of any stride but 1 in D.
+        scale: one float32 number that they are multiplied by; None: 1.
+    """
+
+    values: Tensor
+    scale: Tensor | None
 
 
 def embed_norm(table: Tensor, tokens: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -102,18 +115,17 @@ def sort_tokens(tokens: Tensor) -> Segments:
     )
 
 
-def add_rows_(grad: Tensor, rows: Tensor, segments: Segments, scale: Tensor | None) -> Tensor:
+def add_rows_(grad: Tensor, sources: Sequence[Rows], segments: Segments) -> Tensor:
     """Add to each row of a table's gradient the rows of its token's positions.
 
-    grad[v] += scale * sum of rows[t] over all t with tokens[t] = v, summed in float32 (float64 for
-    float64) in the order of the positions, and rounded once. Rows of tokens that do not occur are
-    neither read nor written.
+    grad[v] += sum of scale * values[t] over the sources and all t with tokens[t] = v, in float32
+    (float64 for float64) in the order of the positions, and rounded once. Rows of tokens that do
+    not occur are neither read nor written.
 
     Args:
         grad: (vocabulary, D), contiguous, updated in place.
-        rows: (T, D), of any stride but 1 in D.
+        sources: one or two, of equal shapes.
         segments: of the T tokens.
-        scale: one float32 number; None: 1.
 
     Returns:
         `grad`.
@@ -122,17 +134,22 @@ def add_rows_(grad: Tensor, rows: Tensor, segments: Segments, scale: Tensor | No
         ValueError: a tensor has other strides than these.
     """
     require_contiguous(grad)
-    if rows.stride(1) != 1:
-        raise ValueError(f"the rows' strides are {rows.stride()}, the last must be 1")
-    length, width = rows.shape
+    for values, _ in sources:
+        if values.stride(1) != 1:
+            raise ValueError(f"the rows' strides are {values.stride()}, the last must be 1")
+    (first, scale), (second, second_scale) = (*sources, Rows(sources[0].values, None))[:2]
+    length, width = first.shape
     slots = triton.cdiv(length, PIECE)
-    partials = rows.new_empty(slots, width, dtype=wide_dtype(grad))
+    partials = first.new_empty(slots, width, dtype=wide_dtype(grad))
     _add_pieces[(min(length, PROGRAMS),)](
         grad,
-        rows,
-        rows.stride(0),
-        *segments,
+        first,
+        first.stride(0),
         scale,
+        second if len(sources) > 1 else None,
+        second.stride(0),
+        second_scale,
+        *segments,
         partials,
         length,
         WIDTH=width,
@@ -144,7 +161,6 @@ def add_rows_(grad: Tensor, rows: Tensor, segments: Segments, scale: Tensor | No
     _add_partials[(slots, triton.cdiv(width, STRIP))](
         grad,
         *segments[1:4],
-        scale,
         partials,
         WIDTH=width,
         BLOCK=STRIP,
@@ -175,26 +191,35 @@ def _embed_norm(
 
 
 @triton.jit
-def _add_to_row(grad_ptr, token, total, scale_ptr, columns, WIDTH: tl.constexpr):
-    if scale_ptr is not None:
-        total *= tl.load(scale_ptr).to(total.dtype)
+def _add_to_row(grad_ptr, token, total, columns, WIDTH: tl.constexpr):
     row_ptr = grad_ptr + token.to(tl.int64) * WIDTH
     before = tl.load(row_ptr + columns, mask=columns < WIDTH, other=0).to(total.dtype)
     tl.store(row_ptr + columns, before + total, mask=columns < WIDTH)
 
 
+@triton.jit
+def _load_scale(scale_ptr, WIDE: tl.constexpr):
+    scale = tl.full((), 1, WIDE)
+    if scale_ptr is not None:
+        scale = tl.load(scale_ptr).to(WIDE)
+    return scale
+
+
 # A scalar may be any element of a matrix of them; one binary is to serve every alignment.
-@triton.jit(do_not_specialize_on_alignment=["scale_ptr"])
+@triton.jit(do_not_specialize_on_alignment=["scale_ptr", "second_scale_ptr"])
 def _add_pieces(
     grad_ptr,
-    rows_ptr,
-    row_stride,
+    first_ptr,
+    first_stride,
+    scale_ptr,
+    second_ptr,
+    second_stride,
+    second_scale_ptr,
     order_ptr,
     tokens_ptr,
     begins_ptr,
     ends_ptr,
     starts_ptr,
-    scale_ptr,
     partials_ptr,
     n_tokens,
     WIDTH: tl.constexpr,
@@ -205,6 +230,8 @@ def _add_pieces(
     """Sum pieces; a token's only one goes to the gradient, the others to `partials`."""
     WIDE: tl.constexpr = partials_ptr.dtype.element_ty
     columns = tl.arange(0, BLOCK)
+    scale = _load_scale(scale_ptr, WIDE)
+    second_scale = _load_scale(second_scale_ptr, WIDE)
     piece = tl.program_id(0)
     start = tl.load(starts_ptr + piece)
     while start < n_tokens:
@@ -215,14 +242,17 @@ def _add_pieces(
         at = start
         while at < stop:
             places = at + tl.arange(0, ROWS)
-            members = tl.load(order_ptr + places, mask=places < stop, other=0)
-            tile_ptr = rows_ptr + members.to(tl.int64)[:, None] * row_stride + columns[None, :]
+            members = tl.load(order_ptr + places, mask=places < stop, other=0).to(tl.int64)[:, None]
             inside = (places < stop)[:, None] & (columns < WIDTH)[None, :]
-            total += tl.sum(tl.load(tile_ptr, mask=inside, other=0).to(WIDE), 0)
+            tile_ptr = first_ptr + members * first_stride + columns[None, :]
+            values = scale * tl.load(tile_ptr, mask=inside, other=0).to(WIDE)
+            if second_ptr is not None:
+                tile_ptr = second_ptr + members * second_stride + columns[None, :]
+                values += second_scale * tl.load(tile_ptr, mask=inside, other=0).to(WIDE)
+            total += tl.sum(values, 0)
             at += ROWS
         if end - begin < 2 * PIECE:
-            token = tl.load(tokens_ptr + start)
-            _add_to_row(grad_ptr, token, total, scale_ptr, columns, WIDTH)
+            _add_to_row(grad_ptr, tl.load(tokens_ptr + start), total, columns, WIDTH)
         else:
             # Pieces of runs that are cut start at least PIECE apart: no two have one slot.
             slot_ptr = partials_ptr + start // PIECE * WIDTH
@@ -231,13 +261,12 @@ def _add_pieces(
         start = tl.load(starts_ptr + piece, mask=piece < n_tokens, other=n_tokens)
 
 
-@triton.jit(do_not_specialize_on_alignment=["scale_ptr"])
+@triton.jit
 def _add_partials(
     grad_ptr,
     tokens_ptr,
     begins_ptr,
     ends_ptr,
-    scale_ptr,
     partials_ptr,
     WIDTH: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -259,5 +288,4 @@ def _add_partials(
             tile_ptr = partials_ptr + slots[:, None] * WIDTH + columns[None, :]
             total += tl.sum(tl.load(tile_ptr, mask=inside, other=0), 0)
             piece += ROWS
-        token = tl.load(tokens_ptr + at)
-        _add_to_row(grad_ptr, token, total, scale_ptr, columns, WIDTH)
+        _add_to_row(grad_ptr, tl.load(tokens_ptr + at), total, columns, WIDTH)

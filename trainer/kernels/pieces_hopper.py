@@ -7,6 +7,7 @@ from there.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -39,8 +40,13 @@ def piece_of(matrix: Tensor) -> TensorDescriptor:
 
 def described(matrix: Tensor, rows: int, columns: int) -> TensorDescriptor:
     """What a kernel takes for a matrix whose tiles of that shape it visits."""
-    layout = gl.NVMMASharedLayout(STEP_BYTES, 8 * matrix.element_size(), 2)
-    return TensorDescriptor.from_tensor(matrix, [rows, columns], layout)
+    return TensorDescriptor.from_tensor(matrix, [rows, columns], _layout(matrix.element_size()))
+
+
+@cache
+def _layout(size: int) -> gl.NVMMASharedLayout:
+    """How shared memory holds elements of so many bytes; made once, since each costs 5 us."""
+    return gl.NVMMASharedLayout(STEP_BYTES, 8 * size, 2)
 
 
 @gluon.jit

@@ -32,9 +32,10 @@ class MixNorm(NamedTuple):
 
 
 class MixNormGradients(NamedTuple):
-    """Gradients of the inputs of `mix_norm`; None where there was no such input."""
+    """Gradients of the inputs of `mix_norm`; None where there was no such input of its own."""
 
-    d_stream: Tensor
+    d_stream: Tensor | None
+    d_x0: Tensor
     d_skip: Tensor | None
     d_mix: Tensor
     d_weight: Tensor | None
@@ -63,6 +64,8 @@ def mix_norm(
     skip: Tensor | None,
     weight: Tensor | None,
     eps: float,
+    *,
+    write: bool = True,
 ) -> MixNorm:
     """Open a block: skip, mix with x0, normalise.
 
@@ -76,6 +79,7 @@ def mix_norm(
         skip: (T, D), or None with a weight: `x` itself is the skip.
         weight: one float32 number; None where the block has no skip.
         eps: of the norm.
+        write: whether to write mixed, not only to make room for it: it is normed / rstd.
 
     Returns:
         mixed and normed in the dtype of `x`, rstd in float32 (float64 for float64).
@@ -89,7 +93,8 @@ def mix_norm(
     rows, width = x.shape
     mixed, normed = torch.empty_like(x), torch.empty_like(x)
     rstd = x.new_empty(rows, dtype=wide_dtype(x))
-    launch_by_rows(_mix_norm, rows, width, x, x0, mix, skip, weight, mixed, normed, rstd, eps)
+    target = mixed if write else None
+    launch_by_rows(_mix_norm, rows, width, x, x0, mix, skip, weight, target, normed, rstd, eps)
     return MixNorm(mixed, normed, rstd)
 
 
@@ -103,7 +108,7 @@ def mix_norm_backward(
     mix: Tensor,
     skip: Tensor | None,
     weight: Tensor | None,
-    d_x0: Tensor,
+    d_x0: Tensor | None,
 ) -> MixNormGradients:
     """Gradients of `mix_norm` from those of mixed (None: zero) and normed.
 
@@ -118,11 +123,11 @@ def mix_norm_backward(
         d_normed: (T, D).
         rstd: (T,), as `mix_norm` returned it.
         x: as `mix_norm` took it; likewise the rest.
-        x0: (T, D).
+        x0: (T, D); where it is `x` itself, both have one gradient, d_x0.
         mix: (2,).
         skip: (T, D) or None.
         weight: one number or None.
-        d_x0: (T, D), updated in place: mix[1] * d_total is added.
+        d_x0: (T, D), updated in place: mix[1] * d_total is added. None: zero.
 
     Returns:
         Gradients of the rows in the dtype of `d_normed`, of the scalars in that of `rstd`: mix
@@ -133,7 +138,8 @@ def mix_norm_backward(
     """
     require_contiguous(d_x, d_mixed, d_normed, x, x0, mix, skip, d_x0)
     rows, width = d_normed.shape
-    d_stream = torch.empty_like(d_normed)
+    d_stream = None if x0.data_ptr() == x.data_ptr() else torch.empty_like(d_normed)
+    d_x0_before, d_x0 = d_x0, torch.empty_like(d_normed) if d_x0 is None else d_x0
     d_skip = None if skip is None else torch.empty_like(d_normed)
     partials = rstd.new_empty(min(rows, PROGRAMS), 3)
     launch_by_rows(
@@ -149,6 +155,7 @@ def mix_norm_backward(
         mix,
         skip,
         weight,
+        d_x0_before,
         d_x0,
         d_stream,
         d_skip,
@@ -156,7 +163,7 @@ def mix_norm_backward(
         programs=PROGRAMS,
     )
     sums = partials.sum(0)
-    return MixNormGradients(d_stream, d_skip, sums[:2], None if weight is None else sums[2])
+    return MixNormGradients(d_stream, d_x0, d_skip, sums[:2], None if weight is None else sums[2])
 
 
 def norm(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -204,6 +211,16 @@ def _norm_gradient(d_normed, normed, rstd, WIDTH: tl.constexpr):
     return rstd * (d_normed - normed * (tl.sum(d_normed * normed, 0) / WIDTH))
 
 
+@triton.jit
+def _load_if_any(ptr, at, inside):
+    """Values as they lie in memory; zeros where there is no such tensor."""
+    if ptr is None:
+        values = tl.zeros(at.shape, tl.float32)
+    else:
+        values = tl.load(ptr + at, mask=inside, other=0)
+    return values
+
+
 # Rows of a matrix of scalars differ in alignment; one binary is to serve them all.
 @triton.jit(do_not_specialize_on_alignment=["mix_ptr", "weight_ptr"])
 def _mix_norm(
@@ -235,7 +252,8 @@ def _mix_norm(
             added = tl.load(skip_ptr + at, mask=inside, other=0).to(WIDE)
         y += tl.load(weight_ptr).to(WIDE) * added
     mixed = mix_y * y + mix_x0 * x0
-    tl.store(mixed_ptr + at, mixed, mask=inside)
+    if mixed_ptr is not None:
+        tl.store(mixed_ptr + at, mixed, mask=inside)
     store_normed(mixed, normed_ptr, rstd_ptr, eps, row, columns, WIDTH)
 
 
@@ -250,6 +268,7 @@ def _mix_norm_backward(
     mix_ptr,
     skip_ptr,
     weight_ptr,
+    d_x0_before_ptr,
     d_x0_ptr,
     d_stream_ptr,
     d_skip_ptr,
@@ -268,41 +287,40 @@ def _mix_norm_backward(
     d_weight = tl.full((), 0, WIDE)
     row = tl.program_id(0).to(tl.int64)
     while row < n_rows:
-        start = row * WIDTH
-        d_normed = tl.load(d_normed_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        y = tl.load(x_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        x0 = tl.load(x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
-        d_x0 = tl.load(d_x0_ptr + start + columns, mask=inside, other=0).to(WIDE)
+        at = row * WIDTH + columns
+        d_normed = tl.load(d_normed_ptr + at, mask=inside, other=0).to(WIDE)
+        y = tl.load(x_ptr + at, mask=inside, other=0).to(WIDE)
+        x0 = tl.load(x0_ptr + at, mask=inside, other=0).to(WIDE)
         # Asked for before the sum over the row, which loads are not moved across.
-        if d_mixed_ptr is not None:
-            d_mixed = tl.load(d_mixed_ptr + start + columns, mask=inside, other=0)
-        if d_x_ptr is not None:
-            d_x = tl.load(d_x_ptr + start + columns, mask=inside, other=0)
+        d_x0_before = _load_if_any(d_x0_before_ptr, at, inside)
+        d_mixed = _load_if_any(d_mixed_ptr, at, inside)
+        d_x = _load_if_any(d_x_ptr, at, inside)
         added = y
         if weight_ptr is not None:
             weight = tl.load(weight_ptr).to(WIDE)
             if skip_ptr is not None:
-                added = tl.load(skip_ptr + start + columns, mask=inside, other=0).to(WIDE)
+                added = tl.load(skip_ptr + at, mask=inside, other=0).to(WIDE)
             y += weight * added
         # The norm is made again: what it is made of is needed anyway.
         rstd = tl.load(rstd_ptr + row)
         d_total = _norm_gradient(d_normed, (mix_y * y + mix_x0 * x0) * rstd, rstd, WIDTH)
-        if d_mixed_ptr is not None:
-            d_total += d_mixed.to(WIDE)
+        d_total += d_mixed.to(WIDE)
         d_y = mix_y * d_total
-        d_stream = d_y
-        if d_x_ptr is not None:
-            d_stream += d_x.to(WIDE)
+        d_stream = d_y + d_x.to(WIDE)
         if weight_ptr is not None:
             if skip_ptr is not None:
-                tl.store(d_skip_ptr + start + columns, weight * d_y, mask=inside)
+                tl.store(d_skip_ptr + at, weight * d_y, mask=inside)
             else:
                 d_stream += weight * d_y
             d_weight += tl.sum(d_y * added, 0)
         d_mix_y += tl.sum(d_total * y, 0)
         d_mix_x0 += tl.sum(d_total * x0, 0)
-        tl.store(d_stream_ptr + start + columns, d_stream, mask=inside)
-        tl.store(d_x0_ptr + start + columns, d_x0 + mix_x0 * d_total, mask=inside)
+        d_x0 = d_x0_before.to(WIDE) + mix_x0 * d_total
+        if d_stream_ptr is None:
+            d_x0 += d_stream
+        else:
+            tl.store(d_stream_ptr + at, d_stream, mask=inside)
+        tl.store(d_x0_ptr + at, d_x0, mask=inside)
         row += tl.num_programs(0)
     own_ptr = partials_ptr + tl.program_id(0) * 3
     tl.store(own_ptr, d_mix_y)

@@ -10,14 +10,15 @@ Shapes as in `trainer.operations`, without B.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from trainer.kernels import embedding, mlp, residual
-from trainer.operations.fused_attention import AddAttention, FusedContext, Layer
+from trainer.kernels.attention_merge import restores_stream
+from trainer.operations.fused_attention import AddAttention, FusedContext, Layer, ValueTable
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.head import Precision, head_loss, validation_loss
 from trainer.operations.masks import intervals
@@ -35,8 +36,16 @@ class _Embed(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
         rows = embedding.embed_norm_backward(gradients[0], *ctx.saved_tensors)
-        embedding.add_rows_(gradient_of(ctx.table), rows, ctx.segments, None)
+        sources = [embedding.Rows(rows, None)]
+        embedding.add_rows_(gradient_of(ctx.table), sources, ctx.segments)
         return None, None, None
+
+
+class _Opening(NamedTuple):
+    """How a layer is opened: epsilon of the norm, and whether to write the stream."""
+
+    eps: float
+    write: bool
 
 
 class _MixNorm(Function):
@@ -50,24 +59,24 @@ class _MixNorm(Function):
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
-        eps: float,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        how: _Opening,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, eps)
+        mixed, normed, rstd = residual.mix_norm(x, x0, mix, skip, weight, how.eps, write=how.write)
+        ctx.mark_non_differentiable(rstd)
         ctx.save_for_backward(rstd, x, x0, mix, skip, weight)
-        return x.view_as(x), mixed, normed, x0.view_as(x0)
+        return x.view_as(x), mixed, normed, x0.view_as(x0), rstd
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         rstd, x, x0, mix, skip, weight = ctx.saved_tensors
-        d_x, d_stream, d_normed, d_x0 = gradients
+        d_x, d_stream, d_normed, d_x0, _ = gradients
         assert d_normed is not None  # noqa: S101 - the norm is what a layer is for
         # One buffer travels down the layers, and each adds its share.
-        d_x0 = torch.zeros_like(x0) if d_x0 is None else d_x0
         result = residual.mix_norm_backward(
             d_x, d_stream, d_normed, rstd, x, x0, mix, skip, weight, d_x0
         )
-        return result.d_stream, d_x0, result.d_mix, result.d_skip, result.d_weight, None
+        return *result[:2], result.d_mix, result.d_skip, result.d_weight, None
 
 
 class _Norm(Function):
@@ -156,9 +165,9 @@ class FusedOperations:
         result: Tensor = _Embed.apply(table, context, self.eps)  # type: ignore[no-untyped-call]
         return result
 
-    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:  # noqa: ARG002 - protocol
+    def look_up(self, table: Tensor, tokens: Tensor) -> ValueTable:  # noqa: ARG002 - protocol
         """The table: `add_attention` reads its rows itself."""
-        return table
+        return ValueTable(table)
 
     def mix_norm(
         self,
@@ -167,9 +176,13 @@ class FusedOperations:
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
+        *,
+        attends: bool,
     ) -> Mixed:
-        """Open a layer in one kernel."""
-        return Mixed(*_MixNorm.apply(x, x0, mix, skip, weight, self.eps))  # type: ignore[no-untyped-call]
+        """Open a layer in one kernel, which spares the stream where its norm will do."""
+        how = _Opening(self.eps, write=not (attends and restores_stream(x)))
+        mixed = Mixed(*_MixNorm.apply(x, x0, mix, skip, weight, how))  # type: ignore[no-untyped-call]
+        return mixed._replace(rstd=None) if how.write else mixed
 
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise in one kernel."""
@@ -178,10 +191,9 @@ class FusedOperations:
 
     def add_attention(
         self,
-        stream: Tensor,
-        normed: Tensor,
+        mixed: Mixed,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: ValueTable | None,
         heads: Heads,
         context: FusedContext,
         *,
@@ -192,7 +204,7 @@ class FusedOperations:
         layer = Layer(weights.qkv, weights.out, value, heads, context, mask)
         copies = (self._copy(weights.qkv), self._copy(weights.out))
         result: Tensor = AddAttention.apply(  # type: ignore[no-untyped-call]
-            stream, normed, weights.mix, layer, self.eps, *copies
+            mixed.stream, mixed.normed, mixed.rstd, weights.mix, layer, self.eps, *copies
         )
         return result
 

@@ -16,7 +16,7 @@ from trainer.kernels.attention_backward import (
     ProjectionGradients,
     attend_projection_backward,
 )
-from trainer.kernels.attention_merge import merge_backward
+from trainer.kernels.attention_merge import merge_, merge_backward
 from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
@@ -41,13 +41,39 @@ class FusedContext(NamedTuple):
     segments: embedding.Segments
 
 
+class ValueTable:
+    """A table of value embeddings in one pass; the gradients of two layers are added at once.
+
+    Args:
+        weight: (vocabulary, D), to whose gradient is added.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self._readers = 0
+        self._waiting: list[embedding.Rows] = []
+
+    def read(self) -> Tensor:
+        """The rows, for a layer that will come back with their gradient."""
+        self._readers += 1
+        return self.weight
+
+    def add_gradient_(self, rows: embedding.Rows, segments: embedding.Segments) -> None:
+        """Take a layer's gradient; add it now or with the next layer's."""
+        self._readers -= 1
+        self._waiting.append(rows)
+        if len(self._waiting) == 2 or self._readers == 0:
+            embedding.add_rows_(gradient_of(self.weight), self._waiting, segments)
+            self._waiting.clear()
+
+
 class Layer(NamedTuple):
     """What a layer attends with, except what autograd has to see.
 
     Attributes:
         qkv: weights (3, D, D), to whose gradients is added.
         out: (D, D), likewise.
-        table: of value embeddings, likewise, or None.
+        table: of value embeddings, or None.
         heads: how they attend.
         context: of the pass.
         mask: who sees whom.
@@ -55,7 +81,7 @@ class Layer(NamedTuple):
 
     qkv: Tensor
     out: Tensor
-    table: Tensor | None
+    table: ValueTable | None
     heads: Heads
     context: FusedContext
     mask: Interval
@@ -77,15 +103,17 @@ class AddAttention(Function):
         ctx: Any,
         stream: Tensor,
         normed: Tensor,
+        stream_rstd: Tensor | None,
         mix: Tensor,
         layer: Layer,
         eps: float,
         *copies: Tensor,
     ) -> Tensor:
-        """Add to the stream (T, D); `copies` are of the layer's weights."""
+        """Add to the stream (T, D), see `protocol.Mixed`; `copies` are of the layer's weights."""
         ctx.mark_dirty(stream)
-        tokens = None if layer.table is None else layer.context.tokens
-        values = (layer.table, tokens)
+        values: tuple[Tensor | None, Tensor | None] = (None, None)
+        if layer.table is not None:
+            values = (layer.table.read(), layer.context.tokens)
         cos, sin = layer.heads.rotary
         qkv, v, rstd = project.project(normed, copies[0], mix, *values, cos, sin, eps)
         q, k, _ = qkv.unbind(1)
@@ -94,7 +122,7 @@ class AddAttention(Function):
         out, lse = attention.attend(q, k, v, layer.mask.low, scale, bound=bound)
         ctx.layer = layer
         ctx.save_for_backward(normed, *copies, v, out, lse, qkv, rstd, mix, *values, cos, sin)
-        return stream.addmm_(out.flatten(1), copies[1].mT)
+        return merge_(stream, out, copies[1], normed, stream_rstd)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -108,7 +136,7 @@ class AddAttention(Function):
             d_out, projection, v, lse_delta, layer.mask, layer.heads.scale
         )
         d_normed = _add_gradients(layer, d, projection.mix, normed, qkv)
-        return d_stream, d_normed, d.mix, None, None, None, None
+        return d_stream, d_normed, None, d.mix, None, None, None, None
 
 
 def _add_gradients(
@@ -117,8 +145,8 @@ def _add_gradients(
     """Add to the gradients of the projection's weights and of the table; return that of normed."""
     if layer.table is not None:
         assert d.v is not None  # noqa: S101 - there is one wherever there is a table
-        segments = layer.context.segments
-        embedding.add_rows_(gradient_of(layer.table), d.v.flatten(1), segments, mix[1:])
+        d_rows = embedding.Rows(d.v.flatten(1), mix[1:])
+        layer.table.add_gradient_(d_rows, layer.context.segments)
     d_flat = d.qkv.flatten(1)
     gradient = gradient_of(layer.qkv).flatten(0, 1)
     # Q and K, then V: each fits the multiprocessors as cuBLAS cuts it up, the three do not.

@@ -94,6 +94,8 @@ class PlainOperations:
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
+        *,
+        attends: bool,  # noqa: ARG002 - protocol
     ) -> Mixed:
         """Open a layer."""
         y = x if weight is None else x + weight * (x if skip is None else skip)
@@ -107,8 +109,7 @@ class PlainOperations:
 
     def add_attention(
         self,
-        stream: Tensor,
-        normed: Tensor,
+        mixed: Mixed,
         weights: AttentionWeights,
         value: Tensor | None,
         heads: Heads,
@@ -118,9 +119,9 @@ class PlainOperations:
     ) -> Tensor:
         """Dense attention; the mask (B, 1, T, T) is added to the scores."""
         mask = context.long if long else context.short
-        q, k, v = _project(normed, weights.qkv, value, weights.mix, heads, self.eps)
+        q, k, v = _project(mixed.normed, weights.qkv, value, weights.mix, heads, self.eps)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=heads.scale)
-        return stream + _linear(y.transpose(1, 2).flatten(2), weights.out)
+        return mixed.stream + _linear(y.transpose(1, 2).flatten(2), weights.out)
 
     def add_mlp(self, stream: Tensor, normed: Tensor | None, up: Tensor, down: Tensor) -> Tensor:
         """Two matrix products."""

@@ -10,6 +10,8 @@ from torch import Tensor
 # that a set of operations wants. The model passes it from `context` to the other operations and
 # never looks inside.
 Context = TypeVar("Context")
+# Value embeddings in such a form, from `look_up` to `add_attention`.
+Values = TypeVar("Values")
 
 
 class Rotary(NamedTuple):
@@ -55,15 +57,18 @@ class Mixed(NamedTuple):
         stream: the stream inside the layer, for `add_attention` or `add_mlp`.
         normed: `stream`, normalised.
         x0: the embedding, for the next layer.
+        rstd: normed / stream of each token (B, T), where `stream` is room only and
+            `add_attention` restores it; None where it is written.
     """
 
     x: Tensor
     stream: Tensor
     normed: Tensor
     x0: Tensor
+    rstd: Tensor | None = None
 
 
-class Operations(Protocol[Context]):
+class Operations(Protocol[Context, Values]):
     """The steps of a forward pass, each differentiable.
 
     A stream that is passed to `add_attention`, `add_mlp` or `norm` may be overwritten: go on with
@@ -73,8 +78,8 @@ class Operations(Protocol[Context]):
     def embed(self, table: Tensor, tokens: Tensor, context: Context) -> Tensor:
         """Normalised rows of `table` (vocabulary, D) for `tokens` (B, T): (B, T, D)."""
 
-    def look_up(self, table: Tensor, tokens: Tensor) -> Tensor:
-        """Value embeddings of `tokens` in the form that `add_attention` takes."""
+    def look_up(self, table: Tensor, tokens: Tensor) -> Values:
+        """Value embeddings of `tokens`, for this pass, in the form that `add_attention` takes."""
 
     def mix_norm(
         self,
@@ -83,6 +88,8 @@ class Operations(Protocol[Context]):
         mix: Tensor,
         skip: Tensor | None,
         weight: Tensor | None,
+        *,
+        attends: bool,
     ) -> Mixed:
         """Open a layer: a * (x + weight * skip) + b * x0, and its norm.
 
@@ -92,6 +99,7 @@ class Operations(Protocol[Context]):
             mix: the layer's (a, b), shape (2,).
             skip: (B, T, D); None with a weight stands for x itself.
             weight: of the skip, shape (); None where the layer takes none.
+            attends: whether the result goes to `add_attention`.
         """
 
     def norm(self, stream: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,22 +107,20 @@ class Operations(Protocol[Context]):
 
     def add_attention(
         self,
-        stream: Tensor,
-        normed: Tensor,
+        mixed: Mixed,
         weights: AttentionWeights,
-        value: Tensor | None,
+        value: Values | None,
         heads: Heads,
         context: Context,
         *,
         long: bool,
     ) -> Tensor:
-        """`stream` (B, T, D) plus softmax attention of H heads, merged by a product.
+        """The stream (B, T, D) plus softmax attention of H heads, merged by a product.
 
         Queries and keys are normalised and turned.
 
         Args:
-            stream: (B, T, D).
-            normed: (B, T, D).
+            mixed: the stream and its norm.
             weights: of the layer.
             value: value embeddings from `look_up`, or None.
             heads: how many, and how they attend.
@@ -150,5 +156,5 @@ class Operations(Protocol[Context]):
         """Take notice that the optimizer has changed the weights."""
 
 
-# The one place where the type of a context is open: a model takes any operations.
-AnyOperations: TypeAlias = Operations[Any]
+# The one place where these types are open: a model takes any operations.
+AnyOperations: TypeAlias = Operations[Any, Any]

@@ -89,6 +89,15 @@ def test_claims_that_the_logs_bear_out_are_confirmed(with_logs):
     assert certificate.certified
 
 
+@pytest.mark.parametrize("key", PUBLISHED)
+def test_a_figure_that_is_not_published_is_not_claimed(build, key):
+    folder = build.published()
+    (folder / "record.toml").write_text(f"[published]\n{key} = {PUBLISHED[key]!r}\n")
+    certificate = verify(folder)
+    assert [claim.status for claim in certificate.claims] == ["confirmed"]
+    assert certificate.certified
+
+
 @pytest.mark.parametrize("deviation", [statistics.stdev, statistics.pstdev])
 def test_a_published_deviation_may_be_the_samples_or_numpys(with_logs, deviation):
     folder = with_logs(std=f"{deviation(PUBLISHED['losses']):.6f}")

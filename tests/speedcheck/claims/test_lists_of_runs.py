@@ -106,9 +106,33 @@ def test_a_list_under_words_that_are_not_known_may_be_of_other_runs(read, above,
     assert found(read(f"# A record\n\n{above}{figures}")) == set()
 
 
-def test_a_comment_above_a_list_may_name_other_runs(read):
-    losses = listed(OTHERS).replace("losses =", "# rope base 10k\nlosses =")
+@pytest.mark.parametrize("remark", ["rope base 10k", "with lr 0.03", "PR 117"])
+def test_a_comment_above_a_list_may_name_other_runs(read, remark):
+    losses = listed(OTHERS).replace("losses =", f"# {remark}\nlosses =")
     assert found(read(losses)) == set()
+
+
+@pytest.mark.parametrize("remark", ["main", "baseline", "no smear", "PR 117", "with lr 0.03"])
+def test_a_comment_beside_a_list_may_name_other_runs(read, remark):
+    losses = listed(OTHERS)
+    assert found(read(losses.replace("]", f"]  # {remark}"))) == set()
+    assert found(read(losses.replace("[", f"[  # {remark}\n"))) == set()
+    assert found(read(losses.replace("]", "]  # 6 runs, sorted"))) == {REFUTED}
+
+
+@pytest.mark.parametrize("name", ["losses_1600", "losses_750000"])
+def test_a_number_in_a_name_sets_a_list_apart(read, name):
+    assert found(read(listed(OTHERS, name))) == set()
+    assert found(read(listed(OTHERS, "losses_6"))) == {REFUTED}
+
+
+def test_the_sentence_above_a_quote_is_said_of_all_of_it(read):
+    quoted = "\n".join("> " + line for line in ("Mean 3.2777, p=0.0002, 6 runs",))
+    with_table = "> | run | val_loss |\n> |--|--|\n> | 1 | 3.2777 |\n>\n" + quoted
+    assert found(read(f"Jane's page gives:\n\n{with_table}\n")) == set()
+    assert found(read(f"Results:\n\n{with_table}\n")) == {WARNED}
+    # What is below the quote is not.
+    assert found(read(f"Jane's page gives:\n\n{with_table}\n\n{listed(OTHERS)}")) == {REFUTED}
 
 
 @pytest.mark.parametrize("above", UNCLEAR)

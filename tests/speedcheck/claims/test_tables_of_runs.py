@@ -37,6 +37,14 @@ def test_a_column_of_another_unit_or_metric_is_not_refuted(read, heading):
     assert found(read(table(("Run", heading), rows), pairs(BPB), BITS)) == set()
 
 
+def test_the_rows_of_a_table_may_be_named(read):
+    rows = [
+        (name, seed, f"{x:.4f}")
+        for seed, (name, x) in enumerate(zip("abcdef", OTHERS, strict=True))
+    ]
+    assert found(read(table(("Name", "seed", "val/loss"), rows))) == {REFUTED}
+
+
 def test_rows_of_settings_are_not_a_list_of_runs(read):
     rows = [("full", "1.1150"), ("no gate", "1.1161"), ("no smear", "1.1170")]
     for heading in ("Config", "Run", ""):

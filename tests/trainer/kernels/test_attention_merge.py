@@ -1,4 +1,4 @@
-"""The gradient through the product that merges heads, and delta, against float64."""
+"""The product that merges heads, its gradient, and delta, against float64."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.trainer.kernels.compiled import assert_compiles
 from trainer.kernels import attention_merge
-from trainer.kernels.attention_merge import merge_backward
+from trainer.kernels.attention_merge import merge_, merge_backward, restores_stream
 from trainer.kernels.gemm import is_for_gluon
 
 pytestmark = pytest.mark.usefixtures("loops_with_bounds_of_their_own")
@@ -47,6 +47,53 @@ def test_the_gradient_and_delta_agree_with_float64(
 ) -> None:
     inputs = draw(device, 128, 2, 16, 24, dtype)
     assert_is_the_gradient(inputs, merge_backward(*inputs))
+
+
+def draw_stream(
+    device: torch.device, tokens: int, heads: int, size: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """out (T, H, E), the weight (D, H * E) for D = H * E, and the stream's norm and 1 / RMS."""
+    width = heads * size
+    _, weight, out, _ = draw(device, tokens, heads, size, width, dtype)
+    spread = torch.rand(tokens, device=device) * 3 + 0.1
+    normed = torch.randn(tokens, width, device=device).to(dtype)
+    return out, weight, normed, 1 / spread
+
+
+def merged_exactly(stream: Tensor, out: Tensor, weight: Tensor) -> Tensor:
+    return stream.double() + out.flatten(1).double() @ weight.double().mT
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("there", [True, False])
+def test_heads_are_merged_into_a_stream_that_is_there_or_restored(
+    device: torch.device, dtype: torch.dtype, *, there: bool
+) -> None:
+    out, weight, normed, rstd = draw_stream(device, 96, 2, 16, dtype)
+    stream = (normed / rstd[:, None]).to(dtype)
+    expected = merged_exactly(stream, out, weight)
+    given = stream if there else torch.full_like(stream, math.nan)
+    found = merge_(given, out, weight, normed, None if there else rstd)
+    assert found is given
+    assert (found.double() - expected).norm() < torch.finfo(dtype).eps * expected.norm()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("tokens", "heads"), [(192, 1), (20_032, 3), (65_536, 6)])
+def test_a_stream_is_restored_on_the_card(cuda: torch.device, tokens: int, heads: int) -> None:
+    out, weight, normed, rstd = draw_stream(cuda, tokens, heads, 128, torch.bfloat16)
+    if not restores_stream(normed):
+        pytest.skip("needs Hopper and the release of Triton that the kernel is for")
+
+    def merge() -> Tensor:
+        return merge_(torch.full_like(normed, math.nan), out, weight, normed, rstd)
+
+    first = merge()
+    expected = merged_exactly(normed.double() / rstd.double()[:, None], out, weight)
+    # Rounded once.
+    error = (first.double() - expected).norm() / expected.norm()
+    assert error < torch.finfo(torch.bfloat16).eps / 2
+    assert all(torch.equal(first, merge()) for _ in range(10))
 
 
 @pytest.mark.gpu

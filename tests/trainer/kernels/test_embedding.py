@@ -53,6 +53,11 @@ def pieces_of(segments: embedding.Segments) -> list[tuple[int, list[int]]]:
     ]
 
 
+def add(grad: Tensor, rows: Tensor, tokens: Tensor, scale: Tensor | None = None) -> Tensor:
+    sources = [embedding.Rows(rows, scale)]
+    return embedding.add_rows_(grad, sources, embedding.sort_tokens(tokens))
+
+
 @every_sequence
 def test_pieces_hold_each_position_once_by_token_and_in_order(tokens: Tensor) -> None:
     pieces = pieces_of(embedding.sort_tokens(tokens))
@@ -93,7 +98,7 @@ def test_rows_are_added_as_by_index_add(
     rows = torch.randn(len(tokens), WIDTH, dtype=torch.float64, device=device)
     scale = torch.tensor([9.0, -0.6], dtype=torch.float64, device=device)[1:] if scaled else None
     expected = grad.index_add(0, tokens, rows if scale is None else scale * rows)
-    result = embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), scale)
+    result = add(grad, rows, tokens, scale)
     assert result is grad
     torch.testing.assert_close(grad, expected)
     untouched = torch.ones(VOCAB, dtype=torch.bool, device=device)
@@ -101,11 +106,31 @@ def test_rows_are_added_as_by_index_add(
     assert torch.equal(grad[untouched], expected[untouched])
 
 
+@every_sequence
+@pytest.mark.parametrize("scaled", [True, False])
+def test_two_sources_are_added_as_one_after_the_other(
+    device: torch.device, tokens: Tensor, *, scaled: bool
+) -> None:
+    tokens = tokens.to(device)
+    torch.manual_seed(8)
+    before = torch.randn(VOCAB, WIDTH, dtype=torch.float64, device=device)
+    scales = torch.tensor([0.3, -1.6], dtype=torch.float64, device=device)
+    # The second source lies apart, the first does not.
+    wide = torch.randn(3, len(tokens), 2, WIDTH, dtype=torch.float64, device=device)
+    values = wide[0, :, 0].contiguous(), wide[1, :, 1]
+    sources = [embedding.Rows(v, scales[i] if scaled else None) for i, v in enumerate(values)]
+    together = embedding.add_rows_(before.clone(), sources, embedding.sort_tokens(tokens))
+    expected = before.clone()
+    for source in sources:
+        add(expected, source.values, tokens, source.scale)
+    torch.testing.assert_close(together, expected)
+
+
 def test_rows_may_lie_apart(device: torch.device) -> None:
     tokens = SEQUENCES["one frequent token"].to(device)
     rows = torch.randn(len(tokens), 3, WIDTH, dtype=torch.float64, device=device)[:, 1]
     grad = torch.zeros(VOCAB, WIDTH, dtype=torch.float64, device=device)
-    embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), torch.tensor(2.0, device=device))
+    add(grad, rows, tokens, torch.tensor(2.0, device=device))
     torch.testing.assert_close(grad, torch.zeros_like(grad).index_add_(0, tokens, 2 * rows))
 
 
@@ -115,7 +140,7 @@ def test_a_sum_is_rounded_once_when_it_is_added(device: torch.device, count: int
     tokens = torch.zeros(count, dtype=torch.int32, device=device)
     rows = torch.full((count, WIDTH), 2.0**-9, dtype=torch.bfloat16, device=device)
     grad = torch.ones(3, WIDTH, dtype=torch.bfloat16, device=device)
-    embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+    add(grad, rows, tokens)
     assert (grad[0] == 1 + count * 2.0**-9).all()
     assert (grad[1:] == 1).all()
 
@@ -124,7 +149,7 @@ def test_a_gradient_in_float32_takes_rows_in_bfloat16(device: torch.device) -> N
     tokens = SEQUENCES["runs about as long as pieces"].to(device)
     rows = torch.randn(len(tokens), WIDTH, device=device).bfloat16()
     grad = torch.zeros(VOCAB, WIDTH, device=device)
-    embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+    add(grad, rows, tokens)
     expected = torch.zeros_like(grad).index_add_(0, tokens, rows.float())
     torch.testing.assert_close(grad, expected, rtol=1e-5, atol=1e-5)
 
@@ -145,7 +170,7 @@ def test_embedding_and_its_gradient_equal_autograd(
     expected.backward(d_normed)
     rows = embedding.embed_norm_backward(d_normed, normed, rstd)
     grad = torch.zeros_like(table)
-    embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+    add(grad, rows, tokens)
     torch.testing.assert_close(grad, leaf.grad)
 
 
@@ -165,7 +190,7 @@ def test_rows_with_gaps_between_features_are_refused(device: torch.device) -> No
     tokens = torch.arange(4, device=device)
     grad, rows = torch.zeros(VOCAB, WIDTH, device=device), torch.zeros(WIDTH, 4, device=device).mT
     with pytest.raises(ValueError, match=r"strides are \(1, 4\), the last must be 1"):
-        embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+        add(grad, rows, tokens)
 
 
 def full_sequence(kind: str, device: torch.device) -> Tensor:
@@ -189,8 +214,7 @@ def test_gradients_of_a_full_sequence_on_the_card_are_right_and_repeat(
     rows = torch.randn(65_536, 768, device=cuda).bfloat16()
     before = torch.randn(50_257, 768, device=cuda).bfloat16()
     scale = torch.tensor(0.7, device=cuda)
-    segments = embedding.sort_tokens(tokens)
-    once, again = (embedding.add_rows_(before.clone(), rows, segments, scale) for _ in range(2))
+    once, again = (add(before.clone(), rows, tokens, scale) for _ in range(2))
     assert torch.equal(once, again)
     expected = before.double().index_add_(0, tokens, rows.double() * scale.double())
     torch.testing.assert_close(once.double(), expected, rtol=2**-8, atol=1e-3)
@@ -202,9 +226,9 @@ def test_nothing_on_the_card_waits_for_the_host(cuda: torch.device) -> None:
     tokens = full_sequence("Zipf", cuda)
     rows = torch.randn(65_536, 768, device=cuda).bfloat16()
     grad = torch.zeros(50_257, 768, device=cuda, dtype=torch.bfloat16)
-    embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+    add(grad, rows, tokens)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        embedding.add_rows_(grad, rows, embedding.sort_tokens(tokens), None)
+        add(grad, rows, tokens)
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -71,7 +71,9 @@ def relative_error(result: Tensor, expected: Tensor) -> float:
     return float((result - expected).norm() / expected.norm())
 
 
-def backward(given: Inputs, saved: residual.MixNorm, d: list[Tensor | None], d_x0: Tensor):
+def backward(
+    given: Inputs, saved: residual.MixNorm, d: list[Tensor | None], d_x0: Tensor | None
+) -> residual.MixNormGradients:
     return residual.mix_norm_backward(
         d[0],
         d[1],
@@ -96,6 +98,15 @@ def test_mix_norm_equals_its_formula(device: torch.device, skip: str) -> None:
     torch.testing.assert_close(result.rstd, (normed / mixed)[:, 0])
 
 
+def test_mixed_is_spared_where_nobody_reads_it(device: torch.device) -> None:
+    given = draw(device, torch.float64, "another")
+    spared, kept = (residual.mix_norm(*given, NORM_EPS, write=write) for write in (False, True))
+    assert spared.mixed.shape == kept.mixed.shape
+    assert torch.equal(spared.normed, kept.normed)
+    assert torch.equal(spared.rstd, kept.rstd)
+    torch.testing.assert_close(spared.normed / spared.rstd[:, None], kept.mixed)
+
+
 @pytest.mark.parametrize("skip", SKIPS)
 @pytest.mark.parametrize("used", ["x", "mixed", "both", "neither"])
 def test_mix_norm_backward_equals_autograd(device: torch.device, skip: str, used: str) -> None:
@@ -107,6 +118,7 @@ def test_mix_norm_backward_equals_autograd(device: torch.device, skip: str, used
     before = torch.randn_like(given.x0)
     d_x0 = before.clone()
     result = backward(given, saved, d, d_x0)
+    assert result.d_x0 is d_x0
 
     leaves = given.exact()
     pairs = zip(by_hand(leaves), d, strict=True)
@@ -119,6 +131,37 @@ def test_mix_norm_backward_equals_autograd(device: torch.device, skip: str, used
             assert value is None
         else:
             torch.testing.assert_close(value, leaf.grad)
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+def test_the_first_gradient_of_x0_starts_from_nothing(device: torch.device, skip: str) -> None:
+    given = draw(device, torch.float64, skip)
+    saved = residual.mix_norm(*given, NORM_EPS)
+    d: list[Tensor | None] = [torch.randn_like(given.x) for _ in range(3)]
+    added = backward(given, saved, d, torch.zeros_like(given.x0))
+    alone = backward(given, saved, d, None)
+    torch.testing.assert_close(alone.d_x0, added.d_x0)
+    torch.testing.assert_close(alone.d_stream, added.d_stream)
+
+
+@pytest.mark.parametrize("skip", SKIPS)
+@pytest.mark.parametrize("used", [True, False])
+def test_a_stream_that_is_x0_itself_has_one_gradient(
+    device: torch.device, skip: str, *, used: bool
+) -> None:
+    given = draw(device, torch.float64, skip)
+    given = given._replace(x0=given.x)
+    saved = residual.mix_norm(*given, NORM_EPS)
+    d: list[Tensor | None] = [torch.randn_like(given.x) if used else None]
+    d += [torch.randn_like(given.x) for _ in range(2)]
+    result = backward(given, saved, d, None)
+
+    leaves = given.exact()
+    leaves = leaves._replace(x0=leaves.x)
+    pairs = zip(by_hand(leaves), d, strict=True)
+    sum((value * g).sum() for value, g in pairs if g is not None).backward()
+    assert result.d_stream is None
+    torch.testing.assert_close(result.d_x0, leaves.x.grad)
 
 
 @pytest.mark.parametrize("used", [True, False])
