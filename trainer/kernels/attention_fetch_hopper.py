@@ -16,6 +16,8 @@ from triton.experimental import gluon
 from triton.experimental.gluon import language as gl
 from triton.experimental.gluon.language.nvidia.hopper import mbarrier, tma
 
+from trainer.kernels.pieces_hopper import barriers, end
+
 E = gl.constexpr(128)
 # Queries of a warpgroup, and keys of a step.
 BLOCK = gl.constexpr(64)
@@ -68,12 +70,12 @@ def open_shared():
         gl.allocate_shared_memory(gl.bfloat16, [ROOMS * GROUPS, BLOCK, E], TILE),
         gl.allocate_shared_memory(gl.int32, [ROOMS, 1], LINE),
         gl.allocate_shared_memory(gl.int32, [ROOMS, BOUNDS], LINE),
-        _barriers(ROOMS * GROUPS, 1),
-        _barriers(ROOMS * GROUPS, 1),
+        barriers(ROOMS * GROUPS),
+        barriers(ROOMS * GROUPS),
         gl.allocate_shared_memory(gl.bfloat16, STAGE_SHAPE, TILE),
         gl.allocate_shared_memory(gl.bfloat16, STAGE_SHAPE, TILE),
-        _barriers(STAGES, 1),
-        _barriers(STAGES, GROUPS),
+        barriers(STAGES),
+        barriers(STAGES, GROUPS),
     )
 
 
@@ -84,24 +86,10 @@ def close_shared(shared):
     The compiler also has to keep the rooms, from which the copy engine still reads.
     """
     shared.queries._keep_alive()
-    _end(shared.q_full, ROOMS * GROUPS)
-    _end(shared.q_empty, ROOMS * GROUPS)
-    _end(shared.full, STAGES)
-    _end(shared.empty, STAGES)
-
-
-@gluon.jit
-def _barriers(COUNT: gl.constexpr, ARRIVALS: gl.constexpr):
-    barriers = gl.allocate_shared_memory(gl.int64, [COUNT, 1], mbarrier.MBarrierLayout())
-    for i in gl.static_range(COUNT):
-        mbarrier.init(barriers.index(i), count=ARRIVALS)
-    return barriers
-
-
-@gluon.jit
-def _end(barriers, COUNT: gl.constexpr):
-    for i in gl.static_range(COUNT):
-        mbarrier.invalidate(barriers.index(i))
+    end(shared.q_full, ROOMS * GROUPS)
+    end(shared.q_empty, ROOMS * GROUPS)
+    end(shared.full, STAGES)
+    end(shared.empty, STAGES)
 
 
 @gluon.jit
