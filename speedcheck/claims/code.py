@@ -130,7 +130,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         first, counted = first + plain.count("\n", counted, start), start
         last = first + plain[start : match.end()].rstrip().count("\n")
         said = [x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x)]
-        beside = [written[line].partition("#")[2] for line in (first, last)]
+        beside = [written[line][-1_000:].partition("#")[2] for line in (first, last)]
         of = replace(passage, context=" ".join((passage.context, *said, *beside)))
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:
