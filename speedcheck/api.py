@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speedcheck.baseline import one_record, read_baseline
+from speedcheck.baseline import one_record, read_baseline, refuse_itself
 from speedcheck.certificate import Certificate, LossStatistics
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
@@ -89,6 +89,7 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
     )
     selection = Selection(only=tuple(only), exclude=tuple(exclude), group=group)
     folder = one_record(Path(path), overrides.parser_for)
+    refuse_itself(folder, overrides.baseline)
     certificate = verify_folder(folder, overrides, selection)
     refuse_unmatched(selection, [(folder, run.log) for run in certificate.runs if run.log])
     return certificate

@@ -31,9 +31,6 @@ class Outputs:
         junit: also write JUnit XML to this file.
         runs: list every run on a terminal, however many there are.
         quiet: print one line a record instead of the report for terminals.
-
-    Raises:
-        UsageError: both JSON and Markdown are asked for.
     """
 
     json: bool = False
@@ -42,12 +39,6 @@ class Outputs:
     junit: Path | None = None
     runs: bool = False
     quiet: bool = False
-
-    def __post_init__(self) -> None:
-        if self.json and self.markdown:
-            raise UsageError(
-                "--json and --markdown both ask for standard output", remedy="leave one of them out"
-            )
 
 
 def write_outputs(

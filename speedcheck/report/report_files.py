@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.api import judge_folder
-from speedcheck.baseline import one_record
+from speedcheck.baseline import one_record, refuse_itself
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement
 from speedcheck.plot_data import plot_data_of
@@ -61,6 +61,7 @@ def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str
 
 def _report_record(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str]:
     record = one_record(folder, overrides.parser_for)
+    refuse_itself(record, overrides.baseline)
     page = _page(record, wanted)
     judgement = judge_folder(record, overrides)
     certificate, pictures = judgement.certificate, draw_pictures(plot_data_of(judgement))
