@@ -73,7 +73,7 @@ def not_written(
     if error.errno in _NO_SPACE:
         remedy = "free some space"
     elif error.errno in _NO_RIGHTS:
-        remedy = f"check the rights of {path.parent}, or name another place"
+        remedy = f"check the rights of {path.parent}"
     else:
         remedy = "name another place"
     return kind(f"cannot write ({error.strerror})", where=str(path), remedy=remedy)

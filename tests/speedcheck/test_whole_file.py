@@ -42,7 +42,7 @@ def test_without_rights_nobody_is_told_to_free_space(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(UsageError) as caught:
         write_whole(tmp_path / "page.html", b"x")
-    assert caught.value.remedy == f"check the rights of {tmp_path}, or name another place"
+    assert caught.value.remedy == f"check the rights of {tmp_path}"
 
 
 def test_links_and_rights_stay_and_pipes_are_written_to(tmp_path):
