@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import InputError, RecordError, UsageError
+from speedcheck.errors import InputError, UsageError
 
 RACE_NAME = "race.toml"
 RESULT_NAME = "race.json"
@@ -103,12 +103,8 @@ def read_race_plan(folder: Path) -> RacePlan:
     )
 
 
-def write_race_plan(folder: Path, plan: RacePlan) -> None:
-    """Write a new race.toml.
-
-    Raises:
-        RecordError: the file exists or cannot be written.
-    """
+def race_toml(plan: RacePlan) -> str:
+    """Return the text of race.toml."""
     fields = {
         "name": plan.name,
         "date": plan.date,
@@ -117,10 +113,4 @@ def write_race_plan(folder: Path, plan: RacePlan) -> None:
         "alpha": plan.alpha,
         "aa": plan.is_aa,
     }
-    try:
-        with (folder / RACE_NAME).open("x", encoding="utf-8") as file:
-            file.write(tomli_w.dumps(fields))
-    except OSError as error:
-        what = f"cannot write ({error.strerror})"
-        where = str(folder / RACE_NAME)
-        raise RecordError(what, where=where, remedy="choose another --out") from error
+    return tomli_w.dumps(fields)

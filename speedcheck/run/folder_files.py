@@ -42,9 +42,14 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+def partial_of(path: Path) -> Path:
+    """Return the file that becomes `path` when it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a whole file or none: the old content stays if the disk is full."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_of(path)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)

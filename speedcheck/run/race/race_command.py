@@ -12,12 +12,13 @@ from rich.text import Text
 
 from speedcheck.errors import RecordError, UsageError
 from speedcheck.races.race_plan import (
+    RACE_NAME,
     RESULT_NAME,
     SIDES,
     RacePlan,
     SideName,
+    race_toml,
     read_race_plan,
-    write_race_plan,
 )
 from speedcheck.races.race_result import RaceResult
 from speedcheck.races.read_race import track_of, trainer_name
@@ -26,9 +27,10 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, r
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.folder_files import make_folder, refuse_taken, today, write_whole
+from speedcheck.run.folder_files import make_folder, today, write_whole
 from speedcheck.run.launchers.launcher import Launcher
 from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.new_folder import is_cut_start, new_folder
 from speedcheck.run.race.race_campaign import Racer, RaceRunner
 from speedcheck.run.race.race_display import open_race_display
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
@@ -118,7 +120,7 @@ def run_race(
         Interrupted: a signal ended the race; the ledger says how far it came.
     """
     folder = request.folder
-    plan = read_race_plan(folder) if request.resume else _create(folder, request)
+    plan = _planned(folder) if request.resume else _create(folder, request)
     track = track_of(folder, plan)
     recipes = launcher or LocalLauncher(request.data_dir)
     racers = {side: _racer(folder, side, track, recipes) for side in SIDES}
@@ -144,7 +146,6 @@ def _racer(folder: Path, side: SideName, track: Track, recipes: Launcher) -> Rac
 
 def _create(folder: Path, request: RaceRequest) -> RacePlan:
     """Make the folder and write down both trainers and the plan, before anything is run."""
-    refuse_taken(folder)
     trainers = [_words(request.a or ""), _words(request.b or request.a or "")]
     for words in trainers:
         if words[0] not in TRACK_OF_RECIPE:
@@ -159,11 +160,21 @@ def _create(folder: Path, request: RaceRequest) -> RacePlan:
         alpha=track.alpha if request.alpha is None else request.alpha,
         is_aa=request.is_aa,
     )
-    for side, words in zip(SIDES, trainers, strict=True):
-        make_folder(folder / side)
-        _write_side(folder / side, words, plan, request.start)
-    write_race_plan(folder, plan)
+    with new_folder(folder, RACE_NAME):
+        for side, words in zip(SIDES, trainers, strict=True):
+            make_folder(folder / side)
+            _write_side(folder / side, words, plan, request.start)
+        write_whole(folder / RACE_NAME, race_toml(plan))
     return plan
+
+
+def _planned(folder: Path) -> RacePlan:
+    """Return the plan of a race to continue."""
+    if is_cut_start(folder, RACE_NAME):
+        what = "the start of the race was cut before its plan was written"
+        remedy = "type the command again as before, without --resume"
+        raise RecordError(what, where=str(folder), remedy=remedy)
+    return read_race_plan(folder)
 
 
 def _write_side(folder: Path, words: list[str], race: RacePlan, start: Start) -> None:
