@@ -18,6 +18,8 @@ import tomli_w
 
 from speedcheck import toml
 from speedcheck.errors import InputError, UsageError
+from speedcheck.stats.eprocess import LARGEST_N
+from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
 
 RACE_NAME = "race.toml"
 RESULT_NAME = "race.json"
@@ -53,6 +55,17 @@ def order(pairs: int) -> tuple[tuple[SideName, int], ...]:
     return tuple(
         (side, pair) for pair in range(pairs) for side in (SIDES if pair % 2 == 0 else SIDES[::-1])
     )
+
+
+def check_pairs(pairs: int) -> None:
+    """Refuse a largest number of pairs that a race cannot have.
+
+    Raises:
+        UsageError: it is not a number of whole blocks, or above 1,000, to which the test is made.
+    """
+    if not 2 <= pairs <= LARGEST_N or pairs % PAIRS_OF_A_BLOCK:
+        remedy = f"give an even number from 2 to {LARGEST_N}: a block A B B A holds two pairs"
+        raise UsageError(f"--pairs is {pairs}", remedy=remedy)
 
 
 def is_race(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from speedcheck.races.race_plan import (
     SIDES,
     RacePlan,
     SideName,
+    check_pairs,
     race_toml,
     read_race_plan,
 )
@@ -35,7 +36,7 @@ from speedcheck.run.race.race_campaign import Racer, RaceRunner
 from speedcheck.run.race.race_display import open_race_display
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.scripts.script_launcher import ScriptLauncher
-from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, RACE_PAIRS
+from speedcheck.stats.sequential_pairs import RACE_PAIRS
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -83,9 +84,8 @@ class RaceRequest:
         if not self.is_aa and self.b in (None, self.a):
             what = "B is missing" if self.b is None else "A and B are the same trainer"
             raise UsageError(what, remedy="name another one, or add --aa to race A against itself")
-        if self.pairs is not None and (self.pairs < 2 or self.pairs % PAIRS_OF_A_BLOCK):
-            remedy = "give an even number from 2: a block A B B A holds two pairs"
-            raise UsageError(f"--pairs is {self.pairs}", remedy=remedy)
+        if self.pairs is not None:
+            check_pairs(self.pairs)
         if self.alpha is not None and not 0 < self.alpha < 1:
             raise UsageError(f"--alpha is {self.alpha}", remedy="give a number between 0 and 1")
 

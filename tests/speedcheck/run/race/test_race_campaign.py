@@ -126,6 +126,7 @@ def test_a_run_without_a_time_ends_the_race(race, tmp_path):
         (("missing.py", "tiny"), "missing.py: the script does not exist"),
         (("train.py", "data"), "data: the script is a folder"),
         (("train.py", "tiny", "--pairs", "3"), "--pairs is 3"),
+        (("train.py", "tiny", "--pairs", "1002"), "--pairs is 1002; give an even number from 2 to"),
         (("train.py", "tiny", "--alpha", "1"), "--alpha is 1"),
         (("--resume",), "--resume without --out"),
         (("--resume", "--out", "race", "--pairs", "4"), "its plan does not change"),
