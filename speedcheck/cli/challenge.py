@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,13 +89,15 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if show:
         typer.echo(request.program.text, nl=False)
         raise typer.Exit
+    request.check()
     if not (quiet and yes):
         shown = without_commands(program_text(request.program, request.beside))
         typer.echo(shown, nl=False, err=json or quiet)
     if not yes:
         _confirm(request.program)
     console = make_console(to_stderr=json, quiet=quiet)
-    with stoppable("the runs were", f"speedcheck run --resume --out {request.folder}"):
+    command = f"speedcheck run --resume --out {shlex.quote(str(request.folder))}"
+    with stoppable("the runs were", command):
         result = run_challenge(request, console)
     if json:
         typer.echo(challenge_json(result), nl=False)

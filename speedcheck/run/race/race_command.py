@@ -213,9 +213,11 @@ def _words(trainer: str) -> list[str]:
 def _track(folder: Path, request: RaceRequest, trainers: list[list[str]]) -> Track:
     """Return the track that is named, else that of the recipes, else the project's default."""
     config = load_config(folder)
-    of_recipes = {TRACK_OF_RECIPE[w[0]] for w in trainers if w[0] in TRACK_OF_RECIPE}
+    known = {n: TRACK_OF_RECIPE.get(w[0]) for n, w in zip("AB", trainers, strict=True)}
+    of_recipes = {track for track in known.values() if track is not None}
     if request.track is None and len(of_recipes) > 1:
-        what = f"A and B are of different tracks ({', '.join(sorted(of_recipes))})"
+        named = ", ".join(f"{side} of {track}" for side, track in known.items())
+        what = f"A and B are of different tracks ({named})"
         raise UsageError(what, remedy="race trainers of one track")
     named = request.track or next(iter(of_recipes), None) or config.default_track
     return get_track(named or DEFAULT_TRACK, config.tracks)
