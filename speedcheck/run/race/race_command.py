@@ -216,8 +216,8 @@ def _track(folder: Path, request: RaceRequest, trainers: list[list[str]]) -> Tra
     known = {n: TRACK_OF_RECIPE.get(w[0]) for n, w in zip("AB", trainers, strict=True)}
     of_recipes = {track for track in known.values() if track is not None}
     if request.track is None and len(of_recipes) > 1:
-        named = ", ".join(f"{side} of {track}" for side, track in known.items())
-        what = f"A and B are of different tracks ({named})"
+        sides = ", ".join(f"{side} of {track}" for side, track in known.items())
+        what = f"A and B are of different tracks ({sides})"
         raise UsageError(what, remedy="race trainers of one track")
     named = request.track or next(iter(of_recipes), None) or config.default_track
     return get_track(named or DEFAULT_TRACK, config.tracks)
