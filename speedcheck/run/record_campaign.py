@@ -16,7 +16,7 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign.plans import planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.folder_files import make_folder, refuse_taken, today
+from speedcheck.run.folder_files import make_logs, new_folder, refuse_taken, today
 from speedcheck.run.launchers.launcher import Launcher, Setup
 from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_RECIPE, DEFAULT_SEEDS, Request
@@ -96,6 +96,7 @@ def _create(folder: Path, request: Request) -> Plan:
         stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
-    make_folder(folder)
-    write_plan(folder / PLAN_NAME, plan)
+    with new_folder(folder):
+        make_logs(folder)
+        write_plan(folder / PLAN_NAME, plan)
     return plan

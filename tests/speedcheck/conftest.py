@@ -377,6 +377,7 @@ def write_race(path, a, b, *, pairs=8, aa=False, name="race", trainers=("recipe-
         write_plan(folder / side / "record.toml", plan)
     write_race_plan(folder, RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa))
     times = {"a": a, "b": b}
+    (folder / "ledger.jsonl").touch()
     with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
         for side, pair in order(pairs):
             FolderLedger(writer, side).append("planned", pair)

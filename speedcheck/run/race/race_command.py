@@ -26,7 +26,7 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, r
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.folder_files import make_folder, refuse_taken, today, write_whole
+from speedcheck.run.folder_files import make_logs, new_folder, refuse_taken, today, write_whole
 from speedcheck.run.launchers.launcher import Launcher
 from speedcheck.run.launchers.local_launcher import LocalLauncher
 from speedcheck.run.race.race_campaign import Racer, RaceRunner
@@ -159,10 +159,11 @@ def _create(folder: Path, request: RaceRequest) -> RacePlan:
         alpha=track.alpha if request.alpha is None else request.alpha,
         is_aa=request.is_aa,
     )
-    for side, words in zip(SIDES, trainers, strict=True):
-        make_folder(folder / side)
-        _write_side(folder / side, words, plan, request.start)
-    write_race_plan(folder, plan)
+    with new_folder(folder):
+        for side, words in zip(SIDES, trainers, strict=True):
+            make_logs(folder / side)
+            _write_side(folder / side, words, plan, request.start)
+        write_race_plan(folder, plan)
     return plan
 
 

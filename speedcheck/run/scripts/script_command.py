@@ -16,7 +16,7 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.run.campaign.plans import extended_plan, planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.folder_files import make_folder, refuse_taken, today
+from speedcheck.run.folder_files import make_logs, new_folder, refuse_taken, today
 from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_SEEDS, Request
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
@@ -131,23 +131,24 @@ def _create(folder: Path, request: ScriptRequest) -> Plan:
     if request.until_certified:
         check_sequential_track(track)
     runs = _planned_runs(request)
-    make_folder(folder)
-    program = put_program(
-        script, folder, request.start, arguments=request.arguments, beside=request.beside
-    )
-    plan = Plan(
-        name=folder.resolve().name,
-        date=today(),
-        track=track.name,
-        target=track.target if request.target is None else request.target,
-        alpha=track.alpha if request.alpha is None else request.alpha,
-        runs=runs,
-        seeds=tuple(range(request.first_seed, request.first_seed + runs)),
-        script=program,
-        stopping_rule="sequential" if request.until_certified else "fixed",
-        sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
-    )
-    write_plan(folder / PLAN_NAME, plan)
+    with new_folder(folder):
+        make_logs(folder)
+        program = put_program(
+            script, folder, request.start, arguments=request.arguments, beside=request.beside
+        )
+        plan = Plan(
+            name=folder.resolve().name,
+            date=today(),
+            track=track.name,
+            target=track.target if request.target is None else request.target,
+            alpha=track.alpha if request.alpha is None else request.alpha,
+            runs=runs,
+            seeds=tuple(range(request.first_seed, request.first_seed + runs)),
+            script=program,
+            stopping_rule="sequential" if request.until_certified else "fixed",
+            sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
+        )
+        write_plan(folder / PLAN_NAME, plan)
     return plan
 
 
