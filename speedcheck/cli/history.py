@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import UNUSABLE, complain, say
+from speedcheck.cli.common import UNUSABLE, complain, print_verdict, say
 from speedcheck.cli.options import ConfigOption, TrackOption, argument, value_option
 
 
@@ -47,5 +47,5 @@ def history(  # noqa: PLR0913 - one argument an option
         complain(str(one.error))
     typer.echo(text, nl=False)
     for line in written:
-        say(line)
+        (say if outputs.is_data else print_verdict)(line)
     raise typer.Exit(UNUSABLE if unusable else 0)

@@ -178,7 +178,8 @@ class _ScriptRun:
 
     def last_lines(self) -> str:
         """Return the end of what was printed, and say so where the program asked for input."""
-        lines = self._child.last_lines()
+        # Every run has another scratch folder, and two that fail alike are to say the same.
+        lines = self._child.last_lines().replace(f"{self._scratch.folder}{os.sep}", "")
         if _ASKED not in lines:
             return lines
         return f"{lines}\nthe program asked for input, and its standard input is empty"

@@ -127,7 +127,7 @@ def test_a_start_that_fails_leaves_nothing_and_can_be_typed_again(run_tiny, tmp_
         raise RecordError("cannot write (No space left on device)", where=str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(record_campaign, "write_plan", full)
+        patch.setattr(record_campaign, "replace_plan", full)
         result = run_tiny("--seeds", "4")
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert not (tmp_path / "record").exists()
@@ -141,6 +141,6 @@ def test_a_folder_that_was_there_stays_when_its_start_fails(run_tiny, tmp_path, 
         raise KeyboardInterrupt
 
     (tmp_path / "record").mkdir()
-    monkeypatch.setattr(record_campaign, "write_plan", stop)
+    monkeypatch.setattr(record_campaign, "replace_plan", stop)
     assert run_tiny("--seeds", "4").code == 130
     assert list((tmp_path / "record").iterdir()) == []
