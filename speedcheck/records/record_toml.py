@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import InputError, RecordError
+from speedcheck.errors import InputError, RecordError, advice_on
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
 from speedcheck.records.script_table import Script, read_script
 
@@ -170,7 +170,7 @@ def replace_plan(path: Path, plan: Plan) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="free some space"
+            f"cannot write ({error.strerror})", where=str(path), remedy=advice_on(error)
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from speedcheck.errors import RecordError
+from speedcheck.errors import RecordError, advice_on
 from speedcheck.records.record_files import LOGS_NAME
 
 
@@ -58,5 +58,5 @@ def write_whole(path: Path, text: str) -> None:
         raise RecordError(
             f"cannot write ({error.strerror}); the logs and the ledger are kept",
             where=str(path),
-            remedy="free some space, then add --resume",
+            remedy=f"{advice_on(error)}, then add --resume",
         ) from error

@@ -1,7 +1,8 @@
 """A folder that a start fills: whole when its plan is there, and until then free to be made anew.
 
 Until its last file, the plan, is renamed into its place, the folder holds the partial file of the
-plan. So whatever ends the start, the next one knows that nothing but its copies is there.
+plan. So whatever ends the start, the next one knows that nothing but its copies is there. And where
+there is a plan, there is a ledger: none is ever made beside logs, which it would not know.
 """
 
 from __future__ import annotations
@@ -12,7 +13,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from speedcheck.errors import RecordError
+from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.run.folder_files import partial_of, refuse_taken
+
+
+def refuse_cut_start(folder: Path, plan_name: str) -> None:
+    """Refuse to continue what has not begun.
+
+    Raises:
+        RecordError: a start has ended before the plan of its folder was written.
+    """
+    if is_cut_start(folder, plan_name):
+        what = "the start was cut before the plan was written"
+        remedy = "type the command again as before, without --resume"
+        raise RecordError(what, where=str(folder), remedy=remedy)
+
+
+def refuse_begun(folder: Path, plan_name: str) -> None:
+    """Refuse a folder in which something else is than what a cut start has left.
+
+    Raises:
+        RecordError: it is a record, a race, or anything else.
+    """
+    if not is_cut_start(folder, plan_name):
+        refuse_taken(folder)
 
 
 def is_cut_start(folder: Path, plan_name: str) -> bool:
@@ -23,7 +47,7 @@ def is_cut_start(folder: Path, plan_name: str) -> bool:
 
 @contextmanager
 def new_folder(folder: Path, plan_name: str) -> Iterator[None]:
-    """Make a folder for the caller to fill, whose last step is `write_whole` of the plan.
+    """Make a folder with an empty ledger; the caller's last step is `write_whole` of the plan.
 
     What an earlier start has left of it is deleted first; what this one has made, if it fails.
 
@@ -40,7 +64,8 @@ def new_folder(folder: Path, plan_name: str) -> Iterator[None]:
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial_of(folder / plan_name).touch()
+        partial_of(folder / plan_name).touch(exist_ok=False)
+        (folder / LEDGER_NAME).touch(exist_ok=False)
     except OSError as error:
         what = f"cannot be made ({error.strerror})"
         raise RecordError(what, where=str(folder), remedy="choose another --out") from error

@@ -378,6 +378,7 @@ def write_race(path, a, b, *, pairs=8, aa=False, name="race", trainers=("recipe-
     plan = RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa)
     (folder / "race.toml").write_text(race_toml(plan))
     times = {"a": a, "b": b}
+    (folder / "ledger.jsonl").touch()
     with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
         for side, pair in order(pairs):
             FolderLedger(writer, side).append("planned", pair)

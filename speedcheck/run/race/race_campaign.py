@@ -19,10 +19,14 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.campaign.known_logs import logs_of, refuse_unknown_logs
 from speedcheck.run.launchers.launcher import Launcher, Setup
 from speedcheck.run.launchers.processes import end_processes, mark_of
 from speedcheck.run.race.race_display import RaceDisplay
 from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
+
+# Of the runs of a race.
+_FOLDERS = (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class RaceRunner:
             RecordError: the ledger cannot be written, or the evidence so far is not intact.
         """
         with LedgerWriter(self._folder / LEDGER_NAME, logs=self._folder) as ledger:
+            self._refuse_unknown_logs(ledger)
             self._end_orphans()
             self._plan_runs(ledger)
             self._drop_left_over(ledger)
@@ -94,9 +99,15 @@ class RaceRunner:
                     self._display.decided(result)
             return result
 
+    def _refuse_unknown_logs(self, ledger: LedgerWriter) -> None:
+        for folder in _FOLDERS:
+            known = logs_of(FolderLedger(ledger, folder).ledger)
+            logs = self._folder / folder / LOGS_NAME
+            refuse_unknown_logs(logs, known, self._folder / LEDGER_NAME)
+
     def _end_orphans(self) -> None:
         """End what a launcher that was killed has left behind: the lock says that it is gone."""
-        for folder in (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES)):
+        for folder in _FOLDERS:
             end_processes(mark_of(self._folder / folder))
 
     def _plan_runs(self, ledger: LedgerWriter) -> None:

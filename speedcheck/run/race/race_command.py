@@ -31,7 +31,7 @@ from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_t
 from speedcheck.run.folder_files import make_folder, today, write_whole
 from speedcheck.run.launchers.launcher import Launcher
 from speedcheck.run.launchers.local_launcher import LocalLauncher
-from speedcheck.run.new_folder import is_cut_start, new_folder
+from speedcheck.run.new_folder import new_folder, refuse_cut_start
 from speedcheck.run.race.race_campaign import Racer, RaceRunner
 from speedcheck.run.race.race_display import open_race_display
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
@@ -120,7 +120,9 @@ def run_race(
         Interrupted: a signal ended the race; the ledger says how far it came.
     """
     folder = request.folder
-    plan = _planned(folder) if request.resume else _create(folder, request)
+    if request.resume:
+        refuse_cut_start(folder, RACE_NAME)
+    plan = read_race_plan(folder) if request.resume else _create(folder, request)
     track = track_of(folder, plan)
     recipes = launcher or LocalLauncher(request.data_dir)
     racers = {side: _racer(folder, side, track, recipes) for side in SIDES}
@@ -166,15 +168,6 @@ def _create(folder: Path, request: RaceRequest) -> RacePlan:
             _write_side(folder / side, words, plan, request.start)
         write_whole(folder / RACE_NAME, race_toml(plan))
     return plan
-
-
-def _planned(folder: Path) -> RacePlan:
-    """Return the plan of a race to continue."""
-    if is_cut_start(folder, RACE_NAME):
-        what = "the start of the race was cut before its plan was written"
-        remedy = "type the command again as before, without --resume"
-        raise RecordError(what, where=str(folder), remedy=remedy)
-    return read_race_plan(folder)
 
 
 def _write_side(folder: Path, words: list[str], race: RacePlan, start: Start) -> None:

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from speedcheck.challenges.challenge_result import ChallengeResult, conclude
 from speedcheck.challenges.own_program import RecordProgram, arguments_of, write_program
-from speedcheck.run.folder_files import refuse_taken, today
+from speedcheck.records.record_toml import PLAN_NAME
+from speedcheck.run.folder_files import today
+from speedcheck.run.new_folder import refuse_begun
 from speedcheck.run.request import Request
 from speedcheck.run.scripts.foreign_program import Start, check_machine
 from speedcheck.run.scripts.script_command import ScriptRequest, run_script
@@ -52,7 +54,7 @@ class ChallengeRequest:
             LaunchError: this machine cannot start the program.
         """
         Request(seeds=self.seeds)
-        refuse_taken(self.folder)
+        refuse_begun(self.folder, PLAN_NAME)
         check_machine(*self.start.processes())
 
     @property

@@ -155,3 +155,17 @@ def test_tiny_races_against_a_short_run_of_itself(cli, tmp_path):
     # Equal seeds of one recipe: every pair has the same losses.
     assert all(pair["a_loss"] == pair["b_loss"] for pair in found["pairs"])
     assert cli("verify", tmp_path / "race").code == 0
+
+
+def test_a_race_without_its_ledger_is_not_resumed_and_nothing_is_written(race):
+    race("train.py fast", "train.py slow", "--pairs", "2")
+    ledger = Path("race/ledger.jsonl")
+    whole = ledger.read_bytes()
+    ledger.unlink()
+    before = sorted(Path("race").rglob("*"))
+    result = race("--resume", "--out", "race")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "race/ledger.jsonl: the ledger is missing; restore it" in result.err
+    assert sorted(Path("race").rglob("*")) == before
+    ledger.write_bytes(b"".join(whole.splitlines(keepends=True)[:4]))
+    assert "the ledger does not know a/logs/seed-000.txt" in race("--resume", "--out", "race").err
