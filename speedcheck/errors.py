@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class SpeedcheckError(Exception):
@@ -61,3 +64,13 @@ class RecordError(SpeedcheckError):
 
 class LaunchError(SpeedcheckError):
     """The trainer cannot be started on this machine."""
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether a disk or a quota had no room for what was written."""
+    return error.errno in _FULL
+
+
+def advice_on(error: OSError) -> str:
+    """Return what to do about a file that cannot be written."""
+    return "free some space" if is_full(error) else "check its rights"

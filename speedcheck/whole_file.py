@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import secrets
 from pathlib import Path
 
-from speedcheck.errors import RecordError, SpeedcheckError, UsageError
+from speedcheck.errors import RecordError, SpeedcheckError, UsageError, advice_on, is_full
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NO_RIGHTS = (errno.EACCES, errno.EPERM)
 
 
@@ -37,9 +35,16 @@ def write_whole(path: Path, data: bytes, kind: type[SpeedcheckError] = UsageErro
         raise not_written(path, error, kind) from error
 
 
+def partial_of(path: Path) -> Path:
+    """Return the file that becomes `path` when it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    partial = partial_of(path)
     try:
+        # A stranger's link in its place must not lead elsewhere.
+        partial.unlink(missing_ok=True)
         partial.write_bytes(data)
         if path.exists():
             partial.chmod(path.stat().st_mode & 0o777)
@@ -70,10 +75,6 @@ def not_written(
     path: Path, error: OSError, kind: type[SpeedcheckError] = UsageError
 ) -> SpeedcheckError:
     """Return the error of a file that cannot be written, with what helps against its cause."""
-    if error.errno in _NO_SPACE:
-        remedy = "free some space"
-    elif error.errno in _NO_RIGHTS:
-        remedy = f"check the rights of {path.parent}"
-    else:
-        remedy = "name another place"
+    helps = is_full(error) or error.errno in _NO_RIGHTS
+    remedy = advice_on(error) if helps else "name another place"
     return kind(f"cannot write ({error.strerror})", where=str(path), remedy=remedy)

@@ -81,6 +81,7 @@ def test_a_killed_rank_fails_the_run_within_a_minute(
     killer = threading.Thread(target=kill_a_rank_in_the_middle, daemon=True)
     killer.start()
     observer = Silent()
+    (tmp_path / LEDGER_NAME).touch()
     with LedgerWriter(tmp_path / LEDGER_NAME) as ledger:
         ledger.append_planned((0,))
         Campaign(

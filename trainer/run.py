@@ -94,6 +94,7 @@ class Session:
             finite = train_to_the_end(run, NoLog())
         else:
             with FileLog.create(log_path, run.recipe.schedule.steps) as log:
+                _say_that_it_is_ours(log_path)
                 log.header(self.evidence.program, environment(run, self.evidence, worker))
                 finite = train_to_the_end(run, log)
         run.world.end_training()
@@ -135,6 +136,12 @@ def run_seed(
     """
     with open_session(recipe, shards, side_by_side) as session:
         return session.train(seed, log_path)
+
+
+def _say_that_it_is_ours(log_path: Path) -> None:
+    """Say that this process has made the log: its launcher trusts no other file of that name."""
+    sys.stderr.write(f"trainer writes {log_path.name}\n")
+    sys.stderr.flush()
 
 
 def _free_memory(device: torch.device) -> None:

@@ -11,6 +11,7 @@ from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.loss import loss_statistics, passes_test
 from speedcheck.logs import Run
 from speedcheck.program import Difference, Sources, compare
+from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.record_toml import PLAN_NAME, Role
 from speedcheck.rules.rule import Rule
 from speedcheck.sample import Group, Sample
@@ -126,9 +127,7 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
         members = sample.declared(role)
         if not members:
             continue
-        names = join_some(dict.fromkeys(sample.runs[index].log for index in members))
-        message = f"{count(len(members), 'run')} declared as {role}: {names}"
-        yield Finding(codes.DECLARED_EXCLUSION, "info", message, PLAN_NAME)
+        yield from _named_members(sample, role, members)
         if role in ("baseline", "ablation"):
             yield from _same_program(sample, sources, role, members)
     for curve in sample.record.curves:
@@ -144,16 +143,29 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
     yield from _crashed_and_complete(sample)
 
 
-def _crashed_and_complete(sample: Sample) -> Iterator[Finding]:
+def _named_members(sample: Sample, role: Role, members: tuple[int, ...]) -> Iterator[Finding]:
+    """Name the runs of a role, each with the file that says what they are."""
+    by_plan = [i for i in members if _is_declared(sample, sample.runs[i], role)]
+    by_ledger = [i for i in members if i not in by_plan]
+    for indices, said, where in (
+        (by_plan, f"declared as {role}", PLAN_NAME),
+        (by_ledger, "ended without a result", LEDGER_NAME),
+    ):
+        if indices:
+            names = join_some(dict.fromkeys(sample.runs[index].log for index in indices))
+            message = f"{count(len(indices), 'run')} {said}: {names}"
+            yield Finding(codes.DECLARED_EXCLUSION, "info", message, where)
+
+
+def _is_declared(sample: Sample, run: Run, role: Role) -> bool:
     plan = sample.record.plan
-    patterns = [
-        p
-        for entry in (plan.excluded if plan else ())
-        if entry.role == "crashed"
-        for p in entry.logs
-    ]
+    entries = [entry for entry in (plan.excluded if plan else ()) if entry.role == role]
+    return any(named(run, pattern) for entry in entries for pattern in entry.logs)
+
+
+def _crashed_and_complete(sample: Sample) -> Iterator[Finding]:
     for run, judged in sample.counted():
-        if any(named(run, pattern) for pattern in patterns):
+        if _is_declared(sample, run, "crashed"):
             message = "declared as crashed, but the run reached its end: it counts"
             yield Finding(codes.DECLARED_EXCLUSION, "warn", message, judged.log or "")
 

@@ -77,8 +77,12 @@ def _no_logs(sample: Sample) -> list[Finding]:
     record = sample.record
     if sample.from_logs or (record.unread and not sample.judged):
         return []
-    message = (
-        f"the folder holds no log: {len(sample.judged)} losses are in {PLAN_NAME} alone, and a "
-        "figure without its log is not evidence"
-    )
+    if not sample.judged and record.ledger is not None:
+        return []  # the ledger says of each planned run what became of it
+    message = "the folder holds no log"
+    if sample.judged:
+        message += (
+            f": {len(sample.judged)} losses are in {PLAN_NAME} alone, and a figure without its log "
+            "is not evidence"
+        )
     return [Finding(codes.CLAIMED_WITHOUT_LOGS, "unknown", message, where=PLAN_NAME)]

@@ -22,7 +22,7 @@ from speedcheck.cli.options import (
     whole_option,
 )
 from speedcheck.errors import UsageError
-from speedcheck.report.wording import without_commands
+from speedcheck.report.wording import resume_command, without_commands
 
 if TYPE_CHECKING:
     from speedcheck.challenges.own_program import RecordProgram
@@ -74,6 +74,7 @@ def challenge(  # noqa: PLR0913 - one argument an option
     from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
     from speedcheck.rules.rule import Overrides
+    from speedcheck.run.record_evidence import EvidenceError
     from speedcheck.run.scripts.challenge_campaign import ChallengeRequest, run_challenge
     from speedcheck.run.scripts.foreign_program import Start
 
@@ -88,14 +89,19 @@ def challenge(  # noqa: PLR0913 - one argument an option
     if show:
         typer.echo(request.program.text, nl=False)
         raise typer.Exit
+    request.check()
     if not (quiet and yes):
         shown = without_commands(program_text(request.program, request.beside))
         typer.echo(shown, nl=False, err=json or quiet)
     if not yes:
         _confirm(request.program)
     console = make_console(to_stderr=json, quiet=quiet)
-    with stoppable("the runs were", f"speedcheck run --resume --out {request.folder}"):
-        result = run_challenge(request, console)
+    with stoppable("the runs were", resume_command(request.folder)):
+        try:
+            result = run_challenge(request, console)
+        except EvidenceError as error:
+            print_verdict(headline(error.certificate))
+            raise
     if json:
         typer.echo(challenge_json(result), nl=False)
     elif quiet:

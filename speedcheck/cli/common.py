@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperCommand
 
+from speedcheck.cli.lasting_output import lasting_output
 from speedcheck.cli.wrong_call import refuse_empty
 from speedcheck.report.wording import printable, without_commands
 
@@ -56,6 +57,8 @@ def print_verdict(text: str) -> None:
 def stoppable(runs: str, again: str) -> Iterator[None]:
     """Let a signal end the command with one line, and with the exit code of the signal.
 
+    Nothing else that concerns only people ends the runs: they go on without standard output.
+
     Args:
         runs: what the signal stops.
         again: the command that continues it.
@@ -63,10 +66,16 @@ def stoppable(runs: str, again: str) -> Iterator[None]:
     from speedcheck.run.campaign.interruption import Interrupted
 
     try:
-        yield
+        with lasting_output(_say_that_runs_go_on):
+            yield
     except Interrupted as signal:
         complain(f"{signal}: {runs} stopped; to continue: {again}")
         raise typer.Exit(128 + signal.signum) from None
+
+
+def _say_that_runs_go_on(error: OSError) -> None:
+    why = "was closed" if isinstance(error, BrokenPipeError) else f"fails ({error.strerror})"
+    say(f"note: standard output {why}; the runs go on")
 
 
 def complain(message: str) -> None:

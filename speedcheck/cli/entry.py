@@ -33,7 +33,7 @@ from speedcheck.cli import (
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.cli.wrong_call import describe
-from speedcheck.errors import SpeedcheckError
+from speedcheck.errors import SpeedcheckError, advice_on
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
 
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
     except OSError as error:
-        complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        complain(_what_failed(error))
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
         return 130
@@ -126,3 +126,13 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
             f"of the same command under {DEBUG_VARIABLE}=1"
         )
     return UNUSABLE
+
+
+def _what_failed(error: OSError) -> str:
+    """Return what the system refused; only the working folder and standard output have no name."""
+    if error.filename:
+        return f"{error.filename}: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError):
+        return "the working folder is gone; change into one that exists"
+    remedy = f"{advice_on(error)}, or send it elsewhere"
+    return f"standard output: cannot write ({error.strerror or error}); {remedy}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from speedcheck.cli.common import UNUSABLE, complain, say
+from speedcheck.cli.common import UNUSABLE, complain, print_verdict, say
 from speedcheck.cli.options import ConfigOption, TrackOption, argument, value_option
 
 
@@ -29,7 +29,9 @@ def history(  # noqa: PLR0913 - one argument an option
     ] = None,
     png: Annotated[
         Path | None,
-        value_option("Write a picture for each track into this folder; --write shows them.", "DIR"),
+        value_option(
+            "Write a picture for each track into this folder; --write shows them.", "FOLDER"
+        ),
     ] = None,
     track: TrackOption = None,
     config: ConfigOption = None,
@@ -47,5 +49,5 @@ def history(  # noqa: PLR0913 - one argument an option
         complain(str(one.error))
     typer.echo(text, nl=False)
     for line in written:
-        say(line)
+        (say if outputs.is_data else print_verdict)(line)
     raise typer.Exit(UNUSABLE if unusable else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -82,7 +83,7 @@ def race(  # noqa: PLR0913 - one argument an option
         resume=resume,
         data_dir=data_dir,
     )
-    with stoppable("the race was", f"speedcheck race --resume --out {request.folder}"):
+    with stoppable("the race was", _command("race --resume --out", request.folder)):
         result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
     _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
@@ -106,7 +107,7 @@ def compare_race(
     refuse_options(folder, options)
     result = read_race(folder, config)
     if result.problems:
-        remedy = f"see all of it: speedcheck verify {folder}"
+        remedy = f"see all of it: {_command('verify', folder)}"
         raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
     _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
@@ -141,6 +142,10 @@ def verify_races(
     else:
         _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
+
+
+def _command(words: str, folder: Path) -> str:
+    return f"speedcheck {words} {shlex.quote(str(folder))}"
 
 
 def _print(results: list[RaceResult], *, json: bool, quiet: bool = False) -> None:

@@ -34,6 +34,7 @@ from speedcheck.cli.slurm import (
     typed,
 )
 from speedcheck.errors import UsageError
+from speedcheck.report.wording import resume_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -217,7 +218,8 @@ def run(  # noqa: PLR0913 - one argument an option
 def _refuse(options: Mapping[str, object], why: str, remedy: str) -> None:
     for option, value in options.items():
         if value is not None:
-            raise UsageError(f"{option} ({value}) {why}", remedy=remedy)
+            shown = option if value is True else f"{option} ({value})"
+            raise UsageError(f"{shown} {why}", remedy=remedy)
 
 
 def _certify(
@@ -226,12 +228,18 @@ def _certify(
     """Make a record, print its certificate, and exit with its code."""
     from speedcheck.report.headline import headline
     from speedcheck.report.terminal import make_console, print_certificate
+    from speedcheck.run.record_evidence import EvidenceError
 
-    console = make_console(quiet=quiet)
-    with stoppable("the runs were", f"speedcheck run --resume --out {folder}{options}"):
-        certificate = make(console)
-    if quiet:
-        print_verdict(headline(certificate))
-    else:
-        print_certificate(console, certificate, folder)
+    console, unwritten = make_console(quiet=quiet), None
+    with stoppable("the runs were", resume_command(folder) + options):
+        try:
+            certificate = make(console)
+        except EvidenceError as error:
+            certificate, unwritten = error.certificate, error
+        if quiet:
+            print_verdict(headline(certificate))
+        else:
+            print_certificate(console, certificate, folder)
+    if unwritten:
+        raise unwritten
     raise typer.Exit(exit_code([certificate]))

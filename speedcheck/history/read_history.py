@@ -31,8 +31,11 @@ def read_history(
         The records by date with their gains, and the folders that cannot be judged.
 
     Raises:
-        InputError: there is no record.
+        InputError: there is no such folder, or no record in it.
     """
+    if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "the folder does not exist"
+        raise InputError(problem, where=str(folder), remedy="name a folder that holds records")
     folders = find_records(folder, overrides.parser_for)
     entries: list[Entry] = []
     unusable: list[Unusable] = []
@@ -41,7 +44,7 @@ def read_history(
             unusable.append(Unusable(path, result))
         else:
             track = track_judged_by(result.track, load_config(path, overrides.config).tracks)
-            entries.append(Entry(path.relative_to(folder), date_of(path, folder), track, result))
+            entries.append(Entry(_name(path, folder), date_of(path, folder), track, result))
     return series(entries), tuple(unusable)
 
 
@@ -50,7 +53,8 @@ def date_of(folder: Path, series_folder: Path) -> str | None:
 
     Args:
         folder: the record folder.
-        series_folder: the folder of the series, above which no name is read.
+        series_folder: the folder of the series, above which no name is read; its own name is
+            where it is the record.
     """
     try:
         date = read_plan(folder / PLAN_NAME).date
@@ -58,8 +62,14 @@ def date_of(folder: Path, series_folder: Path) -> str | None:
         date = None
     if date is not None:
         return date
-    names = folder.relative_to(series_folder).parts
+    names = _name(folder, series_folder).parts
     return next((found for name in reversed(names) if (found := _date_in(name))), None)
+
+
+def _name(folder: Path, series_folder: Path) -> Path:
+    """Return a record's folder below that of the series; its own name where they are one."""
+    below = folder.relative_to(series_folder)
+    return below if below.parts else Path(folder.resolve().name)
 
 
 def _date_in(name: str) -> str | None:

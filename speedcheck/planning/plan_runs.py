@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speedcheck.errors import UsageError
+from speedcheck.planning.check_asked import (
+    check_figures,
+    check_numbers,
+    check_probabilities,
+    refuse_unused,
+)
 from speedcheck.planning.frontier_plan import read_frontier
 from speedcheck.planning.measured import Measured, measure
 from speedcheck.planning.planned import (
@@ -20,11 +26,11 @@ from speedcheck.planning.planned import (
     SdSource,
     SoFar,
 )
-from speedcheck.planning.problems import check_figures, problems
+from speedcheck.planning.problems import problems
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides
 from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
-from speedcheck.stats.arguments import check_count, check_positive, check_probability, sign_of
+from speedcheck.stats.arguments import sign_of
 from speedcheck.stats.frontier_power import plan_frontier
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.needed import runs_to_show
@@ -109,8 +115,13 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         UsageError: a figure is missing or out of range, or the frontier is.
         InputError: a folder cannot be read, or holds no run with a loss.
     """
-    check_figures(mean=mean, sd=sd, difference=difference, gpu_hours_per_run=gpu_hours_per_run)
-    check_figures(time_sd=time_sd, margin=margin, price=price)
+    check_figures({"mean": mean, "sd": sd, "target": target, "difference": difference})
+    check_figures({"time_sd": time_sd, "margin": margin, "price": price})
+    check_figures({"gpu_hours_per_run": gpu_hours_per_run})
+    check_probabilities(alpha=alpha, power=power)
+    check_numbers(max_runs=max_runs, max_pairs=max_pairs, baseline_runs=baseline_runs)
+    if difference is None:
+        refuse_unused("--difference", {"time_sd": time_sd, "pairs": max_pairs})
     overrides = Overrides(
         track=track,
         target=target,
@@ -119,27 +130,27 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         config=None if config is None else Path(config),
     )
     power = POWER if power is None else power
-    check_probability("power", power)
-    if baseline_runs is not None:
-        check_count("baseline_runs", baseline_runs, least=2)
     asked = _question(mean, sd, None if folder is None else Path(folder), overrides)
     measured = asked.measured
-    if asked.expected.mean is None and difference is None and sd is None:
-        raise UsageError(
-            "nothing to plan", remedy="give --mean and --sd, --from FOLDER, or --difference"
-        )
+    if asked.expected.mean is None:
+        refuse_unused("--mean or --from", {"target": target, "max_runs": max_runs})
+        if difference is None and sd is None:
+            raise UsageError(
+                "nothing to plan", remedy="give --mean and --sd, --from FOLDER, or --difference"
+            )
+    is_change = margin is not None or baseline_runs is not None
+    is_change = is_change or (asked.expected.mean is None and difference is None)
     record = _record(asked, power, SEQUENTIAL_MAXIMUM if max_runs is None else max_runs)
-    race = _race(
-        difference,
-        _time_sd(time_sd, measured),
-        asked.alpha,
-        power,
-        RACE_PAIRS if max_pairs is None else max_pairs,
-    )
-    change = _change(asked.expected.sd, margin, baseline_runs, power)
+    if difference is not None:
+        time_sd = _time_sd(time_sd, measured)
+    expected = replace(asked.expected, difference=difference, time_sd=time_sd)
+    race = _race(expected, asked.alpha, power, RACE_PAIRS if max_pairs is None else max_pairs)
+    change = _change(expected.sd, margin, baseline_runs, power) if is_change else None
     hours = gpu_hours_per_run or (measured.gpu_hours_per_run if measured else None)
+    if hours is None:
+        refuse_unused("--gpu-hours-per-run", {"price": price})
     return Plan(
-        expected=asked.expected,
+        expected=expected,
         alpha=asked.alpha,
         power=power,
         frontier=asked.frontier,
@@ -153,7 +164,7 @@ def plan(  # noqa: PLR0913 - one argument an option of the command
         ),
         gpu_hours_per_run=hours,
         hours_are_training=hours is not None and gpu_hours_per_run is None,
-        problems=tuple(problems(asked.expected, record, race, asked.frontier)),
+        problems=tuple(problems(expected, record, race, change, asked.frontier)),
     )
 
 
@@ -193,7 +204,7 @@ def _question(
         sd, source = track.typical_sd, "track"
     if mean is not None and sd is None:
         raise UsageError(f"track {track.name} has no typical sd", remedy="give --sd")
-    expected = Expected(mean, sd, source, target, track.direction)
+    expected = Expected(mean, sd, source, target, track.direction, track.name)
     return _Question(expected, alpha, track, measured, frontier)
 
 
@@ -219,26 +230,26 @@ def _moments(frontier: Frontier) -> Moments:
     return Moments(n=frontier.runs, mean=frontier.mean, std=frontier.sd)
 
 
-def _time_sd(time_sd: float | None, measured: Measured | None) -> float | None:
-    return measured.time_sd if time_sd is None and measured else time_sd
+def _time_sd(time_sd: float | None, measured: Measured | None) -> float:
+    """Return the standard deviation of a run's time that was given, else that of the folder."""
+    sd = measured.time_sd if time_sd is None and measured else time_sd
+    if not sd:
+        raise UsageError("a race needs the sd of a run's time", remedy="give --time-sd above 0")
+    return sd
 
 
-def _race(
-    difference: float | None, time_sd: float | None, alpha: float, power: float, max_pairs: int
-) -> RacePlan | None:
-    if difference is None:
+def _race(expected: Expected, alpha: float, power: float, max_pairs: int) -> RacePlan | None:
+    difference, sd = expected.difference, expected.time_sd
+    if difference is None or sd is None:
         return None
-    if time_sd is None:
-        raise UsageError("a race needs the sd of a run's time", remedy="give --time-sd")
-    check_positive("time_sd", time_sd)
-    return plan_race(difference, time_sd, alpha, wanted=power, maximum=max_pairs)
+    return plan_race(difference, sd, alpha, wanted=power, maximum=max_pairs)
 
 
 def _change(
     sd: float | None, margin: float | None, baseline_runs: int | None, power: float
-) -> NonInferiorityPlan | None:
+) -> NonInferiorityPlan:
     if not sd:
-        return None
+        raise UsageError("a change of speed needs the sd of a loss", remedy="give --sd above 0")
     margin = NON_INFERIORITY_MARGIN if margin is None else margin
     runs = plan_non_inferiority(sd, baseline_runs, margin=margin, wanted=power)
     return NonInferiorityPlan(margin, baseline_runs, runs)

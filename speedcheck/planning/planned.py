@@ -15,7 +15,7 @@ Campaign = Literal["fixed", "sequential", "race", "sequential race", "non-inferi
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The losses that a plan expects, in the unit of the measure.
+    """The losses that a plan expects, in the unit of the measure, and the times.
 
     Attributes:
         mean: expected mean; None where no record is planned.
@@ -24,6 +24,9 @@ class Expected:
         target: the loss that the mean must be below, or above; that of the frontier with the
             improvement, where there is one.
         direction: the better side of the measure.
+        track: name of the track.
+        difference: expected difference of two trainers' times in seconds; None without a race.
+        time_sd: standard deviation of one run's time in seconds; None without a race.
     """
 
     mean: float | None
@@ -31,6 +34,9 @@ class Expected:
     sd_source: SdSource
     target: float
     direction: Direction
+    track: str
+    difference: float | None = None
+    time_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,11 @@ class SoFar:
     e_value: float | None
     more_runs: int | None
     at_these_figures: int | None
+
+    @property
+    def passes(self) -> bool:
+        """Return whether the runs pass the fixed test as they are."""
+        return self.at_these_figures is not None and self.at_these_figures <= self.runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,8 @@ class Plan(ShownInNotebooks):
         frontier: the record to beat; None on a track with a fixed target.
         record: runs of a record; None where no mean is given.
         race: pairs of a race; None where no difference is given.
-        non_inferiority: runs of a change of speed; None without a standard deviation.
+        non_inferiority: runs of a change of speed; None where it is not asked: a record or a race
+            is, and neither a margin nor runs of a baseline.
         so_far: the runs that are there; None without a folder.
         costs: what each of these takes.
         gpu_hours_per_run: what one run takes; None where nothing says it.

@@ -66,17 +66,20 @@ def account(ledger: Ledger, plan: RacePlan) -> Account:
     return Account(tuple(pairs), len(again), tuple(_problems(ledger, planned)))
 
 
-def half_pairs(ledger: Ledger, plan: RacePlan) -> list[tuple[SideName, int, str]]:
-    """Return the finished runs of pairs that do not count, as side, pair and log."""
+def left_over(ledger: Ledger, plan: RacePlan) -> list[tuple[Entry, str]]:
+    """Return the last entry of each run that a session has left behind, and why it does not count.
+
+    A run that nobody saw end does not count, whatever its log says by now; nor does the finished
+    half of a pair.
+    """
     counted = {pair.number for pair in account(ledger, plan).pairs}
-    last = _last(ledger)
-    return [
-        (side, number, last[side, number].log or "")
-        for side, number in order(plan.pairs)
-        if number not in counted
-        and (side, number) in last
-        and last[side, number].event == "finished"
-    ]
+    found = []
+    for (folder, number), entry in _last(ledger).items():
+        if entry.event == "started":
+            found.append((entry, "the launcher was gone"))
+        elif entry.event == "finished" and folder in SIDES and number not in counted:
+            found.append((entry, "the other run of the pair is missing: the pair is run again"))
+    return found
 
 
 def _pair(
@@ -101,8 +104,11 @@ def _pair(
 
 def _problems(ledger: Ledger, planned: Sequence[Key]) -> Iterator[str]:
     for problem in ledger.problems:
-        line = f"line {problem.line} of the ledger"
-        yield f"the ledger: {problem.message}" if problem.converted else f"{line} {problem.message}"
+        # Half a line is what a crash leaves; the chain goes on from it.
+        if problem.converted:
+            yield f"the ledger: {problem.message}"
+        elif not problem.torn:
+            yield f"line {problem.line} of the ledger {problem.message}"
     of_sides = [entry for entry in ledger.entries if folder_of(entry) in SIDES]
     beforehand = of_sides[: len(planned)]
     if [(entry.event, _key(entry)) for entry in beforehand] != [("planned", k) for k in planned]:

@@ -17,7 +17,9 @@ from typing import Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import InputError, RecordError, UsageError
+from speedcheck.errors import InputError, UsageError
+from speedcheck.stats.eprocess import LARGEST_N
+from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
 
 RACE_NAME = "race.toml"
 RESULT_NAME = "race.json"
@@ -53,6 +55,17 @@ def order(pairs: int) -> tuple[tuple[SideName, int], ...]:
     return tuple(
         (side, pair) for pair in range(pairs) for side in (SIDES if pair % 2 == 0 else SIDES[::-1])
     )
+
+
+def check_pairs(pairs: int) -> None:
+    """Refuse a largest number of pairs that a race cannot have.
+
+    Raises:
+        UsageError: it is not a number of whole blocks, or above 1,000, as far as the test goes.
+    """
+    if not 2 <= pairs <= LARGEST_N or pairs % PAIRS_OF_A_BLOCK:
+        remedy = f"give an even number from 2 to {LARGEST_N}: a block A B B A holds two pairs"
+        raise UsageError(f"--pairs is {pairs}", remedy=remedy)
 
 
 def is_race(folder: Path) -> bool:
@@ -103,12 +116,8 @@ def read_race_plan(folder: Path) -> RacePlan:
     )
 
 
-def write_race_plan(folder: Path, plan: RacePlan) -> None:
-    """Write a new race.toml.
-
-    Raises:
-        RecordError: the file exists or cannot be written.
-    """
+def race_toml(plan: RacePlan) -> str:
+    """Return the text of race.toml."""
     fields = {
         "name": plan.name,
         "date": plan.date,
@@ -117,10 +126,4 @@ def write_race_plan(folder: Path, plan: RacePlan) -> None:
         "alpha": plan.alpha,
         "aa": plan.is_aa,
     }
-    try:
-        with (folder / RACE_NAME).open("x", encoding="utf-8") as file:
-            file.write(tomli_w.dumps(fields))
-    except OSError as error:
-        what = f"cannot write ({error.strerror})"
-        where = str(folder / RACE_NAME)
-        raise RecordError(what, where=where, remedy="choose another --out") from error
+    return tomli_w.dumps(fields)

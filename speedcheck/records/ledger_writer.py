@@ -10,13 +10,13 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from speedcheck.errors import RecordError
+from speedcheck.errors import RecordError, advice_on
 from speedcheck.records.ledger import (
     GENESIS,
     Entry,
@@ -46,21 +46,26 @@ def utc_now() -> str:
 class LedgerWriter:
     """The one writer of a ledger: holds its lock, appends, and makes each line durable.
 
-    The lock is advisory; the system lifts it when the process ends, however it ends.
+    The lock is advisory; the system lifts it when the process ends, however it ends. A ledger is
+    made with its folder and never later: a new one would know nothing of the logs that are there.
 
     Args:
-        path: the ledger.
+        path: the ledger, which exists.
         logs: the folder that the names of logs start from; `logs/` beside the ledger unless given.
 
     Raises:
-        RecordError: the file cannot be opened or written, or another process holds the lock.
+        RecordError: the file is missing or cannot be opened or written, or another process holds
+            the lock.
     """
 
     def __init__(self, path: Path, logs: Path | None = None) -> None:
         self._path = path
         self._logs = logs or path.parent / "logs"
         try:
-            self._file = path.open("a+b", buffering=0)
+            self._file = open(path, "a+b", buffering=0, opener=_existing)  # noqa: SIM115
+        except FileNotFoundError as error:
+            remedy = "restore it, or start anew in another folder"
+            raise RecordError("the ledger is missing", where=str(path), remedy=remedy) from error
         except OSError as error:
             raise _cannot_write(path, error) from error
         if not _locked(self._file):
@@ -110,21 +115,10 @@ class LedgerWriter:
         Raises:
             RecordError: the line cannot be written (a full disk, for one) or the log not read.
         """
-        entry = Entry(
-            event=event,
-            utc=utc_now(),
-            seed=seed,
-            log=self._name_of(log) if log else None,
-            log_sha256=_file_hash(log) if log and log.exists() else None,
-            reason=reason,
-            prev=self._previous,
-            details=dict(details or {}),
-        )
-        line = _line(entry)
-        self._write(line + b"\n")
-        self._previous = line_hash(line)
-        self.ledger = Ledger((*self.ledger.entries, entry), self.ledger.problems)
-        return entry
+        name = self._name_of(log) if log else None
+        sha256 = file_sha256(log) if log and log.exists() else None
+        fields = dict(details or {})
+        return self._append(Entry(event, utc_now(), seed, name, sha256, reason, "", fields))[0]
 
     def append_planned(
         self, seeds: Iterable[int], details: Mapping[str, Any] | None = None
@@ -137,14 +131,30 @@ class LedgerWriter:
             seeds: the planned seeds.
             details: what else the new lines say of the plan.
         """
-        known = self.ledger.latest()
+        known, utc = self.ledger.latest(), utc_now()
         new = [seed for seed in seeds if seed not in known]
+        entries = [
+            Entry("planned", utc, seed, None, None, "", "", dict(details or {})) for seed in new
+        ]
         if known and new:
             numbers = {"from": len(known), "to": len(known) + len(new)}
             reason = f"{numbers['from']} to {numbers['to']} runs"
-            self.append("extended", new[0], reason=reason, details=numbers)
-        for seed in new:
-            self.append("planned", seed, details=details)
+            entries.insert(0, Entry("extended", utc, new[0], None, None, reason, "", numbers))
+        self._append(*entries)
+
+    def _append(self, *entries: Entry) -> list[Entry]:
+        """Append lines, all of them or none; each gets the hash of the line before it."""
+        chained: list[Entry] = []
+        data, previous = b"", self._previous
+        for entry in entries:
+            chained.append(replace(entry, prev=previous))
+            line = _line(chained[-1])
+            data, previous = data + line + b"\n", line_hash(line)
+        if data:
+            self._write(data)
+        self._previous = previous
+        self.ledger = Ledger((*self.ledger.entries, *chained), self.ledger.problems)
+        return chained
 
     def _name_of(self, log: Path) -> str:
         inside = log.is_relative_to(self._logs)
@@ -181,7 +191,12 @@ def _last_hash(data: bytes) -> str:
     return line_hash(lines[-1]) if lines else GENESIS
 
 
-def _file_hash(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 (hex) of a log as it is now.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -195,5 +210,10 @@ def _cannot_write(path: Path, error: OSError) -> RecordError:
     return RecordError(
         f"cannot write ({error.strerror or error})",
         where=str(path),
-        remedy="free some space or choose another --out",
+        remedy=f"{advice_on(error)}, then add --resume",
     )
+
+
+def _existing(path: str, flags: int) -> int:
+    """Open a file for appending that is there already."""
+    return os.open(path, flags & ~os.O_CREAT)

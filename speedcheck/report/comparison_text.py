@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from speedcheck.comparison.record_comparison import Compared, RecordComparison
@@ -61,7 +62,7 @@ def _race(found: RecordComparison) -> list[str]:
         return []
     return [
         "note: A and B are the sides of a race, which may have stopped when it was decided.",
-        f"      Its own test allows for that: speedcheck compare {found.race}",
+        f"      Its own test allows for that: speedcheck compare {shlex.quote(found.race)}",
         "",
     ]
 

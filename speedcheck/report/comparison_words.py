@@ -73,7 +73,8 @@ def pairwise(steps: StepRecord) -> str:
     value, other = steps.rule.value or 0.0, "B" if steps.new == "A" else "A"
     # Seen from the other side the value has the other sign.
     side = steps.new if value >= 0 else other
-    return f"by the pairwise rule {side} reaches {abs(value):.4g} of {steps.rule.margin:.4g}"
+    needed = f"{steps.rule.margin:.4g} decides"
+    return f"by the pairwise rule {side} reaches {abs(value):.4g}, and {needed}"
 
 
 def _equal_steps(found: RecordComparison) -> str:

@@ -29,7 +29,7 @@ class HistoryOutputs:
         csv: print CSV instead of the table for terminals.
         markdown: print Markdown instead of it.
         write: put the Markdown between the markers of this file, and print nothing.
-        html: write a page to this file; without another form, print nothing.
+        html: write a page to this file.
         png: write the pictures into this folder, and show them in what `write` names.
 
     Raises:
@@ -49,10 +49,9 @@ class HistoryOutputs:
             )
 
     @property
-    def prints(self) -> bool:
-        """Return whether a table goes to standard output."""
-        files = (self.write, self.html, self.png)
-        return self.csv or self.markdown or all(file is None for file in files)
+    def is_data(self) -> bool:
+        """Return whether standard output holds data alone, for another program."""
+        return self.csv or self.markdown
 
 
 def write_history(
@@ -61,7 +60,8 @@ def write_history(
     """Judge every record below `folder` and write the series.
 
     Returns:
-        What to print, a line for each file that was written, and the folders that cannot be judged.
+        What to print, "" where no record can be judged or the table goes into a file; a line for
+        each file; and the folders that cannot be judged.
 
     Raises:
         InputError: there is no record, or the file to write into does not hold the markers.
@@ -70,14 +70,18 @@ def write_history(
     _check(outputs)
     entries, unusable = read_history(folder, overrides)
     draws = outputs.html is not None or outputs.png is not None
+    if not entries:
+        return "", [], unusable
     pictures = draw_history(points_of(entries)) if draws else ()
     written = []
     if outputs.html is not None:
         title = f"Records in {folder.resolve().name}"
         write_whole(outputs.html, history_page(title, entries, pictures).encode())
         written.append(f"wrote {outputs.html}")
-    files = write_pngs(pictures, outputs.png) if outputs.png is not None else ()
+    files = write_pngs(pictures, outputs.png) if pictures and outputs.png is not None else ()
     written += [f"wrote {file}" for file in files]
+    if draws and not pictures:
+        written.append("no picture: no track has two records with a date and a value")
     if outputs.write is not None:
         text = history_markdown(entries) + _links(outputs.write, pictures, files)
         changed = write_between(outputs.write, text)
@@ -95,7 +99,7 @@ def _check(outputs: HistoryOutputs) -> None:
 
 
 def _printed(entries: Sequence[Entry], outputs: HistoryOutputs) -> str:
-    if not outputs.prints:
+    if outputs.write is not None:
         return ""
     if outputs.csv:
         return history_csv(entries)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from speedcheck.planning.planned import Campaign, Frontier, Plan, SoFar
+from speedcheck.planning.planned import Campaign, Expected, Frontier, Plan, SoFar
 from speedcheck.report.wording import aligned, number, printable, rounded
 from speedcheck.stats.sample_size import RunPlan
 from speedcheck.words import count
@@ -50,15 +50,17 @@ def _headline(plan: Plan) -> str:
         return f"NO PLAN: {'; '.join(plan.problems)}"
     parts = []
     if plan.record and plan.record.runs is not None:
-        chance = f"pass with power {plan.power:g}"
+        chance = f"pass with power {plan.power}"
         parts.append(f"{count(plan.record.runs, 'run')} {chance}{_more(plan.so_far)}")
-    if plan.race and plan.race.pairs is not None:
-        chance = f"decide the race with power {plan.power:g}"
-        parts.append(f"{count(plan.race.pairs, 'pair')} {chance}")
+    if plan.race and plan.race.sequential:
+        pairs = plan.race.sequential
+        decided = f"is decided with probability {pairs.chance:.2f}"
+        parts.append(f"a race of up to {count(pairs.maximum, 'pair')} {decided}")
     change = plan.non_inferiority
-    if not parts and change:
-        runs = "no number of runs" if change.runs is None else count(change.runs, "run")
-        parts.append(f"{runs} rule out a loss worse by {change.margin:g} with power {plan.power:g}")
+    if change and change.runs is not None:
+        rule = "rules" if change.runs == 1 else "rule"
+        worse = f"{rule} out a loss worse by {change.margin:g}"
+        parts.append(f"{count(change.runs, 'run')} {worse} with power {plan.power}")
     return f"PLAN: {', and '.join(parts)}"
 
 
@@ -72,21 +74,29 @@ def _more(so_far: SoFar | None) -> str:
 
 def _expected(plan: Plan) -> list[str]:
     expected = plan.expected
-    source = {"given": "", "folder": " of the runs so far", "track": " typical of the track"}
-    sd = f"sd {number(expected.sd, '#.3g')}{source[expected.sd_source]}"
+    typical = f" (typical of track {expected.track})"
+    source = {"given": "", "folder": " of the runs so far", "track": typical}
+    sd = f"sd {number(expected.sd, '.3g')}{source[expected.sd_source]}"
     mean = "" if expected.mean is None else f"mean {rounded(expected.mean)}, "
     side = "below" if expected.direction == "less" else "above"
     goal = f"{side} {expected.target:g} at p < {plan.alpha:.4g}"
     return [
-        f"expected: {mean}{sd}",
+        *([f"expected: losses with {mean}{sd}"] if plan.record or plan.non_inferiority else []),
+        *_expected_times(expected),
         *([f"to show: mean {goal}"] if mean else []),
         *([_frontier(plan.frontier)] if plan.frontier else []),
     ]
 
 
+def _expected_times(expected: Expected) -> Iterator[str]:
+    if expected.difference is not None:
+        sd = f"sd {number(expected.time_sd, '.3g')} s a run"
+        yield f"expected: times {abs(expected.difference)} s apart, {sd}"
+
+
 def _frontier(frontier: Frontier) -> str:
     better = f", to be beaten by more than {frontier.improvement:g}" if frontier.improvement else ""
-    figures = f"mean {rounded(frontier.mean)}, sd {number(frontier.sd, '#.3g')}"
+    figures = f"mean {rounded(frontier.mean)}, sd {number(frontier.sd, '.3g')}"
     return f"frontier: {frontier.folder} ({figures}, n = {frontier.runs}){better}"
 
 
@@ -97,7 +107,7 @@ def _table(plan: Plan) -> list[tuple[str, ...]]:
     rows = [
         (
             cost.campaign,
-            f"{cost.runs:.4g}",
+            _runs(cost.runs),
             *([number(cost.gpu_hours, ".1f")] if timed else []),
             *([number(cost.money, ",.2f")] if priced else []),
             _remark(plan, cost.campaign),
@@ -113,7 +123,7 @@ def _remark(plan: Plan, campaign: Campaign) -> str:
         plans = record.sequential
         return f"on average; {plans.chance:.1%} certified within {plans.maximum}"
     if campaign == "race" and race:
-        return f"{count(race.pairs or 0, 'pair')} for power {plan.power:g}"
+        return f"{count(race.pairs or 0, 'pair')} without a look before, for power {plan.power}"
     if campaign == "sequential race" and race and race.sequential:
         pairs = race.sequential
         return (
@@ -122,7 +132,12 @@ def _remark(plan: Plan, campaign: Campaign) -> str:
     if campaign == "non-inferiority" and change:
         others = "as many" if change.baseline_runs is None else str(change.baseline_runs)
         return f"against {others}, margin {change.margin:g}"
-    return f"for power {plan.power:g}"
+    return f"for power {plan.power}"
+
+
+def _runs(runs: float) -> str:
+    """Return a number of runs; a mean one to a tenth."""
+    return f"{runs:d}" if isinstance(runs, int) else f"{runs:.1f}"
 
 
 def _powers(record: RunPlan) -> Iterator[str]:
@@ -137,19 +152,22 @@ def _powers(record: RunPlan) -> Iterator[str]:
 def _details(plan: Plan) -> Iterator[tuple[str, ...]]:
     if plan.record and plan.record.powers:
         yield "power", f"{', '.join(_powers(plan.record))} (runs: power)"
-    if plan.non_inferiority and plan.non_inferiority.runs is None:
-        margin = plan.non_inferiority.margin
-        yield "non-inferiority", f"no number of runs rules out a loss worse by {margin:g}"
-    so_far = plan.so_far
-    if so_far:
-        evidence = "" if so_far.e_value is None else f", E = {so_far.e_value:.3g}"
-        yield "so far", f"{so_far.folder}: {count(so_far.runs, 'run')}{evidence}"
-        if so_far.at_these_figures is not None:
-            runs = count(so_far.at_these_figures, "run")
-            given = "this mean" if so_far.e_value is None else "this mean and sd"
-            yield "", f"{runs} with exactly {given} would pass"
-        yield "", "the fixed test allows no further runs after a look at the losses:"
-        other = f", or certify by the sequential test (E >= {1 / plan.alpha:g})"
-        yield "", f"plan a new folder{'' if so_far.e_value is None else other}"
+    if plan.so_far:
+        yield from _so_far(plan.so_far, plan.alpha)
     if plan.hours_are_training:
         yield "GPU-hours", "training time alone; --gpu-hours-per-run can say more"
+
+
+def _so_far(so_far: SoFar, alpha: float) -> Iterator[tuple[str, str]]:
+    evidence = "" if so_far.e_value is None else f", E = {so_far.e_value:.3g}"
+    yield "so far", f"{so_far.folder}: {count(so_far.runs, 'run')}{evidence}"
+    if so_far.passes:
+        yield "", "they pass the test of the losses: no further run is needed"
+        return
+    if so_far.at_these_figures is not None:
+        runs = count(so_far.at_these_figures, "run")
+        given = "this mean" if so_far.e_value is None else "this mean and sd"
+        yield "", f"{runs} with exactly {given} would pass"
+    yield "", "the fixed test allows no further runs after a look at the losses:"
+    other = f", or certify by the sequential test (E >= {1 / alpha:g})"
+    yield "", f"plan a new folder{'' if so_far.e_value is None else other}"

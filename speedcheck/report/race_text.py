@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from speedcheck.races.race_result import Pair, RaceResult, RaceSide
@@ -46,7 +47,7 @@ def next_step(result: RaceResult) -> str:
     """Return how to finish a race that is not over; "" for one that is."""
     if result.is_over:
         return ""
-    return f"finish the race with `speedcheck race --resume --out {result.folder}`"
+    return f"finish the race with `speedcheck race --resume --out {shlex.quote(result.folder)}`"
 
 
 def extent(result: RaceResult) -> str:

@@ -19,7 +19,7 @@ def step_table(steps: StepRecord) -> Iterator[str]:
         f" {steps.new} at each validation against {old} at its end: a step is worth "
         f"{rule.rate:.4g} nats"
     )
-    header = ("step", "mean", "alone", "d_loss", "d_steps", "value", f"of {rule.margin:.4g}")
+    header = ("step", "mean", "alone", "d_loss", "d_steps", "value", f"{rule.margin:.4g} decides")
     yield from aligned([header, *map(_choice, steps.choices)])
     if steps.earliest is not None:
         looks = count(len(steps.choices), "look")

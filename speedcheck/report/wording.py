@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -99,3 +100,8 @@ def with_distinct_names(judged: Sequence[tuple[PurePath, Certificate]]) -> list[
         else replace(certificate, record=f"{certificate.record} ({folder})")
         for folder, certificate in judged
     ]
+
+
+def resume_command(folder: Path | str) -> str:
+    """Return the words to type that continue a record."""
+    return f"speedcheck run --resume --out {shlex.quote(str(folder))}"

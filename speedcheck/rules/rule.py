@@ -86,9 +86,9 @@ class Overrides:
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
-            raise UsageError(f"the target is {self.target}", remedy="give a finite loss")
+            raise UsageError(f"--target is {self.target:g}", remedy="give a finite loss")
         if self.alpha is not None and not 0 < self.alpha < 1:
-            raise UsageError(f"alpha is {self.alpha}", remedy="give a number between 0 and 1")
+            raise UsageError(f"--alpha is {self.alpha:g}", remedy="give a number between 0 and 1")
 
     def parser_for(self, folder: Path, plan: Plan | None) -> Parser:
         """Return the parser of the logs in a folder: its track's, if that has a format of its own.

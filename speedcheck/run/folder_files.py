@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from speedcheck import whole_file
 from speedcheck.errors import RecordError
-from speedcheck.records.line_ends import keep_line_ends
 from speedcheck.records.record_files import LOGS_NAME
 
 
@@ -41,19 +41,17 @@ def make_folder(folder: Path) -> None:
         raise RecordError(
             f"cannot be made ({error.strerror})", where=str(folder), remedy="choose another --out"
         ) from error
-    keep_line_ends(folder)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a whole file or none: the old content stays if the disk is full."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write a whole file of a record or none: the old content stays if the disk is full.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(
-            f"cannot write ({error.strerror}); the logs and the ledger are kept",
-            where=str(path),
-            remedy="free some space, then add --resume",
-        ) from error
+        whole_file.write_whole(path, text.encode(), RecordError)
+    except RecordError as error:
+        what = f"{error.what}; the logs and the ledger are kept"
+        remedy = f"{error.remedy}, then add --resume"
+        raise RecordError(what, where=error.where, remedy=remedy) from error

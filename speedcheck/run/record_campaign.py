@@ -11,13 +11,14 @@ from speedcheck.certificate import Certificate
 from speedcheck.errors import UsageError
 from speedcheck.records.overrides import NO_OVERRIDES
 from speedcheck.records.record_files import LOGS_NAME
-from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, write_plan
+from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, replace_plan
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, get_track
 from speedcheck.run.campaign.plans import planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.folder_files import make_folder, refuse_taken, today
+from speedcheck.run.folder_files import make_folder, today
 from speedcheck.run.launchers.launcher import Launcher, Setup
+from speedcheck.run.new_folder import new_folder, refuse_begun
 from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_RECIPE, DEFAULT_SEEDS, Request
 from speedcheck.run.resumption import existing_plan
@@ -35,7 +36,7 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     folder = request.folder
     existing = existing_plan(request) if request.resume else None
     if existing is None:
-        refuse_taken(folder)
+        refuse_begun(folder, PLAN_NAME)
     setup = _prepare(existing, request, launcher)
     if setup.queue and (existing.is_sequential if existing else request.until_certified):
         raise UsageError(
@@ -46,7 +47,7 @@ def run_record(request: Request, launcher: Launcher, console: Console) -> Certif
     plan = existing or _create(folder, request)
     rule = stopping_rule(plan, planned_track(folder, plan), stop_if_futile=request.stop_if_futile)
     train(folder, plan, launcher, setup, console, at_once=at_once, stopping=rule)
-    return write_evidence(folder, plan)
+    return write_evidence(folder, plan, console)
 
 
 def _prepare(existing: Plan | None, request: Request, launcher: Launcher) -> Setup:
@@ -96,6 +97,7 @@ def _create(folder: Path, request: Request) -> Plan:
         stopping_rule="sequential" if request.until_certified else "fixed",
         sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
     )
-    make_folder(folder)
-    write_plan(folder / PLAN_NAME, plan)
+    with new_folder(folder, PLAN_NAME):
+        make_folder(folder)
+        replace_plan(folder / PLAN_NAME, plan)
     return plan

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from speedcheck.errors import UsageError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
+from speedcheck.records.record_files import MAX_FILES
 from speedcheck.run.folder_files import today
 from speedcheck.stats.sequential import check_maximum
 
 DEFAULT_RECIPE = "sub3"
 # What the record of January 2025 showed.
 DEFAULT_SEEDS = 32
+# With as many files a record is not read any more; a second attempt at each run must fit as well.
+MOST_RUNS = MAX_FILES // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Request:
         for option, value in options.items():
             if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}", remedy="give a whole number from 1")
+        if self.seeds is not None and self.seeds > MOST_RUNS:
+            what = f"--seeds is {self.seeds}, more than a record folder can hold"
+            raise UsageError(what, remedy=f"choose at most {MOST_RUNS}")
         if self.max_seeds is not None:
             check_maximum(self.max_seeds, name="--max-seeds")
         if self.is_sequential and self.seeds is not None and not self.resume:

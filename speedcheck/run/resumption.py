@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from speedcheck.errors import RecordError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
 from speedcheck.run.campaign.plans import extended_plan
+from speedcheck.run.new_folder import refuse_cut_start
 from speedcheck.run.request import Request
 
 
 def existing_plan(request: Request) -> Plan:
-    """Return the plan to continue, with more seeds where they are asked for.
+    """Return the plan of a recipe's record to continue, with more seeds where they are asked for.
 
     Raises:
         RecordError: there is none, or the request contradicts it.
     """
-    path = request.folder / PLAN_NAME
-    if not path.is_file():
-        raise RecordError(
-            f"there is no {PLAN_NAME} to resume",
-            where=str(request.folder),
-            remedy="leave --resume out, or name the record with --out",
-        )
-    plan = read_plan(path)
+    plan = plan_to_resume(request.folder)
     for what, remedy in _contradictions(plan, request):
+        raise RecordError(what, where=str(request.folder / PLAN_NAME), remedy=remedy)
+    return grown_plan(plan, request)
+
+
+def plan_to_resume(folder: Path) -> Plan:
+    """Return the plan of a record folder to continue.
+
+    Raises:
+        RecordError: there is none.
+        InputError: it cannot be read.
+    """
+    refuse_cut_start(folder, PLAN_NAME)
+    path = folder / PLAN_NAME
+    if not path.is_file():
+        remedy = "leave --resume out, or name the record with --out"
+        raise RecordError(f"there is no {PLAN_NAME} to resume", where=str(folder), remedy=remedy)
+    return read_plan(path)
+
+
+def grown_plan(plan: Plan, request: Request) -> Plan:
+    """Return a plan with as many seeds as are asked for, by the option that its rule has.
+
+    Raises:
+        RecordError: the option is of another stopping rule, or there would be fewer seeds.
+    """
+    path, runs = request.folder / PLAN_NAME, len(plan.seeds or ())
+    if request.is_sequential and not plan.is_sequential:
+        what = f"{runs} runs were planned, whatever their losses are"
+        remedy = "leave the options of --until-certified out, or start another record"
         raise RecordError(what, where=str(path), remedy=remedy)
+    if plan.is_sequential and request.seeds is not None:
+        what = f"at most {runs} runs were planned, until the record is certified"
+        raise RecordError(what, where=str(path), remedy="give --max-seeds instead of --seeds")
     return extended_plan(path, plan, request.max_seeds or request.seeds)
 
 
@@ -45,13 +72,6 @@ def _contradictions(plan: Plan, request: Request) -> Iterator[tuple[str, str]]:
     if request.gpus_per_run not in (None, plan.gpus_per_run):
         what = f"{plan.gpus_per_run or 'all'} GPUs a run were planned, not {request.gpus_per_run}"
         yield what, other.format("--gpus-per-run")
-    runs = len(plan.seeds)
-    if request.is_sequential and not plan.is_sequential:
-        what = f"{runs} runs were planned, whatever their losses are"
-        yield what, other.format("the options of --until-certified")
-    if plan.is_sequential and request.seeds is not None:
-        what = f"at most {runs} runs were planned, until the record is certified"
-        yield what, "give --max-seeds instead of --seeds"
 
 
 def _shown(overrides: RecipeOverrides) -> str:

@@ -14,11 +14,13 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import Plan
 from speedcheck.report.wording import printable
 from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.campaign.known_logs import logs_of, refuse_unknown_logs
 from speedcheck.run.campaign.plans import enter_plan, planned_track
 from speedcheck.run.campaign.stopping import UntilCertified
 from speedcheck.run.launchers.launcher import Launcher, Setup
 from speedcheck.run.launchers.processes import end_processes, mark_of
 from speedcheck.run.progress.live_display import open_display
+from speedcheck.run.slurm.batch_files import begun_by_tasks
 from speedcheck.words import count
 
 
@@ -53,6 +55,9 @@ def train(
             evidence=stopping.line if stopping else None,
         ) as display,
     ):
+        known = logs_of(ledger.ledger)
+        known |= begun_by_tasks(folder, known)
+        refuse_unknown_logs(folder / LOGS_NAME, known, folder / LEDGER_NAME)
         if not setup.queue:  # whose runs are not orphans
             _end_orphans(folder, console)
         enter_plan(folder, plan, ledger)

@@ -128,7 +128,7 @@ class _Taker:
         for index in self._open():
             name = self._runs[index].log
             if name in failed:
-                why = f"declared as crashed: the ledger says {failed[name]}"
+                why = f"crashed: the ledger says {failed[name]}"
                 self._rulings[index] = Ruling(Exclusion.DECLARED, why, role="crashed")
             elif name not in listed:
                 self._rulings[index] = NOT_IN_LEDGER

@@ -20,7 +20,7 @@ import tomli_w
 import speedcheck
 from speedcheck.certificate import Certificate
 from speedcheck.cli import main
-from speedcheck.races.race_plan import RacePlan, order, write_race_plan
+from speedcheck.races.race_plan import RacePlan, order, race_toml
 from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.records.record_toml import Plan, write_plan
 from speedcheck.records.shared_ledger import FolderLedger
@@ -375,8 +375,10 @@ def write_race(path, a, b, *, pairs=8, aa=False, name="race", trainers=("recipe-
         (folder / side / "logs").mkdir(parents=True)
         plan = Plan(name=side, track="gpt2-small", recipe=trainer)
         write_plan(folder / side / "record.toml", plan)
-    write_race_plan(folder, RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa))
+    plan = RacePlan(name, "2026-11-28", "gpt2-small", pairs, 0.01, aa)
+    (folder / "race.toml").write_text(race_toml(plan))
     times = {"a": a, "b": b}
+    (folder / "ledger.jsonl").touch()
     with LedgerWriter(folder / "ledger.jsonl", logs=folder) as writer:
         for side, pair in order(pairs):
             FolderLedger(writer, side).append("planned", pair)

@@ -42,7 +42,7 @@ def test_without_rights_nobody_is_told_to_free_space(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(UsageError) as caught:
         write_whole(tmp_path / "page.html", b"x")
-    assert caught.value.remedy == f"check the rights of {tmp_path}"
+    assert caught.value.remedy == "check its rights"
 
 
 def test_links_and_rights_stay_and_pipes_are_written_to(tmp_path):
@@ -55,6 +55,14 @@ def test_links_and_rights_stay_and_pipes_are_written_to(tmp_path):
     assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"new", 0o640)
     write_whole(Path(os.devnull), b"gone")
     assert not Path(os.devnull).is_file()
+
+
+def test_a_link_in_place_of_the_partial_file_leads_nowhere(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / ".page.html.partial").symlink_to(tmp_path / "mine")
+    write_whole(tmp_path / "page.html", b"page")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "page.html"]
 
 
 def test_a_new_file_is_not_written_over_another(tmp_path):

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from speedcheck.history.points import Point, Points
 from speedcheck.report.plots.style import BLUE, FAINT, ORANGE, PAPER, legend, new_axes
 from speedcheck.report.wording import printable
+from speedcheck.words import count
 
 _AXES = {"s": "training time (s)", "steps": "steps", "loss": "mean loss"}
 # Values further apart than this factor need a logarithmic axis for the later ones to be seen.
@@ -70,7 +71,8 @@ def history_caption(series: Points) -> str:
         "Hollow points: no gain is shown. Bars: one standard deviation of a run."
     )
     if series.missing:
-        text += f" {series.missing} without a date or a value are not drawn."
+        verb = "is" if series.missing == 1 else "are"
+        text += f" {count(series.missing, 'record')} without a date or a value {verb} not drawn."
     return text
 
 

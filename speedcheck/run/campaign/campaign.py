@@ -15,6 +15,7 @@ from speedcheck.records.shared_ledger import FolderLedger
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign.follow import LogFollower
 from speedcheck.run.campaign.interruption import Interrupted, signals_noted
+from speedcheck.run.campaign.known_logs import refuse_changed
 from speedcheck.run.campaign.observer import Observer
 from speedcheck.run.campaign.run_result import (
     End,
@@ -82,8 +83,8 @@ class Campaign:
 
         Raises:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; the runs under way are abandoned.
-            RecordError: the ledger cannot be written, and the runs under way are stopped; or a
-                finished log is gone.
+            RecordError: the ledger cannot be written, or a log is where a run is to write its own,
+                and the runs under way are stopped; or a finished log is gone or was changed.
             LaunchError: the trainer cannot be started, or what it writes is not the log of a run.
         """
         self._settle_left_open(seeds)
@@ -115,7 +116,7 @@ class Campaign:
         """Return the runs that need not be repeated, by seed.
 
         Raises:
-            RecordError: a log that the ledger saw finish is gone or has no result any more.
+            RecordError: a log that the ledger saw finish is gone, was changed, or has no result.
         """
         latest = self._ledger.ledger.latest()
         finished = {}
@@ -124,6 +125,7 @@ class Campaign:
             if entry.event != "finished" or entry.log is None:
                 continue
             log = self._logs / entry.log
+            refuse_changed(log, seed, entry.log_sha256)
             # A log that does not state its number of steps was complete by the exit status.
             run = result_of(log, self._track, End(0))
             if run is None:
@@ -162,6 +164,10 @@ class Campaign:
 
     def _start(self, seed: int) -> None:
         log = self._logs / log_name(seed, self._ledger.ledger.attempts(seed))
+        # What a queue trains, its tasks may have begun before this session.
+        if log.exists() and not self._setup.queue:
+            what, remedy = "is there before its run has started", "move it away, then add --resume"
+            raise RecordError(what, where=str(log), remedy=remedy)
         job = self._job(seed, log)
         details = {**self._launcher.details(job), **_shared(job)}
         self._ledger.append("started", seed, log=job.log, details=details)
@@ -240,6 +246,8 @@ class Campaign:
 
     def _fail(self, active: _Active, why: str) -> None:
         seed, log, last_lines = active.job.seed, active.job.log, active.process.last_lines()
+        if not why and log.exists() and not active.process.wrote(log):
+            why = f"{active.end}, and {log.name} was not written by this run"
         why = why or why_no_result(log, self._track, active.end, last_lines)
         details = active.process.details()
         self._ledger.append("failed", seed, log=log, reason=why, details=details)
@@ -270,9 +278,9 @@ class Campaign:
                 self._observer.abandoned(seed)
 
     def _is_finished(self, active: _Active) -> bool:
-        """Enter the run as finished if its log has a result, however its process ended."""
+        """Enter the run as finished if its own log has a result, however its process ended."""
         seed, log = active.job.seed, active.job.log
-        run = result_of(log, self._track, active.end)
+        run = result_of(log, self._track, active.end) if active.process.wrote(log) else None
         if run is None:
             return False
         details = {**clock_details(run, active.end), **active.process.details()}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.logs import Run, read_log
 from speedcheck.rules.tracks import Track
+
+# A disk with less is full: what did not fit may have been larger than what is left.
+LEAST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ def why_no_result(log: Path, track: Track, end: End, last_lines: str) -> str:
     if end.status == 0:
         return f"{end}, and its log holds no result{_where_it_ends(log, track)}"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
-    return f"{end}: {said[-1].strip() if said else 'it printed nothing'}"
+    # What prints into a log on a full disk cannot say so itself.
+    is_full = shutil.disk_usage(log.parent).free < LEAST_BYTES
+    silent = f"the disk of {log.parent} is full" if is_full else "it printed nothing"
+    return f"{end}: {said[-1].strip() if said else silent}"
 
 
 def _where_it_ends(log: Path, track: Track) -> str:

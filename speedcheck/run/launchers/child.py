@@ -23,6 +23,8 @@ TAIL_LINES = 12
 TAIL_BYTES = 16_384
 # How the trainer begins the line that says why it stops.
 TRAINER_SAYS = "trainer: "
+# And the line, with the log's name, by which it says that it has made its log.
+TRAINER_WRITES = "trainer writes "
 
 
 class Child:
@@ -96,6 +98,11 @@ class Child:
         """Let `last_lines` begin with what is printed from now on."""
         self._read_from = self._output.seek(0, os.SEEK_END)
 
+    def wrote(self, log: Path) -> bool:
+        """Return whether the trainer has said that it made this log."""
+        self._output.seek(self._read_from)
+        return f"{TRAINER_WRITES}{log.name}\n".encode() in self._output.read()
+
     def last_lines(self) -> str:
         """Return the end of what was printed."""
         size = self._output.seek(0, os.SEEK_END)
@@ -117,6 +124,6 @@ def _telling_lines(output: str) -> str:
     With several ranks torchrun ends the output with a box of its own, and every rank that fails
     says the same.
     """
-    lines = output.strip().splitlines()
+    lines = [line for line in output.strip().splitlines() if not line.startswith(TRAINER_WRITES)]
     said = dict.fromkeys(line for line in lines if line.startswith(TRAINER_SAYS))
     return "\n".join(said or lines[-TAIL_LINES:])

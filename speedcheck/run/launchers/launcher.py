@@ -107,6 +107,10 @@ class Process(Protocol):
         """Wait until the run is gone, with everything that it started; kill it if need be."""
         ...
 
+    def wrote(self, log: Path) -> bool:
+        """Return whether the run has made its log itself: a file may have come from elsewhere."""
+        ...
+
     def last_lines(self) -> str:
         """Return the end of what the run printed outside its log."""
         ...

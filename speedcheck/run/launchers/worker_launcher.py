@@ -127,6 +127,9 @@ class _WorkerRun:
         if self._status is None or self._worker.child.poll() is not None:
             self._worker.stop()
 
+    def wrote(self, log: Path) -> bool:
+        return self._worker.child.wrote(log)
+
     def last_lines(self) -> str:
         return self._worker.child.last_lines()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from speedcheck.report.wording import aligned, number, printable
+from speedcheck.report.wording import aligned, number, printable, resume_command
 from speedcheck.run.progress.campaign_status import Status, UnderWay
 from speedcheck.run.progress.outlook import duration
 
@@ -44,14 +44,11 @@ def status_text(status: Status) -> str:
 def _state(status: Status) -> str:
     if not (status.under_way or status.waiting):
         unfinished = status.failed + status.abandoned
-        return "ended" if not unfinished else f"ended; to repeat {unfinished}: {_resume(status)}"
+        again = f"; to repeat {unfinished}: {resume_command(status.folder)}"
+        return "ended" + (again if unfinished else "")
     if status.launcher == "gone":
-        return f"interrupted; to continue: {_resume(status)}"
+        return f"interrupted; to continue: {resume_command(status.folder)}"
     return "running" if status.launcher == "running" else "running, or interrupted"
-
-
-def _resume(status: Status) -> str:
-    return f"speedcheck run --resume --out {status.folder}"
 
 
 def _ended_badly(status: Status) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from speedcheck.errors import LaunchError
+from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import read_log
-from speedcheck.races.pairs import account, half_pairs
+from speedcheck.races.pairs import left_over
 from speedcheck.races.race_plan import SIDES, WARM_UP, RacePlan, SideName, order
 from speedcheck.races.race_result import RaceResult
 from speedcheck.races.read_race import read_race, time_and_loss
@@ -18,10 +19,14 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign.campaign import Campaign
+from speedcheck.run.campaign.known_logs import logs_of, refuse_unknown_logs
 from speedcheck.run.launchers.launcher import Launcher, Setup
 from speedcheck.run.launchers.processes import end_processes, mark_of
 from speedcheck.run.race.race_display import RaceDisplay
 from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK
+
+# Of the runs of a race.
+_FOLDERS = (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +77,64 @@ class RaceRunner:
         Raises:
             Interrupted: a signal came; the ledger says how far the race is.
             LaunchError: a run failed, diverged, or has no time: the race cannot go on.
-            RecordError: the ledger cannot be written.
+            RecordError: the ledger cannot be written, or the evidence so far is not intact.
         """
         with LedgerWriter(self._folder / LEDGER_NAME, logs=self._folder) as ledger:
+            self._refuse_unknown_logs(ledger)
             self._end_orphans()
             self._plan_runs(ledger)
-            self._drop_half_pairs(ledger)
-            result = read_race(self._folder)
+            self._drop_left_over(ledger)
+            result = self._result()
             self._display.decided(result)
             if not result.is_over:
                 self._warm_up(ledger)
             while not result.is_over:
-                self._run_pair(ledger, len(result.pairs))
-                result = read_race(self._folder)
+                pair = len(result.pairs)
+                self._run_pair(ledger, pair)
+                result = self._result()
+                if len(result.pairs) == pair:
+                    where = str(self._folder / LEDGER_NAME)
+                    raise LaunchError(f"pair {pair + 1} does not count by the ledger", where=where)
                 if len(result.pairs) % PAIRS_OF_A_BLOCK == 0:
                     self._display.decided(result)
             return result
 
+    def _refuse_unknown_logs(self, ledger: LedgerWriter) -> None:
+        for folder in _FOLDERS:
+            known = logs_of(FolderLedger(ledger, folder).ledger)
+            logs = self._folder / folder / LOGS_NAME
+            refuse_unknown_logs(logs, known, self._folder / LEDGER_NAME)
+
     def _end_orphans(self) -> None:
         """End what a launcher that was killed has left behind: the lock says that it is gone."""
-        for folder in (*SIDES, *(f"{WARM_UP}/{side}" for side in SIDES)):
+        for folder in _FOLDERS:
             end_processes(mark_of(self._folder / folder))
 
     def _plan_runs(self, ledger: LedgerWriter) -> None:
-        if not ledger.ledger.entries:
-            for side, pair in order(self._plan.pairs):
+        """Enter the planned order, or the rest of it where a session ended before its first run."""
+        entries = ledger.ledger.entries
+        if all(entry.event == "planned" for entry in entries):
+            for side, pair in order(self._plan.pairs)[len(entries) :]:
                 FolderLedger(ledger, side).append("planned", pair)
 
-    def _drop_half_pairs(self, ledger: LedgerWriter) -> None:
-        """Note that the finished half of a broken pair does not count; the pair is run again."""
-        for side, pair, log in half_pairs(ledger.ledger, self._plan):
-            reason = "the other run of the pair is missing: the pair is run again"
-            path = self._folder / log
-            FolderLedger(ledger, side).append("abandoned", pair, log=path, reason=reason)
+    def _drop_left_over(self, ledger: LedgerWriter) -> None:
+        """Note which runs of earlier sessions do not count; their pair is run again."""
+        for entry, reason in left_over(ledger.ledger, self._plan):
+            log = None if entry.log is None else self._folder / entry.log
+            own = FolderLedger(ledger, folder_of(entry) or "")
+            own.append("abandoned", entry.seed, log=log, reason=reason)
+
+    def _result(self) -> RaceResult:
+        """Return what the race has come to.
+
+        Raises:
+            RecordError: its evidence is not intact.
+        """
+        result = read_race(self._folder)
+        if result.problems:
+            remedy = "restore it, or start another race"
+            raise RecordError(result.problems[0], where=str(self._folder), remedy=remedy)
+        return result
 
     def _warm_up(self, ledger: LedgerWriter) -> None:
         for side in SIDES:
@@ -119,10 +149,6 @@ class RaceRunner:
         for side, _ in order(self._plan.pairs)[2 * pair : 2 * pair + 2]:
             self._display.racing(side, pair)
             self._run_one(ledger, side, side, pair)
-        counted = account(ledger.ledger, self._plan).pairs
-        if len(counted) <= pair:
-            where = str(self._folder / LEDGER_NAME)
-            raise LaunchError(f"pair {pair + 1} does not count by the ledger", where=where)
 
     def _run_one(self, ledger: LedgerWriter, side: SideName, folder: str, seed: int) -> None:
         racer, own = self._racers[side], FolderLedger(ledger, folder)
@@ -150,5 +176,7 @@ class RaceRunner:
         return LaunchError(
             f"the race stops, because a run of {side.upper()} has no time ({reason})",
             where=str(self._folder),
-            remedy="mend the cause; speedcheck race --resume continues with this pair",
+            remedy="if the cause is outside of the planned scripts and options, "
+            f"speedcheck race --resume --out {shlex.quote(str(self._folder))} continues; "
+            "otherwise start another race",
         )

@@ -12,12 +12,14 @@ from rich.text import Text
 
 from speedcheck.errors import RecordError, UsageError
 from speedcheck.races.race_plan import (
+    RACE_NAME,
     RESULT_NAME,
     SIDES,
     RacePlan,
     SideName,
+    check_pairs,
+    race_toml,
     read_race_plan,
-    write_race_plan,
 )
 from speedcheck.races.race_result import RaceResult
 from speedcheck.races.read_race import track_of, trainer_name
@@ -26,14 +28,15 @@ from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, r
 from speedcheck.report.race_json import races_json
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, TRACK_OF_RECIPE, Track, get_track
-from speedcheck.run.folder_files import make_folder, refuse_taken, today, write_whole
+from speedcheck.run.folder_files import make_folder, today, write_whole
 from speedcheck.run.launchers.launcher import Launcher
 from speedcheck.run.launchers.local_launcher import LocalLauncher
+from speedcheck.run.new_folder import new_folder, refuse_cut_start
 from speedcheck.run.race.race_campaign import Racer, RaceRunner
 from speedcheck.run.race.race_display import open_race_display
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.scripts.script_launcher import ScriptLauncher
-from speedcheck.stats.sequential_pairs import PAIRS_OF_A_BLOCK, RACE_PAIRS
+from speedcheck.stats.sequential_pairs import RACE_PAIRS
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -81,9 +84,8 @@ class RaceRequest:
         if not self.is_aa and self.b in (None, self.a):
             what = "B is missing" if self.b is None else "A and B are the same trainer"
             raise UsageError(what, remedy="name another one, or add --aa to race A against itself")
-        if self.pairs is not None and (self.pairs < 2 or self.pairs % PAIRS_OF_A_BLOCK):
-            remedy = "give an even number from 2: a block A B B A holds two pairs"
-            raise UsageError(f"--pairs is {self.pairs}", remedy=remedy)
+        if self.pairs is not None:
+            check_pairs(self.pairs)
         if self.alpha is not None and not 0 < self.alpha < 1:
             raise UsageError(f"--alpha is {self.alpha}", remedy="give a number between 0 and 1")
 
@@ -118,6 +120,8 @@ def run_race(
         Interrupted: a signal ended the race; the ledger says how far it came.
     """
     folder = request.folder
+    if request.resume:
+        refuse_cut_start(folder, RACE_NAME)
     plan = read_race_plan(folder) if request.resume else _create(folder, request)
     track = track_of(folder, plan)
     recipes = launcher or LocalLauncher(request.data_dir)
@@ -144,7 +148,6 @@ def _racer(folder: Path, side: SideName, track: Track, recipes: Launcher) -> Rac
 
 def _create(folder: Path, request: RaceRequest) -> RacePlan:
     """Make the folder and write down both trainers and the plan, before anything is run."""
-    refuse_taken(folder)
     trainers = [_words(request.a or ""), _words(request.b or request.a or "")]
     for words in trainers:
         if words[0] not in TRACK_OF_RECIPE:
@@ -159,10 +162,11 @@ def _create(folder: Path, request: RaceRequest) -> RacePlan:
         alpha=track.alpha if request.alpha is None else request.alpha,
         is_aa=request.is_aa,
     )
-    for side, words in zip(SIDES, trainers, strict=True):
-        make_folder(folder / side)
-        _write_side(folder / side, words, plan, request.start)
-    write_race_plan(folder, plan)
+    with new_folder(folder, RACE_NAME):
+        for side, words in zip(SIDES, trainers, strict=True):
+            make_folder(folder / side)
+            _write_side(folder / side, words, plan, request.start)
+        write_whole(folder / RACE_NAME, race_toml(plan))
     return plan
 
 
@@ -202,9 +206,11 @@ def _words(trainer: str) -> list[str]:
 def _track(folder: Path, request: RaceRequest, trainers: list[list[str]]) -> Track:
     """Return the track that is named, else that of the recipes, else the project's default."""
     config = load_config(folder)
-    of_recipes = {TRACK_OF_RECIPE[w[0]] for w in trainers if w[0] in TRACK_OF_RECIPE}
+    known = {n: TRACK_OF_RECIPE.get(w[0]) for n, w in zip("AB", trainers, strict=True)}
+    of_recipes = {track for track in known.values() if track is not None}
     if request.track is None and len(of_recipes) > 1:
-        what = f"A and B are of different tracks ({', '.join(sorted(of_recipes))})"
+        sides = ", ".join(f"{side} of {track}" for side, track in known.items())
+        what = f"A and B are of different tracks ({sides})"
         raise UsageError(what, remedy="race trainers of one track")
     named = request.track or next(iter(of_recipes), None) or config.default_track
     return get_track(named or DEFAULT_TRACK, config.tracks)

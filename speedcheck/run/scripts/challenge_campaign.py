@@ -14,8 +14,11 @@ from rich.console import Console
 
 from speedcheck.challenges.challenge_result import ChallengeResult, conclude
 from speedcheck.challenges.own_program import RecordProgram, arguments_of, write_program
+from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.run.folder_files import today
-from speedcheck.run.scripts.foreign_program import Start
+from speedcheck.run.new_folder import refuse_begun
+from speedcheck.run.request import Request
+from speedcheck.run.scripts.foreign_program import Start, check_machine
 from speedcheck.run.scripts.script_command import ScriptRequest, run_script
 
 DEFAULT_SEEDS = 8
@@ -41,6 +44,18 @@ class ChallengeRequest:
     beside: Path = Path()
     seeds: int | None = None
     out: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be run, before anybody is asked to read the program and to agree.
+
+        Raises:
+            UsageError: the number of runs is out of range.
+            RecordError: the folder is taken.
+            LaunchError: this machine cannot start the program.
+        """
+        Request(seeds=self.seeds)
+        refuse_begun(self.folder, PLAN_NAME)
+        check_machine(*self.start.processes())
 
     @property
     def folder(self) -> Path:

@@ -55,6 +55,15 @@ class Start:
             remedy = "give an option of the script, such as --seed"
             raise UsageError(f"--seed-arg is {self.seed_arg!r}", remedy=remedy)
 
+    def by_option(self) -> dict[str, object]:
+        """Return the values by their options; None where one was not given."""
+        return {
+            "--gpus": self.gpus,
+            "--ranks": self.ranks,
+            "--seed-env": self.seed_env,
+            "--seed-arg": self.seed_arg,
+        }
+
     def processes(self) -> tuple[int, int]:
         """Return the numbers of GPUs and of processes under torchrun; 0 for plain Python."""
         if self.ranks is not None:

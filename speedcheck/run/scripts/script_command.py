@@ -10,15 +10,23 @@ from rich.console import Console
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError
 from speedcheck.records.record_files import LOGS_NAME
-from speedcheck.records.record_toml import PLAN_NAME, Plan, SampleDeclaration, read_plan, write_plan
+from speedcheck.records.record_toml import (
+    PLAN_NAME,
+    Plan,
+    SampleDeclaration,
+    read_plan,
+    replace_plan,
+)
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
-from speedcheck.run.campaign.plans import extended_plan, planned_track
+from speedcheck.run.campaign.plans import planned_track
 from speedcheck.run.campaign.slots import slots
 from speedcheck.run.campaign.stopping import check_sequential_track, stopping_rule
-from speedcheck.run.folder_files import make_folder, refuse_taken, today
+from speedcheck.run.folder_files import make_folder, today
+from speedcheck.run.new_folder import new_folder, refuse_begun
 from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_SEEDS, Request
+from speedcheck.run.resumption import grown_plan, plan_to_resume
 from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
 from speedcheck.run.scripts.script_launcher import ScriptLauncher
 from speedcheck.run.training import train
@@ -70,8 +78,13 @@ class ScriptRequest:
 
     def __post_init__(self) -> None:
         # What it has in common with a campaign of a recipe is refused in the same words.
-        Request(
+        self.as_request()
+
+    def as_request(self) -> Request:
+        """Return what it has in common with a campaign of a recipe."""
+        return Request(
             seeds=self.seeds,
+            out=self.folder,
             resume=self.resume,
             jobs=self.jobs,
             timeout_s=self.timeout_s,
@@ -104,7 +117,7 @@ def run_script(request: ScriptRequest, console: Console) -> Certificate:
         Interrupted: a signal ended the runs; the ledger says how far they came.
     """
     folder = request.folder
-    plan = _existing(folder, request) if request.resume else _create(folder, request)
+    plan = _existing(request) if request.resume else _create(folder, request)
     if plan.script is None:
         where = str(folder / PLAN_NAME)
         raise RecordError("names no script", where=where, remedy="resume a record of --script")
@@ -116,7 +129,7 @@ def run_script(request: ScriptRequest, console: Console) -> Certificate:
     rule = stopping_rule(plan, track, stop_if_futile=request.stop_if_futile)
     at_once = request.jobs or slots(setup)
     train(folder, plan, launcher, setup, console, at_once=at_once, stopping=rule)
-    return write_evidence(folder, plan)
+    return write_evidence(folder, plan, console)
 
 
 def _create(folder: Path, request: ScriptRequest) -> Plan:
@@ -124,30 +137,31 @@ def _create(folder: Path, request: ScriptRequest) -> Plan:
     script = request.script or Path()
     if not script.is_dir() or request.beside is None:
         check_script(script)
-    refuse_taken(folder)
+    refuse_begun(folder, PLAN_NAME)
     check_machine(*request.start.processes())
     config = load_config(folder)
     track = get_track(request.track or config.default_track or DEFAULT_TRACK, config.tracks)
     if request.until_certified:
         check_sequential_track(track)
     runs = _planned_runs(request)
-    make_folder(folder)
-    program = put_program(
-        script, folder, request.start, arguments=request.arguments, beside=request.beside
-    )
-    plan = Plan(
-        name=folder.resolve().name,
-        date=today(),
-        track=track.name,
-        target=track.target if request.target is None else request.target,
-        alpha=track.alpha if request.alpha is None else request.alpha,
-        runs=runs,
-        seeds=tuple(range(request.first_seed, request.first_seed + runs)),
-        script=program,
-        stopping_rule="sequential" if request.until_certified else "fixed",
-        sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
-    )
-    write_plan(folder / PLAN_NAME, plan)
+    with new_folder(folder, PLAN_NAME):
+        make_folder(folder)
+        program = put_program(
+            script, folder, request.start, arguments=request.arguments, beside=request.beside
+        )
+        plan = Plan(
+            name=folder.resolve().name,
+            date=today(),
+            track=track.name,
+            target=track.target if request.target is None else request.target,
+            alpha=track.alpha if request.alpha is None else request.alpha,
+            runs=runs,
+            seeds=tuple(range(request.first_seed, request.first_seed + runs)),
+            script=program,
+            stopping_rule="sequential" if request.until_certified else "fixed",
+            sample=SampleDeclaration((f"{LOGS_NAME}/*.txt",)),
+        )
+        replace_plan(folder / PLAN_NAME, plan)
     return plan
 
 
@@ -158,13 +172,18 @@ def _planned_runs(request: ScriptRequest) -> int:
     return request.seeds or DEFAULT_SEEDS
 
 
-def _existing(folder: Path, request: ScriptRequest) -> Plan:
-    """Return the plan to continue; a plan does not change once runs have started."""
-    plan = read_plan(folder / PLAN_NAME)
-    where, remedy = str(folder / PLAN_NAME), "type --resume and --out alone"
-    given = (request.script, request.track)
-    if any(v is not None for v in given) or request.arguments or request.start != Start():
-        raise RecordError("the script and its start were planned", where=where, remedy=remedy)
-    if (request.until_certified or request.max_seeds) and not plan.is_sequential:
-        raise RecordError("the number of runs was fixed", where=where, remedy=remedy)
-    return extended_plan(folder / PLAN_NAME, plan, request.seeds)
+def _existing(request: ScriptRequest) -> Plan:
+    """Return the plan to continue; but for the number of runs it does not change."""
+    plan = plan_to_resume(request.folder)
+    planned = {
+        "--script": request.script,
+        "an argument": request.arguments or None,
+        "--track": request.track,
+        **request.start.by_option(),
+    }
+    given = [option for option, value in planned.items() if value is not None]
+    if given:
+        what = f"{given[0]} cannot change when a record is resumed"
+        where = str(request.folder / PLAN_NAME)
+        raise RecordError(what, where=where, remedy="leave it out, or start another record")
+    return grown_plan(plan, request.as_request())

@@ -145,6 +145,8 @@ class _ScriptRun:
         self._scratch = scratch
         self._log = log
         self._track = track
+        # Which file the run writes, whatever is put in the place of its name.
+        self._file = _file_of(log)
         self._is_fetched = False
         self._problem: LaunchError | None = None
         self.terminate = child.terminate
@@ -170,9 +172,14 @@ class _ScriptRun:
         self._child.stop()
         self._fetch()
 
+    def wrote(self, log: Path) -> bool:
+        """Return whether the log is the file that this run began or fetched."""
+        return self._file is not None and _file_of(log) == self._file
+
     def last_lines(self) -> str:
         """Return the end of what was printed, and say so where the program asked for input."""
-        lines = self._child.last_lines()
+        # Every run has another scratch folder, and two that fail alike are to say the same.
+        lines = self._child.last_lines().replace(f"{self._scratch.folder}{os.sep}", "")
         if _ASKED not in lines:
             return lines
         return f"{lines}\nthe program asked for input, and its standard input is empty"
@@ -189,6 +196,7 @@ class _ScriptRun:
             written = self._scratch.log()
             if written is not None:
                 _replace(self._log, written)
+                self._file = _file_of(self._log)
             if result_of(self._log, self._track) is not None:
                 _refuse_copy(self._log)
         except LaunchError as error:
@@ -211,6 +219,15 @@ class _ScriptRun:
             remedy="read what it printed there; a track's log_patterns (--track) say how "
             "other logs are read",
         )
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from others, whatever its name; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _refuse_copy(log: Path) -> None:

@@ -15,8 +15,8 @@ to the first attempt that has no `LOG.started`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from speedcheck.errors import RecordError
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
 from speedcheck.records.log_names import next_log
 from speedcheck.records.overrides import RecipeOverrides
+from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.run.launchers.launcher import Job
 
 FOLDER_NAME = ".slurm"
@@ -147,10 +148,17 @@ def refuse_unsettled(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run's trainer ended: its exit status and the last lines that it printed."""
+    """How a run's trainer ended.
+
+    Attributes:
+        status: its exit status.
+        last_lines: the last lines that it printed.
+        wrote_log: whether it made its log itself.
+    """
 
     status: int
     last_lines: str
+    wrote_log: bool = True
 
 
 def marker(log: Path, kind: str) -> Path:
@@ -162,7 +170,8 @@ def read_end(log: Path) -> End | None:
     """Return how the run of `log` ended; None while that is not known."""
     try:
         raw = json.loads(marker(log, ENDED).read_text())
-        return End(int(raw["status"]), str(raw["last_lines"]))
+        status, last_lines = int(raw["status"]), str(raw["last_lines"])
+        return End(status, last_lines, bool(raw.get("wrote_log", True)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -173,9 +182,7 @@ def write_end(log: Path, end: End) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_whole(
-        marker(log, ENDED), json.dumps({"status": end.status, "last_lines": end.last_lines})
-    )
+    write_whole(marker(log, ENDED), json.dumps(asdict(end)))
 
 
 def write_start(log: Path, facts: Mapping[str, str]) -> None:
@@ -198,6 +205,22 @@ def read_start(log: Path) -> dict[str, str]:
         return {str(name): str(fact) for name, fact in raw.items()}
     except (OSError, ValueError, AttributeError):
         return {}
+
+
+def begun_by_tasks(folder: Path, known: Iterable[str]) -> set[str]:
+    """Return the logs that tasks began by themselves, after attempts that the ledger knows.
+
+    Args:
+        folder: the record folder.
+        known: names of the logs that its ledger knows.
+    """
+    found = set()
+    for name in known:
+        log = next_log(folder / LOGS_NAME / name)
+        while marker(log, STARTED).exists():
+            found.add(log.name)
+            log = next_log(log)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

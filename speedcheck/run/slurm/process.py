@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from speedcheck.errors import LaunchError
@@ -88,6 +89,11 @@ class SlurmProcess:
             array.say(f"{error}; cancel {array.name_of(task)} yourself")
             return
         self._await_end(array, task)
+
+    def wrote(self, log: Path) -> bool:
+        """Return whether the log is the run's own, as far as its task could say."""
+        end = read_end(log)
+        return end.wrote_log if end else marker(log, STARTED).exists()
 
     def last_lines(self) -> str:
         """Return the last lines of the trainer; "" where Slurm ended it."""

@@ -18,7 +18,7 @@ from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides
 from speedcheck.run.launchers.launcher import Job, Process, Setup
 from speedcheck.run.launchers.trainer_process import ask_trainer, data_options
 from speedcheck.run.slurm.array import Array
-from speedcheck.run.slurm.batch_files import MAX_ATTEMPTS, Batch, read_batches
+from speedcheck.run.slurm.batch_files import MAX_ATTEMPTS, STARTED, Batch, marker, read_batches
 from speedcheck.run.slurm.causes import MEMORY_VARIABLES
 from speedcheck.run.slurm.commands import cancel_name, check_options, submit
 from speedcheck.run.slurm.process import SlurmProcess
@@ -128,9 +128,16 @@ class SlurmLauncher:
         return {"launcher": "slurm", "partition": self._options.partition}
 
     def start(self, job: Job) -> Process:
-        """Return the run, in the task that Slurm has put back or else in the next array."""
+        """Return the run, in the task that Slurm has put back or else in the next array.
+
+        Raises:
+            LaunchError: something is there of a run that no array in the queue has.
+        """
         process = SlurmProcess(job, self)
         before = self._requeued.pop(job.log, None)
+        if before is None and (job.log.exists() or marker(job.log, STARTED).exists()):
+            what, remedy = "is there before its run has started", "add --resume for another attempt"
+            raise LaunchError(what, where=str(job.log), remedy=remedy)
         if before is not None and before.place is not None:
             process.place = before.place
         else:

@@ -101,7 +101,7 @@ def _place() -> dict[str, str]:
 
 def _given_up(interrupted: int) -> End:
     why = f"Slurm interrupted {interrupted} attempts, and --max-attempts allows no more"
-    return End(UNUSABLE, why)
+    return End(UNUSABLE, why, wrote_log=False)
 
 
 def _train(job: Job, launcher: Launcher, evicted: Callable[[], bool]) -> End:
@@ -109,8 +109,9 @@ def _train(job: Job, launcher: Launcher, evicted: Callable[[], bool]) -> End:
         setup = launcher.prepare(job.recipe, job.overrides)
         process = launcher.start(replace(job, ranks=setup.ranks, threads=setup.threads))
     except LaunchError as error:
-        return End(UNUSABLE, str(error))
-    return _wait(process, setup.timeout_s, evicted)
+        return End(UNUSABLE, str(error), wrote_log=False)
+    end = _wait(process, setup.timeout_s, evicted)
+    return replace(end, wrote_log=process.wrote(job.log))
 
 
 def _wait(process: Process, timeout_s: float, evicted: Callable[[], bool]) -> End:

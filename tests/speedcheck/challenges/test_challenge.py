@@ -58,6 +58,20 @@ def test_the_program_is_shown_and_does_not_run_before_somebody_agrees(record, cl
     assert not Path("ours").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--seeds", "0"), "--seeds is 0; give a whole number from 1"),
+        (("--out", "theirs"), "theirs: the folder exists"),
+        (("--gpus", "99"), "a run takes 99 GPUs"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_the_program_is_shown(record, cli, options, why):
+    result = challenge(cli, "--yes", *options)
+    assert (result.code, result.out) == (2, "")
+    assert why in result.err
+
+
 def test_its_own_runs_decide_and_the_pool_is_information(record, cli):
     result = challenge(cli, "--yes", "--seeds", "4", "--json")
     assert result.code == 0, result.err

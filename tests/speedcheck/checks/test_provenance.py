@@ -65,7 +65,7 @@ def test_the_log_of_a_failed_attempt_is_said_and_does_not_count(
     events = [json.loads(line) for line in ledger.read_text().splitlines()]
     ledger.write_bytes(ledger_bytes([*events[:8], noted, killed, *events[8:]]))
     (finding,) = findings_of(folder)["P033 declared-exclusion"]
-    assert finding.message == "1 run declared as crashed: logs/seed-003.attempt-1.txt"
+    assert finding.message == "1 run ended without a result: logs/seed-003.attempt-1.txt"
     assert verify(folder).certified
     assert verify(folder).selection.started == 9
 

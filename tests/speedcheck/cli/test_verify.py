@@ -58,13 +58,13 @@ def test_no_certificate_at_all_is_an_empty_list():
 
 WRONG_CALLS = [
     (("verify",), "Missing argument 'FOLDER"),
-    (("verify", "RECORD", "--alpha", "2"), "alpha is 2.0; give a number between 0 and 1"),
-    (("verify", "RECORD", "--alpha", "0"), "alpha is 0.0; give a number between 0 and 1"),
+    (("verify", "RECORD", "--alpha", "2"), "--alpha is 2; give a number between 0 and 1"),
+    (("verify", "RECORD", "--alpha", "0"), "--alpha is 0; give a number between 0 and 1"),
     (("verify", "RECORD", "--alpha", "nan"), "alpha is nan; give a number between 0 and 1"),
     (("verify", "RECORD", "--alpha", "x"), "Invalid value for '--alpha': 'x' is not a "),
     (("verify", "RECORD", "--alpha"), "Option '--alpha' requires an argument"),
-    (("verify", "RECORD", "--target", "nan"), "the target is nan; give a finite loss"),
-    (("verify", "RECORD", "--target", "-inf"), "the target is -inf; give a finite loss"),
+    (("verify", "RECORD", "--target", "nan"), "--target is nan; give a finite loss"),
+    (("verify", "RECORD", "--target", "-inf"), "--target is -inf; give a finite loss"),
     (
         ("verify", "RECORD", "--track", "nope"),
         "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny",

@@ -75,6 +75,7 @@ def test_an_undecided_pairwise_rule_says_how_many_runs_or_steps_would_do(stepped
     assert value(needed, 0) >= 0.004 - 1e-12 > value(needed - 1, 0)
     out = cli("compare", *STEP_TRACK, a, b).out
     assert "UNDECIDED: A takes 3000 steps, B 3015, but by the pairwise rule A reaches 0.0016" in out
+    assert "reaches 0.001674, and 0.004 decides" in out
     assert f"{more} more runs of each side would decide it" in out
 
 

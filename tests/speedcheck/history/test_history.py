@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 
+from speedcheck import verify
+from speedcheck.history.points import points_of
+from speedcheck.history.series import Entry
 from speedcheck.report.markers import BEGIN, END
+from speedcheck.rules.tracks import GPT2_SMALL
 
 LOSSES = [3.2777, 3.2795, 3.2784, 3.2782, 3.2778, 3.2779, 3.2786, 3.2790]
 AROUND = (-130, -80, -40, 0, 10, 50, 70, 120)
@@ -122,12 +127,12 @@ def test_the_table_is_written_between_the_markers_and_a_second_time_changes_no_b
     page = folder.parent / "README.md"
     page.write_bytes(f"# Records\r\n\r\n{BEGIN}\nold\n{END}\r\nThe end\r\n".encode())
     first = cli("history", folder, "--write", page)
-    assert (first.code, first.out, first.err) == (0, "", f"speedcheck: {page}: updated\n")
+    assert (first.code, first.out, first.err) == (0, f"{page}: updated\n", "")
     once = page.read_bytes()
     assert once.startswith(f"# Records\r\n\r\n{BEGIN}\n| date |".encode())
     assert once.endswith(f"\n{END}\r\nThe end\r\n".encode())
     inode = page.stat().st_ino
-    assert cli("history", folder, "--write", page).err.endswith("unchanged\n")
+    assert cli("history", folder, "--write", page).out.endswith("unchanged\n")
     assert (page.read_bytes(), page.stat().st_ino) == (once, inode)
 
 
@@ -163,7 +168,8 @@ def test_the_page_shows_a_table_and_a_picture_of_each_track_and_no_foreign_marku
         (write(name, 900_000) / "record.toml").write_text('track = "gpt2-medium"\n')
     first, second = tmp_path / "a.html", tmp_path / "b.html"
     result = cli("history", folder, "--html", first)
-    assert (result.code, result.out, result.err) == (0, "", f"speedcheck: wrote {first}\n")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith(f"wrote {first}\n")
     page = first.read_text()
     assert "<img" not in page
     assert page.count("<svg") == 2
@@ -182,9 +188,65 @@ def test_pictures_are_shown_between_the_markers_by_a_path_from_the_page(write, c
     for line in ("updated", "unchanged"):
         result = cli("history", folder, "--write", page, "--png", pictures)
         assert result.code == 0
-        assert result.err.endswith(f"{line}\n")
+        assert result.out.endswith(f"{line}\n")
     assert "(<../docs of mine/history-1.png>)" in page.read_text()
     assert (pictures / "history-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_that_cannot_be_drawn_are_said_and_leave_no_folder(write, cli, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    folder = write("2025-01-01_a", 180_000).parent
+    result = cli("history", folder, "--png", tmp_path / "pictures")
+    assert (result.code, result.err) == (0, "")
+    assert "2025-01-01" in result.out
+    assert result.out.endswith("no picture: no track has two records with a date and a value\n")
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_lines_about_files_stay_out_of_csv(write, cli, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    write("2025-01-01_a", 180_000)
+    folder = write("2025-02-01_b", 170_000).parent
+    result = cli("history", folder, "--csv", "--png", tmp_path / "pictures")
+    assert result.out == cli("history", folder, "--csv").out
+    assert result.err == f"speedcheck: wrote {tmp_path}/pictures/history-1.png\n"
+
+
+def test_the_caption_counts_records_that_are_not_drawn(write):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    from speedcheck.report.plots.history_plot import history_caption
+
+    certificate = verify(write("2025-01-01_a", 180_000))
+    dates = ("2025-01-01", "2025-01-02", None, None)
+    entries = [Entry(Path("a"), date, GPT2_SMALL, certificate) for date in dates]
+    for given, words in ((3, "1 record without a date or a value is not drawn"),
+                         (4, "2 records without a date or a value are not drawn")):  # fmt: skip
+        (points,) = points_of(entries[:given])
+        assert words in history_caption(points)
+
+
+def test_where_no_record_can_be_judged_there_is_no_table(write, cli):
+    record = write("2025-01-01_a", 180_000)
+    (record / "record.toml").write_text("date = 7\n")
+    result = cli("history", record.parent)
+    assert (result.code, result.out) == (2, "")
+    assert "record.toml" in result.err
+
+
+def test_a_record_is_a_series_of_its_own_under_its_name(write, cli, monkeypatch):
+    record = write("2025-01-01_a", 180_000)
+    for folder in (record, "."):
+        monkeypatch.chdir(record)
+        (row,) = rows(cli, folder)
+        assert (row["record"], row["date"]) == ("2025-01-01_a", "2025-01-01")
+
+
+def test_a_folder_that_is_not_there_or_is_a_file_is_one_line(cli, tmp_path):
+    (tmp_path / "file").touch()
+    for name, problem in (("nope", "the folder does not exist"), ("file", "is a file")):
+        result = cli("history", tmp_path / name)
+        assert result.code == 2
+        assert result.err.endswith(f"{name}: {problem}; name a folder that holds records\n")
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_anything_is_judged(write, cli):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from speedcheck.races.pairs import account, half_pairs
+from speedcheck.races.pairs import account, left_over
 from speedcheck.races.race_plan import RacePlan, order
 from speedcheck.races.read_race import read_race
 from speedcheck.records.ledger import Entry, Ledger
@@ -70,7 +70,7 @@ def test_a_pair_that_is_not_whole_and_back_to_back_does_not_count(entries):
 def test_a_half_pair_that_is_run_again_counts_once_and_is_said():
     broken = [*runs("a0", "b0", "b1"), entry("started", "a", 1), entry("abandoned", "a", 1)]
     assert numbers(ledger(*broken)) == [0]
-    assert [(side, pair) for side, pair, _ in half_pairs(ledger(*broken), PLAN)] == [("b", 1)]
+    assert [(e.log, e.event) for e, _ in left_over(ledger(*broken), PLAN)] == [("b/1", "finished")]
     again = [*broken, entry("abandoned", "b", 1), *runs("w1", "b1", "a1")]
     found = account(ledger(*again), PLAN)
     assert [pair.number for pair in found.pairs] == [0, 1]
@@ -157,11 +157,25 @@ def test_evidence_that_was_changed_is_named_and_decides_nothing(make_race, cli, 
     assert cli("compare", folder).code == 2
 
 
+def test_half_a_line_that_a_crash_left_in_the_ledger_does_not_speak_against_a_race(make_race, cli):
+    folder = make_race(A, B)
+    with (folder / "ledger.jsonl").open("ab") as ledger:
+        ledger.write(b'{"event": "fini')
+    result = cli("verify", folder)
+    assert (result.code, "problem" in result.out) == (0, False)
+
+
 def test_a_race_that_is_not_over_says_how_it_goes_on(make_race, cli):
     folder = make_race(A[:3], A[:3], pairs=8)
     result = cli("verify", folder)
     assert result.code == 0
     assert f"speedcheck race --resume --out {folder}" in result.out
+
+
+def test_the_command_that_finishes_a_race_quotes_its_folder(make_race, cli):
+    folder = make_race(A[:3], A[:3], pairs=8)
+    folder = folder.rename(folder.with_name("my race"))
+    assert f"speedcheck race --resume --out '{folder}'" in cli("verify", folder).out
 
 
 def test_a_race_and_a_record_are_not_verified_together(make_race, cli, tmp_path):

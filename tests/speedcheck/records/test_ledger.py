@@ -50,6 +50,7 @@ def test_what_a_writer_appends_is_what_a_reader_reads(tmp_path):
     log = tmp_path / "seed-003.txt"
     log.write_bytes(b"the log")
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     with LedgerWriter(path) as writer:
         writer.append_planned((3, 4))
         writer.append("started", 3, log=tmp_path / "not-there-yet.txt")
@@ -66,6 +67,7 @@ def test_what_a_writer_appends_is_what_a_reader_reads(tmp_path):
 
 def test_details_of_an_event_are_read_back_and_covered_by_the_chain(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     details = {"argv": ["python", "train.py"], "seconds": 1.5, "host": {"id": "ab"}, "side": None}
     with LedgerWriter(path) as writer:
         writer.append("started", 0, details=details)
@@ -85,12 +87,14 @@ def test_details_that_are_not_an_object_are_a_problem(ledger_bytes):
 
 def test_logs_are_named_from_the_folder_that_the_writer_is_given(tmp_path):
     log = tmp_path / "a" / "logs" / "seed-000.txt"
+    (tmp_path / "ledger.jsonl").touch()
     with LedgerWriter(tmp_path / "ledger.jsonl", logs=tmp_path) as writer:
         assert writer.append("started", 0, log=log).log == "a/logs/seed-000.txt"
 
 
 def test_a_second_session_goes_on_with_the_chain_and_plans_no_seed_twice(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     for seeds in ((0, 1), (0, 1, 2)):
         with LedgerWriter(path) as writer:
             writer.append_planned(seeds)
@@ -102,6 +106,7 @@ def test_a_second_session_goes_on_with_the_chain_and_plans_no_seed_twice(tmp_pat
 
 def test_a_plan_never_grows_without_a_line_that_says_so(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     with LedgerWriter(path) as writer:
         writer.append_planned((0, 1))
         writer.append_planned((0, 1))
@@ -198,6 +203,7 @@ def test_a_line_cut_by_a_crash_is_told_from_one_that_was_changed(lines):
 
 def test_a_line_cut_by_a_crash_stays_and_the_chain_goes_on_from_it(tmp_path, lines):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     torn = b"".join(lines[:-1]) + lines[-1][:30]
     path.write_bytes(torn)
     with LedgerWriter(path) as writer:
@@ -212,6 +218,7 @@ def test_a_line_cut_by_a_crash_stays_and_the_chain_goes_on_from_it(tmp_path, lin
 
 def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     with LedgerWriter(path) as first:
         with pytest.raises(RecordError, match="another process is running this record"):
             LedgerWriter(path)
@@ -223,6 +230,7 @@ def test_a_second_writer_is_refused_while_the_first_one_writes(tmp_path):
 def test_somebody_who_looks_at_the_lock_for_an_instant_refuses_no_writer(tmp_path, monkeypatch):
     path = tmp_path / "ledger.jsonl"
     path.touch()
+    path.touch()
     with path.open("rb") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
         monkeypatch.setattr(
@@ -233,6 +241,7 @@ def test_somebody_who_looks_at_the_lock_for_an_instant_refuses_no_writer(tmp_pat
 
 def test_the_lock_goes_with_the_process_that_held_it_however_it_ends(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     hold = (
         "import pathlib, sys; from speedcheck.records.ledger_writer import LedgerWriter; "
         "writer = LedgerWriter(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
@@ -254,6 +263,7 @@ FILL = """
     from speedcheck.records.ledger_writer import LedgerWriter
 
     path = Path(sys.argv[1])
+    path.touch()
     with LedgerWriter(path) as writer:
         writer.append("planned", 0)
         limit = path.stat().st_size * 5 // 2
@@ -270,6 +280,7 @@ FILL = """
 
 def test_a_line_that_no_longer_fits_is_an_error_and_leaves_a_ledger_that_can_go_on(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FILL), path],
         capture_output=True,
@@ -291,6 +302,7 @@ def test_a_line_that_may_not_last_is_taken_back_with_an_error_that_says_what_to_
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     with LedgerWriter(path) as writer:
         with monkeypatch.context() as patch:
             patch.setattr(ledger_writer.os, "fsync", full)
@@ -302,13 +314,38 @@ def test_a_line_that_may_not_last_is_taken_back_with_an_error_that_says_what_to_
     assert [entry.seed for entry in ledger.entries] == [1]
 
 
-def test_a_ledger_in_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(RecordError, match=r"missing/ledger\.jsonl: cannot write"):
-        LedgerWriter(tmp_path / "missing" / "ledger.jsonl")
+def test_a_ledger_that_is_missing_is_an_error_and_never_made_anew(tmp_path):
+    with pytest.raises(RecordError, match=r"ledger\.jsonl: the ledger is missing; restore it"):
+        LedgerWriter(tmp_path / "ledger.jsonl")
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_a_ledger_that_may_not_be_written_is_not_called_a_full_disk(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.jsonl"
+    path.touch()
+
+    def refuse(path, flags):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(ledger_writer, "_existing", refuse)
+    with pytest.raises(RecordError, match=r"cannot write \(Permission denied\); check its rights"):
+        LedgerWriter(path)
+
+
+def test_a_plan_of_thousands_of_runs_is_written_at_once(tmp_path, monkeypatch):
+    path, synced = tmp_path / "ledger.jsonl", []
+    path.touch()
+    monkeypatch.setattr(ledger_writer.os, "fsync", synced.append)
+    with LedgerWriter(path) as writer:
+        writer.append_planned(range(5000))
+    assert len(synced) == 1
+    ledger = parse_ledger(path.read_bytes())
+    assert (len(ledger.entries), ledger.problems) == (5000, ())
 
 
 def test_a_log_that_cannot_be_read_is_an_error_and_no_line(tmp_path):
     path = tmp_path / "ledger.jsonl"
+    path.touch()
     with LedgerWriter(path) as writer, pytest.raises(RecordError, match="cannot read the log"):
         writer.append("finished", 0, log=tmp_path)
     assert path.read_bytes() == b""

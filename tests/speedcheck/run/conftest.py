@@ -112,6 +112,9 @@ class FakeProcess:
         assert self.terminated or self.poll() is not None
         self.stopped = True
 
+    def wrote(self, log: Path) -> bool:
+        return bool(self._fate.log) and log == self._job.log
+
     def last_lines(self) -> str:
         return self._fate.output.strip()
 

@@ -92,7 +92,7 @@ def test_a_full_disk_at_the_end_keeps_the_earlier_evidence_whole(run_tiny, tmp_p
     def full(path, *arguments, **keywords):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     result = run_tiny("--resume")
     assert result.code == 2
     assert result.err.count("\n") == 1

@@ -26,6 +26,7 @@ def campaign(tmp_path, make_log_text, monkeypatch):
         folder = tmp_path / "record"
         (folder / "logs").mkdir(parents=True)
         (folder / "record.toml").write_text(PLAN)
+        (folder / "ledger.jsonl").touch()
         with LedgerWriter(folder / "ledger.jsonl") as ledger:
             ledger.append_planned(range(4))
             for seed in range(done + going):

@@ -94,7 +94,7 @@ def test_a_race_broken_in_the_middle_of_a_pair_repeats_that_pair_alone(race, tmp
     broken = race("train.py slow", "train.py fast", "--pairs", "2")
     assert broken.code == 2
     assert "the race stops, because a run of A has no time (exit status 1: boom)" in broken.err
-    assert "speedcheck race --resume" in broken.err
+    assert "speedcheck race --resume --out race continues; otherwise start" in broken.err
     (tmp_path / "data" / "trap").unlink()
     result = race("--resume", "--out", "race")
     assert result.code == 3, result.err
@@ -118,14 +118,16 @@ def test_a_run_without_a_time_ends_the_race(race, tmp_path):
         ((), "A is missing"),
         (("tiny",), "B is missing"),
         (("tiny", "tiny"), "A and B are the same trainer"),
-        (("tiny", "sub3"), "A and B are of different tracks"),
+        (("tiny", "sub3"), "different tracks (A of tiny, B of gpt2-small)"),
+        (("sub3", "tiny"), "different tracks (A of gpt2-small, B of tiny)"),
         (("tiny", "sub3", "--aa"), "--aa races A against itself"),
         (("tiny 3", "sub3"), "the recipe tiny takes no arguments"),
-        (("", "tiny"), "a trainer is empty"),
+        ((" ", "tiny"), "a trainer is empty"),
         (("'train.py", "tiny"), "cannot be split"),
         (("missing.py", "tiny"), "missing.py: the script does not exist"),
         (("train.py", "data"), "data: the script is a folder"),
         (("train.py", "tiny", "--pairs", "3"), "--pairs is 3"),
+        (("train.py", "tiny", "--pairs", "1002"), "--pairs is 1002; give an even number from 2 to"),
         (("train.py", "tiny", "--alpha", "1"), "--alpha is 1"),
         (("--resume",), "--resume without --out"),
         (("--resume", "--out", "race", "--pairs", "4"), "its plan does not change"),
@@ -153,3 +155,17 @@ def test_tiny_races_against_a_short_run_of_itself(cli, tmp_path):
     # Equal seeds of one recipe: every pair has the same losses.
     assert all(pair["a_loss"] == pair["b_loss"] for pair in found["pairs"])
     assert cli("verify", tmp_path / "race").code == 0
+
+
+def test_a_race_without_its_ledger_is_not_resumed_and_nothing_is_written(race):
+    race("train.py fast", "train.py slow", "--pairs", "2")
+    ledger = Path("race/ledger.jsonl")
+    whole = ledger.read_bytes()
+    ledger.unlink()
+    before = sorted(Path("race").rglob("*"))
+    result = race("--resume", "--out", "race")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "race/ledger.jsonl: the ledger is missing; restore it" in result.err
+    assert sorted(Path("race").rglob("*")) == before
+    ledger.write_bytes(b"".join(whole.splitlines(keepends=True)[:4]))
+    assert "the ledger does not know a/logs/seed-000.txt" in race("--resume", "--out", "race").err

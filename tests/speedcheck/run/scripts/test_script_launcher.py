@@ -339,3 +339,24 @@ def test_a_script_of_two_gloo_ranks_runs_under_torchrun(cli, work):
         "--standalone",
         "--nproc-per-node=2",
     ]
+
+
+def test_a_record_without_its_ledger_is_not_resumed_and_nothing_is_written(run, cli):
+    run(PUBLIC, "--seed-env", "SEED", "--seeds", "2")
+    Path("record/ledger.jsonl").unlink()
+    before = sorted(Path("record").rglob("*"))
+    result = cli("run", "--resume", "--out", "record")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "record/ledger.jsonl: the ledger is missing; restore it" in result.err
+    assert sorted(Path("record").rglob("*")) == before
+
+
+def test_a_file_put_in_the_place_of_the_log_is_not_the_runs(run, work):
+    """It is moved over the log while the program prints, which goes on into the first file."""
+    program = printing(FINAL.format(4, "3.2{seed}", "5{seed}"))
+    (work / "other.log").write_text(FINAL.format(4, "1.0", "9") + "\n")
+    place = f"import os\nos.replace({str(work / 'other.log')!r}, "
+    place += f"{str(work / 'record/logs/seed-000.txt')!r})\n"
+    result = run(place + program, "--seed-env", "SEED", "--seeds", "1")
+    assert "seed-000.txt was not written by this run" in result.out
+    assert (0, "failed") in events()

@@ -65,6 +65,7 @@ def train(seed: int, log: Path) -> int:
     if fate_of(seed, log) == "silent":
         time.sleep(600)
     with log.open("x") as file:
+        print(f"trainer writes {log.name}", file=sys.stderr, flush=True)
         file.write(head(seed))
         file.flush()
         status = meet(fate_of(seed, log), file)
