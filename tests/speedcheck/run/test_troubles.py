@@ -100,7 +100,7 @@ def test_a_full_disk_at_the_end_keeps_the_earlier_evidence_whole(run_tiny, tmp_p
         ")", ""
     )
     assert (record / "README.md").read_bytes() == before
-    assert [path.name for path in record.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in record.iterdir() if path.name.endswith(".partial")] == []
 
 
 def test_a_run_that_hangs_is_stopped_and_the_others_go_on(run_tiny, fake, fates, tmp_path):
