@@ -236,7 +236,7 @@ def _claims(certificate: Certificate) -> RenderableType | None:
     if said := confirmed(certificate):
         parts.append(Text(said))
     if different:
-        table = _table("where", "what", "README says", "logs give", "")
+        table = _table("where", "what", "stated", "logs give", "")
         for claim in different:
             table.add_row(*_difference(claim))
         parts.append(table)
@@ -246,7 +246,7 @@ def _claims(certificate: Certificate) -> RenderableType | None:
 def _difference(claim: Claim) -> tuple[str, ...]:
     return (
         _shortened(printable(claim.where)),
-        claim.what,
+        claim.subject,
         _shortened(printable(claim.claimed)),
         printable(claim.recomputed or ABSENT).split("; ")[0],
         "differs" if claim.basis == "data" else "text only",

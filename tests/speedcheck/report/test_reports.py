@@ -26,10 +26,11 @@ from speedcheck.records.record_folder import read_record
 from speedcheck.report.record_readme import readme
 from speedcheck.report.table import runs_table
 from speedcheck.report.terminal import print_certificate
-from speedcheck.report.wording import printable
+from speedcheck.report.wording import printable, two_digits
 
 GOLDEN = Path(__file__).with_name("golden")
-RECORDS = Path(__file__).parents[3] / "records"
+ROOT = Path(__file__).parents[3]
+RECORDS = ROOT / "records"
 NAN = float("nan")
 HOSTILE = "[bold]a[/x]:smile:\x1b[31m\x07\n\r|`\u202e.txt"
 
@@ -388,3 +389,17 @@ def test_the_last_line_says_which_file_was_refused(build, cli):
     (folder / "record.toml").symlink_to("/dev/null")
     last = cli("verify", folder).out.splitlines()[-1]
     assert last == "NOT CERTIFIED: is a link: links are not followed (record.toml)"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (11.0, "11"), (250.4, "2.5e+02"), (0.3, "0.30"), (99.6, "1.0e+02"), (None, "-")],
+)
+def test_a_spread_has_two_digits_no_point_at_its_end_and_no_zeros_behind_zero(value, shown):
+    assert two_digits(value) == shown
+
+
+@pytest.mark.parametrize("name", ["wording.py", "certificate_figures.py", "step_table.py"])
+def test_figures_with_trailing_points_have_one_place_to_be_made(name):
+    text = (ROOT / "speedcheck" / "report" / name).read_text(encoding="utf-8")
+    assert len(re.findall(r"#\.[^}]*g}", text)) == (name == "wording.py")
