@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from speedcheck.comparison.record_comparison import StepChoice, StepRecord
-from speedcheck.report.wording import aligned, rounded, small_p, two_digits
+from speedcheck.report.wording import aligned, number, rounded, small_p, two_digits
 from speedcheck.stats.step_rule import StepScan
 from speedcheck.words import count
 

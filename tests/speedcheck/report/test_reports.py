@@ -29,8 +29,7 @@ from speedcheck.report.terminal import print_certificate
 from speedcheck.report.wording import printable, two_digits
 
 GOLDEN = Path(__file__).with_name("golden")
-ROOT = Path(__file__).parents[3]
-RECORDS = ROOT / "records"
+RECORDS = Path(__file__).parents[3] / "records"
 NAN = float("nan")
 HOSTILE = "[bold]a[/x]:smile:\x1b[31m\x07\n\r|`\u202e.txt"
 
@@ -399,7 +398,25 @@ def test_a_spread_has_two_digits_no_point_at_its_end_and_no_zeros_behind_zero(va
     assert two_digits(value) == shown
 
 
-@pytest.mark.parametrize("name", ["wording.py", "certificate_figures.py", "step_table.py"])
-def test_figures_with_trailing_points_have_one_place_to_be_made(name):
-    text = (ROOT / "speedcheck" / "report" / name).read_text(encoding="utf-8")
-    assert len(re.findall(r"#\.[^}]*g}", text)) == (name == "wording.py")
+@pytest.mark.parametrize("columns", [40, 50, 60])
+def test_no_figure_of_a_run_is_broken_on_a_narrow_terminal(build, columns):
+    shown = io.StringIO()
+    folder = build.record()
+    certificate = verify(folder)
+    print_certificate(Console(file=shown, width=columns), certificate, folder)
+    for run in certificate.runs:
+        figures = ["seed-", f" {run.val_loss:g}", f" {run.train_time_ms / 1000:.3f}"]
+        assert any(all(f in line for f in figures) for line in shown.getvalue().splitlines())
+
+
+def test_names_of_logs_are_whole_where_there_is_room(build):
+    folder = build.published(losses=(3.2777, 3.2779))
+    name = f"{'0ab4a843-8c3a-4fb4-9f':x<60}.txt"
+    (folder / "00.txt").rename(folder / name)
+    texts = {}
+    for width in (80, 200):
+        shown = io.StringIO()
+        print_certificate(Console(file=shown, width=width), verify(folder), folder)
+        texts[width] = shown.getvalue()
+    assert name in texts[200]
+    assert f"{name[:21]}..." in texts[80]
