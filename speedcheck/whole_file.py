@@ -43,8 +43,9 @@ def partial_of(path: Path) -> Path:
 def _replace(path: Path, data: bytes) -> None:
     partial = partial_of(path)
     try:
-        # A stranger's link in its place must not lead elsewhere.
-        partial.unlink(missing_ok=True)
+        if partial.is_symlink():
+            # A stranger's link must not lead elsewhere; another file may be locked, and stays.
+            partial.unlink()
         partial.write_bytes(data)
         if path.exists():
             partial.chmod(path.stat().st_mode & 0o777)

@@ -63,14 +63,20 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         TrainerError: the changed recipe cannot be trained.
     """
     recipe = RECIPES[options.recipe]
-    if options.windows is not None:
-        recipe = recipe.with_windows(options.windows)
-    if options.sequence_length is not None:
-        recipe = recipe.with_sequence_length(options.sequence_length)
-    if options.sequences_per_step is not None:
-        recipe = recipe.with_sequences_per_step(options.sequences_per_step)
-    if options.steps is not None:
-        recipe = recipe.with_steps(options.steps)
+    changes = (
+        ("--windows", options.windows, Recipe.with_windows),
+        ("--sequence-length", options.sequence_length, Recipe.with_sequence_length),
+        ("--sequences-per-step", options.sequences_per_step, Recipe.with_sequences_per_step),
+        ("--steps", options.steps, Recipe.with_steps),
+    )
+    for option, value, change in changes:
+        if value is None:
+            continue
+        try:
+            recipe = change(recipe, value)
+        except TrainerError as error:
+            remedy = "choose another value, or leave it out"
+            raise TrainerError(error.what, where=option, remedy=remedy) from error
     return recipe
 
 

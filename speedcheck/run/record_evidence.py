@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -74,6 +75,8 @@ def _pictures(judgement: Judgement, folder: Path, console: Console) -> list[tupl
     except UsageError as error:
         for file in set(place.glob("*")) - before:
             file.unlink(missing_ok=True)
+        with suppress(OSError):
+            place.rmdir()
         text = f"note: the record keeps no pictures: {error.where}: {error.what}"
         console.print(Text(printable(text)), soft_wrap=True)
         return []

@@ -290,7 +290,7 @@ def test_a_signal_ends_a_run_at_once_quietly_and_leaves_its_log(
         process.send_signal(number)
         out, err = process.communicate(timeout=5)
     assert process.returncode == 128 + number
-    assert (out, err) == ("", "")
+    assert (out, err) == ("", "trainer writes seed-000.txt\n")
     assert log.read_text().endswith("ms\n")
 
 
@@ -310,3 +310,24 @@ def test_a_machine_that_only_prepares_needs_the_data_and_no_gpu(tmp_path, capsys
     options = ["--recipe", "sub3", "--prepare", "--elsewhere", "--data-dir", str(tmp_path)]
     assert command.main(options) == 2
     assert "GPU" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_says_that_the_log_is_its_own_once_it_has_made_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(data, tmp_path) == 0
+    assert "trainer writes seed-003.txt\n" in capsys.readouterr().err
+    assert run(data, tmp_path) == 2
+    err = capsys.readouterr().err
+    assert "this log exists already" in err
+    assert "trainer writes" not in err
+
+
+def test_a_change_that_the_recipe_does_not_allow_names_its_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--recipe", "tiny", "--prepare", "--sequence-length", "7"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("trainer: --sequence-length: sequence_length 7 does not divide the 512")
+    assert err.endswith("; choose another value, or leave it out\n")

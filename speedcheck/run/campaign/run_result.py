@@ -83,8 +83,9 @@ def why_no_result(log: Path, track: Track, end: End, last_lines: str) -> str:
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     # What prints into a log on a full disk cannot say so itself.
     is_full = shutil.disk_usage(log.parent).free < LEAST_BYTES
-    silent = f"the disk of {log.parent} is full" if is_full else "it printed nothing"
-    return f"{end}: {said[-1].strip() if said else silent}"
+    full = [f"the disk of {log.parent} is full"] if is_full else []
+    words = [line.strip() for line in said[-1:]] + full
+    return f"{end}: {'; '.join(words) or 'it printed nothing'}"
 
 
 def _where_it_ends(log: Path, track: Track) -> str:

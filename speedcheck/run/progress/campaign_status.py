@@ -17,7 +17,7 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, named_track
-from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
+from speedcheck.rules.tracks import DEFAULT_TRACK, Track, get_track
 from speedcheck.run.campaign.follow import LogFollower
 from speedcheck.run.campaign.stopping import UntilCertified, stopping_rule
 from speedcheck.run.progress.outlook import Curve, loss_of, seconds_left, step_ms
@@ -76,6 +76,7 @@ class Status:
         seconds_left: until all have ended, as long as nothing fails.
         evidence: what a sequential campaign has shown, and why it starts no further run; "" where
             the number of runs is fixed.
+        missing: names of the logs of finished runs that are gone; their losses are in no figure.
     """
 
     folder: str
@@ -92,6 +93,7 @@ class Status:
     target: float | None
     seconds_left: float | None
     evidence: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -127,16 +129,17 @@ def _status(
     folder: Path, plan: Plan, entries: tuple[Entry, ...], launcher: Launcher, now: datetime
 ) -> Status:
     latest = Ledger(entries, ()).latest()
-    ended = [entry for entry in latest.values() if entry.event == "finished"]
+    ended = _with(latest.values(), "finished")
+    logs = _Logs(folder / LOGS_NAME, plan, _track(folder, plan))
     curve, losses = Curve(), []
     for entry in ended:
-        log = folder / LOGS_NAME / (entry.log or "")
-        curve.add(LogFollower(log).new())
-        losses += _final_losses(log)
+        curve.add(logs.lines(entry))
+        losses += [_loss(run) for run in logs.runs(entry) if run.val_loss is not None]
     under_way = tuple(
-        _under_way(folder, entry, curve, now) for entry in _with(latest.values(), "started")
+        _under_way(entry, logs.lines(entry), curve, now)
+        for entry in _with(latest.values(), "started")
     )
-    rule = _stopping(folder, plan, ended)
+    rule = _stopping(plan, logs, ended)
     waiting = 0 if rule and rule.is_met else len(_with(latest.values(), "planned"))
     test = one_sample_t(losses, 0.0)
     return Status(
@@ -152,20 +155,57 @@ def _status(
         mean=_finite(test.mean),
         sd=_finite(test.std),
         target=_target(folder, plan),
+        missing=tuple(entry.log or "" for entry in ended if not logs.path(entry).is_file()),
         seconds_left=_seconds_left(_run_seconds(entries, under_way), under_way, waiting),
         evidence="" if rule is None else ": ".join(filter(None, (rule.reason, rule.line()))),
     )
 
 
-def _stopping(folder: Path, plan: Plan, ended: Iterable[Entry]) -> UntilCertified | None:
+class _Logs:
+    """The logs of a campaign, read as its trainer writes them.
+
+    Args:
+        folder: that holds them.
+        plan: of the campaign.
+        track: says how they are read.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, track: Track) -> None:
+        self._folder = folder
+        self._has_program = plan.script is None
+        self.track = track
+
+    def path(self, entry: Entry) -> Path:
+        """Return the log of an entry."""
+        return self._folder / (entry.log or "")
+
+    def lines(self, entry: Entry) -> list[StepLine]:
+        """Return the step lines that the log has so far."""
+        return LogFollower(self.path(entry), has_program=self._has_program).new()
+
+    def runs(self, entry: Entry) -> tuple[Run, ...]:
+        """Return the runs of a log that has ended."""
+        path = self.path(entry)
+        return read_log(path, path.parent, self.track.parser()).runs if path.is_file() else ()
+
+
+def _track(folder: Path, plan: Plan) -> Track:
+    named = named_track(folder, plan, Overrides(), load_config(folder, None))
+    return named or get_track(DEFAULT_TRACK)
+
+
+def _stopping(plan: Plan, logs: _Logs, ended: Iterable[Entry]) -> UntilCertified | None:
     """Return the stopping rule of a sequential campaign with its finished runs."""
-    track = named_track(folder, plan, Overrides(), load_config(folder, None))
-    rule = stopping_rule(plan, track or get_track(DEFAULT_TRACK))
+    rule = stopping_rule(plan, logs.track)
     if rule is not None:
         for entry in ended:
-            for run in _runs(folder / LOGS_NAME / (entry.log or "")):
+            for run in logs.runs(entry):
                 rule.finished(entry.seed, run)
     return rule
+
+
+def _loss(run: Run) -> float:
+    return math.nan if run.diverged or run.val_loss is None else run.val_loss
 
 
 def _finite(value: float | None) -> float | None:
@@ -177,10 +217,8 @@ def _with(entries: Iterable[Entry], event: Event) -> list[Entry]:
     return [entry for entry in entries if entry.event == event]
 
 
-def _under_way(folder: Path, entry: Entry, curve: Curve, now: datetime) -> UnderWay:
-    seconds = _seconds_between(entry.utc, now)
-    lines = LogFollower(folder / LOGS_NAME / (entry.log or "")).new()
-    run = UnderWay(entry.seed, entry.log or "", seconds=seconds)
+def _under_way(entry: Entry, lines: list[StepLine], curve: Curve, now: datetime) -> UnderWay:
+    run = UnderWay(entry.seed, entry.log or "", seconds=_seconds_between(entry.utc, now))
     return _with_line(run, lines[-1], curve) if lines else run
 
 
@@ -195,16 +233,6 @@ def _with_line(run: UnderWay, line: StepLine, curve: Curve) -> UnderWay:
         difference=_finite(curve.difference(line)),
         seconds=run.seconds,
     )
-
-
-def _runs(log: Path) -> tuple[Run, ...]:
-    return read_log(log, log.parent).runs if log.is_file() else ()
-
-
-def _final_losses(log: Path) -> list[float]:
-    return [
-        math.nan if run.diverged else run.val_loss for run in _runs(log) if run.val_loss is not None
-    ]
 
 
 def _run_seconds(entries: tuple[Entry, ...], under_way: tuple[UnderWay, ...]) -> float | None:

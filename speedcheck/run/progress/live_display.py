@@ -13,7 +13,7 @@ from rich.text import Text
 
 from speedcheck.logs import Run, StepLine
 from speedcheck.report.wording import number
-from speedcheck.run.progress.outlook import Pace, duration, loss_of, step_ms
+from speedcheck.run.progress.outlook import Pace, duration, loss_of, milliseconds, step_ms
 from speedcheck.run.progress.plain_display import PlainDisplay, Tally
 
 
@@ -77,7 +77,7 @@ class LiveDisplay(PlainDisplay):
         if (difference := self._curve.difference(line)) is not None:
             text += f" ({difference:+.4f})"
         if (ms := step_ms(line)) is not None:
-            text += f" {ms:#.3g} ms/step"
+            text += f" {milliseconds(ms)} ms/step"
         return text
 
     def _learn_steps(self, steps: int) -> None:

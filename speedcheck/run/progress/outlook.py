@@ -114,6 +114,11 @@ def step_ms(line: StepLine) -> float | None:
     return line.train_time_ms / line.step if line.train_time_ms and line.step else None
 
 
+def milliseconds(ms: float) -> str:
+    """Return the time of a step with 3 digits at least: "9.81", "98.1", "981", "9810"."""
+    return f"{ms:.{max(0, 2 - int(math.log10(max(ms, 1))))}f}"
+
+
 def seconds_left(
     run_seconds: float, fractions: Sequence[float], *, waiting: int, slots: int
 ) -> float:

@@ -11,7 +11,7 @@ from rich.text import Text
 from speedcheck.logs import Run, StepLine
 from speedcheck.report.wording import number, printable
 from speedcheck.run.campaign.follow import LogFollower
-from speedcheck.run.progress.outlook import Curve, Pace, duration, loss_of, step_ms
+from speedcheck.run.progress.outlook import Curve, Pace, duration, loss_of, milliseconds, step_ms
 from speedcheck.stats import one_sample_t
 
 
@@ -140,7 +140,7 @@ class PlainDisplay:
         if (difference := self._curve.difference(line)) is not None:
             text += f" ({difference:+.4f} against {self._curve.runs} finished)"
         if (ms := step_ms(line)) is not None:
-            text += f", {ms:.4g} ms a step"
+            text += f", {milliseconds(ms)} ms a step"
         return text
 
     def _say(self, text: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from speedcheck.report.wording import aligned, number, printable, resume_command
+from speedcheck.report.wording import ABSENT, aligned, number, printable, resume_command
 from speedcheck.run.progress.campaign_status import Status, UnderWay
-from speedcheck.run.progress.outlook import duration
+from speedcheck.run.progress.outlook import duration, milliseconds
+from speedcheck.words import join_some
 
 # More would not fit on a screen; those that have come furthest are the first to end.
 MOST_ROWS = 16
@@ -32,6 +33,10 @@ def status_text(status: Status) -> str:
         f"mean {number(status.mean, '.4f')}, sd {number(status.sd, '.4f')}"
         + ("" if status.target is None else f" (target {status.target:g})"),
     ]
+    if status.missing:
+        lines.append(
+            f"missing from the figures, since their logs are gone: {join_some(status.missing)}"
+        )
     if status.evidence:
         lines.append(status.evidence)
     if status.seconds_left is not None and status.launcher != "gone":
@@ -69,7 +74,7 @@ def _row(run: UnderWay) -> tuple[str, ...]:
         run.log,
         str(run.seed),
         step,
-        number(run.step_ms, ".4g"),
+        ABSENT if run.step_ms is None else milliseconds(run.step_ms),
         number(run.loss, ".4f"),
         number(run.difference, "+.4f"),
     )

@@ -152,5 +152,18 @@ def put_program(
     )
 
 
+def is_changed(folder: Path, script: Script) -> bool:
+    """Return whether the program that was copied into a record is another one by now.
+
+    Args:
+        folder: the record folder.
+        script: what its record.toml says of the program.
+    """
+    try:
+        return program_sha256(folder / script.beside / script.name) != script.sha256
+    except OSError:  # gone, or never there: a challenge runs a program out of logs
+        return False
+
+
 def _relative(target: Path, folder: Path) -> str:
     return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from speedcheck.certificate import Certificate
 from speedcheck.errors import RecordError
@@ -17,6 +18,7 @@ from speedcheck.records.record_toml import (
     read_plan,
     replace_plan,
 )
+from speedcheck.report.wording import printable
 from speedcheck.rules.config import load_config
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.run.campaign.plans import planned_track
@@ -27,7 +29,13 @@ from speedcheck.run.new_folder import new_folder, refuse_begun
 from speedcheck.run.record_evidence import write_evidence
 from speedcheck.run.request import DEFAULT_SEEDS, Request
 from speedcheck.run.resumption import grown_plan, plan_to_resume
-from speedcheck.run.scripts.foreign_program import Start, check_machine, check_script, put_program
+from speedcheck.run.scripts.foreign_program import (
+    Start,
+    check_machine,
+    check_script,
+    is_changed,
+    put_program,
+)
 from speedcheck.run.scripts.script_launcher import ScriptLauncher
 from speedcheck.run.training import train
 from speedcheck.stats.sequential import SEQUENTIAL_MAXIMUM
@@ -126,6 +134,12 @@ def run_script(request: ScriptRequest, console: Console) -> Certificate:
     setup = launcher.prepare(plan.script.name)
     if request.timeout_s is not None:
         setup = replace(setup, timeout_s=request.timeout_s)
+    if request.resume and is_changed(folder, plan.script):
+        text = (
+            f"note: {plan.script.name} was changed since; the record runs its copy, "
+            f"{folder / plan.script.file}, and another program needs another record"
+        )
+        console.print(Text(printable(text)), soft_wrap=True)
     rule = stopping_rule(plan, track, stop_if_futile=request.stop_if_futile)
     at_once = request.jobs or slots(setup)
     train(folder, plan, launcher, setup, console, at_once=at_once, stopping=rule)

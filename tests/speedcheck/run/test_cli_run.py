@@ -227,3 +227,31 @@ def test_more_runs_than_the_gpus_have_room_for_are_refused(run_tiny, fake, tmp_p
     assert result.code == 2
     assert "--jobs is 2, and the GPUs have room for 1 at a time" in result.err
     assert not (tmp_path / "record").exists()
+
+
+@pytest.mark.parametrize("value", ["5001", "100000000000", "9" * 20, "9" * 5000])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--recipe", "tiny", "--seeds"),
+        ("run", "--script", "train.py", "--gpus", "0", "--seeds"),
+        ("run", "--recipe", "tiny", "--until-certified", "--max-seeds"),
+        ("race", "--aa", "tiny", "--pairs"),
+    ],
+)
+def test_numbers_that_no_record_can_hold_are_refused_in_one_line_and_leave_nothing(
+    tmp_path, monkeypatch, capsys, fake, command, value
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").touch()
+    assert cli.main([*command, value, "--out", "x"], launcher=fake) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert command[-1] in err
+    assert "internal error" not in err
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_option_without_a_value_is_refused_by_its_name_alone(capsys):
+    assert cli.main(["run", "--script", "train.py", "--isolate"]) == 2
+    assert "error: --isolate belongs to recipes; leave it out" in capsys.readouterr().err

@@ -100,6 +100,8 @@ def test_a_full_disk_at_the_end_keeps_the_earlier_evidence_whole(run_tiny, tmp_p
         ")", ""
     )
     assert (record / "README.md").read_bytes() == before
+    assert result.out.rstrip().endswith("4 runs)"), "the verdict is printed all the same"
+    assert "CERTIFIED: mean loss" in run_tiny("--resume", "--quiet").out
     assert [path.name for path in record.iterdir() if path.name.endswith(".partial")] == []
 
 
@@ -143,3 +145,54 @@ def test_a_log_that_never_appears_is_a_failure_that_says_so(run_tiny, fake, fate
 def test_a_run_that_is_killed_says_that_memory_may_be_short(run_tiny, fake, fates):
     fake.fate = lambda seed: replace(fates["crashes"](seed), status=-9, output="")
     assert "signal SIGKILL (often: out of memory)" in run_tiny("--seeds", "1").out
+
+
+def test_pictures_that_do_not_fit_leave_their_room_to_the_evidence(run_tiny, tmp_path, monkeypatch):
+    from speedcheck.errors import UsageError
+    from speedcheck.run import record_evidence
+
+    def full(judgement, folder):
+        (folder / "images").mkdir()
+        (folder / "images/losses.png").write_bytes(b"half of it")
+        raise UsageError("cannot write (No space left on device)", where="record/images")
+
+    monkeypatch.setattr(record_evidence, "keep_pictures", full)
+    result = run_tiny("--seeds", "4")
+    assert (result.code, result.err) == (0, "")
+    assert "note: the record keeps no pictures: record/images: cannot write" in result.out
+    assert "CERTIFIED" in result.out
+    assert certificate(tmp_path / "record")["certified"] is True
+    assert not (tmp_path / "record/images").exists()
+
+
+def test_a_run_that_cannot_print_into_its_log_names_the_full_disk(
+    run_tiny, fake, fates, tmp_path, monkeypatch
+):
+    from speedcheck.run.campaign import run_result
+
+    fake.fate = lambda seed: replace(fates["crashes"](seed), output="")
+    usage = run_result.shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(run_result.shutil, "disk_usage", lambda _: usage)
+    result = run_tiny("--seeds", "1")
+    assert f"failed, exit status 1: the disk of {tmp_path / 'record/logs'} is full" in result.out
+
+
+def test_a_killed_start_is_no_record_and_the_same_command_begins_anew(run_tiny, tmp_path):
+    record = tmp_path / "record"
+    (record / "logs").mkdir(parents=True)
+    (record / "ledger.jsonl").touch()
+    (record / ".record.toml.partial").touch()
+    resumed = run_tiny("--resume")
+    assert resumed.code == 2
+    assert "the start was cut before the plan was written; type the command" in resumed.err
+    assert run_tiny("--seeds", "4").code == 0
+
+
+def test_the_command_that_continues_can_be_typed_whatever_the_folder_is_called(
+    run_tiny, fake, fates, tmp_path
+):
+    fake.fate = fates["hangs"]
+    fake.on_start = lambda job: os.kill(os.getpid(), signal.SIGTERM)
+    folder = tmp_path / "two words"
+    result = run_tiny("--seeds", "2", out=folder)
+    assert f"speedcheck run --resume --out '{folder}'" in result.err

@@ -113,7 +113,7 @@ def test_plain_lines_tell_the_time_left_and_the_difference_to_finished_runs(
         line = "step:4/4 val_loss:1.600000 train_time:48ms step_avg:12.00ms"
         display.progressed(1, parse_step_line(line))
     text = console.file.getvalue()
-    assert "seed 1: step 4/4 val_loss 1.6000 (+0.1000 against 1 finished), 12 ms a step" in text
+    assert "seed 1: step 4/4 val_loss 1.6000 (+0.1000 against 1 finished), 12.0 ms a step" in text
     assert "1/3 runs: mean 1.5000, sd - (target 1.62), about 0 s left" in text
 
 

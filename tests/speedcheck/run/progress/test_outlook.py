@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedcheck.logs import parse_step_line
-from speedcheck.run.progress.outlook import Curve, Pace, duration, seconds_left, step_ms
+from speedcheck.run.progress.outlook import (
+    Curve,
+    Pace,
+    duration,
+    milliseconds,
+    seconds_left,
+    step_ms,
+)
 
 
 def line(step: int, *, kind: str = "train", loss: str = "2.5", ms: int = 0):
@@ -95,3 +102,11 @@ def test_runs_of_an_earlier_session_are_not_waited_for():
 )
 def test_a_time_for_people(seconds, shown):
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [(0.25, "0.25"), (9.812, "9.81"), (45.82, "45.8"), (250.0, "250"), (1234.5, "1234")],
+)
+def test_the_time_of_a_step_has_no_trailing_point(ms, shown):
+    assert milliseconds(ms) == shown

@@ -154,3 +154,12 @@ def test_nothing_in_the_folder_changes(campaign):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     read_status(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_log_that_is_gone_is_named_and_in_no_figure(campaign, capsys):
+    folder = campaign(2, 0)
+    (folder / "logs/seed-001.txt").unlink()
+    assert cli.main(["status", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "mean 1.1000, sd -" in out
+    assert "missing from the figures, since their logs are gone: seed-001.txt" in out

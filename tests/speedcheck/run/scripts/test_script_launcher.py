@@ -355,8 +355,117 @@ def test_a_file_put_in_the_place_of_the_log_is_not_the_runs(run, work):
     """It is moved over the log while the program prints, which goes on into the first file."""
     program = printing(FINAL.format(4, "3.2{seed}", "5{seed}"))
     (work / "other.log").write_text(FINAL.format(4, "1.0", "9") + "\n")
-    place = f"import os\nos.replace({str(work / 'other.log')!r}, "
-    place += f"{str(work / 'record/logs/seed-000.txt')!r})\n"
+    log = work / "record/logs/seed-000.txt"
+    place = f"import os\nos.replace({str(work / 'other.log')!r}, {str(log)!r})\n"
     result = run(place + program, "--seed-env", "SEED", "--seeds", "1")
     assert "seed-000.txt was not written by this run" in result.out
     assert (0, "failed") in events()
+
+
+SEQUENTIAL = ("--seed-env", "SEED", "--until-certified", "--max-seeds", "4")
+BAD = printing(FINAL.format(4, "9.{seed}", "5{seed}"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--seeds", "6"), "give --max-seeds instead of --seeds"),
+        (("--max-seeds", "2"), "4 runs were planned, not 2"),
+    ],
+)
+def test_a_sequential_plan_is_continued_as_one(run, cli, options, words):
+    run(BAD, *SEQUENTIAL)
+    before = Path("record/ledger.jsonl").read_bytes()
+    result = cli("run", "--resume", "--out", "record", *options)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert words in result.err
+    assert Path("record/ledger.jsonl").read_bytes() == before
+
+
+def test_a_sequential_plan_can_grow(run, cli):
+    run(BAD, *SEQUENTIAL)
+    cli("run", "--resume", "--out", "record", "--max-seeds", "5")
+    assert (4, "finished") in events()
+
+
+def test_what_cannot_change_on_resume_is_named(run, cli):
+    run(BAD, "--seed-env", "SEED", "--seeds", "1")
+    result = cli("run", "--resume", "--out", "record", "--seed-env", "SEED")
+    assert result.code == 2
+    assert "--seed-env cannot change when a record is resumed; leave it out" in result.err
+
+
+def test_a_script_that_was_changed_since_is_said_on_resume(run, cli, work):
+    run("import sys\nsys.exit(3)\n", "--seeds", "1")
+    assert "was changed since" not in cli("run", "--resume", "--out", "record").out
+    (work / "train.py").write_text(BAD)
+    out = cli("run", "--resume", "--out", "record").out
+    assert "train.py was changed since; the record runs its copy, record/program/train.py" in out
+
+
+def test_runs_that_all_failed_are_no_losses_in_record_toml(run):
+    out = run("import sys\nsys.exit(3)\n", "--seeds", "2").out
+    assert "P002 run-missing" in out
+    assert "P003" not in out
+
+
+def test_runs_that_the_ledger_calls_failed_are_not_called_declared(run):
+    out = " ".join(run(printing(FINAL.format(2, "4.1", "9")), "--seeds", "2").out.split())
+    assert "2 runs ended without a result: logs/seed-000.txt, logs/seed-001.txt" in out
+    assert "declared as crashed" not in out
+
+
+def test_equal_failures_are_told_once_whatever_their_scratch_folders_are(run):
+    program = "import pathlib\nopen(pathlib.Path('missing.bin').absolute())\n"
+    out = " ".join(run(program, "--seeds", "2").out.split())
+    assert "2 seeds (0 to 1): each was planned and failed" in out
+    assert "No such file or directory: 'missing.bin'" in out
+
+
+def test_status_reads_the_log_of_a_script_while_it_runs(run, work):
+    from speedcheck.run.progress.campaign_status import read_status
+
+    program = printing(FINAL.format(0, 9, 0), FINAL.format(2, 5, 9), FINAL.format(4, 3, 20))
+    run(program, "--seeds", "1")
+    ledger = Path("record/ledger.jsonl")
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join(lines[:-1]))
+    log = Path("record/logs/seed-000.txt")
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    (under_way,) = read_status(Path("record")).under_way
+    assert (under_way.step, under_way.steps, under_way.loss) == (2, 4, 5.0)
+
+
+@pytest.mark.parametrize("output", ["closed", "full"])
+def test_runs_go_on_when_nobody_reads_what_is_printed(work, output):
+    (work / "train.py").write_text(printing(FINAL.format(4, "3.2{seed}", "5{seed}")))
+    command = [
+        "run",
+        "--script",
+        "train.py",
+        "--gpus",
+        "0",
+        "--seed-env",
+        "SEED",
+        "--seeds",
+        "3",
+        "--out",
+        "record",
+    ]
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(
+            [sys.executable, "-m", "speedcheck", *command],
+            stdout=full if output == "full" else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        if process.stdout:
+            process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait(120) == 0, err
+    assert err.count("\n") == 1
+    assert "speedcheck: note: standard output" in err
+    assert "the runs go on" in err
+    assert losses() == [3.20, 3.21, 3.22]
