@@ -15,7 +15,7 @@ from speedcheck.certificate import ClaimSubject
 from speedcheck.claims.model import Figure, Passage, Reader
 from speedcheck.claims.numbers import NUMBER, Printed, printed
 from speedcheck.claims.text import read_nulls, read_sentence, read_text
-from speedcheck.claims.vocabulary import kind_of, list_of
+from speedcheck.claims.vocabulary import kind_of, list_of, steps_in
 
 # An author who lists more means something else.
 _MOST_NUMBERS = 10_000
@@ -27,6 +27,8 @@ _WRAPPING = re.compile(
 )
 _COMMAND = re.compile(r"(?m)^\$ .*")
 _COMMENT = re.compile(r"#[^\n]*")
+# What differs from run to run in front of a loss: the name of a log, a seed, a time.
+_OF_A_RUN = re.compile(r"^.*\.(?:txt|log)\b|(?<![A-Za-z0-9.])[0-9.]+")
 _NUMBERS = re.compile(r"(?:(\[|=[ \t]*\()\s*+)?(?<![\w.])([0-9][0-9.,;/eE+\-_\s]*+)")
 _BETWEEN = re.compile(r"[\s,;/]+")
 _NUMBER = re.compile(NUMBER)
@@ -78,11 +80,36 @@ def read_code(passage: Passage, reader: Reader) -> Iterator[Figure]:
     plain = replace(passage, text=_WRAPPING.sub(r"\1", passage.text))
     lists = list(_lists(plain, reader))
     yield from (found.figure for found in lists)
+    yield from _logged(plain, reader)
     if lists:
         yield from _results(plain, lists, reader)
     else:
         commands = " ".join(_COMMAND.findall(passage.text))
         yield from read_text(replace(passage, context=f"{passage.context} {commands}"), reader)
+
+
+def _logged(passage: Passage, reader: Reader) -> Iterator[Figure]:
+    """Yield the losses of lines that logs print, one a run, such as a search through logs shows.
+
+    Lines in a row that are alike are a list; those of several steps are a curve.
+    """
+    stated = re.compile(rf"(.*?)\b(?:{'|'.join(map(re.escape, reader.measure))})[:=] ?({NUMBER})")
+    lists: dict[tuple[int, str], list[tuple[int, Printed | None]]] = {}
+    above = -1
+    for index, line in enumerate(passage.text.split("\n")[:_MOST_NUMBERS]):
+        match = stated.match(line[:1_000])
+        if match is None:
+            above = index
+        else:
+            alike = f"{_OF_A_RUN.sub('', match[1])} {set(steps_in(match[1]))}"
+            lists.setdefault((above, alike), []).append((index, printed(match[2])))
+    for rows in lists.values():
+        where = reader.where(passage.line + rows[0][0])
+        numbers = tuple(number for _, number in rows if number)
+        figure = list_of(reader.measure[0], numbers, passage, where, reader)
+        if figure and len(numbers) > 2:
+            # Which logs were searched is hard to tell.
+            yield replace(figure, is_clear=False)
 
 
 def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
@@ -103,7 +130,7 @@ def _lists(passage: Passage, reader: Reader) -> Iterator[_List]:
         first, counted = first + plain.count("\n", counted, start), start
         last = first + plain[start : match.end()].rstrip().count("\n")
         said = [x for x in lines[max(0, first - 2) : first] if not _CODE_OR_RESULT.search(x)]
-        beside = [written[line].partition("#")[2] for line in (first, last)]
+        beside = [written[line][-1_000:].partition("#")[2] for line in (first, last)]
         of = replace(passage, context=" ".join((passage.context, *said, *beside)))
         figure = list_of(name, numbers, of, reader.where(passage.line + first), reader)
         if figure is None:

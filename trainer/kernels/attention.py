@@ -12,6 +12,7 @@ Shapes: T tokens, H heads, E features of a head. A tile is (rows, E) of one head
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -19,12 +20,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from trainer.kernels.common import LN_2, LOG2_E, is_hopper
+from trainer.kernels.common import HOPPER_FEATURES, LN_2, LOG2_E, has_gluon, is_hopper
 from trainer.kernels.tiles import Tiling, dot, launch, load_tile, store_tile
 
 # Where the largest score so far starts: below any, yet finite, so that a tile in which a query sees
 # no key gives weights of 0 rather than NaN.
 LOWEST: tl.constexpr = tl.constexpr(-1.0e6)
+# Exponentials of scores up to this need no shift: 2**24 times exp(60) is finite in float32, and
+# exp(-60) has all its digits there.
+LARGEST_UNSHIFTED = 60.0
 
 
 class Tilings(NamedTuple):
@@ -52,9 +56,19 @@ PORTABLE = Tilings(
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, low: Tensor, scale: float, tilings: Tilings | None = None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    low: Tensor,
+    scale: float,
+    tilings: Tilings | None = None,
+    *,
+    bound: float = math.inf,
 ) -> tuple[Tensor, Tensor]:
     """Softmax attention over the visible keys.
+
+    On Hopper `attention_forward_hopper` computes it where scores have a small bound and no tilings
+    are given.
 
     Args:
         q: (T, H, E) with neighbouring features and any other strides; E a power of two.
@@ -63,6 +77,7 @@ def attend(
         low: see `trainer.operations.masks.Interval`.
         scale: what the scores are multiplied by, positive.
         tilings: of the kernels; by default those for the tensors' device and type.
+        bound: of the absolute value of every score, scale included.
 
     Returns:
         out (T, H, E), contiguous, and the natural logarithm of each softmax's denominator (H, T),
@@ -72,12 +87,28 @@ def attend(
         ValueError: T is not a whole number of tiles, or shapes, types or strides do not fit.
     """
     check(q, k, v)
-    tiling = (tilings or default_tilings(q, k, v)).forward
     tokens, heads, _ = q.shape
     out = q.new_empty(q.shape)
     lse = q.new_empty((heads, tokens), dtype=torch.promote_types(q.dtype, torch.float32))
-    launch(_forward_kernel, tiling, (q, out), (k, v), low, lse, scale * LOG2_E.value)
+    if tilings is None and has_hopper_kernel(q, k, v, bound):
+        # Not everywhere is there a Gluon to import.
+        from trainer.kernels.attention_forward_hopper import write_attention  # noqa: PLC0415
+
+        write_attention(q, k, v, low, scale, out, lse)
+    else:
+        tiling = (tilings or default_tilings(q, k, v)).forward
+        launch(_forward_kernel, tiling, (q, out), (k, v), low, lse, scale * LOG2_E.value)
     return out, lse
+
+
+def has_hopper_kernel(q: Tensor, k: Tensor, v: Tensor, bound: float) -> bool:
+    """Whether the kernel of `attention_forward_hopper` computes attention of such tensors.
+
+    It is for heads of 128 features in bfloat16, for whole tiles, and for scores that need no shift.
+    """
+    tiles = q.shape[2] == HOPPER_FEATURES and q.shape[0] % HOPPER.forward.own == 0
+    fits = tiles and default_tilings(q, k, v) is HOPPER and bound <= LARGEST_UNSHIFTED
+    return fits and has_gluon(q.device)
 
 
 def default_tilings(*tensors: Tensor) -> Tilings:

@@ -33,7 +33,16 @@ from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
 from trainer.kernels.common import program_count
 from trainer.kernels.gemm import STEP_BYTES, Tile
-from trainer.kernels.pieces_hopper import BLOCK_M, BLOCK_N, PIECE, WARPS, Ends, described
+from trainer.kernels.pieces_hopper import (
+    BLOCK_M,
+    BLOCK_N,
+    PIECE,
+    WARPS,
+    Ends,
+    barriers,
+    described,
+    end,
+)
 
 # Steps that are written out: a loop of single steps is slower by some percent.
 MOST_WRITTEN = 16
@@ -119,14 +128,14 @@ def matmul(a, b, shape, args, PROLOGUE: gl.constexpr, EPILOGUE: gl.constexpr, PL
     stages = Stages(
         gl.allocate_shared_memory(a.dtype, [STAGES, BLOCK_M, PLAN.block_k], STEP),
         gl.allocate_shared_memory(b.dtype, [STAGES, b.block_shape[0], b.block_shape[1]], STEP),
-        _barriers(STAGES),
-        _barriers(STAGES),
+        barriers(STAGES),
+        barriers(STAGES),
     )
     rooms = (
         gl.allocate_shared_memory(gl.bfloat16, [ROOMS, BLOCK_M, PIECE], ROOM),
         gl.allocate_shared_memory(gl.bfloat16, [ROOMS, BLOCK_M, PIECE], ROOM),
     )
-    arrived, turns = _barriers(2), _barriers(2)
+    arrived, turns = barriers(2), barriers(2)
     shared = (stages, rooms, arrived, turns, shape, args)
     gl.warp_specialize(
         [
@@ -141,25 +150,10 @@ def matmul(a, b, shape, args, PROLOGUE: gl.constexpr, EPILOGUE: gl.constexpr, PL
     rooms[0]._keep_alive()
     rooms[1]._keep_alive()
     # And memory of barriers may not be used for anything else before they are ended.
-    _end(stages.full, STAGES)
-    _end(stages.empty, STAGES)
-    _end(arrived, 2)
-    _end(turns, 2)
-
-
-@gluon.jit
-def _barriers(COUNT: gl.constexpr):
-    """So many barriers, each for one arrival a phase."""
-    barriers = gl.allocate_shared_memory(gl.int64, [COUNT, 1], mbarrier.MBarrierLayout())
-    for i in gl.static_range(COUNT):
-        mbarrier.init(barriers.index(i), count=1)
-    return barriers
-
-
-@gluon.jit
-def _end(barriers, COUNT: gl.constexpr):
-    for i in gl.static_range(COUNT):
-        mbarrier.invalidate(barriers.index(i))
+    end(stages.full, STAGES)
+    end(stages.empty, STAGES)
+    end(arrived, 2)
+    end(turns, 2)
 
 
 @gluon.jit

@@ -50,6 +50,22 @@ def _layout(size: int) -> gl.NVMMASharedLayout:
 
 
 @gluon.jit
+def barriers(COUNT: gl.constexpr, ARRIVALS: gl.constexpr = 1):
+    """So many barriers, each for so many arrivals a phase."""
+    made = gl.allocate_shared_memory(gl.int64, [COUNT, 1], mbarrier.MBarrierLayout())
+    for i in gl.static_range(COUNT):
+        mbarrier.init(made.index(i), count=ARRIVALS)
+    return made
+
+
+@gluon.jit
+def end(ended, COUNT: gl.constexpr):
+    """End barriers: their memory may not be used for anything else before."""
+    for i in gl.static_range(COUNT):
+        mbarrier.invalidate(ended.index(i))
+
+
+@gluon.jit
 def nothing_before(_tile, _shape, _ends, _args, _PLAN: gl.constexpr):
     """The prologue of an epilogue that needs nothing but the accumulator."""
 

@@ -21,6 +21,9 @@ from trainer.operations.gradients import add_product_, gradient_of
 from trainer.operations.masks import Interval
 from trainer.operations.protocol import Heads
 
+# By how much rounding to bfloat16 may lengthen two heads, and with them their product.
+ROUNDING_OF_SCORES = 1.02
+
 
 class FusedContext(NamedTuple):
     """What the layers of one pass share.
@@ -84,6 +87,11 @@ class Layer(NamedTuple):
     mask: Interval
 
 
+def largest_score(features: int, scale: float) -> float:
+    """Bound the scores of normed heads: their norms are at most the root of the features."""
+    return ROUNDING_OF_SCORES * features * scale
+
+
 class AddAttention(Function):
     """Projection, attention under intervals, and the product that merges heads and adds.
 
@@ -109,7 +117,9 @@ class AddAttention(Function):
         cos, sin = layer.heads.rotary
         qkv, v, rstd = project.project(normed, copies[0], mix, *values, cos, sin, eps)
         q, k, _ = qkv.unbind(1)
-        out, lse = attention.attend(q, k, v, layer.mask.low, layer.heads.scale)
+        scale = layer.heads.scale
+        bound = largest_score(q.shape[2], scale)
+        out, lse = attention.attend(q, k, v, layer.mask.low, scale, bound=bound)
         ctx.layer = layer
         ctx.save_for_backward(normed, *copies, v, out, lse, qkv, rstd, mix, *values, cos, sin)
         return merge_(stream, out, copies[1], normed, stream_rstd)

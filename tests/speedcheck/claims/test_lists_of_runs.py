@@ -120,6 +120,30 @@ def test_a_comment_beside_a_list_may_name_other_runs(read, remark):
     assert found(read(losses.replace("]", "]  # 6 runs, sorted"))) == {REFUTED}
 
 
+def logged(losses, line="{i}a.txt:step:1000/1000 val_loss:{loss} train_time:{i}9ms"):
+    return "```\n" + "\n".join(line.format(i=i, loss=x) for i, x in enumerate(losses)) + "\n```\n"
+
+
+def test_lines_of_logs_in_code_are_a_list(read):
+    assert statuses(read(logged(LOSSES))) == [("losses", "confirmed")]
+    assert found(read(logged((3.2764, *LOSSES[1:])))) == {REFUTED}
+    assert found(read(logged((*LOSSES, 3.2764)))) == {("P003", "fail")}
+
+
+def test_lines_of_other_logs_and_of_one_run_are_no_claim(read):
+    assert found(read(logged(OTHERS))) == set()
+    curve = ((x, 10 * i) for i, x in enumerate((*LOSSES[:5], 3.2764)))
+    lines = "\n".join(f"step:{step} val_loss:{loss}" for loss, step in curve)
+    assert found(read(f"```\n{lines}\n```\n")) == set()
+
+
+def test_lines_of_two_searches_are_two_lists(read):
+    both = logged(OTHERS, "val_loss:{loss}") + logged(LOSSES, "val_loss:{loss}")
+    block = both.replace("```\n```\n", "$ tail -n 1 *.txt\n")
+    assert statuses(read(block)).count(("losses", "confirmed")) == 1
+    assert found(read(block)) == set()
+
+
 @pytest.mark.parametrize("name", ["losses_1600", "losses_750000"])
 def test_a_number_in_a_name_sets_a_list_apart(read, name):
     assert found(read(listed(OTHERS, name))) == set()
