@@ -31,7 +31,7 @@ Folder = Annotated[
     Path | None,
     value_option(
         "Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]",
-        "D",
+        "FOLDER",
         "--data-dir",
     ),
 ]
@@ -69,13 +69,14 @@ def tokenize(
         list[Path],
         typer.Argument(
             help=".txt (a file is a document), .jsonl (a line is one), .parquet (a row is one).",
+            metavar="FILE",
             show_default=False,
         ),
     ],
     *,
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the shards, made if missing.", metavar="D"),
+        typer.Option(help="Folder for the shards, made if missing.", metavar="FOLDER"),
     ],
     field: Annotated[
         str | None,
@@ -116,7 +117,9 @@ def tokenize(
 def check(
     folder: Annotated[
         Path | None,
-        argument("Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]", "D"),
+        argument(
+            "Folder of the shards.  [default: $SPEEDCHECK_DATA, else the user's cache]", "FOLDER"
+        ),
     ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

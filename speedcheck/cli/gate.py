@@ -36,7 +36,7 @@ def gate(  # noqa: PLR0913 - one argument an option
     ] = None,
     report: Annotated[
         Path | None,
-        value_option("Write a page of each judged record into this folder.", "DIR"),
+        value_option("Write a page of each judged record into this folder.", "FOLDER"),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -29,7 +29,9 @@ def history(  # noqa: PLR0913 - one argument an option
     ] = None,
     png: Annotated[
         Path | None,
-        value_option("Write a picture for each track into this folder; --write shows them.", "DIR"),
+        value_option(
+            "Write a picture for each track into this folder; --write shows them.", "FOLDER"
+        ),
     ] = None,
     track: TrackOption = None,
     config: ConfigOption = None,

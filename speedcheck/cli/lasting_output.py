@@ -14,7 +14,7 @@ class LastingOutput:
 
     Args:
         stream: takes the text while it can.
-        tell: learns, once, why it cannot.
+        tell: hears, once, why it cannot.
     """
 
     def __init__(self, stream: TextIO, tell: Callable[[OSError], None]) -> None:
@@ -49,7 +49,7 @@ def lasting_output(tell: Callable[[OSError], None]) -> Iterator[None]:
     """Let standard output go away while the context lasts.
 
     Args:
-        tell: learns why it does, once.
+        tell: hears why, once.
     """
     before = sys.stdout
     sys.stdout = cast(TextIO, LastingOutput(before, tell))

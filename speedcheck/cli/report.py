@@ -29,7 +29,7 @@ def report(  # noqa: PLR0913 - one argument an option
     ] = None,
     png: Annotated[
         Path | None,
-        value_option("Write the pictures into this folder.", "DIR"),
+        value_option("Write the pictures into this folder.", "FOLDER"),
     ] = None,
     track: TrackOption = None,
     target: TargetOption = None,

@@ -19,7 +19,7 @@ def problems(
     if record is not None and record.runs is None:
         yield _why_no_record(expected, record, frontier)
     if race is not None and race.pairs is None:
-        yield "the trainers' times do not differ enough: no number of pairs up to 10,000 will do"
+        yield "the trainers' times do not differ enough: no number of pairs up to 1,000 will do"
     if change is not None and change.runs is None:
         worse = f"a loss worse by {change.margin:g}"
         yield f"at sd {expected.sd:.3g} no number of runs up to 10,000 rules out {worse}"

@@ -61,7 +61,7 @@ def check_pairs(pairs: int) -> None:
     """Refuse a largest number of pairs that a race cannot have.
 
     Raises:
-        UsageError: it is not a number of whole blocks, or above 1,000, to which the test is made.
+        UsageError: it is not a number of whole blocks, or above 1,000, as far as the test goes.
     """
     if not 2 <= pairs <= LARGEST_N or pairs % PAIRS_OF_A_BLOCK:
         remedy = f"give an even number from 2 to {LARGEST_N}: a block A B B A holds two pairs"

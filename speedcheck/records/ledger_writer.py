@@ -69,7 +69,7 @@ class LedgerWriter:
             raise RecordError("the ledger is missing", where=str(path), remedy=RESTORE) from error
         except OSError as error:
             raise _cannot_write(path, error) from error
-        if not _locked(self._file):
+        if not take_lock(self._file):
             self._file.close()
             raise RecordError(
                 "another process is running this record",
@@ -175,7 +175,7 @@ class LedgerWriter:
             raise _cannot_write(self._path, error) from error
 
 
-def _locked(file: IO[bytes]) -> bool:
+def take_lock(file: IO[bytes]) -> bool:
     """Take the lock; somebody who only looks whether it is taken holds it for an instant."""
     for _ in range(LOCK_TRIES):
         try:

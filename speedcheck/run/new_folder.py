@@ -14,6 +14,7 @@ from pathlib import Path
 
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.ledger_writer import take_lock
 from speedcheck.run.folder_files import partial_of, refuse_taken
 
 
@@ -58,24 +59,40 @@ def new_folder(folder: Path, plan_name: str) -> Iterator[None]:
     Raises:
         RecordError: something else is there, or the folder cannot be made.
     """
+    marker = partial_of(folder / plan_name)
     if is_cut_start(folder, plan_name):
-        _empty(folder)
+        _empty_unless_starting(folder, marker)
     refuse_taken(folder)
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial_of(folder / plan_name).touch(exist_ok=False)
+        held = marker.open("xb")
         (folder / LEDGER_NAME).touch(exist_ok=False)
     except OSError as error:
         what = f"cannot be made ({error.strerror})"
         raise RecordError(what, where=str(folder), remedy="choose another --out") from error
-    try:
-        yield
-    except BaseException:
+    with held:
+        take_lock(held)
+        try:
+            yield
+        except BaseException:
+            _empty(folder)
+            if not was_there:
+                folder.rmdir()
+            raise
+
+
+def _empty_unless_starting(folder: Path, marker: Path) -> None:
+    """Delete what a start has left that has ended; one that goes on holds the lock of its marker.
+
+    Raises:
+        RecordError: a start goes on.
+    """
+    with marker.open("ab") as file:
+        if not take_lock(file):
+            what, remedy = "another process starts here", "wait, or choose another --out"
+            raise RecordError(what, where=str(folder), remedy=remedy)
         _empty(folder)
-        if not was_there:
-            folder.rmdir()
-        raise
 
 
 def _empty(folder: Path) -> None:

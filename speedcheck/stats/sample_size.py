@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from speedcheck.errors import UsageError
 from speedcheck.stats.arguments import Direction, check_positive, check_probability, sign_of
 from speedcheck.stats.crossing import first_crossing
-from speedcheck.stats.eprocess import boundary
+from speedcheck.stats.eprocess import LARGEST_N, boundary
 from speedcheck.stats.noninferiority import (
     NON_INFERIORITY_ALPHA,
     NON_INFERIORITY_MARGIN,
@@ -83,7 +83,8 @@ class RacePlan:
         effect: the difference in standard deviations of a pair's difference, sqrt(2) sd.
         wanted: the power that is asked for.
         pairs: smallest fixed number of pairs in whole blocks at which the two-sided t-test has
-            that power; None where no number up to 10,000 will do: there is no difference.
+            that power; None where no number up to 1,000, to which the race's own test goes, will
+            do.
         sequential: cost of the race that stops once it is decided; None where `pairs` is.
     """
 
@@ -248,13 +249,14 @@ def pairs_for_power(
         wanted: power that is asked for.
 
     Returns:
-        The number; None where no number up to 10,000 will do.
+        The number; None where no number up to 1,000, to which the race's own test goes, will do.
 
     Raises:
         UsageError: alpha or the power is not between 0 and 1.
     """
     # The other tail's share of the power is negligible wherever the power is worth a plan.
-    pairs = runs_for_power(-abs(difference), math.sqrt(2) * sd, 0, alpha / 2, wanted)
+    effect = -abs(difference), math.sqrt(2) * sd, 0
+    pairs = runs_for_power(*effect, alpha / 2, wanted, limit=LARGEST_N)
     return None if pairs is None else pairs + pairs % PAIRS_OF_A_BLOCK
 
 

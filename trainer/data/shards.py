@@ -181,6 +181,11 @@ def describe_shards(paths: Sequence[Path]) -> tuple[Shard, ...]:
         return tuple(pool.map(describe_shard, paths))
 
 
+def count_shards(number: int) -> str:
+    """Return a number of shards in words: "1 shard", "2 shards"."""
+    return f"{number} shard{'' if number == 1 else 's'}"
+
+
 def describe_shard(path: Path) -> Shard:
     """Return the shard's name, number of tokens and digest.
 

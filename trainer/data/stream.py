@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from trainer.data.shards import count_shards
 from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class TokenStream:
         missing = steps - self.steps_available
         if missing > 0:
             raise TrainerError(
-                f"{sum(map(len, self.shards)):,} tokens in {len(self.shards)} shard(s) hold "
+                f"{sum(map(len, self.shards)):,} tokens in {count_shards(len(self.shards))} hold "
                 f"{self.steps_available} steps of {self.span:,} tokens, the run needs {steps}",
                 where=where,
                 remedy=f"add at least {missing * self.span + 2:,} tokens in further shards",

@@ -184,6 +184,6 @@ class RaceRunner:
             f"the race stops, because a run of {side.upper()} has no time ({reason})",
             where=str(self._folder),
             remedy="if the cause is outside of the planned scripts and options, "
-            f"speedcheck race --resume --out {shlex.quote(str(self._folder))} repeats this pair; "
+            f"speedcheck race --resume --out {shlex.quote(str(self._folder))} continues; "
             "otherwise start another race",
         )

@@ -202,6 +202,7 @@ def test_a_cost_that_no_number_holds_is_not_known(cli):
         (("--mean", "3.28", "--sd", "0.002"), "is not below the target 3.28"),
         (("--mean", "3.27999", "--sd", "0.002"), "too near the target"),
         (("--difference", "0", "--time-sd", "0.1"), "no number of pairs"),
+        (("--difference", "0.01", "--time-sd", "0.1"), "no number of pairs up to 1,000 will do"),
         (("--sd", "0.0018", "--margin", "0.00001"), "up to 10,000 rules out a loss worse by 1e-05"),
     ],
 )

@@ -85,7 +85,7 @@ def test_the_published_run_reads_eight_shards_of_fineweb() -> None:
     geometry = {"sequences_per_step": 8, "sequence_length": 65_536}
 
     TokenStream([shard] * 8, **geometry).require(1393)
-    with pytest.raises(TrainerError, match=r"in 7 shard\(s\) hold 1330 steps"):
+    with pytest.raises(TrainerError, match=r"in 7 shards hold 1330 steps"):
         TokenStream([shard] * 7, **geometry).require(1393)
 
 
@@ -97,7 +97,7 @@ def test_too_few_tokens_are_counted_before_training() -> None:
         stream.require(7)
 
     assert str(caught.value) == (
-        "training data: 47 tokens in 2 shard(s) hold 4 steps of 8 tokens, "
+        "training data: 47 tokens in 2 shards hold 4 steps of 8 tokens, "
         "the run needs 7; add at least 26 tokens in further shards"
     )
     longer = [*stream.shards, np.zeros(26, dtype=np.uint16)]

@@ -42,7 +42,8 @@ EXIT_UNUSABLE = 2
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise TrainerError(message, remedy=f"see {self.prog} --help")
+        # Behind "argument " comes the option, or the name of the argument.
+        raise TrainerError(message.removeprefix("argument "), remedy=f"see {self.prog} --help")
 
 
 class _Ended(BaseException):
@@ -108,7 +109,8 @@ def _tokenize(options: argparse.Namespace) -> int:
     for shard in tokenize_files(options.files, options.out, load, config, show):
         _show("")
         _say(_made(shard))
-    _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} document(s)")
+    documents = "document" if totals.documents == 1 else "documents"
+    _say(f"{options.out}: {totals.tokens:,} tokens of {totals.documents:,} {documents}")
     return EXIT_DONE
 
 
@@ -148,7 +150,7 @@ def _show(text: str) -> None:
 def _complain(message: str) -> int:
     _show("")
     line = " ".join(message.split())
-    print(f"speedcheck data: error: {line}", file=sys.stderr)  # noqa: T201 - the command's own output
+    print(f"speedcheck: error: {line}", file=sys.stderr)  # noqa: T201 - the command's own output
     return EXIT_UNUSABLE
 
 
@@ -164,7 +166,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     tokenize = commands.add_parser("tokenize", help="make shards from text")
     tokenize.set_defaults(command=_tokenize)
     tokenize.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    tokenize.add_argument("--out", type=Path, required=True, metavar="D")
+    tokenize.add_argument("--out", type=_folder, required=True, metavar="FOLDER")
     tokenize.add_argument("--field", default=TokenizeConfig.field)
     tokenize.add_argument("--ranks", type=Path, metavar="FILE")
     tokenize.add_argument("--val-tokens", type=_positive, default=TokenizeConfig.val_tokens)
@@ -193,9 +195,16 @@ def _add_shards(parser: argparse.ArgumentParser) -> None:
 def _add_folder(parser: argparse.ArgumentParser, name: str) -> None:
     default = default_data_dir()
     if name.startswith("-"):
-        parser.add_argument(name, dest="dir", type=Path, default=default, metavar="D")
+        parser.add_argument(name, dest="dir", type=_folder, default=default, metavar="FOLDER")
     else:
-        parser.add_argument(name, type=Path, default=default, nargs="?", metavar="D")
+        parser.add_argument(name, type=_folder, default=default, nargs="?", metavar="FOLDER")
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return path
 
 
 def _natural(text: str) -> int:

@@ -14,7 +14,7 @@ from trainer.config import SUB3
 from trainer.data.fineweb.find import fetch_command, stream_of
 from trainer.data.fineweb.layout import VAL_NAME, VOCAB_SIZE, shards_in, train_name
 from trainer.data.fineweb.origin import Known, read_known, require_unchanged
-from trainer.data.shards import Shard, describe_shard, map_shard, read_shard
+from trainer.data.shards import Shard, count_shards, describe_shard, map_shard, read_shard
 from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Outlook:
         suffices = "enough" if self.fits else "not enough"
         steps = f"{self.steps} steps of {self.step_tokens:,} tokens"
         return [
-            f"training: {self.shards} shard(s) hold {steps}",
+            f"training: {count_shards(self.shards)} hold {steps}",
             f"validation: {self.val_tokens:,} tokens of the {self.val_needed:,} needed",
             f"{suffices} for a run of sub3, which takes {self.needed} steps",
         ]
@@ -136,7 +136,7 @@ def table_row(checked: Checked) -> str:
 def origins(checked: list[Checked]) -> list[str]:
     """Return each origin with the number of shards that come from it, in words."""
     counts = Counter(entry.origin or "nobody wrote down where from" for entry in checked)
-    return [f"{count} shard(s): {origin}" for origin, count in counts.items()]
+    return [f"{count_shards(count)}: {origin}" for origin, count in counts.items()]
 
 
 def as_json(checked: list[Checked], future: Outlook) -> dict[str, Any]:

@@ -68,6 +68,10 @@ def require_readable(paths: Iterable[Path]) -> None:
         TrainerError: a file is missing, or its name has none of the known endings.
     """
     for path in paths:
+        if not path.exists() or path.is_dir():
+            what = "is a folder" if path.exists() else "does not exist"
+            remedy = f"name files that end in {', '.join(SUFFIXES)}"
+            raise TrainerError(what, where=str(path), remedy=remedy)
         if path.suffix not in SUFFIXES:
             raise TrainerError(
                 "the ending of the name does not say how to read the file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,4 +81,4 @@ def _missing(path: Path) -> TrainerError:
 
 def fetch_command(directory: Path, shards: int = DEFAULT_SHARDS) -> str:
     """Return the command that fills `directory`, for error messages."""
-    return f"speedcheck data fetch --shards {shards} --data-dir {directory}"
+    return f"speedcheck data fetch --shards {shards} --data-dir {shlex.quote(str(directory))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainer.data.shards import count_shards
 from trainer.errors import TrainerError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def require_no_shards(directory: Path) -> None:
     present = shards_in(directory)
     if present:
         raise TrainerError(
-            f"the folder holds {len(present)} shard(s) already, such as {present[0].name}",
+            f"the folder holds {count_shards(len(present))} already, such as {present[0].name}",
             where=str(directory),
             remedy="choose another folder, or delete them",
         )

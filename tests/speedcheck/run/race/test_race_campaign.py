@@ -94,7 +94,7 @@ def test_a_race_broken_in_the_middle_of_a_pair_repeats_that_pair_alone(race, tmp
     broken = race("train.py slow", "train.py fast", "--pairs", "2")
     assert broken.code == 2
     assert "the race stops, because a run of A has no time (exit status 1: boom)" in broken.err
-    assert "speedcheck race --resume --out race repeats this pair; otherwise start" in broken.err
+    assert "speedcheck race --resume --out race continues; otherwise start" in broken.err
     (tmp_path / "data" / "trap").unlink()
     result = race("--resume", "--out", "race")
     assert result.code == 3, result.err

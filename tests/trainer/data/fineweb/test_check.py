@@ -37,9 +37,9 @@ def test_the_shards_are_a_table_of_80_columns_with_what_a_run_can_do(
     assert all(len(line) <= 80 for line in out.splitlines())
     digest = describe_shard(folder / ONE).sha256
     assert f"{ONE}       600,000  {digest[:32]}\n" in out
-    assert "3 shard(s): somewhere" in out
+    assert "3 shards: somewhere" in out
     # 600,000 tokens hold one step of 524,288, and 1,200,000 hold two.
-    assert "training: 2 shard(s) hold 3 steps of 524,288 tokens" in out
+    assert "training: 2 shards hold 3 steps of 524,288 tokens" in out
     assert "validation: 200 tokens of the 10,485,761 needed" in out
     assert "not enough for a run of sub3, which takes 1393 steps" in out
 
@@ -78,7 +78,7 @@ def test_what_is_enough_for_a_run_is_said(
     small = replace(SUB3.model, block_size=10)
     monkeypatch.setattr("trainer.data.fineweb.check.SUB3", replace(SUB3, data=data, model=small))
     _, out, _ = check(folder, capsys)
-    assert "2 shard(s) hold 3598 steps of 500 tokens" in out
+    assert "2 shards hold 3598 steps of 500 tokens" in out
     assert "\nenough for a run of sub3" in out
 
 
@@ -104,7 +104,7 @@ def test_a_broken_shard_is_named_with_its_reason_and_the_others_are_shown(
     assert f"{ONE}  broken\n" in out
     assert TWO in out
     # A run would stop before it.
-    assert "0 shard(s) hold 0 steps" in out
+    assert "0 shards hold 0 steps" in out
     assert json.loads(check(folder, capsys, "--json")[1])["shards"][0]["broken"] in err
 
 
@@ -112,7 +112,7 @@ def test_a_gap_in_the_numbers_ends_what_a_run_can_read(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / TWO).rename(folder / TWO.replace("2", "3"))
-    assert "1 shard(s) hold 1 steps" in check(folder, capsys)[1]
+    assert "1 shard hold 1 steps" in check(folder, capsys)[1]
 
 
 def test_a_shard_that_is_not_written_of_is_sound_and_of_unknown_origin(
@@ -121,7 +121,7 @@ def test_a_shard_that_is_not_written_of_is_sound_and_of_unknown_origin(
     (folder / "manifest.json").unlink()
     status, out, _ = check(folder, capsys)
     assert status == 1
-    assert "3 shard(s): nobody wrote down where from" in out
+    assert "3 shards: nobody wrote down where from" in out
 
 
 def test_a_folder_without_shards_is_one_line_with_the_fetch_command(

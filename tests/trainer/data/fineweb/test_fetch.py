@@ -218,7 +218,7 @@ def test_an_interrupted_fetch_ends_with_one_line_and_is_resumed(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (128 + number, "")
-    assert err == "speedcheck data: error: interrupted\n"
+    assert err == "speedcheck: error: interrupted\n"
     hub.stall_at, hub.downloads = None, []
     fetch(tmp_path, 1)
     assert hub.downloads == [(VAL, f"bytes={10 << 20}-"), (ONE, None)]
@@ -242,5 +242,5 @@ def test_offline_mode_is_named(hub: Hub, tmp_path: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert err == (
-        "speedcheck data: error: HF_HUB_OFFLINE: the hub is switched off; unset the variable\n"
+        "speedcheck: error: HF_HUB_OFFLINE: the hub is switched off; unset the variable\n"
     )

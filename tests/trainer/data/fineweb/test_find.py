@@ -65,7 +65,7 @@ def test_shards_too_short_for_the_run_are_refused_with_the_tokens_it_needs(tmp_p
     with pytest.raises(TrainerError) as caught:
         find_shards(tmp_path, DATA, 5)
     assert caught.value.where == str(tmp_path)
-    assert "28 tokens in 2 shard(s) hold 3 steps of 8 tokens, the run needs 5" in str(caught.value)
+    assert "28 tokens in 2 shards hold 3 steps of 8 tokens, the run needs 5" in str(caught.value)
     assert "add at least 18 tokens" in caught.value.remedy
 
 
