@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speedcheck.baseline import one_record, read_baseline
+from speedcheck.baseline import one_record, read_baseline, refuse_itself
 from speedcheck.certificate import Certificate, LossStatistics
 from speedcheck.checks.loss import judge_losses, loss_statistics
 from speedcheck.errors import UsageError
@@ -20,6 +20,7 @@ from speedcheck.rules.rule import Overrides, Rule, rule_for
 from speedcheck.rules.tracks import DEFAULT_TRACK, get_track
 from speedcheck.runs_table import runs_table
 from speedcheck.sample import Selection
+from speedcheck.sample.select import refuse_unmatched
 from speedcheck.stats.sequential import SequentialTest, sequential_t
 from speedcheck.verdicts import Verdict
 
@@ -76,7 +77,8 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
     Raises:
         InputError: no record is there, more than one is, or it cannot be read; the same for the
             baseline and the configuration.
-        UsageError: no such track or group, a number out of its range, or no log is left.
+        UsageError: no such track or group, a number out of its range, a pattern that matches no
+            log, or no log is left.
     """
     overrides = Overrides(
         track=track,
@@ -86,7 +88,11 @@ def verify(  # noqa: PLR0913 - one argument an option of the command
         config=None if config is None else Path(config),
     )
     selection = Selection(only=tuple(only), exclude=tuple(exclude), group=group)
-    return verify_folder(one_record(Path(path), overrides.parser_for), overrides, selection)
+    folder = one_record(Path(path), overrides.parser_for)
+    refuse_itself(folder, overrides.baseline)
+    certificate = verify_folder(folder, overrides, selection)
+    refuse_unmatched(selection, [(folder, run.log) for run in certificate.runs if run.log])
+    return certificate
 
 
 def verify_folder(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speedcheck.checks.beside_baseline import Baseline
 from speedcheck.checks.loss import passes_test, sample_statistics
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, UsageError
 from speedcheck.records.record_folder import ParserFor, Record, find_records, read_record
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.rules.config import project_root
@@ -26,7 +26,8 @@ def read_baseline(
         parser_for: gives the parser of a folder's logs.
 
     Returns:
-        The baseline; None where neither the caller nor record.toml names one.
+        The baseline; None where neither the caller nor record.toml names one, and where the caller
+        names the record itself, as for the other records of a folder.
 
     Raises:
         InputError: the folder is missing, holds no record or several, or is one that record.toml
@@ -37,6 +38,12 @@ def read_baseline(
     if named is None and planned is None:
         return None
     folder = named if named is not None else _planned_folder(record, planned or "")
+    if is_itself(record.path, folder):
+        if named is not None:
+            return None
+        where = str(record.path / PLAN_NAME)
+        remedy = "name the record to compare with"
+        raise InputError("baseline is the record itself", where=where, remedy=remedy)
     try:
         record = refuse_unread(read_record(one_record(folder, parser_for), parser_for))
         sample = take_sample(record, budget_ms=rule.track.budget_train_ms)
@@ -45,6 +52,22 @@ def read_baseline(
         raise InputError(what, where=error.where, remedy=error.remedy) from None
     passes = passes_test(sample_statistics(sample, rule), rule)
     return Baseline(overrides.baseline_name or str(named or planned), sample, passes)
+
+
+def is_itself(record: Path, baseline: Path) -> bool:
+    """Return whether a baseline is the record that it would be compared with."""
+    return record.resolve() == baseline.resolve()
+
+
+def refuse_itself(record: Path, baseline: Path | None) -> None:
+    """Refuse to compare one record with itself.
+
+    Raises:
+        UsageError: the caller's baseline is the record.
+    """
+    if baseline is not None and is_itself(record, baseline):
+        what = "the baseline is the record itself"
+        raise UsageError(what, where=str(baseline), remedy="name another record, or none")
 
 
 def refuse_unread(record: Record) -> Record:

@@ -19,6 +19,7 @@ from speedcheck.stats.step_rule import StepScan
 from speedcheck.verdicts import Verdicts
 
 SCHEMA = "speedcheck.certificate/2"
+_FOR_REPORTS = {"direction", "remedy"}
 ClaimStatus = Literal["confirmed", "not_confirmed", "not_checkable"]
 ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", "time_std"]
 ClaimBasis = Literal["data", "text"]
@@ -237,10 +238,13 @@ class Certificate(ShownInNotebooks):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the certificate as the JSON schema has it, `schema` first."""
-        fields = asdict(self)
-        del fields["direction"]
+        fields = asdict(self, dict_factory=_in_schema)
         return {"schema": fields.pop("schema"), **fields}
 
     def to_json(self) -> str:
         """Return the certificate as JSON text, ending in a newline."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _in_schema(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if name not in _FOR_REPORTS}

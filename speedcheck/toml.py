@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +86,7 @@ class Table:
         return Table({**other._raw, **self._raw}, self._file, self._names)
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Refuse a key that nobody reads: it is a mistyped one.
+        """Refuse a key that nobody reads: it is a mistyped one, and the nearest known one is named.
 
         Raises:
             InputError: a key is not among `known`.
@@ -93,7 +94,9 @@ class Table:
         names = tuple(known)
         for key in self._raw:
             if key not in names:
-                remedy = f"the keys are {', '.join(names)}"
+                near = get_close_matches(key[:60], names, 1)
+                remedy = f"write {near[0]!r}; " if near else ""
+                remedy += f"the keys are {', '.join(names)}"
                 shown = f"{key[:60]!r} is not a key of this table"
                 raise InputError(shown, where=self.where, remedy=remedy)
 

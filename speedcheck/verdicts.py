@@ -20,12 +20,15 @@ class Finding:
         severity: what it does to its verdict.
         message: what is wrong, with the figures.
         where: the file, and the line where there is one.
+        remedy: what to do about this one, with FOLDER for the record's folder; "" where it is what
+            `speedcheck explain` says of the code. For reports, and no part of the JSON schema.
     """
 
     code: str
     severity: Severity
     message: str
     where: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from speedcheck.verdicts import Finding
 # One run shows nothing of how far chance has brought it.
 FEWEST_RUNS = 2
 
+_NO_NUMBER = "Train better, in a new record of several runs: the message names no number of runs."
+
 
 def frontier_statistics(
     loss: LossStatistics, losses: Sequence[float], rule: Rule, baseline: Baseline | None
@@ -57,7 +59,8 @@ def check_frontier(loss: LossStatistics, rule: Rule) -> Iterator[Finding]:
         yield Finding(codes.FRONTIER_BEATEN, "info", describe(figures), figures.name)
     else:
         message = f"{_why_not(figures, rule)}; {describe(figures)}{_hint(figures, loss.n)}"
-        yield Finding(codes.FRONTIER_NOT_BEATEN, "fail", message, figures.name)
+        remedy = "" if figures.runs_needed else _NO_NUMBER
+        yield Finding(codes.FRONTIER_NOT_BEATEN, "fail", message, figures.name, remedy)
 
 
 def describe(figures: FrontierFigures) -> str:

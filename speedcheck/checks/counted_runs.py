@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from speedcheck.certificate import Exclusion, JudgedRun
 from speedcheck.checks import codes
@@ -22,6 +22,8 @@ from speedcheck.words import count, join_some
 
 # A run that crashed so late has shown its loss.
 _LATE = 0.9
+
+_CORRECT_SAMPLE = f"correct the patterns under [sample] in {PLAN_NAME}, or put the logs back"
 
 
 def check_sample(
@@ -69,11 +71,11 @@ def _selected(sample: Sample) -> Iterator[Finding]:
 def _groups(sample: Sample) -> Iterator[Finding]:
     """Say which groups the folder holds and which one is judged."""
     candidates = [group for group in sample.groups if group.usable and group.role is None]
-    if len(candidates) < 2 and sample.ground != "asked":
+    if len(candidates) < 2 and sample.ground not in ("asked", "undecided"):
         return
     listed = "; ".join(f"{group.name}: {group.label}" for group in sample.groups)
     if sample.ground == "undecided":
-        yield Finding(codes.UNDECIDED, "fail", _undecided(candidates, listed, sample))
+        yield _undecided(candidates, listed, sample)
         return
     judged = " and ".join(group.name for group in sample.chosen) or "none"
     message = f"{len(candidates)} groups of runs, {judged} is judged ({listed})"
@@ -82,21 +84,32 @@ def _groups(sample: Sample) -> Iterator[Finding]:
     yield Finding(code, "info", message)
 
 
-def _undecided(candidates: list[Group], listed: str, sample: Sample) -> str:
+def _undecided(candidates: list[Group], listed: str, sample: Sample) -> Finding:
     """Say why no group is judged, and what would decide it."""
     plan = sample.record.plan
     patterns = plan.sample.logs if plan and plan.sample else ()
-    doubtful = may_be_of(named_groups(patterns, candidates, sample.runs), candidates, sample.runs)
+    declared = named_groups(patterns, candidates, sample.runs)
+    if patterns and not declared:
+        message = f"no run that can count is in the declared sample, {_quoted(patterns)} ({listed})"
+        return Finding(codes.UNDECIDED, "fail", message, PLAN_NAME, _CORRECT_SAMPLE)
+    doubtful = may_be_of(declared, candidates, sample.runs)
     if doubtful:
         names = " and ".join(group.name for group in doubtful)
-        return (
+        message = (
             f"no program can be read in the logs of group {names}, so that they may be of the "
             f"declared sample ({listed}); name them in {PLAN_NAME} under [sample] too"
         )
-    return (
+        return Finding(codes.UNDECIDED, "fail", message)
+    message = (
         f"the folder holds {len(candidates)} groups of runs and nothing says which one is the "
         f"record ({listed}); declare it in {PLAN_NAME}: {_declaration(candidates, sample)}"
     )
+    remedy = "" if plan else "declare the sample: speedcheck init FOLDER"
+    return Finding(codes.UNDECIDED, "fail", message, remedy=remedy)
+
+
+def _quoted(patterns: Iterable[str]) -> str:
+    return join_some(map(repr, patterns))
 
 
 def _declaration(candidates: list[Group], sample: Sample) -> str:
@@ -121,8 +134,11 @@ def _declared(sample: Sample, sources: Sources) -> Iterator[Finding]:
         message = f"declared as another run's: {count(curve.validations, 'validation')}, the last "
         where = f"{curve.file}:{curve.line}"
         yield Finding(codes.DECLARED_EXCLUSION, "info", f"{message}{curve.last_loss:g}", where)
+    if sample.absent and sample.ground != "undecided":
+        message = f"no log matches {_quoted(sample.absent)} of the declared sample"
+        yield Finding(codes.UNDECIDED, "fail", message, PLAN_NAME, _CORRECT_SAMPLE)
     for pattern in sample.unmatched:
-        message = f"no log matches the declared pattern {pattern!r}"
+        message = f"no log matches {pattern!r} of the declared exclusions"
         yield Finding(codes.DECLARED_EXCLUSION, "warn", message, PLAN_NAME)
     yield from _crashed_and_complete(sample)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from speedcheck.certificate import Exclusion
 from speedcheck.checks import codes
+from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Ledger, LedgerProblem
+from speedcheck.records.line_ends import CONVERTED, RESTORE, are_converted
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.sample import Sample
@@ -16,6 +19,9 @@ from speedcheck.words import join_some, number_ranges
 
 # The clock of a node is not that of another, and a run is noted before its trainer starts.
 _TOLERANCE = timedelta(minutes=10)
+
+_FINISH = "finish the planned runs: speedcheck run --resume --out FOLDER"
+RESTORE_LOG = "put the log back as its run wrote it; if it is lost, run the record again"
 
 
 def check_ledger(sample: Sample) -> list[Finding]:
@@ -51,6 +57,8 @@ def _problem(problem: LedgerProblem) -> Finding:
     if problem.torn:
         message = f"the line {problem.message}: a crash cut it, and what it said is lost"
         return Finding(codes.LEDGER_BROKEN, "warn", message, where)
+    if problem.converted:
+        return Finding(codes.LEDGER_BROKEN, "fail", problem.message, LEDGER_NAME, RESTORE)
     message = f"the line {problem.message}: the ledger was changed or cut"
     return Finding(codes.LEDGER_BROKEN, "fail", message, where)
 
@@ -61,15 +69,15 @@ def _missing_runs(sample: Sample) -> list[Finding]:
     if ledger is None:
         return _fewer_than_planned(sample)
     counted = {run.log for run in sample.judged if run.counted}
-    missing: dict[str, list[int]] = defaultdict(list)
+    missing: dict[tuple[str, str], list[int]] = defaultdict(list)
     for seed, entry in _due(sample, ledger).items():
         if f"{LOGS_NAME}/{entry.log}" not in counted or entry.event != "finished":
-            missing[_account(entry)].append(seed)
+            missing[_account(entry), _remedy(sample, entry)].append(seed)
     for seed in _not_in_ledger(sample, ledger):
-        missing[f"is in {PLAN_NAME}, but not in the ledger"].append(seed)
+        missing[f"is in {PLAN_NAME}, but not in the ledger", _FINISH].append(seed)
     return [
-        Finding(codes.RUN_MISSING, "fail", _who(seeds, account), where=LEDGER_NAME)
-        for account, seeds in missing.items()
+        Finding(codes.RUN_MISSING, "fail", _who(seeds, account), LEDGER_NAME, remedy)
+        for (account, remedy), seeds in missing.items()
     ]
 
 
@@ -102,6 +110,18 @@ def _account(entry: Entry) -> str:
             return "was started, and nothing is known of its end"
         case _:
             return f"was planned and {entry.event} ({entry.reason or 'no reason given'})"
+
+
+def _remedy(sample: Sample, entry: Entry) -> str:
+    """Say what brings a planned run into the sample: --resume repeats no run that finished."""
+    if entry.event != "finished":
+        return _FINISH
+    ruling = next((run for run in sample.judged if run.log == f"{LOGS_NAME}/{entry.log}"), None)
+    if ruling is None:
+        return RESTORE_LOG
+    if ruling.exclusion is Exclusion.NOT_SELECTED:
+        return "judge all runs: leave --only and --exclude out"
+    return "put the log back as its run wrote it; why it does not count: speedcheck table FOLDER"
 
 
 def _not_in_ledger(sample: Sample, ledger: Ledger) -> list[int]:
@@ -143,13 +163,19 @@ def _changed_logs(sample: Sample) -> list[Finding]:
         if log is None or entry.event != "finished":
             continue
         if log.sha256 != entry.log_sha256:
-            message = "the log is not the one that the ledger noted at its end: it was changed"
-            findings.append(Finding(codes.LOG_CHANGED, "fail", message, where=log.name))
+            findings.append(_changed(sample, log, entry))
         seeds = {run.header.seed for run in log.runs if run.header}
         if seeds and seeds != {seed}:
             message = f"the log says seed {seeds.pop()}, the ledger says seed {seed}"
             findings.append(Finding(codes.SEED_CHANGED, "fail", message, where=log.name))
     return findings
+
+
+def _changed(sample: Sample, log: LogFile, entry: Entry) -> Finding:
+    message = "the log is not the one that the ledger noted at its end: "
+    if are_converted(sample.record.path / log.name, entry.log_sha256):
+        return Finding(codes.LOG_CHANGED, "fail", message + CONVERTED, log.name, RESTORE)
+    return Finding(codes.LOG_CHANGED, "fail", f"{message}it was changed", log.name)
 
 
 def _start_times(sample: Sample) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from speedcheck.checks import codes
+from speedcheck.checks.ledger_agreement import RESTORE_LOG
 from speedcheck.records.ledger import LEDGER_NAME, Entry, Event, Ledger
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import PLAN_NAME
@@ -110,7 +111,8 @@ def _lost_attempts(sample: Sample, ledger: Ledger) -> Iterator[Finding]:
     for entry in ledger.entries:
         if _left_a_log(entry) and f"{LOGS_NAME}/{entry.log}" not in there:
             message = f"an attempt at seed {entry.seed} {entry.event}, and its log is gone"
-            yield Finding(codes.RUN_MISSING, "fail", message, where=f"{LOGS_NAME}/{entry.log}")
+            where = f"{LOGS_NAME}/{entry.log}"
+            yield Finding(codes.RUN_MISSING, "fail", message, where, RESTORE_LOG)
 
 
 def _left_a_log(entry: Entry) -> bool:

@@ -14,6 +14,7 @@ from speedcheck.checks.scan import check_scan, scan_of
 from speedcheck.checks.stopping_rule import check_sequential, sequential_statistics
 from speedcheck.checks.systems_loss import check_non_inferiority
 from speedcheck.rules.rule import Rule
+from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.sample import Sample
 from speedcheck.stats import (
     bayes_mean_std,
@@ -27,6 +28,8 @@ from speedcheck.stats import (
     runs_needed_z,
 )
 from speedcheck.verdicts import Finding, Severity, Verdict
+
+_BETTER_MEAN = "Train longer, or change the program: with such a mean no number of runs passes."
 
 
 def sample_statistics(
@@ -145,7 +148,7 @@ def _t_test(loss: LossStatistics, mean: float, rule: Rule) -> list[Finding]:
         )
         return [Finding(codes.EQUAL_LOSSES, "fail", message)]
     if loss.p_value >= rule.alpha:
-        return [Finding(codes.NOT_SIGNIFICANT, "fail", _not_significant(loss, rule))]
+        return [_not_significant(loss, mean, rule)]
     return []
 
 
@@ -166,7 +169,7 @@ def _z_test(loss: LossStatistics, mean: float, rule: Rule, sigma: float) -> list
     if loss.p_value is not None and passes(loss.p_value, rule.alpha):
         return [Finding(codes.KNOWN_SIGMA, "info", message)]
     needed = runs_needed_z(sign * mean, sign * rule.target, margin)
-    return [Finding(codes.NOT_SIGNIFICANT, "fail", f"{message}{_hint(needed, loss.n, rule)}")]
+    return [_missed_by(message, needed, loss.n, rule)]
 
 
 def _one_run(mean: float, rule: Rule) -> str:
@@ -185,26 +188,29 @@ def _one_run(mean: float, rule: Rule) -> str:
     return message + more
 
 
-def _not_significant(loss: LossStatistics, rule: Rule) -> str:
-    # The caller has seen to it that a p-value, and so mean and sd, exist.
-    mean, std, p = loss.mean or 0.0, loss.std or 0.0, loss.p_value or 0.0
+def _not_significant(loss: LossStatistics, mean: float, rule: Rule) -> Finding:
+    # The caller has seen to it that a p-value, and so a sd, exist.
+    std, p = loss.std or 0.0, loss.p_value or 0.0
     message = (
         f"p = {p:.4g} is not below {rule.alpha:g} "
         f"(mean {mean:.6g}, target {rule.target:g}, {loss.n} runs)"
     )
     sign = rule.track.sign
     needed = runs_needed(sign * mean, std, sign * rule.target, rule.alpha)
-    return message + _hint(needed, loss.n, rule)
+    return _missed_by(message, needed, loss.n, rule)
 
 
-def _hint(needed: int | None, n: int, rule: Rule) -> str:
+def _missed_by(message: str, needed: int | None, n: int, rule: Rule) -> Finding:
+    """Return the finding on a test that does not pass, with what would make it pass."""
     if needed is None:
-        return f"; the mean is not {_side(rule)} the target"
+        message += f"; the mean is not {_side(rule)} the target"
+        return Finding(codes.NOT_SIGNIFICANT, "fail", message, remedy=_BETTER_MEAN)
     given = "mean" if rule.track.sigma else "mean and sd"
-    return (
+    message += (
         f"; with this {given} it would take {needed} runs, {needed - n} more: plan a new "
         "record with more; do not add runs until the test passes"
     )
+    return Finding(codes.NOT_SIGNIFICANT, "fail", message)
 
 
 def _side(rule: Rule) -> str:
@@ -214,9 +220,11 @@ def _side(rule: Rule) -> str:
 def _lenient_rule(rule: Rule) -> list[Finding]:
     if not rule.is_lenient:
         return []
+    track = rule.track
+    asking = "its recipe" if track.name == NO_TRACK else f"the track {track.name}"
     message = (
-        f"judged against {rule.target:g} at alpha {rule.alpha:.4g}, and the track "
-        f"{rule.track.name} asks for {rule.track.target:g} at {rule.track.alpha:.4g}"
+        f"judged against {rule.target:g} at alpha {rule.alpha:.4g}, and {asking} asks for "
+        f"{track.target:g} at {track.alpha:.4g}"
     )
     severity: Severity = "info" if rule.by_caller else "fail"
     return [Finding(codes.LENIENT_RULE, severity, message)]

@@ -11,6 +11,7 @@ from speedcheck.checks.ledger_course import check_course
 from speedcheck.checks.mixtures import check_mixtures
 from speedcheck.checks.unread_files import check_files
 from speedcheck.program import Sources
+from speedcheck.records.line_ends import CONVERTED, RESTORE, are_converted
 from speedcheck.records.record_toml import PLAN_NAME
 from speedcheck.records.script_table import has_no_link, program_sha256
 from speedcheck.rules.rule import Rule
@@ -66,6 +67,9 @@ def _script(sample: Sample) -> list[Finding]:
     if is_same:
         return []
     message = f"the program is gone, or not the one whose SHA-256 {PLAN_NAME} holds"
+    if has_no_link(root, script.file) and are_converted(root / script.file, script.sha256):
+        message = f"the program is not the one whose SHA-256 {PLAN_NAME} holds: {CONVERTED}"
+        return [Finding(codes.SOURCE_CHANGED, "fail", message, script.file, RESTORE)]
     return [Finding(codes.SOURCE_CHANGED, "fail", message, where=script.file)]
 
 

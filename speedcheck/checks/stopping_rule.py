@@ -57,7 +57,13 @@ def check_sequential(loss: LossStatistics, sample: Sample, rule: Rule) -> Iterat
     else:
         bound = f"{1 / rule.alpha:g}"
         message = f"{describe(figures)}; it must reach {bound}: continue with --resume"
-        yield Finding(codes.NOT_REACHED, "fail", message)
+        yield Finding(codes.NOT_REACHED, "fail", message, remedy=_continue(figures))
+
+
+def _continue(figures: SequentialFigures) -> str:
+    """Return the command that adds runs: past the maximum it takes a larger one."""
+    more = f" --max-seeds {2 * figures.maximum}" if figures.runs >= figures.maximum else ""
+    return f"add runs, which this test allows: speedcheck run --resume{more} --out FOLDER"
 
 
 def describe(figures: SequentialFigures) -> str:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from speedcheck.cli.lasting_output import lasting_output
+from speedcheck.cli.wrong_call import refuse_empty
 from speedcheck.report.wording import printable, without_commands
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ _BRACES = re.compile(r"\{([A-Z.]+)\}")
 
 
 class Command(TyperCommand):
-    """A command whose help does not show the types of Python."""
+    """A command that takes no empty words, and whose help does not show the types of Python."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Refuse empty words, and read the others."""
+        options = (name for p in self.params if not getattr(p, "is_flag", True) for name in p.opts)
+        refuse_empty(args, frozenset(options))
+        return super().parse_args(ctx, args)
 
     def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]  # Typer's own context
         """Return the help with blanks instead of types, so that the columns stay aligned."""

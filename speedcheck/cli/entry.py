@@ -32,6 +32,7 @@ from speedcheck.cli import (
 )
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
+from speedcheck.cli.wrong_call import describe
 from speedcheck.errors import SpeedcheckError, advice_on
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
         sys.stdout.flush()
         return code
     except _TypedWrong as error:
-        complain(error.format_message())  # type: ignore[attr-defined]  # ClickException has it
+        complain(describe(error))
     except SpeedcheckError as error:
         complain(str(error))
     except BrokenPipeError:

@@ -19,6 +19,7 @@ from speedcheck.cli.options import (
     value_option,
 )
 from speedcheck.cli.race import verify_races
+from speedcheck.cli.wrong_call import refuse_together
 from speedcheck.errors import NothingSelectedError, SpeedcheckError, Unusable
 from speedcheck.words import join_some
 
@@ -88,6 +89,9 @@ def verify(  # noqa: PLR0913 - one argument an option
             "--group": group,
         }
         verify_races(folders, of_records, config, json=json, quiet=quiet)
+    # --quiet beside --json silences nothing, as in the commands that run something.
+    for form in ({"--json": json}, {"--quiet": quiet}):
+        refuse_together({"--markdown": markdown, "--runs": runs, **form})
     if junit is not None:
         check_writable(junit)
     outputs = Outputs(
@@ -128,18 +132,15 @@ def _judge_all(
     A folder that cannot be used does not hide the others. A folder without selected logs is an
     error only if the others have none either.
     """
+    from speedcheck.baseline import refuse_itself
     from speedcheck.many import verify_folders
-    from speedcheck.records.record_folder import find_records
+    from speedcheck.sample.select import refuse_unmatched
 
-    found: list[Path] = []
+    found, unusable = _find_all(folders, overrides)
+    if len(found) == 1:
+        refuse_itself(found[0], overrides.baseline)
     judged: list[tuple[Path, Certificate]] = []
-    unusable: list[Unusable] = []
     left_out: list[Unusable] = []
-    for folder in folders:
-        try:
-            found += find_records(folder, overrides.parser_for)
-        except SpeedcheckError as error:
-            unusable.append(Unusable(folder, error))
     for folder, result in zip(found, verify_folders(found, overrides, selection), strict=True):
         if isinstance(result, NothingSelectedError):
             left_out.append(Unusable(folder, result))
@@ -149,9 +150,27 @@ def _judge_all(
             judged.append((folder, result))
     if judged and left_out:
         names = join_some(one.folder.name for one in left_out)
-        say(f"note: --only and --exclude leave no log of {names}: not judged")
+        say(f"note: no log of {names} is left by {selection}: not judged")
     elif left_out:
         unusable += left_out
+    elif selection is not None:
+        logs = [(at, run.log) for at, certificate in judged for run in certificate.runs if run.log]
+        refuse_unmatched(selection, logs)
     for one in unusable:
         complain(str(one.error))
     return judged, unusable
+
+
+def _find_all(folders: list[Path], overrides: Overrides) -> tuple[list[Path], list[Unusable]]:
+    """Return the records at and below `folders`, each once, and what cannot be searched."""
+    from speedcheck.records.record_folder import find_records
+
+    found: dict[Path, Path] = {}
+    unusable: list[Unusable] = []
+    for folder in folders:
+        try:
+            for record in find_records(folder, overrides.parser_for):
+                found.setdefault(record.resolve(), record)
+        except SpeedcheckError as error:
+            unusable.append(Unusable(folder, error))
+    return list(found.values()), unusable

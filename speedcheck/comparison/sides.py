@@ -15,6 +15,7 @@ from speedcheck.logs import Run
 from speedcheck.records.record_folder import read_record
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides, Rule, rule_for
+from speedcheck.rules.tracks import track_in_words
 from speedcheck.sample import Sample, Selection, take_sample
 from speedcheck.stats.moments import moments
 from speedcheck.words import count
@@ -58,8 +59,9 @@ def read_sides(a: Path, b: Path, overrides: Overrides) -> tuple[Side, Side]:
         )
     tracks = [side.rule.track.name for side in sides]
     if tracks[0] != tracks[1]:
+        named = [track_in_words(track) for track in tracks]
         raise UsageError(
-            f"A is a record of track {tracks[0]}, B of track {tracks[1]}",
+            f"A is a record of {named[0]}, B of {named[1]}",
             remedy="compare records of one track, or name it with --track",
         )
     _refuse_shared(*sides)

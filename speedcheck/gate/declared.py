@@ -16,6 +16,7 @@ from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.record_files import CERTIFICATE_NAME
 from speedcheck.records.record_toml import PLAN_NAME, Plan, Role
 from speedcheck.rules.gate_rules import PathRules
+from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.stats import one_sample_t
 from speedcheck.words import count, join_some
 
@@ -29,7 +30,10 @@ def not_allowed(
     """Object to a track, a kind of record or a stopping rule that the base does not allow here."""
     if certificate.track not in rules.tracks:
         allowed = join_some(rules.tracks)
-        yield Objection(f"the track {certificate.track} is not allowed here, but {allowed}")
+        entered = f"the track {certificate.track}"
+        if certificate.track == NO_TRACK:
+            entered = "a record of no track"
+        yield Objection(f"{entered} is not allowed here, but {allowed}")
     if is_excused(certificate) and rules.systems is None:
         yield Objection("a systems record does not pass here without passing the loss test")
     if plan is None:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from speedcheck.errors import RecordError, SpeedcheckError, UsageError
+from speedcheck.errors import SpeedcheckError, UsageError
 from speedcheck.gate.decide import decide
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.git import Repository
 from speedcheck.gate.tree import is_inside
 from speedcheck.gate.workplace import Commits
 from speedcheck.report.gate_text import gate_json, gate_lines, gate_markdown, summary
+from speedcheck.report.outputs import check_writable
+from speedcheck.whole_file import not_written, write_whole
 from speedcheck.words import count, join_some
 
 # GitHub sets these: the branch that a pull request is to be merged into, and the file whose text
@@ -55,6 +57,9 @@ def run_gate(  # noqa: PLR0913 - one argument an option
         SpeedcheckError: there is no repository, no such branch or folder, or a file cannot be
             written.
     """
+    for file in (comment, json):
+        if file is not None:
+            check_writable(file)
     if report is not None:
         from speedcheck.gate.pages import check_pages  # noqa: PLC0415 - takes matplotlib
 
@@ -75,14 +80,14 @@ def run_gate(  # noqa: PLR0913 - one argument an option
     sys.stdout.write(f"{summary(decisions)}\n" if quiet else gate_lines(decisions, remarks))
     body = gate_markdown(decisions, remarks)
     if comment is not None:
-        _write(comment, body, "w")
+        write_whole(comment, _encoded(body))
     if json is not None:
-        _write(json, gate_json(decisions), "w")
+        write_whole(json, _encoded(gate_json(decisions)))
     if shown := os.environ.get(SUMMARY_VARIABLE):
-        _write(Path(shown), body, "a")
+        _append(Path(shown), body)
     passed = all(decision.passed for decision in decisions)
     if outputs := os.environ.get(OUTPUT_VARIABLE):
-        _write(Path(outputs), _outputs(decisions, passed=passed), "a")
+        _append(Path(outputs), _outputs(decisions, passed=passed))
     return passed
 
 
@@ -137,9 +142,13 @@ def _folder(text: str) -> PurePosixPath:
     return folder
 
 
-def _write(path: Path, text: str, mode: str) -> None:
+def _append(path: Path, text: str) -> None:
     try:
-        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with path.open("ab") as file:
+            file.write(_encoded(text))
     except OSError as error:
-        raise RecordError(f"cannot write ({error.strerror})", where=str(path)) from error
+        raise not_written(path, error) from error
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")

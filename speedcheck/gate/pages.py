@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from speedcheck.errors import UsageError
 from speedcheck.gate.decision import Decision
 from speedcheck.gate.workplace import Workplace
 from speedcheck.plot_data import plot_data_of
 from speedcheck.report.html import record_page, require_jinja
-from speedcheck.report.outputs import write_file
 from speedcheck.report.plots import draw_pictures, require_matplotlib
+from speedcheck.whole_file import not_written, write_whole
 
 
 def check_pages(folder: Path) -> None:
@@ -25,11 +24,7 @@ def check_pages(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(
-            f"cannot make the folder ({error.strerror})",
-            where=str(folder),
-            remedy="name another one",
-        ) from error
+        raise not_written(folder, error) from error
 
 
 def write_pages(workplace: Workplace, decisions: Iterable[Decision], folder: Path) -> None:
@@ -44,4 +39,4 @@ def write_pages(workplace: Workplace, decisions: Iterable[Decision], folder: Pat
     for number, decision in enumerate(judged, start=1):
         judgement = workplace.judgement("head", decision.folder, decision.baseline)
         page = record_page(judgement.certificate, draw_pictures(plot_data_of(judgement)))
-        write_file(folder / f"record-{number}.html", page.encode())
+        write_whole(folder / f"record-{number}.html", page.encode())

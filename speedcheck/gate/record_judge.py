@@ -26,6 +26,7 @@ from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.record_toml import Plan
 from speedcheck.rules.tracks import get_track
+from speedcheck.words import count, join_some
 
 
 class RecordJudge:
@@ -155,7 +156,10 @@ class RecordJudge:
     ) -> Iterator[str]:
         workplace = self._workplace
         plan = workplace.plan("head", folder)
-        return remarks(plan, certificate, workplace.path("head", folder), logs)
+        yield from remarks(plan, certificate, workplace.path("head", folder), logs)
+        if unjudged := [str(other) for other in workplace.unjudged() if other != folder]:
+            which = f"{count(len(unjudged), 'record')} of the base: {join_some(unjudged)}"
+            yield f"not compared with what cannot be judged, {which}"
 
     def _runs(
         self,

@@ -84,6 +84,7 @@ class Workplace:
         self._root = Path(self._temporary.name)
         self._written: set[tuple[Which, PurePosixPath]] = set()
         self._earlier: dict[PurePosixPath, Certificate] | None = None
+        self._unjudged: list[PurePosixPath] = []
 
     def __enter__(self) -> Self:
         """Make the workplace ready."""
@@ -205,6 +206,7 @@ class Workplace:
                 try:
                     overrides = self._overrides(folder, self.plan("base", folder), None)
                 except SpeedcheckError:
+                    self._unjudged.append(folder)
                     continue
                 by_overrides.setdefault(overrides, []).append(folder)
             for overrides, folders in by_overrides.items():
@@ -213,7 +215,14 @@ class Workplace:
                     # What cannot be judged is not a record to beat.
                     if isinstance(result, Certificate):
                         self._earlier[folder] = result
+                    else:
+                        self._unjudged.append(folder)
         return self._earlier
+
+    def unjudged(self) -> tuple[PurePosixPath, ...]:
+        """Return the records of the base that cannot be judged: nothing is compared with them."""
+        self.earlier()
+        return tuple(sorted(self._unjudged))
 
     def error_text(self, error: SpeedcheckError) -> str:
         """Return an error with the paths that files have in the repository."""

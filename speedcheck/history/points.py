@@ -8,6 +8,7 @@ from datetime import date
 
 from speedcheck.comparison.outcome import basis_of
 from speedcheck.history.series import Entry, Unit
+from speedcheck.rules.tracks import NO_TRACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Points:
 
 def points_of(entries: Sequence[Entry]) -> tuple[Points, ...]:
     """Return the points of each track that has two or more."""
-    names = dict.fromkeys(entry.track.name for entry in entries)
+    names = dict.fromkeys(e.track.name for e in entries if e.track.name != NO_TRACK)
     every = (_points([e for e in entries if e.track.name == name]) for name in names)
     return tuple(one for one in every if len(one.points) > 1)
 

@@ -13,7 +13,7 @@ from speedcheck.records.record_folder import find_records
 from speedcheck.records.record_toml import PLAN_NAME, read_plan
 from speedcheck.rules.config import load_config
 from speedcheck.rules.rule import Overrides
-from speedcheck.rules.tracks import get_track
+from speedcheck.rules.tracks import track_judged_by
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 
@@ -43,7 +43,7 @@ def read_history(
         if isinstance(result, SpeedcheckError):
             unusable.append(Unusable(path, result))
         else:
-            track = get_track(result.track, load_config(path, overrides.config).tracks)
+            track = track_judged_by(result.track, load_config(path, overrides.config).tracks)
             entries.append(Entry(_name(path, folder), date_of(path, folder), track, result))
     return series(entries), tuple(unusable)
 

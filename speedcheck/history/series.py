@@ -9,7 +9,7 @@ from typing import Literal
 
 from speedcheck.certificate import Certificate, JudgedRun
 from speedcheck.comparison.outcome import basis_of
-from speedcheck.rules.tracks import Track
+from speedcheck.rules.tracks import NO_TRACK, Track
 from speedcheck.stats.arguments import sign_of
 from speedcheck.stats.times import MACHINE_SPREAD, between_machines, time_difference
 from speedcheck.stats.welch import Difference, welch
@@ -54,7 +54,8 @@ class Entry:
         date: ISO date, from record.toml or the folder's name; None where neither has one.
         track: the track that it was judged by.
         certificate: its judgement.
-        gain: against the entry before of the same track; None for the first one.
+        gain: against the entry before of the same track; None for the first one, and for records
+            that enter no track: nothing makes them comparable.
     """
 
     folder: Path
@@ -71,7 +72,8 @@ def series(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     for entry in sorted(entries, key=lambda e: (e.date is None, e.date, e.folder.as_posix())):
         before = latest.get(entry.track.name)
         ordered.append(entry if before is None else replace(entry, gain=gain_over(before, entry)))
-        latest[entry.track.name] = entry
+        if entry.track.name != NO_TRACK:
+            latest[entry.track.name] = entry
     return tuple(ordered)
 
 

@@ -105,7 +105,9 @@ def _pair(
 def _problems(ledger: Ledger, planned: Sequence[Key]) -> Iterator[str]:
     for problem in ledger.problems:
         # Half a line is what a crash leaves; the chain goes on from it.
-        if not problem.torn:
+        if problem.converted:
+            yield f"the ledger: {problem.message}"
+        elif not problem.torn:
             yield f"line {problem.line} of the ledger {problem.message}"
     of_sides = [entry for entry in ledger.entries if folder_of(entry) in SIDES]
     beforehand = of_sides[: len(planned)]

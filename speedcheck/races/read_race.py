@@ -15,6 +15,7 @@ from speedcheck.races.pairs import LoggedPair, account
 from speedcheck.races.race_plan import RESULT_NAME, SIDES, RacePlan, SideName, read_race_plan
 from speedcheck.races.race_result import Pair, RaceResult, RaceSide
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
+from speedcheck.records.line_ends import CONVERTED, are_converted
 from speedcheck.records.record_toml import PLAN_NAME, Plan, read_plan
 from speedcheck.records.shared_ledger import folder_of
 from speedcheck.rules.config import load_config
@@ -103,7 +104,9 @@ class _PairReader:
             self.problems.append(f"{name}: the log is gone")
             return None
         if log.sha256 != logged.sha256[side]:
-            self.problems.append(f"{name}: the log is not the one that the ledger noted")
+            is_converted = are_converted(self._folder / name, logged.sha256[side])
+            why = f": {CONVERTED}" if is_converted else ""
+            self.problems.append(f"{name}: the log is not the one that the ledger noted{why}")
         return self._values(log)
 
     def _values(self, log: LogFile) -> tuple[float, float] | None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
+
+from speedcheck.records.line_ends import CONVERTED, with_line_feeds
 
 Event = Literal["planned", "started", "finished", "failed", "abandoned", "extended"]
 EVENTS: tuple[Event, ...] = get_args(Event)
@@ -55,11 +57,13 @@ class LedgerProblem:
         line: its number, from 1.
         message: why.
         torn: whether it is what a crash leaves: half a line, from which the chain goes on.
+        converted: whether nothing but the line ends of the ledger breaks its chain.
     """
 
     line: int
     message: str
     torn: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,16 @@ def parse_ledger(data: bytes) -> Ledger:
     """Read a ledger and follow its chain of hashes.
 
     A line that cannot be read, or whose `prev` is not the hash of the line before it, is a
-    problem; the lines after it are still read.
+    problem; the lines after it are still read. Where only the line ends break the chain, that is
+    the one problem.
     """
+    ledger = _parse(data)
+    if ledger.problems and b"\r\n" in data and not _parse(with_line_feeds(data)).problems:
+        return replace(ledger, problems=(LedgerProblem(1, CONVERTED, converted=True),))
+    return ledger
+
+
+def _parse(data: bytes) -> Ledger:
     entries: list[Entry] = []
     problems: list[LedgerProblem] = []
     previous = GENESIS

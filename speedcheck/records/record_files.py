@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from speedcheck.errors import InputError
-from speedcheck.logs import MAX_BYTES
+from speedcheck.logs import MAX_BYTES, read_log
 from speedcheck.records.ledger import LEDGER_NAME
+from speedcheck.records.line_ends import ATTRIBUTES_NAME
 from speedcheck.records.record_toml import PLAN_NAME
+from speedcheck.records.script_table import PROGRAM_NAME
 
 LOGS_NAME = "logs"
 README_NAME = "README.md"
@@ -36,9 +38,10 @@ FileKind = Literal["log", "document", "own"]
 """What a file is read as: a log where its content is one, a document or program, or a file of
 speedcheck's own."""
 
-_OWN = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME}
+_OWN = {PLAN_NAME, LEDGER_NAME, CERTIFICATE_NAME, ATTRIBUTES_NAME}
 _PROGRAMS = {".py", ".cu", ".ipynb"}
 _DOCUMENT_STEMS = ("readme", "statistics.md")
+_TOML = ".toml"
 _GIT = ".git"
 
 
@@ -57,6 +60,35 @@ def kind_of(file: Path) -> FileKind:
         return "own"
     is_document = name.startswith(_DOCUMENT_STEMS) or file.suffix.lower() in _PROGRAMS
     return "document" if is_document else "log"
+
+
+def is_evidence(path: Path) -> bool:
+    """Return whether a file is one that a record rests on, or a configuration.
+
+    These are the files of speedcheck's own, wherever they are, and of existing files those in a
+    record's folders of logs and of its program, documents, programs, logs by their content, and
+    TOML files. What cannot be read may be one.
+    """
+    place = path.resolve()
+    if place.name in _OWN:
+        return True
+    if not place.is_file():
+        return False
+    by_name = place.suffix.lower() == _TOML or kind_of(place) == "document"
+    return by_name or _is_of_record(place) or _holds_runs(place)
+
+
+def _is_of_record(file: Path) -> bool:
+    """Return whether a file is in the folder of logs or of the program of a record."""
+    folders = [folder for folder in file.parents if folder.name in (LOGS_NAME, PROGRAM_NAME)]
+    return any((folder.parent / PLAN_NAME).is_file() for folder in folders)
+
+
+def _holds_runs(file: Path) -> bool:
+    try:
+        return bool(read_log(file, file.parent).runs)
+    except InputError:
+        return True
 
 
 def is_own_picture(name: str) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from speedcheck import toml
-from speedcheck.errors import InputError, RecordError, advice_on
+from speedcheck.errors import InputError, RecordError
 from speedcheck.records.overrides import NO_OVERRIDES, RecipeOverrides, read_overrides
 from speedcheck.records.script_table import Script, read_script
+from speedcheck.whole_file import write_new, write_whole
 
 PLAN_NAME = "record.toml"
 
@@ -137,7 +138,8 @@ def read_plan(path: Path) -> Plan:
     """Read a record.toml.
 
     Raises:
-        InputError: the file cannot be read, is not TOML, or a value is not what it should be.
+        InputError: the file cannot be read, is not TOML, a key is unknown, or a value is not what
+            it should be.
     """
     return _plan(toml.read_table(path), default_name=path.parent.resolve().name)
 
@@ -148,13 +150,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: the file exists or cannot be written.
     """
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(_toml(plan))
-    except OSError as error:
-        raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="choose another --out"
-        ) from error
+    write_new(path, _toml(plan).encode())
 
 
 def replace_plan(path: Path, plan: Plan) -> None:
@@ -163,15 +159,7 @@ def replace_plan(path: Path, plan: Plan) -> None:
     Raises:
         RecordError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(_toml(plan), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(
-            f"cannot write ({error.strerror})", where=str(path), remedy=advice_on(error)
-        ) from error
+    write_whole(path, _toml(plan).encode(), RecordError)
 
 
 def _toml(plan: Plan) -> str:
@@ -210,6 +198,7 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(table: toml.Table, *, default_name: str) -> Plan:
+    table.refuse_unknown(Plan.__dataclass_fields__)
     published = table.table("published")
     seeds = table.get("seeds", _seeds, "a list of different whole numbers from 0")
     return Plan(
@@ -256,6 +245,7 @@ def _excluded(table: toml.Table) -> Excluded:
 
 
 def _published(table: toml.Table) -> Published:
+    table.refuse_unknown(Published.__dataclass_fields__)
     printed = "the figure as it was printed, as text"
     interval = "two figures as they were printed, as text"
 

@@ -17,6 +17,7 @@ from speedcheck.report.headline import headline
 from speedcheck.report.markdown_text import code, table, table_within
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.wording import ABSENT, number
+from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.verdicts import SEVERITIES, Finding, Status, Verdict
 
 # GitHub refuses a longer comment.
@@ -93,12 +94,16 @@ def _sections(certificates: Sequence[Certificate], room: _Room, max_characters: 
     return body
 
 
+def _track(certificate: Certificate) -> str:
+    return "No track" if certificate.track == NO_TRACK else f"Track {code(certificate.track)}"
+
+
 def _section(certificate: Certificate, room: _Room) -> str:
     judgement, _, why = headline(certificate).partition(": ")
     parts = [
         f"### {code(certificate.record)}",
         f"**{judgement}**: {code(why)}",
-        f"Track {code(certificate.track)}: {rule(certificate)}",
+        f"{_track(certificate)}: {rule(certificate)}",
         table(("figure", "value"), statistics(certificate)),
         _verdicts(certificate, room.findings),
         *_scan(certificate, room.runs),

@@ -17,6 +17,7 @@ from speedcheck.report.wording import (
     small_p,
     two_digits,
 )
+from speedcheck.rules.tracks import track_in_words
 from speedcheck.stats.moments import Moments
 from speedcheck.stats.welch import EQUIVALENCE_MARGIN, Difference
 from speedcheck.words import count, join_some
@@ -37,7 +38,7 @@ def comparison_text(found: RecordComparison) -> str:
         rule = "(d_loss + rate * d_steps) / sqrt(1/n_old + 1/n_new) reaches the margin"
     lines = [
         verdict,
-        f"track {found.track}",
+        track_in_words(found.track),
         f"better: {rule}",
         "",
         *aligned([_side("A", found.a), _side("B", found.b)]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from speedcheck.report.certificate_markdown import MAX_CHARACTERS, certificates_markdown
 from speedcheck.report.markdown_text import code, table_within
 from speedcheck.report.wording import number, printable, without_commands
+from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.words import count
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def _figures(decision: Decision) -> str:
     if certificate is None:
         return ""
     loss = certificate.loss
-    figures = f"{certificate.track}, {count(loss.n, 'run')}"
+    track = "no track" if certificate.track == NO_TRACK else certificate.track
+    figures = f"{track}, {count(loss.n, 'run')}"
     if loss.n:
         figures += f", mean {number(loss.mean, '.6g')}, p = {number(loss.p_value, '.2g')}"
     return printable(figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from speedcheck.checks import codes
@@ -13,6 +14,9 @@ from speedcheck.words import count
 if TYPE_CHECKING:
     from speedcheck.certificate import Certificate
     from speedcheck.verdicts import Finding
+
+COMMAND = ": speedcheck "
+"""How the command begins that ends a next step."""
 
 
 def headline(certificate: Certificate) -> str:
@@ -46,18 +50,29 @@ def _unknown(certificate: Certificate) -> str:
     return f" (loss only; {' and '.join(unknown)} unknown)" if unknown else ""
 
 
-def next_step(certificate: Certificate, folder: str) -> str:
-    """Return what to do next: complete the runs, or the remedy of what blocks; "" for nothing."""
-    findings = certificate.verdicts.findings()
-    missing = [finding for finding in findings if finding.code == codes.RUN_MISSING]
-    if missing and any(run.log for run in certificate.runs):
-        return f"finish the planned runs: speedcheck run --resume --out {folder}"
-    if any(finding.code == codes.UNDECIDED for finding in findings):
-        return f"declare the sample: speedcheck init {folder}"
-    if certificate.certified:
+def next_step(certificate: Certificate, folder: str = "FOLDER") -> str:
+    """Return what to do next: the remedy of what blocks first; "" for nothing.
+
+    Args:
+        certificate: the judgement.
+        folder: the record's folder, for the commands in it; where nobody knows, its metavariable.
+    """
+    finding = _first_to_mend(certificate)
+    if finding is None:
         return ""
-    blocking = _blocking(certificate)
-    return EXPLANATIONS[blocking.code].remedy if blocking else ""
+    remedy = finding.remedy or EXPLANATIONS[finding.code].remedy
+    return remedy.replace("FOLDER", shlex.quote(folder))
+
+
+def _first_to_mend(certificate: Certificate) -> Finding | None:
+    """Return the finding whose remedy comes first: what is to be judged must be there."""
+    failed = [f for f in certificate.verdicts.findings() if f.severity == "fail"]
+    for code in (codes.LEDGER_BROKEN, codes.RUN_MISSING, codes.UNDECIDED):
+        of_code = [finding for finding in failed if finding.code == code]
+        if of_code:
+            # --resume refuses a record whose finished logs are gone: they come first.
+            return min(of_code, key=lambda finding: "--resume" in finding.remedy)
+    return None if certificate.certified else _blocking(certificate)
 
 
 def _counted(certificate: Certificate) -> str:

@@ -15,9 +15,10 @@ from speedcheck.report.history_text import history_csv, history_markdown, histor
 from speedcheck.report.html import history_page, require_jinja
 from speedcheck.report.markdown_text import code
 from speedcheck.report.markers import write_between
-from speedcheck.report.outputs import check_writable, write_file
+from speedcheck.report.outputs import check_writable
 from speedcheck.report.plots import Picture, draw_history, require_matplotlib, write_pngs
 from speedcheck.rules.rule import Overrides
+from speedcheck.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def write_history(
     written = []
     if outputs.html is not None:
         title = f"Records in {folder.resolve().name}"
-        write_file(outputs.html, history_page(title, entries, pictures).encode())
+        write_whole(outputs.html, history_page(title, entries, pictures).encode())
         written.append(f"wrote {outputs.html}")
     files = write_pngs(pictures, outputs.png) if pictures and outputs.png is not None else ()
     written += [f"wrote {file}" for file in files]

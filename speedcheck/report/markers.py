@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-from speedcheck.errors import InputError, UsageError
+from speedcheck.errors import InputError
+from speedcheck.whole_file import write_whole
 
 BEGIN = "<!-- speedcheck history: begin -->"
 END = "<!-- speedcheck history: end -->"
@@ -44,25 +43,5 @@ def write_between(path: Path, text: str) -> bool:
     new = f"{before}{begin}\n{text}{end}{after}"
     if new == old:
         return False
-    _replace(path, new)
+    write_whole(path, new.encode())
     return True
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file and rename, so that no moment shows half of it."""
-    # A link stays a link.
-    path = path.resolve()
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text.encode())
-            Path(name).chmod(path.stat().st_mode & 0o777)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="check its rights"
-        ) from error

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from speedcheck.certificate import Certificate
 from speedcheck.errors import Unusable, UsageError
+from speedcheck.records.record_files import is_evidence
 from speedcheck.report.annotations import certificate_annotations, unusable_annotation
 from speedcheck.report.certificate_markdown import certificates_markdown
 from speedcheck.report.headline import headline
 from speedcheck.report.json import certificates_json
 from speedcheck.report.junit import certificates_junit
 from speedcheck.report.wording import printable, with_distinct_names, without_commands
+from speedcheck.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,6 @@ class Outputs:
         junit: also write JUnit XML to this file.
         runs: list every run on a terminal, however many there are.
         quiet: print one line a record instead of the report for terminals.
-
-    Raises:
-        UsageError: both JSON and Markdown are asked for.
     """
 
     json: bool = False
@@ -40,12 +39,6 @@ class Outputs:
     junit: Path | None = None
     runs: bool = False
     quiet: bool = False
-
-    def __post_init__(self) -> None:
-        if self.json and self.markdown:
-            raise UsageError(
-                "--json and --markdown both ask for standard output", remedy="leave one of them out"
-            )
 
 
 def write_outputs(
@@ -81,7 +74,7 @@ def write_outputs(
             stream.write(certificate_annotations(certificate, folder))
         stream.writelines(map(unusable_annotation, unusable))
     if outputs.junit is not None:
-        write_file(outputs.junit, certificates_junit(certificates, unusable))
+        write_whole(outputs.junit, certificates_junit(certificates, unusable))
 
 
 def _headline(certificate: Certificate) -> str:
@@ -104,25 +97,14 @@ def _print_for_terminals(
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file that cannot be written, before anything is judged.
+    """Refuse a file that cannot be written or must not be lost, before anything is judged.
 
     Raises:
-        UsageError: its folder does not exist, or it is a folder itself.
+        UsageError: its folder does not exist, it is a folder itself, or evidence of a record.
     """
     if path.is_dir() or not path.absolute().parent.is_dir():
         problem = "is a folder" if path.is_dir() else "its folder does not exist"
         raise UsageError(problem, where=str(path), remedy="name another file")
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file that the user named.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="name another file"
-        ) from error
+    if is_evidence(path):
+        what = "is evidence of a record, and would be overwritten"
+        raise UsageError(what, where=str(path), remedy="name another file")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedcheck.api import judge_folder
-from speedcheck.baseline import one_record
+from speedcheck.baseline import one_record, refuse_itself
 from speedcheck.errors import UsageError
 from speedcheck.judge import Judgement
 from speedcheck.plot_data import plot_data_of
@@ -18,7 +18,7 @@ from speedcheck.records.record_files import PICTURES, PICTURES_NAME
 from speedcheck.report import race_text
 from speedcheck.report.headline import headline
 from speedcheck.report.html import race_page, record_page, require_jinja
-from speedcheck.report.outputs import check_writable, write_file
+from speedcheck.report.outputs import check_writable
 from speedcheck.report.plots import (
     Picture,
     can_draw,
@@ -28,6 +28,7 @@ from speedcheck.report.plots import (
     write_pngs,
 )
 from speedcheck.rules.rule import Overrides
+from speedcheck.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def write_report(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str
 
 def _report_record(folder: Path, overrides: Overrides, wanted: Wanted) -> list[str]:
     record = one_record(folder, overrides.parser_for)
+    refuse_itself(record, overrides.baseline)
     page = _page(record, wanted)
     judgement = judge_folder(record, overrides)
     certificate, pictures = judgement.certificate, draw_pictures(plot_data_of(judgement))
@@ -87,7 +89,7 @@ def _write(
 ) -> Iterator[str]:
     """Write the page and the pictures, and yield a line for each file."""
     if page is not None:
-        write_file(page, text.encode())
+        write_whole(page, text.encode())
         yield f"wrote {page}"
     if png is not None:
         yield from (f"wrote {file}" for file in write_pngs(pictures, png))

@@ -15,9 +15,10 @@ from rich.text import Text
 from speedcheck.certificate import Certificate, Claim, JudgedRun
 from speedcheck.report.certificate_figures import confirmed, rule, statistics, steps
 from speedcheck.report.collapsed_findings import against, collapsed
-from speedcheck.report.headline import headline, next_step
+from speedcheck.report.headline import COMMAND, headline, next_step
 from speedcheck.report.step_table import SCAN_HEADER, scan_rows, scan_summary
 from speedcheck.report.wording import ABSENT, decimals, number, printable, without_commands
+from speedcheck.rules.tracks import track_in_words
 from speedcheck.verdicts import Status
 from speedcheck.words import count
 
@@ -68,9 +69,18 @@ def print_certificate(
                 console.print(Padding(part, (0, 0, 0, 1)))
                 console.print()
         if step:
-            console.print(Text.assemble(("next: ", "bold"), step, "\n"))
+            _print_step(console, step)
         console.print(verdict)
     _write(console, shown.get())
+
+
+def _print_step(console: Console, step: str) -> None:
+    """Print what to do next; a command at its end is on a line of its own, to be copied whole."""
+    what, is_command, words = step.partition(COMMAND)
+    console.print(Text.assemble(("next: ", "bold"), what, ":" if is_command else ""))
+    if is_command:
+        console.print(Text(f"      {COMMAND[2:]}{words}"), soft_wrap=True)
+    console.print()
 
 
 def print_summary(console: Console, certificates: Sequence[Certificate], unusable: int) -> None:
@@ -110,7 +120,7 @@ def _colour(certificate: Certificate) -> str:
 
 
 def _title(certificate: Certificate) -> Text:
-    asked = f"track {printable(certificate.track)}: {rule(certificate)}"
+    asked = f"{track_in_words(printable(certificate.track))}: {rule(certificate)}"
     return Text.assemble((printable(certificate.record), "bold"), "  ", (asked, "dim"), "\n")
 
 

@@ -179,6 +179,7 @@ DEFAULT_TRACK = GPT2_SMALL.name
 TRACK_OF_RECIPE = {"sub3": GPT2_SMALL.name, "tiny": TINY.name}
 
 NO_TRACK = "none"
+"""What a certificate says of a record that enters no track, such as one with fewer steps."""
 
 
 def without_track(track: Track) -> Track:
@@ -204,3 +205,17 @@ def get_track(name: str, tracks: Mapping[str, Track] = TRACKS) -> Track:
     except KeyError:
         known = ", ".join(tracks)
         raise UsageError(f"no track is called {name!r}", remedy=f"choose one of: {known}") from None
+
+
+def track_judged_by(name: str, tracks: Mapping[str, Track] = TRACKS) -> Track:
+    """Return the track that a certificate names; for a record without one, the usual rules.
+
+    Raises:
+        UsageError: no track has that name.
+    """
+    return without_track(TRACKS[DEFAULT_TRACK]) if name == NO_TRACK else get_track(name, tracks)
+
+
+def track_in_words(name: str) -> str:
+    """Return the track of a certificate for a sentence: "track tiny", or "no track"."""
+    return "no track" if name == NO_TRACK else f"track {name}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from speedcheck.errors import RecordError, advice_on
+from speedcheck import whole_file
+from speedcheck.errors import RecordError
 from speedcheck.records.record_files import LOGS_NAME
 
 
@@ -42,21 +43,15 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def partial_of(path: Path) -> Path:
-    """Return the file that becomes `path` when it is whole."""
-    return path.with_name(f".{path.name}.partial")
-
-
 def write_whole(path: Path, text: str) -> None:
-    """Write a whole file or none: the old content stays if the disk is full."""
-    partial = partial_of(path)
+    """Write a whole file of a record or none: the old content stays if the disk is full.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RecordError(
-            f"cannot write ({error.strerror}); the logs and the ledger are kept",
-            where=str(path),
-            remedy=f"{advice_on(error)}, then add --resume",
-        ) from error
+        whole_file.write_whole(path, text.encode(), RecordError)
+    except RecordError as error:
+        what = f"{error.what}; the logs and the ledger are kept"
+        remedy = f"{error.remedy}, then add --resume"
+        raise RecordError(what, where=error.where, remedy=remedy) from error

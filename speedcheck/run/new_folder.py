@@ -15,7 +15,9 @@ from pathlib import Path
 from speedcheck.errors import RecordError
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.ledger_writer import take_lock
-from speedcheck.run.folder_files import partial_of, refuse_taken
+from speedcheck.records.line_ends import keep_line_ends
+from speedcheck.run.folder_files import refuse_taken
+from speedcheck.whole_file import partial_of
 
 
 def refuse_cut_start(folder: Path, plan_name: str) -> None:
@@ -74,6 +76,7 @@ def new_folder(folder: Path, plan_name: str) -> Iterator[None]:
     with held:
         take_lock(held)
         try:
+            keep_line_ends(folder)
             yield
         except BaseException:
             _empty(folder)

@@ -59,6 +59,7 @@ def choose(
     The caller's word comes first, then what record.toml declares. Otherwise the only group with a
     run that can count is judged. A declared sample is one group; runs whose program is unknown
     join it where record.toml names them too. Where it does not, nothing shows that they are others.
+    A declared sample without a run that can count is none, whatever else the folder holds.
 
     Args:
         groups: all groups.
@@ -72,13 +73,13 @@ def choose(
     candidates = [group for group in groups if group.usable and group.role is None]
     if asked is not None:
         return _asked(groups, candidates, asked), "asked"
-    if len(candidates) < 2:
-        return tuple(candidates), "only_group" if candidates else "no_logs"
-    if declared is not None:
-        chosen = named_groups(declared, candidates, runs)
-        if _is_one_sample(chosen, runs) and not may_be_of(chosen, candidates, runs):
-            return chosen, "declared"
-    return (), "undecided"
+    if not candidates:
+        return (), "no_logs"
+    chosen = tuple(candidates) if declared is None else named_groups(declared, candidates, runs)
+    if len(candidates) == len(chosen) == 1:
+        return chosen, "only_group"
+    is_decided = _is_one_sample(chosen, runs) and not may_be_of(chosen, candidates, runs)
+    return (chosen, "declared") if declared is not None and is_decided else ((), "undecided")
 
 
 def _asked(groups: Sequence[Group], candidates: Sequence[Group], name: str) -> tuple[Group, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from speedcheck.errors import InputError, RecordError
+from speedcheck.records.line_ends import keep_line_ends
 from speedcheck.records.record_folder import read_record
 from speedcheck.records.record_toml import PLAN_NAME, write_plan
 from speedcheck.rules.config import load_config
@@ -32,4 +33,5 @@ def init_record(folder: Path, overrides: Overrides) -> Proposal:
         remedy = "look at `speedcheck verify` for what each log lacks"
         raise InputError("holds no complete run", where=str(folder), remedy=remedy)
     write_plan(path, proposal.plan)
+    keep_line_ends(folder)
     return proposal

@@ -26,6 +26,15 @@ class Selection:
     exclude: tuple[str, ...] = ()
     group: str | None = None
 
+    def patterns(self) -> tuple[tuple[str, str], ...]:
+        """Return the option and the pattern of each that was given."""
+        only = (("--only", pattern) for pattern in self.only)
+        return (*only, *(("--exclude", pattern) for pattern in self.exclude))
+
+    def __str__(self) -> str:
+        """Return the patterns as they are typed."""
+        return " ".join(f"{option} {pattern!r}" for option, pattern in self.patterns())
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -81,7 +90,8 @@ class Sample:
         resumed: positions of runs that were joined from several parts of one file.
         stops_at: the step before the planned one at which all judged runs end.
         ends_differ: whether the judged runs end at different steps without a plan or a budget.
-        unmatched: patterns of record.toml that match no log.
+        unmatched: patterns of record.toml under [[excluded]] that match no log.
+        absent: those under [sample].
     """
 
     record: Record
@@ -95,6 +105,7 @@ class Sample:
     stops_at: int | None = None
     ends_differ: bool = False
     unmatched: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def from_logs(self) -> bool:

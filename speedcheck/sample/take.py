@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -22,7 +22,7 @@ from speedcheck.sample.groups import choose, describe, divide, letter
 from speedcheck.sample.ledger_notes import RunNote, notes_by_log
 from speedcheck.sample.resumed import join_resumed
 from speedcheck.sample.sample import Group, Ruling, Sample, Selection, run_name
-from speedcheck.sample.select import declared, named, not_selected
+from speedcheck.sample.select import HOW_PATTERNS_MATCH, declared, named, not_selected
 from speedcheck.sample.step_times import read_step_times
 
 NOT_IN_LEDGER = Ruling(
@@ -105,7 +105,8 @@ class _Taker:
             chosen=chosen,
             stops_at=next((end.stops_at for end in ends if end.stops_at is not None), None),
             ends_differ=any(end.differ for end in ends),
-            unmatched=self._unmatched(),
+            unmatched=self._unmatched(p for entry in self._excluded for p in entry.logs),
+            absent=self._unmatched(patterns or ()),
         )
 
     def _by_word(self) -> None:
@@ -115,7 +116,8 @@ class _Taker:
             ruling = not_selected(root, run, self._selection) or declared(run, self._excluded)
             self._rulings[index] = ruling or self._rulings[index]
         if all(ruling.exclusion is Exclusion.NOT_SELECTED for ruling in self._rulings):
-            raise NothingSelectedError("--only and --exclude leave no log", where=str(root))
+            what = f"no log is left by {self._selection}"
+            raise NothingSelectedError(what, where=str(root), remedy=HOW_PATTERNS_MATCH)
 
     def _by_ledger(self) -> None:
         """Exclude runs that the ledger does not list as finished."""
@@ -195,9 +197,7 @@ class _Taker:
         original = self._rulings[index].original
         return index if original is None else original
 
-    def _unmatched(self) -> tuple[str, ...]:
-        patterns = [*(self._declared.logs if self._declared else ())]
-        patterns += [pattern for entry in self._excluded for pattern in entry.logs]
+    def _unmatched(self, patterns: Iterable[str]) -> tuple[str, ...]:
         curves = [curve.file for curve in self._record.curves]
         return tuple(
             pattern

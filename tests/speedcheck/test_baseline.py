@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 
 from speedcheck.api import verify
+from speedcheck.errors import InputError
 
 RNG = np.random.default_rng(11)
 FAST = [round(x) for x in RNG.normal(175_000, 100, 8)]
@@ -307,7 +308,14 @@ def test_record_toml_cannot_lead_out_of_its_project(timed, build, cli, named):
     assert verify(folder, baseline=build.path / "outside").verdicts.speed.status == "pass"
 
 
-def test_a_record_compared_with_itself_shows_nothing(timed):
+def test_a_record_that_names_itself_as_its_baseline_is_refused(timed):
     folder = timed("a", FAST)
-    status, found = speed_of(folder, folder)
+    (folder / "record.toml").write_text('baseline = "../a"\n')
+    with pytest.raises(InputError, match="baseline is the record itself"):
+        verify(folder)
+
+
+def test_a_record_compared_with_its_copy_shows_nothing(timed):
+    folder = timed("a", FAST)
+    status, found = speed_of(folder, timed("b", FAST))
     assert (status, set(found)) == ("unknown", {"S003", "S005"})

@@ -18,7 +18,8 @@ PROVENANCE = {
         "A run was planned and does not count: it failed, was abandoned, never started, or its "
         "log is gone; or the log of an attempt that failed is gone. Records without their bad runs "
         "prove nothing.",
-        "Finish the record with `speedcheck run --resume`, or put the missing log back.",
+        "Put the log of a run that finished or failed back as the run wrote it. Run what has not "
+        "finished: `speedcheck run --resume --out FOLDER`.",
     ),
     codes.CLAIMED_WITHOUT_LOGS: Explanation(
         ("fail", "unknown", "warn"),
@@ -187,9 +188,9 @@ PROVENANCE = {
         "The folder holds several groups of runs: other code, another number of planned steps, or "
         "runs without a program beside runs with one. Nothing says which group is the record, and "
         "speedcheck does not guess. Or record.toml declares the sample and leaves out runs whose "
-        "program cannot be read, which may be of it.",
-        "Declare the sample in record.toml, as the message shows; `speedcheck init FOLDER` "
-        "proposes the file. To look at one group, use --group.",
+        "program cannot be read, which may be of it, or declares logs that are not there.",
+        "Declare the sample in record.toml, as the message shows; without that file, `speedcheck "
+        "init FOLDER` proposes it. To look at one group, use --group.",
     ),
     codes.ENDS_DIFFER: Explanation(
         ("warn",),

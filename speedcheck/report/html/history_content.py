@@ -9,6 +9,7 @@ from speedcheck import __version__
 from speedcheck.history.series import Entry
 from speedcheck.report.history_text import HEADS, NOTE, row
 from speedcheck.report.html.record_content import Cell, Table
+from speedcheck.rules.tracks import NO_TRACK
 
 # The page gives the first column the room that names need.
 _HEADS = ("record", *(name for name in HEADS if name != "record"))
@@ -38,7 +39,7 @@ def history_content(title: str, entries: Sequence[Entry]) -> HistoryContent:
     tracks = dict.fromkeys(entry.track.name for entry in entries)
     tables = tuple(
         Table(
-            f"Track {track}",
+            "No track" if track == NO_TRACK else f"Track {track}",
             heads,
             tuple(_cells(entry) for entry in entries if entry.track.name == track),
         )

@@ -10,6 +10,7 @@ from speedcheck.report.certificate_figures import confirmed, rule, statistics, s
 from speedcheck.report.collapsed_findings import collapsed
 from speedcheck.report.headline import headline, next_step
 from speedcheck.report.wording import ABSENT, decimals, number
+from speedcheck.rules.tracks import track_in_words
 from speedcheck.verdicts import Finding
 
 Row = tuple["Cell", ...]
@@ -94,8 +95,8 @@ def content_of(certificate: Certificate) -> Content:
         judgement=judgement,
         why=why,
         tone="good" if certificate.certified else "bad",
-        rule=f"track {certificate.track}: {rule(certificate)}",
-        next_step=next_step(certificate, certificate.record),
+        rule=f"{track_in_words(certificate.track)}: {rule(certificate)}",
+        next_step=next_step(certificate),
         statistics=tuple(statistics(certificate)),
         verdicts=tuple(
             Judged(question, verdict.status, tuple(collapsed(verdict.findings)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from speedcheck.errors import UsageError
 from speedcheck.report.plots.draw import Picture
+from speedcheck.whole_file import not_written, write_whole
 
 # 559 pixels wide, 20 to 80 kB: small enough to be kept beside the logs.
 _DPI = 130
@@ -25,17 +26,15 @@ def write_pngs(pictures: Sequence[Picture], folder: Path) -> tuple[Path, ...]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with styled():
-            return tuple(_write(picture, folder / f"{picture.name}.png") for picture in pictures)
     except OSError as error:
-        raise UsageError(
-            f"cannot write ({error.strerror})",
-            where=str(error.filename or folder),
-            remedy="free some space, or name another folder",
-        ) from error
+        raise not_written(folder, error) from error
+    with styled():
+        return tuple(_write(picture, folder / f"{picture.name}.png") for picture in pictures)
 
 
 def _write(picture: Picture, path: Path) -> Path:
+    data = io.BytesIO()
     # Without matplotlib's version in it, equal pictures are equal files.
-    picture.figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+    picture.figure.savefig(data, format="png", dpi=_DPI, metadata={"Software": None})
+    write_whole(path, data.getvalue())
     return path

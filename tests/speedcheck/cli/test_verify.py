@@ -13,6 +13,7 @@ import scipy.stats
 
 import speedcheck
 from speedcheck.cli import main
+from speedcheck.errors import UsageError
 from speedcheck.report.json import certificates_json
 from speedcheck.rules.tracks import TINY
 
@@ -68,10 +69,26 @@ WRONG_CALLS = [
         ("verify", "RECORD", "--track", "nope"),
         "choose one of: gpt2-small, gpt2-medium, gpt2-small-steps, tiny",
     ),
-    (("verify", "RECORD", "--csv"), "No such option: --csv"),
-    (("table", "RECORD", "--json"), "No such option: --json"),
+    (("verify", "RECORD", "--csv"), "No such option: --csv; see `speedcheck verify --help`"),
+    (("verify", "RECORD", "--bogus"), "No such option: --bogus; see `speedcheck verify --help`"),
+    (("verify", "RECORD", "--jsno"), "No such option: --jsno; did you mean --json?"),
+    (("table", "RECORD", "--json"), "No such option: --json; see `speedcheck table --help`"),
+    (("data", "fetch", "--x"), "No such option: --x; see `speedcheck data fetch --help`"),
     (("certify", "RECORD"), "No such command 'certify'"),
+    (("frobnicate",), "No such command 'frobnicate'; see `speedcheck --help`"),
+    (("compare", "RECORD", "b", "c"), "see `speedcheck compare --help`"),
     (("--verbose",), "No such option: --verbose"),
+    (("verify", ""), "an argument is empty; give a value, or leave it out"),
+    (("verify", "RECORD", ""), "an argument is empty; give a value, or leave it out"),
+    (("verify", "RECORD", "--json", ""), "an argument is empty; give a value, or leave it out"),
+    (("verify", "RECORD", "--track", ""), "--track is empty; give a value, or leave it out"),
+    (("verify", "RECORD", "--track="), "--track is empty; give a value, or leave it out"),
+    (("init", ""), "an argument is empty; give a value, or leave it out"),
+    (("gate", "--base", ""), "--base is empty; give a value, or leave it out"),
+    (("verify", "RECORD", "--markdown", "-q"), "--markdown and --quiet exclude one another"),
+    (("verify", "RECORD", "--runs", "-q"), "--runs and --quiet exclude one another"),
+    (("verify", "RECORD", "--runs", "--json"), "--runs and --json exclude one another"),
+    (("verify", "RECORD", "--baseline", "RECORD"), "the baseline is the record itself; name"),
     (("verify", "no/such/folder"), "no/such/folder: the record folder does not exist"),
     (("table", "no/such/folder"), "no/such/folder: the record folder does not exist"),
     (("verify", "a\n\x1b[31m\u202e"), "a \\x1b[31m\\u202e: the record folder does not exist"),
@@ -223,3 +240,42 @@ def test_without_a_standard_output_there_is_an_exit_code_all_the_same(build):
             ["bash", "-c", command, "bash", folder], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("option", ["--only", "--exclude"])
+def test_a_pattern_that_matches_no_log_of_any_record_is_refused(build, cli, option):
+    above = build.published(name="above/a").parent
+    build.published(name="above/b")
+    result = cli("verify", above, "--only", "*.txt", option, "seed-24*")
+    assert (result.code, result.out) == (2, "")
+    assert f"error: {option} 'seed-24*' matches no log; a pattern must match" in result.err
+    with pytest.raises(UsageError, match="matches no log"):
+        speedcheck.verify(above / "a", only=["*"], exclude=["seed-24*"])
+
+
+def test_a_selection_without_a_log_is_named_as_it_was_typed(build, cli):
+    result = cli("verify", build.published(), "--only", "x")
+    assert result.code == 2
+    assert "no log is left by --only 'x'; a pattern must match the end" in result.err
+
+
+def test_a_folder_that_is_named_twice_is_judged_once(build, cli):
+    folder = build.record(name="records/a")
+    result = cli("verify", folder, folder.parent, folder / "..", "-q")
+    assert (result.code, len(result.out.splitlines())) == (0, 1)
+
+
+def test_the_baseline_among_the_records_of_a_folder_is_judged_without_one(build, cli):
+    base = build.record(name="records/a")
+    build.record([loss + 1e-4 for loss in (1.19, 1.22, 1.18, 1.23)], name="records/b")
+    result = cli("verify", base.parent, "--baseline", base, "--json")
+    a, b = json.loads(result.out)
+    assert "S002 no-baseline" in {f["code"] for f in a["verdicts"]["speed"]["findings"]}
+    assert "S002 no-baseline" not in {f["code"] for f in b["verdicts"]["speed"]["findings"]}
+    with pytest.raises(UsageError, match="the baseline is the record itself"):
+        speedcheck.verify(base, baseline=base)
+
+
+def test_empty_words_of_a_script_are_its_own(tmp_path, cli):
+    missing = tmp_path / "missing.py"
+    assert "an argument is empty" not in cli("run", "--script", missing, "--", "").err

@@ -192,7 +192,7 @@ def test_a_submission_of_too_many_files_is_refused_with_its_code(
         (["../x"], "is not a folder inside the repository"),
         (["recrods"], "'recrods' is in neither base nor head"),
         (["README.md"], "'README.md' is in neither base nor head"),
-        (["--comment", "/proc/none/x"], "cannot write"),
+        (["--comment", "/proc/none/x"], "its folder does not exist; name another file"),
     ],
 )
 def test_a_call_that_cannot_be_used_is_one_line(gate, arguments, complaint):

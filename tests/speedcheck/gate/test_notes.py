@@ -77,3 +77,22 @@ def test_changes_outside_of_the_records_are_named(clone, capsys):
     assert run_gate([], base="main", head="work", repository=clone.root, comment=None)
     note = "note: 1 file changed outside of the records, not judged: logs/bad.txt"
     assert note in capsys.readouterr().out.splitlines()
+
+
+def test_a_mistyped_key_of_a_record_closes_the_gate(clone):
+    files = GOOD | {"record.toml": b'track = "gpt2-small"\n[sampel]\nlogs = ["*"]\n'}
+    clone.commit("work", {f"{FOLDER}/{name}": content for name, content in files.items()})
+    commits = [clone.repository.commit(ref) for ref in ("main", "main", "work")]
+    (decision,) = decide(clone.repository, Commits(*commits), [P("records")])
+    assert not decision.passed
+    (objection,) = decision.objections
+    assert "'sampel' is not a key of this table" in objection.message
+
+
+def test_a_record_of_the_base_that_cannot_be_judged_is_named(tmp_path):
+    clone = Clone(tmp_path / "clone")
+    broken = {"records/old/a.txt": next(iter(GOOD.values())), "records/old/record.toml": b"x = 1\n"}
+    clone.commit("base", {"speedcheck.toml": '[gate]\ntrack = "gpt2-small"\n'} | broken)
+    clone.branch("work")
+    said = "not compared with what cannot be judged, 1 record of the base: records/old"
+    assert said in decided(clone, GOOD).remarks

@@ -259,3 +259,24 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_judged(writ
 def test_two_forms_at_once_are_refused(write, cli):
     folder = write("2025-01-01_a", 180_000).parent
     assert cli("history", folder, "--csv", "--markdown").code == 2
+
+
+def test_records_of_no_track_are_in_the_table_and_gain_over_nothing(build, cli):
+    changed = {"track": None, "overrides": {"steps": 300}}
+    for day in (1, 3):
+        build.record(name=f"records/2025-01-0{day}_short", plan=changed | {"date": None})
+    folder = build.record(name="records/2025-01-02_whole", plan={"date": None}).parent
+    found = rows(cli, folder)
+    assert [row["track"] for row in found] == ["none", "tiny", "none"]
+    assert [row["gain"] for row in found] == ["", "", ""]
+    assert cli("history", folder / "2025-01-01_short").code == 0
+
+
+@pytest.mark.parametrize("form", [(), ("--markdown",), ("-q",)])
+def test_reports_of_a_record_without_a_track_name_no_track_called_none(build, cli, form):
+    folder = build.record(plan={"track": None, "overrides": {"steps": 300}})
+    result = cli("verify", folder, *form)
+    assert result.code == 0
+    assert "track none" not in result.out.lower()
+    other = build.record(name="other")
+    assert "A is a record of no track, B of track tiny" in cli("compare", folder, other).err

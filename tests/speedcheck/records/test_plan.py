@@ -127,6 +127,30 @@ WRONG_PUBLISHED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "key", "near"),
+    [
+        ('basline = "x"', "", "basline", "write 'baseline'; "),
+        ("bogus = 1", "", "bogus", ""),
+        ('[sampel]\nlogs = ["a"]', "", "sampel", "write 'sample'; "),
+        ("[sample]\nat_stp = 1", " [sample]", "at_stp", "write 'at_step'; "),
+        ("[[exclude]]\nx = 1", "", "exclude", "write 'excluded'; "),
+        ("[published]\nlosss = [1]", " [published]", "losss", "write 'losses'; "),
+        ("[overrides]\nstep = 1", " [overrides]", "step", "write 'steps'; "),
+    ],
+)
+def test_a_mistyped_key_or_table_is_refused_with_the_nearest_known_one(
+    build, cli, text, place, key, near
+):
+    folder = build.published()
+    (folder / "record.toml").write_text(text)
+    result = cli("verify", folder)
+    assert (result.code, result.out) == (2, "")
+    where = f"{folder / 'record.toml'}{place}"
+    what = f"{where}: {key!r} is not a key of this table; {near}the keys are "
+    assert result.err.startswith(f"speedcheck: error: {what}")
+
+
 @pytest.mark.parametrize(("key", "value"), WRONG)
 def test_a_wrong_value_is_named_with_its_file_key_and_remedy(build, cli, key, value):
     folder = build.folder({"record.toml": tomli_w.dumps({key: value})})

@@ -137,6 +137,6 @@ def test_json_and_markdown_at_once_are_refused(build, cli):
     result = cli("verify", build.record(), "--json", "--markdown")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "speedcheck: error: --json and --markdown both ask for standard output; "
-        "leave one of them out\n"
+        "speedcheck: error: --markdown and --json exclude one another; "
+        "leave all but one of them out\n"
     )

@@ -164,5 +164,5 @@ def test_every_colour_has_a_name():
 
 def test_a_file_in_the_way_of_the_pictures_is_an_error(figures, tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(UsageError, match=r"cannot write.*name another folder"):
+    with pytest.raises(UsageError, match=r"cannot write.*name another place"):
         write_pngs(draw_pictures(figures), tmp_path / "taken")

@@ -284,7 +284,7 @@ WRONG = [
     ({"target": 3, "val_tokens": -1}, "val_tokens is -1; it must be a whole number from 0"),
     (
         {"target": 3, "targt": 3},
-        "'targt' is not a key of this table; the keys are target, direction",
+        "'targt' is not a key of this table; write 'target'; the keys are target, direction",
     ),
     ({"target": 3, "hardware": {"gpu": "H100"}}, "n_gpus or gpu is missing; give both"),
     ({"target": 3, "hardware": "8 H100"}, "hardware is '8 H100'; it must be a table"),
@@ -313,7 +313,7 @@ def test_a_wrong_value_is_one_line_with_file_table_and_key(project, cli, table, 
         ('[tracks."\\u001b[31m"]\ntarget = 9\n', "cannot name a track"),
         (
             "[track.a]\ntarget = 9\n",
-            "'track' is not a key of this table; the keys are default_track",
+            "'track' is not a key of this table; write 'tracks'; the keys are default_track",
         ),
         ("tracks = 3\n", "tracks is 3; it must be a table"),
         (

@@ -21,6 +21,7 @@ def test_the_whole_command_certifies_and_writes_the_record_folder(run_tiny, tmp_
     assert "CERTIFIED" in result.out
     record = tmp_path / "record"
     assert sorted(p.name for p in record.iterdir()) == [
+        ".gitattributes",
         "README.md",
         "certificate.json",
         "ledger.jsonl",

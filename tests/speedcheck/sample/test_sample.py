@@ -260,7 +260,18 @@ def test_a_run_that_is_resumed_in_its_file_is_one_run_without_a_time(build, find
 def test_patterns_that_match_nothing_are_said(build, findings_of):
     folder = declare(build.published(), excluded(["none/*"], "baseline"))
     messages = [f.message for f in findings_of(folder)["P033 declared-exclusion"]]
-    assert messages == ["no log matches the declared pattern 'none/*'"]
+    assert messages == ["no log matches 'none/*' of the declared exclusions"]
+
+
+@pytest.mark.parametrize("patterns", [["none/*"], ["0?.txt", "none/*"], ["00.txt"]], ids=str)
+def test_a_declared_sample_whose_logs_are_not_there_fails(build, findings_of, patterns):
+    extra = excluded(["00.txt"], "retiming")
+    folder = declare(build.published(), f"[sample]\nlogs = {patterns}\n{extra}")
+    (finding,) = findings_of(folder)["P029 undecided-sample"]
+    assert finding.severity == "fail"
+    assert patterns[-1] in finding.message
+    assert finding.remedy.startswith("correct the patterns under [sample]")
+    assert not verify(folder).certified
 
 
 def test_everything_below_a_record_toml_belongs_to_the_record(build, published_log_text):

@@ -122,7 +122,7 @@ def test_a_run_without_a_time_ends_the_race(race, tmp_path):
         (("sub3", "tiny"), "different tracks (A of gpt2-small, B of tiny)"),
         (("tiny", "sub3", "--aa"), "--aa races A against itself"),
         (("tiny 3", "sub3"), "the recipe tiny takes no arguments"),
-        (("", "tiny"), "a trainer is empty"),
+        ((" ", "tiny"), "a trainer is empty"),
         (("'train.py", "tiny"), "cannot be split"),
         (("missing.py", "tiny"), "missing.py: the script does not exist"),
         (("train.py", "data"), "data: the script is a folder"),
