@@ -406,6 +406,7 @@ def test_a_script_that_was_changed_since_is_said_on_resume(run, cli, work):
 def test_runs_that_all_failed_are_no_losses_in_record_toml(run):
     out = run("import sys\nsys.exit(3)\n", "--seeds", "2").out
     assert "P002 run-missing" in out
+    assert "next: start another record if the script is at fault; if not, finish" in out
     assert "P003" not in out
 
 
