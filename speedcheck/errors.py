@@ -74,3 +74,11 @@ def is_full(error: OSError) -> bool:
 def advice_on(error: OSError) -> str:
     """Return what to do about a file that cannot be written."""
     return "free some space" if is_full(error) else "check its rights"
+
+
+def not_read(path: Path, error: OSError) -> InputError:
+    """Return the error of a file or folder that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return InputError("does not exist", where=str(path), remedy="name one that does")
+    remedy = "check its rights" if isinstance(error, PermissionError) else "name another"
+    return InputError(f"cannot be read ({error.strerror})", where=str(path), remedy=remedy)

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, not_read
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ def read_table(path: Path) -> Table:
         _check_size(content)
         raw = tomllib.loads(content)
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
+        raise not_read(path, error) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"is not TOML ({error})", where=str(path), remedy="correct the file"

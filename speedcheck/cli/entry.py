@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ from speedcheck.cli import (
 from speedcheck.cli.common import NOT_CERTIFIED, UNUSABLE, Command, complain
 from speedcheck.cli.version import version_line
 from speedcheck.cli.wrong_call import describe
-from speedcheck.errors import SpeedcheckError, advice_on
+from speedcheck.errors import SpeedcheckError, advice_on, not_read
 
 DEBUG_VARIABLE = "SPEEDCHECK_DEBUG"
 
@@ -131,7 +132,7 @@ def main(arguments: list[str] | None = None, *, launcher: object = None) -> int:
 def _what_failed(error: OSError) -> str:
     """Return what the system refused; only the working folder and standard output have no name."""
     if error.filename:
-        return f"{error.filename}: {error.strerror or error}"
+        return str(not_read(Path(str(error.filename)), error))
     if isinstance(error, FileNotFoundError):
         return "the working folder is gone; change into one that exists"
     remedy = f"{advice_on(error)}, or send it elsewhere"

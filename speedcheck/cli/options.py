@@ -41,12 +41,12 @@ def number_option(text: str, metavar: str, *names: str) -> Any:
 
 def value_option(text: str, metavar: str, *names: str) -> Any:
     """Return an option that takes a name or a path; `text` is its help and names the default."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
+    return typer.Option(*names, help=text, metavar=metavar, show_default=False, readable=False)
 
 
 def argument(text: str, metavar: str) -> Any:
     """Return an argument that takes a name or a path."""
-    return typer.Argument(help=text, metavar=metavar, show_default=False)
+    return typer.Argument(help=text, metavar=metavar, show_default=False, readable=False)
 
 
 Folders = Annotated[list[Path], argument("Record folders.", "FOLDER")]

@@ -102,8 +102,9 @@ def compare_race(
     from speedcheck.races.read_race import read_race
 
     if not is_race(folder):
+        what = "B is missing" if folder.is_dir() else "is not a folder"
         remedy = "name two record folders, or a folder of speedcheck race"
-        raise UsageError("B is missing", where=str(folder), remedy=remedy)
+        raise UsageError(what, where=str(folder), remedy=remedy)
     refuse_options(folder, options)
     result = read_race(folder, config)
     if result.problems:

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, not_read
 from speedcheck.logs.header import (
     completed,
     read_environment,
@@ -74,13 +74,13 @@ def read_log(path: Path, root: Path, parse: Parser = parse_log) -> LogFile:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InputError("not a regular file", where=str(path))
+            raise InputError("is not a regular file", where=str(path), remedy="name a log")
         if status.st_size > MAX_BYTES:
             problem = Problem("too_large", None, f"larger than {MAX_BYTES >> 20} MiB: not read")
             return LogFile(name, None, status.st_size, (), (problem,))
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(error.strerror or str(error), where=str(path)) from error
+        raise not_read(path, error) from error
     return parse(data, name)
 
 

@@ -70,7 +70,10 @@ def check_pairs(pairs: int) -> None:
 
 def is_race(folder: Path) -> bool:
     """Return whether a folder holds a race."""
-    return (folder / RACE_NAME).is_file()
+    try:
+        return (folder / RACE_NAME).is_file()
+    except OSError:
+        return False
 
 
 def refuse_options(folder: Path, options: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, not_read
 from speedcheck.logs import LogFile, Parser, Run, read_log
 from speedcheck.races.pairs import LoggedPair, account
 from speedcheck.races.race_plan import RESULT_NAME, SIDES, RacePlan, SideName, read_race_plan
@@ -169,4 +169,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
+        raise not_read(path, error) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from speedcheck.errors import InputError
+from speedcheck.errors import InputError, not_read
 from speedcheck.logs import MAX_BYTES, read_log
 from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.line_ends import ATTRIBUTES_NAME
@@ -81,7 +81,7 @@ def is_evidence(path: Path) -> bool:
 def _is_of_record(file: Path) -> bool:
     """Return whether a file is in the folder of logs or of the program of a record."""
     folders = [folder for folder in file.parents if folder.name in (LOGS_NAME, PROGRAM_NAME)]
-    return any((folder.parent / PLAN_NAME).is_file() for folder in folders)
+    return any(has_plan(folder.parent) for folder in folders)
 
 
 def _holds_runs(file: Path) -> bool:
@@ -106,6 +106,14 @@ def refusal(file: Path) -> str:
     return f"has {size} bytes, more than {MAX_FILE_BYTES}" if size > MAX_FILE_BYTES else ""
 
 
+def has_plan(folder: Path) -> bool:
+    """Return whether a folder has a record.toml; one that may not be looked into has none."""
+    try:
+        return (folder / PLAN_NAME).is_file()
+    except OSError:
+        return False
+
+
 def record_files(folder: Path, *, whole: bool = False) -> list[Path]:
     """Return the files that belong to the record in `folder`, in order.
 
@@ -122,7 +130,7 @@ def record_files(folder: Path, *, whole: bool = False) -> list[Path]:
     Raises:
         InputError: a folder cannot be read.
     """
-    everything = whole or (folder / PLAN_NAME).is_file()
+    everything = whole or has_plan(folder)
     files: list[Path] = []
     for path in _walk(folder, folder, everything=everything):
         files.append(path)
@@ -140,22 +148,22 @@ def folders(path: Path) -> Iterator[Path]:
         InputError: the folders are too deep.
     """
     yield path
-    inside_record = (path / PLAN_NAME).is_file()
+    inside_record = has_plan(path)
     for folder in _below(path, path):
-        if _belongs_to_parent(folder) and not (folder / PLAN_NAME).is_file():
+        if _belongs_to_parent(folder) and not has_plan(folder):
             continue
         if not _is_inside_record(folder, path, inside_record=inside_record):
             yield folder
 
 
 def _is_inside_record(folder: Path, top: Path, *, inside_record: bool) -> bool:
-    if (folder / PLAN_NAME).is_file():
+    if has_plan(folder):
         return False
     if inside_record:
         return True
     inner = folder.relative_to(top).parts
     parents = [top.joinpath(*inner[:depth]) for depth in range(1, len(inner))]
-    return any((parent / PLAN_NAME).is_file() or _belongs_to_parent(parent) for parent in parents)
+    return any(has_plan(parent) or _belongs_to_parent(parent) for parent in parents)
 
 
 def _below(folder: Path, top: Path) -> Iterator[Path]:
@@ -181,7 +189,7 @@ def _walk(folder: Path, top: Path, *, everything: bool) -> Iterator[Path]:
         if child.is_symlink() or not child.is_dir():
             yield child
             continue
-        if child.name == _GIT or (child / PLAN_NAME).is_file():
+        if child.name == _GIT or has_plan(child):
             continue
         if len(child.relative_to(top).parts) > MAX_LEVELS:
             raise InputError(
@@ -199,5 +207,5 @@ def _children(folder: Path, *, must_be_read: bool) -> list[Path]:
             return [Path(entry.path) for entry in entries]
     except OSError as error:
         if must_be_read:
-            raise InputError(f"cannot be read ({error.strerror})", where=str(folder)) from error
+            raise not_read(folder, error) from error
         return []

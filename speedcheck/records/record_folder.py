@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from speedcheck.errors import InputError, NoRecordError
+from speedcheck.errors import InputError, NoRecordError, not_read
 from speedcheck.logs import LogFile, Parser, parse_log, read_log
 from speedcheck.records.hidden import HiddenRun, OpaqueFile, hidden_runs, look_into
 from speedcheck.records.ledger import LEDGER_NAME, Ledger, parse_ledger
@@ -24,6 +24,7 @@ from speedcheck.records.record_files import (
     FileKind,
     Refused,
     folders,
+    has_plan,
     kind_of,
     record_files,
     refusal,
@@ -183,7 +184,7 @@ def _is_declared(run: HiddenRun, plan: Plan | None) -> bool:
 
 
 def _is_record(folder: Path, parser_for: ParserFor) -> bool:
-    if (folder / PLAN_NAME).is_file():
+    if has_plan(folder):
         return True
     try:
         files = record_files(folder)
@@ -218,4 +219,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from error
+        raise not_read(path, error) from error

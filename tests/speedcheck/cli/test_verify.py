@@ -153,7 +153,8 @@ def test_a_folder_that_may_not_be_read_is_one_line(build, cli, monkeypatch):
     monkeypatch.setattr("speedcheck.api.read_record", refuse)
     result = cli("verify", folder)
     assert result.code == 2
-    assert result.err == f"speedcheck: error: {folder / 'logs'}: Permission denied\n"
+    said = "cannot be read (Permission denied); check its rights"
+    assert result.err == f"speedcheck: error: {folder / 'logs'}: {said}\n"
 
 
 def test_version_and_help_exit_with_0(cli):

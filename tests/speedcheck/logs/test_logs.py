@@ -313,7 +313,7 @@ def test_a_log_is_named_by_its_path_below_the_folder(tmp_path):
 
 
 def test_a_missing_file_and_a_folder_are_input_errors(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="does not exist; name one that does"):
         read_log(tmp_path / "none.txt", tmp_path)
     with pytest.raises(InputError, match="not a regular file"):
         read_log(tmp_path, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -178,3 +179,34 @@ def test_a_configuration_that_is_no_file_is_refused_and_not_waited_for(build, cl
     result = cli("verify", build.published(), "--config", path)
     assert result.code == 2
     assert result.err == f"speedcheck: error: {path}: is not a regular file; name a TOML file\n"
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named_with_advice(build, cli, monkeypatch):
+    folder = build.record(name="inner/a")
+    closed, is_file, scandir = folder / "logs", Path.is_file, os.scandir
+
+    def refused(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def no_file(path):
+        return refused(path) if path.parent == closed else is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", no_file)
+    monkeypatch.setattr(
+        os, "scandir", lambda at: refused(at) if Path(at) == closed else scandir(at)
+    )
+    said = f"speedcheck: error: {closed}: cannot be read (Permission denied); check its rights\n"
+    assert cli("verify", folder.parent).err == said
+    assert cli("report", closed, "--png", build.path / "png").err == said
+
+
+@pytest.mark.parametrize("words", ["parse nope", "verify RECORD --config nope"])
+def test_a_file_that_does_not_exist_is_named_with_advice(build, cli, monkeypatch, words):
+    build.record(name="RECORD")
+    monkeypatch.chdir(build.path)
+    result = cli(*words.split())
+    assert result.err == "speedcheck: error: nope: does not exist; name one that does\n"
+
+
+def test_a_first_side_that_does_not_exist_is_not_a_missing_second_one(cli):
+    assert "nope: is not a folder; name two record folders" in cli("compare", "nope").err
