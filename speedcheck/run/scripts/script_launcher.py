@@ -123,6 +123,10 @@ class ScriptLauncher:
             )
         except (LaunchError, OSError) as error:
             scratch.remove()
+            if isinstance(error, FileExistsError):
+                what = "is there before its run has started"
+                remedy = "add --resume for another attempt"
+                raise LaunchError(what, where=str(job.log), remedy=remedy) from error
             what = (
                 error.what if isinstance(error, LaunchError) else f"cannot start ({error.strerror})"
             )
@@ -194,7 +198,8 @@ class _ScriptRun:
         self._is_fetched = True
         try:
             written = self._scratch.log()
-            if written is not None:
+            # Another file in the place of the log is not ours to overwrite.
+            if written is not None and _file_of(self._log) in (self._file, None):
                 _replace(self._log, written)
                 self._file = _file_of(self._log)
             if result_of(self._log, self._track) is not None:
