@@ -21,6 +21,8 @@ from speedcheck.words import join_some, number_ranges
 _TOLERANCE = timedelta(minutes=10)
 
 _FINISH = "finish the planned runs: speedcheck run --resume --out FOLDER"
+# The record keeps its program: a mended one is another.
+_FINISH_SCRIPT = f"start another record if the script is at fault; if not, {_FINISH}"
 RESTORE_LOG = "put the log back as its run wrote it; if it is lost, run the record again"
 
 
@@ -114,6 +116,9 @@ def _account(entry: Entry) -> str:
 
 def _remedy(sample: Sample, entry: Entry) -> str:
     """Say what brings a planned run into the sample: --resume repeats no run that finished."""
+    plan = sample.record.plan
+    if entry.event == "failed" and plan is not None and plan.script is not None:
+        return _FINISH_SCRIPT
     if entry.event != "finished":
         return _FINISH
     ruling = next((run for run in sample.judged if run.log == f"{LOGS_NAME}/{entry.log}"), None)

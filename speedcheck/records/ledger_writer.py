@@ -27,6 +27,8 @@ from speedcheck.records.ledger import (
     parse_ledger,
 )
 
+RESTORE = "restore it, or start anew in another folder"
+"""What to do where a ledger does not fit the logs beside it."""
 LOCK_TRIES = 5
 LOCK_WAIT_SECONDS = 0.05
 
@@ -64,8 +66,7 @@ class LedgerWriter:
         try:
             self._file = open(path, "a+b", buffering=0, opener=_existing)  # noqa: SIM115
         except FileNotFoundError as error:
-            remedy = "restore it, or start anew in another folder"
-            raise RecordError("the ledger is missing", where=str(path), remedy=remedy) from error
+            raise RecordError("the ledger is missing", where=str(path), remedy=RESTORE) from error
         except OSError as error:
             raise _cannot_write(path, error) from error
         if not take_lock(self._file):

@@ -14,7 +14,7 @@ from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.record_toml import Plan
 from speedcheck.report.wording import printable
 from speedcheck.run.campaign.campaign import Campaign
-from speedcheck.run.campaign.known_logs import logs_of, refuse_unknown_logs
+from speedcheck.run.campaign.known_logs import logs_of, refuse_cut, refuse_unknown_logs
 from speedcheck.run.campaign.plans import enter_plan, planned_track
 from speedcheck.run.campaign.stopping import UntilCertified
 from speedcheck.run.launchers.launcher import Launcher, Setup
@@ -58,6 +58,7 @@ def train(
         known = logs_of(ledger.ledger)
         known |= begun_by_tasks(folder, known)
         refuse_unknown_logs(folder / LOGS_NAME, known, folder / LEDGER_NAME)
+        refuse_cut(folder, ledger.ledger)
         if not setup.queue:  # whose runs are not orphans
             _end_orphans(folder, console)
         enter_plan(folder, plan, ledger)

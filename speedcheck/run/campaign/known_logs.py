@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from pathlib import Path
 
 from speedcheck.errors import RecordError
-from speedcheck.records.ledger import Ledger
-from speedcheck.records.ledger_writer import file_sha256
+from speedcheck.records.ledger import LEDGER_NAME, Ledger
+from speedcheck.records.ledger_writer import RESTORE, file_sha256
 from speedcheck.records.log_names import is_log_name
+from speedcheck.records.record_files import CERTIFICATE_NAME, LOGS_NAME
 from speedcheck.words import join_some
 
 
@@ -32,8 +34,31 @@ def refuse_unknown_logs(logs: Path, known: Collection[str], ledger: Path) -> Non
     unknown = sorted(name for name in names if is_log_name(name) and name not in known)
     if unknown:
         shown = join_some(str(logs.relative_to(ledger.parent) / name) for name in unknown)
-        remedy = "restore it, or start anew in another folder"
-        raise RecordError(f"the ledger does not know {shown}", where=str(ledger), remedy=remedy)
+        raise RecordError(f"the ledger does not know {shown}", where=str(ledger), remedy=RESTORE)
+
+
+def refuse_cut(folder: Path, ledger: Ledger) -> None:
+    """Refuse a ledger that has lost the end of a run which the record's certificate has judged.
+
+    A certificate is written when all runs have ended: a log of it never belongs to a run whose
+    launcher died before it could say how it ended.
+
+    Raises:
+        RecordError: there is such a run.
+    """
+    judged = _judged_logs(folder / CERTIFICATE_NAME)
+    for seed, entry in ledger.latest().items():
+        if entry.event == "started" and f"{LOGS_NAME}/{entry.log}" in judged:
+            what = f"{CERTIFICATE_NAME} was written after seed {seed} had ended, which is not here"
+            raise RecordError(what, where=str(folder / LEDGER_NAME), remedy=RESTORE)
+
+
+def _judged_logs(certificate: Path) -> set[str]:
+    try:
+        runs = json.loads(certificate.read_bytes())["runs"]
+        return {str(run["log"]) for run in runs}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()  # there is none, or none of ours
 
 
 def refuse_changed(log: Path, seed: int, sha256: str | None) -> None:

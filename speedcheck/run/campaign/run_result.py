@@ -82,10 +82,16 @@ def why_no_result(log: Path, track: Track, end: End, last_lines: str) -> str:
         return f"{end}, and its log holds no result{_where_it_ends(log, track)}"
     said = [line for line in last_lines.splitlines() if any(map(str.isalpha, line))]
     # What prints into a log on a full disk cannot say so itself.
-    is_full = shutil.disk_usage(log.parent).free < LEAST_BYTES
-    full = [f"the disk of {log.parent} is full"] if is_full else []
+    full = [f"the disk of {log.parent} is full"] if _is_disk_full(log.parent) else []
     words = [line.strip() for line in said[-1:]] + full
     return f"{end}: {'; '.join(words) or 'it printed nothing'}"
+
+
+def _is_disk_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < LEAST_BYTES
+    except OSError:  # the folder is gone
+        return False
 
 
 def _where_it_ends(log: Path, track: Track) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from speedcheck.errors import LaunchError, RecordError
 from speedcheck.logs import read_log
 from speedcheck.races.pairs import left_over
-from speedcheck.races.race_plan import SIDES, WARM_UP, RacePlan, SideName, order
+from speedcheck.races.race_plan import RESULT_NAME, SIDES, WARM_UP, RacePlan, SideName, order
 from speedcheck.races.race_result import RaceResult
 from speedcheck.races.read_race import read_race, time_and_loss
 from speedcheck.records.ledger import LEDGER_NAME
-from speedcheck.records.ledger_writer import LedgerWriter
+from speedcheck.records.ledger_writer import RESTORE, LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
 from speedcheck.rules.tracks import Track
@@ -100,10 +100,17 @@ class RaceRunner:
             return result
 
     def _refuse_unknown_logs(self, ledger: LedgerWriter) -> None:
+        """Refuse logs and a result that the ledger cannot account for: it was cut or replaced."""
+        is_open = False
         for folder in _FOLDERS:
-            known = logs_of(FolderLedger(ledger, folder).ledger)
+            own = FolderLedger(ledger, folder).ledger
+            is_open |= any(entry.event == "started" for entry in own.latest().values())
+            known = logs_of(own)
             logs = self._folder / folder / LOGS_NAME
             refuse_unknown_logs(logs, known, self._folder / LEDGER_NAME)
+        if is_open and (self._folder / RESULT_NAME).exists():
+            what = f"{RESULT_NAME} was written after all runs had ended, which is not here"
+            raise RecordError(what, where=str(self._folder / LEDGER_NAME), remedy=RESTORE)
 
     def _end_orphans(self) -> None:
         """End what a launcher that was killed has left behind: the lock says that it is gone."""

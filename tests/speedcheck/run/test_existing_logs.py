@@ -52,6 +52,16 @@ def test_a_ledger_cut_before_any_start_does_not_let_the_logs_behind_it_in(run_ti
     assert fake.jobs == []
 
 
+def test_a_ledger_cut_behind_a_start_does_not_make_a_judged_log_a_found_one(run_tiny, record, fake):
+    path = record / "ledger.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if b'"started"' in line and b'"seed": 3' in line:
+            path.write_bytes(b"".join(lines[: number + 1]))
+    refused(run_tiny, record, "certificate.json was written after seed 3 had ended")
+    assert fake.jobs == []
+
+
 def test_an_emptied_ledger_knows_no_log(run_tiny, record, fake):
     (record / "ledger.jsonl").write_bytes(b"")
     refused(run_tiny, record, "does not know logs/seed-000.txt, logs/seed-001.txt")

@@ -14,7 +14,8 @@ def test_a_folder_is_begun_until_its_plan_is_written(tmp_path):
     with new_folder(folder, "plan.toml"):
         assert is_cut_start(folder, "plan.toml")
         write_whole(folder / "plan.toml", "text")
-    assert sorted(path.name for path in folder.iterdir()) == ["ledger.jsonl", "plan.toml"]
+    names = [".gitattributes", "ledger.jsonl", "plan.toml"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert not is_cut_start(folder, "plan.toml")
     with pytest.raises(RecordError, match="the folder exists"), new_folder(folder, "plan.toml"):
         pytest.fail("the folder is taken")

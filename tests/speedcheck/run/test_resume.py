@@ -86,6 +86,8 @@ def test_resume_without_a_record_is_refused(run_tiny):
 
 def test_a_run_that_finished_after_its_launcher_died_is_not_lost(run_tiny, fake, tmp_path):
     run_tiny("--seeds", "3")
+    # It died before it could judge.
+    (tmp_path / "record/certificate.json").unlink()
     ledger = tmp_path / "record/ledger.jsonl"
     lines = ledger.read_bytes().splitlines(keepends=True)
     last = max(i for i, line in enumerate(lines) if b'"finished"' in line)
@@ -98,6 +100,7 @@ def test_a_run_that_finished_after_its_launcher_died_is_not_lost(run_tiny, fake,
 def test_a_run_cut_with_its_launcher_is_abandoned_and_repeated(run_tiny, fake, tmp_path):
     run_tiny("--seeds", "4")
     record = tmp_path / "record"
+    (record / "certificate.json").unlink()
     ledger = record / "ledger.jsonl"
     lines = ledger.read_bytes().splitlines(keepends=True)
     last = max(i for i, line in enumerate(lines) if b'"finished"' in line)

@@ -102,7 +102,7 @@ def test_a_full_disk_at_the_end_keeps_the_earlier_evidence_whole(run_tiny, tmp_p
     assert (record / "README.md").read_bytes() == before
     assert result.out.rstrip().endswith("4 runs)"), "the verdict is printed all the same"
     assert "CERTIFIED: mean loss" in run_tiny("--resume", "--quiet").out
-    assert [path.name for path in record.iterdir() if path.name.endswith(".partial")] == []
+    assert list(record.glob(".*.partial")) == []
 
 
 def test_a_run_that_hangs_is_stopped_and_the_others_go_on(run_tiny, fake, fates, tmp_path):

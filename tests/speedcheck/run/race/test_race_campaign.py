@@ -169,3 +169,5 @@ def test_a_race_without_its_ledger_is_not_resumed_and_nothing_is_written(race):
     assert sorted(Path("race").rglob("*")) == before
     ledger.write_bytes(b"".join(whole.splitlines(keepends=True)[:4]))
     assert "the ledger does not know a/logs/seed-000.txt" in race("--resume", "--out", "race").err
+    ledger.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
+    assert "race.json was written after all runs had ended" in race("--resume", "--out", "race").err

@@ -351,14 +351,22 @@ def test_a_record_without_its_ledger_is_not_resumed_and_nothing_is_written(run, 
     assert sorted(Path("record").rglob("*")) == before
 
 
-def test_a_file_put_in_the_place_of_the_log_is_not_the_runs(run, work):
-    """It is moved over the log while the program prints, which goes on into the first file."""
-    program = printing(FINAL.format(4, "3.2{seed}", "5{seed}"))
+@pytest.mark.parametrize(
+    "program",
+    [
+        printing(FINAL.format(4, "3.2{seed}", "5{seed}")),
+        f"open('train.log', 'w').write('{LINES}')",
+    ],
+    ids=["prints", "writes"],
+)
+def test_a_file_put_in_the_place_of_the_log_is_not_the_runs_and_stays(run, work, program):
+    """It is moved over the log while the program trains, which goes on into the first file."""
     (work / "other.log").write_text(FINAL.format(4, "1.0", "9") + "\n")
     log = work / "record/logs/seed-000.txt"
     place = f"import os\nos.replace({str(work / 'other.log')!r}, {str(log)!r})\n"
     result = run(place + program, "--seed-env", "SEED", "--seeds", "1")
     assert "seed-000.txt was not written by this run" in result.out
+    assert "val_loss:1.0 " in (work / "record/logs/seed-000.txt").read_text()
     assert (0, "failed") in events()
 
 
@@ -406,6 +414,7 @@ def test_a_script_that_was_changed_since_is_said_on_resume(run, cli, work):
 def test_runs_that_all_failed_are_no_losses_in_record_toml(run):
     out = run("import sys\nsys.exit(3)\n", "--seeds", "2").out
     assert "P002 run-missing" in out
+    assert "next: start another record if the script is at fault; if not, finish" in out
     assert "P003" not in out
 
 

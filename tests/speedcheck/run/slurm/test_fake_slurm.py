@@ -251,6 +251,23 @@ def test_a_record_of_slurm_is_not_resumed_on_this_machine_while_tasks_may_train(
     assert (record / "ledger.jsonl").read_bytes() == before
 
 
+def test_logs_of_tasks_are_not_taken_for_new_runs_when_the_ledger_is_cut(run, slurm, record):
+    """Slurm's notes in the folder still say that each run ended well."""
+    run("--seeds", "2")
+    (record / "certificate.json").unlink()
+    path = record / "ledger.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    result = run("--resume")
+    assert result.code == 2
+    assert "the ledger does not know logs/seed-000.txt, logs/seed-001.txt" in result.err
+    (record / "logs" / "seed-000.txt").unlink()
+    (record / "logs" / "seed-001.txt").unlink()
+    result = run("--resume")
+    assert result.code == 2
+    assert "seed-000.txt: is there before its run has started; add --resume" in result.err
+    assert "finished" not in result.events(0)
+
+
 @pytest.mark.slow
 def test_a_second_launcher_on_the_folder_is_refused(run, slurm, record):
     from speedcheck.records.ledger_writer import LedgerWriter

@@ -33,6 +33,17 @@ def test_a_task_trains_its_own_runs_and_leaves_their_exit_status(batch, record):
     assert batch.here(1).exists()
 
 
+@pytest.mark.parametrize("isolate", [True, False])
+def test_a_log_that_was_there_is_not_called_the_runs_own(batch, record, isolate, monkeypatch):
+    replace(batch, isolate=isolate, tasks=(batch.tasks[0] + batch.tasks[1],)).write()
+    monkeypatch.setenv(task.TASK_VARIABLE, "0")
+    (record / "logs" / "seed-001.txt").write_text("somebody's")
+    assert task.main([str(batch.path)]) == 1
+    assert read_end(record / "logs" / "seed-000.txt").wrote_log is True
+    assert read_end(record / "logs" / "seed-001.txt").wrote_log is False
+    assert (record / "logs" / "seed-001.txt").read_text() == "somebody's"
+
+
 def test_a_failed_run_is_the_tasks_exit_status_and_its_last_words_are_kept(batch, record, fates):
     fates({1: "fail"})
     assert task.main([str(batch.path)]) == 2
