@@ -133,7 +133,7 @@ LOSS = {
         ("unknown",),
         "The track asks for a better mean than that of the best certified record, and no such "
         "record of at least 2 runs is known.",
-        "Name it with --baseline FOLDER, or as baseline in record.toml. The gate takes it from the "
+        "Name it with --baseline, or as baseline in record.toml. The gate takes it from the "
         "base. The first record of a track has nothing to beat: a maintainer merges it.",
     ),
     codes.FRONTIER_NOT_BEATEN: Explanation(

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from speedcheck.api import verify
+from speedcheck.checks.explanations import EXPLANATIONS
 from speedcheck.report.headline import next_step
 
 
@@ -79,3 +80,11 @@ def test_a_sequential_record_continues_past_its_maximum_only_with_a_larger_one(
 def test_remedies_are_for_reports_and_not_in_the_json(build):
     folder = build.record(endings={3: ()}, logs={3: None})
     assert "remedy" not in verify(folder).to_json()
+
+
+def test_a_word_for_a_folder_in_what_a_finding_explains_is_the_folder_of_the_record():
+    """FOLDER is replaced by the record's own folder, which is no baseline of itself."""
+    remedies = [explanation.remedy for explanation in EXPLANATIONS.values()]
+    named = [remedy for remedy in remedies if "FOLDER" in remedy]
+    assert named
+    assert not any("--baseline FOLDER" in remedy for remedy in named)
