@@ -43,8 +43,10 @@ def partial_of(path: Path) -> Path:
 def _replace(path: Path, data: bytes) -> None:
     partial = partial_of(path)
     try:
-        # A stranger's link in its place must not lead elsewhere.
-        partial.unlink(missing_ok=True)
+        # A stranger's link in its place must not lead elsewhere. What else is there stays until it
+        # is written: it is the mark of a start that has no plan yet.
+        if partial.is_symlink():
+            partial.unlink()
         partial.write_bytes(data)
         if path.exists():
             partial.chmod(path.stat().st_mode & 0o777)
