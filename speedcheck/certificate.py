@@ -25,6 +25,12 @@ ClaimSubject = Literal["losses", "times", "p", "mean", "std", "n", "time_mean", 
 ClaimBasis = Literal["data", "text"]
 """Whether a claim is data, which can make the record fail, or running text, which at most warns."""
 
+_SUBJECTS: dict[ClaimSubject, str] = {
+    "std": "sd",
+    "time_mean": "mean time",
+    "time_std": "sd of times",
+}
+
 
 class Exclusion(StrEnum):
     """Why a run does not count. No reason depends on the result."""
@@ -191,6 +197,11 @@ class Claim:
     status: ClaimStatus
     where: str
     basis: ClaimBasis = "data"
+
+    @property
+    def subject(self) -> str:
+        """Return the figure's subject in the words that every report uses."""
+        return _SUBJECTS.get(self.what, self.what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,8 @@ def partial_of(path: Path) -> Path:
 def _replace(path: Path, data: bytes) -> None:
     partial = partial_of(path)
     try:
-        # A stranger's link in its place must not lead elsewhere. What else is there stays until it
-        # is written: it is the mark of a start that has no plan yet.
         if partial.is_symlink():
+            # A stranger's link must not lead elsewhere; another file may be locked, and stays.
             partial.unlink()
         partial.write_bytes(data)
         if path.exists():

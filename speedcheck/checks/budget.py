@@ -70,12 +70,12 @@ def _finding(use: _Use, log: str) -> Finding | None:
         return None
     allowed = f"the track allows {use.allowed:.10g} {use.unit}"
     if use.used is None:
-        message = f"the log does not say how much {use.what} used; {allowed}"
+        message = f"the log does not say how much {use.what} used, and {allowed}"
         return Finding(codes.BUDGET_UNKNOWN, "unknown", message, log)
     if use.used <= use.allowed + use.tolerance:
         return None
     more = f" and a logged step of {use.tolerance:.4g} s" if use.tolerance else ""
-    message = f"{use.what} used {use.used:.10g} {use.unit}; {allowed}{more}"
+    message = f"{use.what} used {use.used:.10g} {use.unit}, and {allowed}{more}"
     return Finding(codes.OVER_BUDGET, "fail", message, log)
 
 

@@ -49,7 +49,7 @@ def _shortfall(shortfall: Shortfall) -> Finding:
     severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
     message = f"{shortfall.claimed} losses are claimed and {logs} can be of them"
     if shortfall.is_text:
-        severity, message = "warn", f"README says {shortfall.claimed} runs, and there are {logs}"
+        severity, message = "warn", f"{shortfall.claimed} runs are stated, and there are {logs}"
     return Finding(codes.CLAIMED_WITHOUT_LOGS, severity, message, shortfall.where)
 
 
@@ -57,7 +57,7 @@ def _refuted(claim: Claim) -> str:
     """Name a figure; of a list its length, since the claim itself holds its values."""
     if claim.what in ("losses", "times"):
         return f"{claim.claimed.partition(':')[0]} are claimed; the logs give {claim.recomputed}"
-    return f"{claim.what} is claimed as {claim.claimed}; the evidence gives {claim.recomputed}"
+    return f"{claim.subject} is claimed as {claim.claimed}; the evidence gives {claim.recomputed}"
 
 
 def _differing_text(claims: tuple[Claim, ...]) -> list[Finding]:
@@ -74,7 +74,7 @@ def _row(claim: Claim) -> str:
     place = claim.where.rpartition(":")[2]
     line = f" (line {place})" if place.isdigit() else f" ({claim.where})"
     says = claim.claimed.partition(":")[0]
-    return f"{claim.what}: README says {says}, logs give {claim.recomputed}{line}"
+    return f"{claim.subject}: stated {says}, logs give {claim.recomputed}{line}"
 
 
 def _unlisted(names: tuple[str, ...]) -> list[Finding]:

@@ -44,10 +44,11 @@ def _rounding_s(run: Run) -> float:
 
 
 def _outside(seconds: list[float]) -> Finding:
+    low, high = f"{min(seconds):.1f}", f"{max(seconds):.1f}"
+    span = f", {low} to {high} s" if low != high else ""
     message = (
-        f"outside of the clock: mean {sum(seconds) / len(seconds):.1f} s a run, "
-        f"{min(seconds):.1f} to {max(seconds):.1f} s (n = {len(seconds)}): "
-        "start-up, compilation, validation"
+        f"outside of the clock: mean {sum(seconds) / len(seconds):.1f} s a run{span} "
+        f"(n = {len(seconds)}): start-up, compilation, validation"
     )
     return Finding(codes.OUTSIDE_CLOCK, "info", message)
 

@@ -102,7 +102,7 @@ def _val_tokens(sample: Sample, sources: Sources, expected: int) -> Iterator[Fin
             continue
         line = counts[0].line if counts else None
         if len(values) == 1 and None not in values:
-            message = f"validated on {values.pop()} tokens; the track asks for {expected}"
+            message = f"validated on {values.pop()} tokens, and the track asks for {expected}"
             yield Finding(codes.WRONG_VALIDATION, "fail", message, source.where(line))
         else:
             message = f"on how many tokens it validated is not clear: {_stated(counts)}"

@@ -70,7 +70,7 @@ def _validation_tokens(sample: Sample, track: Track) -> list[Finding]:
         Finding(
             codes.WRONG_VALIDATION,
             "fail",
-            f"validated on {tokens} tokens; the track asks for {track.val_tokens}",
+            f"validated on {tokens} tokens, and the track asks for {track.val_tokens}",
             where=log,
         )
         for tokens, log in found

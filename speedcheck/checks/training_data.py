@@ -28,9 +28,9 @@ def _findings(sample: Counted, track: Track) -> Iterator[Finding]:
         tokens, shards = run.printed_val_tokens, run.printed_train_shards
         if track.val_tokens is not None and tokens not in {None, track.val_tokens}:
             asked = f"the track asks for {track.val_tokens}"
-            message = f"the log says that it validated on {tokens} tokens; {asked}"
+            message = f"the log says that it validated on {tokens} tokens, and {asked}"
             yield Finding(codes.WRONG_VALIDATION, "fail", message, where)
         if track.train_shards is not None and shards not in {None, track.train_shards}:
             asked = f"the track asks for {track.train_shards}"
-            message = f"the log says that it trained on {shards} shards; {asked}"
+            message = f"the log says that it trained on {shards} shards, and {asked}"
             yield Finding(codes.WRONG_DATA, "fail", message, where)

@@ -40,7 +40,10 @@ def gate(  # noqa: PLR0913 - one argument an option
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Judge the records that a branch adds, changes or removes, strictly."""
+    """Judge the records that a branch adds, changes or removes, strictly.
+
+    Exit codes: 0 all pass, 1 one is rejected, 2 usage or input error.
+    """
     from speedcheck.gate.gate_command import run_gate
 
     passed = run_gate(

@@ -9,6 +9,7 @@ import typer
 
 from speedcheck.cli.common import NOT_CERTIFIED
 from speedcheck.cli.options import ConfigOption, TrackOption, argument
+from speedcheck.errors import UsageError
 from speedcheck.report.wording import printable, without_commands
 
 
@@ -18,9 +19,13 @@ def init(
     config: ConfigOption = None,
 ) -> None:
     """Propose a record.toml that declares which runs are the sample."""
+    from speedcheck.races.race_plan import is_race
     from speedcheck.rules.rule import Overrides
     from speedcheck.sample.init import init_record
 
+    if is_race(folder):
+        remedy = "a race needs no record.toml: speedcheck verify judges it"
+        raise UsageError("is a race", where=str(folder), remedy=remedy)
     proposal = init_record(folder, Overrides(track=track, config=config))
     typer.echo(without_commands(printable(f"wrote {folder / 'record.toml'}:")))
     for reason in proposal.reasons:
@@ -38,7 +43,10 @@ def parse(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print each line of a log that was read, and what came of it."""
+    """Print each line of a log that was read, and what came of it.
+
+    Exit codes: 0 a run was found, 1 none was, 2 usage or input error.
+    """
     from speedcheck.report.log_lines import explain_log
 
     lines, found = explain_log(log, track, config)

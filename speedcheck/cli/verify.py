@@ -65,7 +65,10 @@ def verify(  # noqa: PLR0913 - one argument an option
         value_option("Which group of runs to judge ('all' for all).", "NAME"),
     ] = None,
 ) -> None:
-    """Judge records by the logs in their folders."""
+    """Judge records by the logs in their folders.
+
+    Exit codes: 0 all are certified, 1 one is not, 2 usage or input error.
+    """
     from speedcheck.many import expect_records
 
     expect_records(folders)

@@ -13,12 +13,12 @@ from speedcheck.gate.baselines import is_excused
 from speedcheck.gate.objection import Objection
 from speedcheck.logs import LogFile
 from speedcheck.records.ledger import LEDGER_NAME
-from speedcheck.records.record_files import CERTIFICATE_NAME
+from speedcheck.records.record_files import CERTIFICATE_NAME, is_own_picture
 from speedcheck.records.record_toml import PLAN_NAME, Plan, Role
 from speedcheck.rules.gate_rules import PathRules
 from speedcheck.rules.tracks import NO_TRACK
 from speedcheck.stats import one_sample_t
-from speedcheck.words import count, join_some
+from speedcheck.words import count, join_some, number_ranges
 
 # The certificate of the largest public record has 1 MiB.
 _MAX_BYTES = 4 << 20
@@ -63,7 +63,7 @@ def remarks(
         if plan.baseline is not None:
             yield f"{PLAN_NAME} names the baseline: {plan.baseline}"
         yield from _excluded(plan, certificate)
-    if without := [log for log in logs if not log.runs]:
+    if without := [log for log in logs if not log.runs and not is_own_picture(log.name)]:
         without.sort(key=lambda log: -log.size)
         names = join_some(f"{log.name} ({max(log.size >> 10, 1)} KiB)" for log in without)
         yield f"{count(len(without), 'file')} in which no run was found: {names}"
@@ -72,7 +72,7 @@ def remarks(
             yield finding.message
     seeds = sorted(run.seed for run in certificate.counted if run.seed is not None)
     if seeds and seeds != list(range(len(certificate.counted))):
-        yield f"the seeds are not 0 to {len(certificate.counted) - 1}: {join_some(map(str, seeds))}"
+        yield f"the seeds are {number_ranges(seeds)}, not 0 to {len(certificate.counted) - 1}"
     if (other := _other_certificate(certificate, folder / CERTIFICATE_NAME)) is not None:
         yield other
 

@@ -102,7 +102,8 @@ def _read(path: Path) -> tuple[str, str]:
     except OSError as error:
         return "", f"cannot be read ({error.strerror})"
     lines = text.count("\n")
-    if size > MAX_BYTES or lines > MAX_LINES:
-        limits = f"{MAX_BYTES} bytes or {MAX_LINES} lines"
-        return "", f"has {size} bytes and {lines} lines, more than {limits}: it was not read"
+    if size > MAX_BYTES:
+        return "", f"has {size} bytes, more than {MAX_BYTES}: it was not read"
+    if lines > MAX_LINES:
+        return "", f"has {lines} lines, more than {MAX_LINES}: it was not read"
     return text, ""

@@ -103,7 +103,7 @@ def refusal(file: Path) -> str:
     if not file.is_file():
         return "is not a regular file"
     size = file.stat().st_size
-    return f"has {size} bytes, more than {MAX_FILE_BYTES}" if size > MAX_FILE_BYTES else ""
+    return f"is larger than {MAX_FILE_BYTES >> 20} MiB" if size > MAX_FILE_BYTES else ""
 
 
 def has_plan(folder: Path) -> bool:

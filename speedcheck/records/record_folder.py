@@ -151,7 +151,7 @@ def read_record(
     logs = without_run_tables([read_log(file, path, parse) for file in by_kind["log"]])
     if not any(log.runs for log in logs) and plan is None and not unread:
         raise InputError(
-            "holds no log: no file in it has a step line",
+            f"holds no log: no file in it has a step line{_why_no_log(path, parser_for)}",
             where=str(path),
             remedy="name a folder with run logs",
         )

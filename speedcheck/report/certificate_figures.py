@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from speedcheck.report.wording import ABSENT, number, p_value, printable, rounded
+from speedcheck.report.wording import ABSENT, number, p_value, printable, rounded, two_digits
 from speedcheck.words import count
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ def steps(run: JudgedRun) -> str:
 def statistics(certificate: Certificate) -> list[tuple[str, str]]:
     """Return the figures of losses and times as (name, value), a line each."""
     loss, runtime = certificate.loss, certificate.runtime
-    sd = "" if loss.std is None else f", sd {loss.std:#.2g}"
+    sd = "" if loss.std is None else f", sd {two_digits(loss.std)}"
     mean = "" if loss.mean is None else f", mean {rounded(loss.mean)}{sd}"
     rows = [("losses", f"n = {loss.n}{mean}")]
     rows += _test(certificate)
     if loss.bayes_mean and loss.bayes_std:
         low, high = loss.bayes_mean.low, loss.bayes_mean.high
         level = f"{loss.bayes_mean.level:.0%} intervals"
-        std = f"sd {loss.bayes_std.low:#.2g} to {loss.bayes_std.high:#.2g}"
+        std = f"sd {two_digits(loss.bayes_std.low)} to {two_digits(loss.bayes_std.high)}"
         rows.append(("Bayes", f"{level}: mean {rounded(low)} to {rounded(high)}, {std}"))
     if runtime:
-        sd = "" if runtime.std_s is None else f", sd {runtime.std_s:#.2g} s"
+        sd = "" if runtime.std_s is None else f", sd {two_digits(runtime.std_s)} s"
         span = f"{runtime.min_s:.2f} to {runtime.max_s:.2f} s"
         rows.append(("runtime", f"mean {runtime.mean_s:.2f} s{sd}, {span} (n = {runtime.n})"))
     return rows
@@ -72,19 +72,17 @@ def _evidence(figures: SequentialFigures, alpha: float) -> str:
 
 
 def _frontier(figures: FrontierFigures) -> list[tuple[str, str]]:
-    own = "" if figures.low is None else f", 95% interval {_span(figures.low, figures.high)}"
+    own = f", 95% interval {rounded(figures.low)} to {rounded(figures.high)}"
+    own = "" if figures.low is None else own
     rows = [("frontier", f"n = {figures.n}, mean {rounded(figures.mean)}{own}: {figures.name}")]
     if figures.difference is not None:
-        ends = _span(figures.difference_low, figures.difference_high, "+.5f")
+        low, high = (number(x, "+.5f") for x in (figures.difference_low, figures.difference_high))
+        ends = f"{low} to {high}"
         interval = "" if figures.difference_low is None else f" (95% interval {ends})"
         more = f" by more than {figures.improvement:g}" if figures.improvement else ""
         p = f"one-sided Welch p = {p_value(figures.p_value)} (better{more})"
         rows.append(("difference", f"{figures.difference:+.5f}{interval}, {p}"))
     return rows
-
-
-def _span(low: float | None, high: float | None, spec: str = "#.5g") -> str:
-    return f"{number(low, spec)} to {number(high, spec)}"
 
 
 def _side(certificate: Certificate) -> str:

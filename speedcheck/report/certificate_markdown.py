@@ -142,13 +142,13 @@ def _claims(claims: Sequence[Claim], most: int | None) -> list[str]:
     summary = "claims: " + ", ".join(
         f"{counts[status]} {shown}" for status, shown in _CLAIM_STATUS.items() if counts[status]
     )
-    columns = ("claim", "printed", "recomputed", "status", "where")
+    columns = ("what", "stated", "logs give", "status", "where")
     return [_details(summary, columns, [_claim(claim) for claim in claims[:most]], len(claims))]
 
 
 def _claim(claim: Claim) -> tuple[str, ...]:
     return (
-        claim.what,
+        claim.subject,
         code(claim.claimed),
         ABSENT if claim.recomputed is None else code(claim.recomputed),
         _CLAIM_STATUS[claim.status],

@@ -134,7 +134,7 @@ def _reasons(decision: Decision) -> list[str]:
     for objection in decision.objections:
         by_code.setdefault(objection.code or objection.message, []).append(str(objection))
     reasons = [
-        printable(same[0] if len(same) == 1 else f"{same[0]} and {len(same) - 1} more")
+        printable(same[0] if len(same) == 1 else f"{same[0]} (the first of {len(same)})")
         for same in by_code.values()
     ]
     more = len(reasons) - _SHOWN

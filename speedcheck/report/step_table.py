@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from speedcheck.comparison.record_comparison import StepChoice, StepRecord
-from speedcheck.report.wording import aligned, number, rounded, small_p
+from speedcheck.report.wording import aligned, number, rounded, small_p, two_digits
 from speedcheck.stats.step_rule import StepScan
 from speedcheck.words import count
 
@@ -34,7 +34,7 @@ def scan_rows(scan: StepScan) -> Iterator[tuple[str, ...]]:
         yield (
             str(row.step),
             rounded(row.mean),
-            number(row.std, "#.2g"),
+            two_digits(row.std),
             p,
             "passes" if row.passes else "",
         )

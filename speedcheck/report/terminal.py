@@ -22,8 +22,12 @@ from speedcheck.rules.tracks import track_in_words
 from speedcheck.verdicts import Status
 from speedcheck.words import count
 
-# Leaves room for the figures at 80 columns.
+# Leaves room for the figures at 80 columns; on a wider terminal names have what is left.
 _NAME_WIDTH = 24
+_COLUMNS = 80
+_LEAST_NAME = 6
+# A terminal of fewer columns shows how far runs came only where it is a finding.
+_NARROW = 60
 # Rich fills lines with blanks, before and behind the end of a colour.
 _FILLED = re.compile(r" +(\x1b\[0m)? *$", re.MULTILINE)
 _COLOURS: dict[Status, str] = {"pass": "green", "fail": "red", "warn": "yellow", "unknown": "cyan"}
@@ -54,10 +58,10 @@ def print_certificate(
     parts = [
         _statistics(certificate),
         _groups(certificate),
-        _runs(certificate, every=runs),
+        _runs(certificate, console, every=runs),
         _scan(certificate),
         _against(certificate),
-        _claims(certificate),
+        _claims(certificate, _room(console)),
         _verdicts(certificate),
     ]
     step = next_step(certificate, printable(str(folder or certificate.record)))
@@ -96,7 +100,7 @@ def print_summary(console: Console, certificates: Sequence[Certificate], unusabl
         judgement, _, why = headline(certificate).partition(": ")
         grid.add_row(
             Text(judgement, style=_colour(certificate)),
-            _shortened(printable(certificate.record)),
+            _shortened(printable(certificate.record), _room(console)),
             Text(why),
         )
     certified = sum(certificate.certified for certificate in certificates)
@@ -149,7 +153,11 @@ def _groups(certificate: Certificate) -> RenderableType | None:
     return table
 
 
-def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
+def _room(console: Console) -> int:
+    return max(_NAME_WIDTH, _NAME_WIDTH + console.width - _COLUMNS)
+
+
+def _runs(certificate: Certificate, console: Console, *, every: bool) -> RenderableType | None:
     runs = [run for run in certificate.runs if run.log is not None]
     if not runs:
         return _published(certificate)
@@ -158,9 +166,10 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
     has_seeds = any(run.seed is not None for run in shown)
     excluded = ["not counted"] if any(run.exclusion for run in shown) else []
     seeds = [">seed"] if has_seeds else []
-    table = _table("run", *seeds, ">val_loss", ">time [s]", ">step", *excluded)
+    end = [] if console.width < _NARROW else [">step"]
+    table = _table("run", *seeds, ">val_loss", ">time [s]", *end, *excluded)
     for run in shown:
-        name = _shortened(printable(PurePosixPath(run.log or "").name))
+        name = _shortened(printable(PurePosixPath(run.log or "").name), _room(console))
         seconds = None if run.train_time_ms is None else run.train_time_ms / 1000
         is_finite = run.val_loss is not None or not run.counted
         seed = [ABSENT if run.seed is None else str(run.seed)] if has_seeds else []
@@ -169,7 +178,7 @@ def _runs(certificate: Certificate, *, every: bool) -> RenderableType | None:
             *seed,
             number(run.val_loss, f".{digits}f") if is_finite else "not finite",
             number(seconds, ".3f"),
-            steps(run),
+            *([steps(run)] if end else []),
             *(
                 ["" if run.exclusion is None else run.exclusion.replace("_", " ")]
                 if excluded
@@ -209,9 +218,9 @@ def _selected(runs: Sequence[JudgedRun]) -> tuple[list[JudgedRun], int]:
     return shown, len(runs) - len(shown)
 
 
-def _shortened(name: str) -> str:
+def _shortened(name: str, room: int) -> str:
     """Return a name that leaves room for the figures; its first characters tell it from others."""
-    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+    return name if len(name) <= room else f"{name[: room - 3]}..."
 
 
 def _published(certificate: Certificate) -> RenderableType | None:
@@ -227,7 +236,7 @@ def _against(certificate: Certificate) -> RenderableType | None:
     return Text.assemble(title, *(f"\n{printable(f.message)}" for f in findings))
 
 
-def _claims(certificate: Certificate) -> RenderableType | None:
+def _claims(certificate: Certificate, room: int) -> RenderableType | None:
     """Say how many figures are confirmed, and list only those that differ."""
     if not certificate.claims:
         return None
@@ -236,18 +245,18 @@ def _claims(certificate: Certificate) -> RenderableType | None:
     if said := confirmed(certificate):
         parts.append(Text(said))
     if different:
-        table = _table("where", "what", "README says", "logs give", "")
+        table = _table("where", "what", "stated", "logs give", "")
         for claim in different:
-            table.add_row(*_difference(claim))
+            table.add_row(*_difference(claim, (_NAME_WIDTH + room) // 2))
         parts.append(table)
     return Group(*parts) if parts else None
 
 
-def _difference(claim: Claim) -> tuple[str, ...]:
+def _difference(claim: Claim, room: int) -> tuple[str, ...]:
     return (
-        _shortened(printable(claim.where)),
-        claim.what,
-        _shortened(printable(claim.claimed)),
+        _shortened(printable(claim.where), room),
+        claim.subject,
+        _shortened(printable(claim.claimed), room),
         printable(claim.recomputed or ABSENT).split("; ")[0],
         "differs" if claim.basis == "data" else "text only",
     )
@@ -281,6 +290,10 @@ def _grid(columns: int) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     for column in columns:
-        justify: JustifyMethod = "right" if column.startswith(">") else "left"
-        table.add_column(Text(column.lstrip(">")), justify=justify, overflow="fold")
+        # A figure is whole on every terminal; names and words go on below.
+        is_figure = column.startswith(">")
+        justify: JustifyMethod = "right" if is_figure else "left"
+        name = Text(column.lstrip(">"))
+        least = None if is_figure else _LEAST_NAME
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=is_figure, min_width=least)
     return table

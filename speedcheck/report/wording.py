@@ -53,7 +53,7 @@ def number(value: float | None, spec: str) -> str:
 
 def rounded(value: float | None) -> str:
     """Return a figure for people: five significant digits."""
-    return number(value, "#.5g")
+    return significant(value, 5)
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -75,9 +75,16 @@ def p_value(p: float | None) -> str:
     return "not defined" if p is None else f"{p:.2g}"
 
 
-def two_digits(value: float) -> str:
+def two_digits(value: float | None) -> str:
     """Return a spread for people: two significant digits."""
-    return f"{value:#.2g}".rstrip(".")
+    return significant(value, 2)
+
+
+def significant(value: float | None, digits: int, sign: str = "") -> str:
+    """Return a figure with so many significant digits and no point at its end; zero is "0"."""
+    if value is None:
+        return ABSENT
+    return "0" if value == 0 else f"{value:{sign}#.{digits}g}".rstrip(".")
 
 
 def small_p(p: float | None) -> str:

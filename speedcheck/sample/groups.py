@@ -37,9 +37,16 @@ def describe(runs: Sequence[Run], members: Sequence[int], role: Role | None) -> 
     run = runs[members[0]]
     count = f"{len(members)} run" if len(members) == 1 else f"{len(members)} runs"
     steps = "" if run.total_steps is None else f" of {run.total_steps} steps"
-    program = "no program" if run.source_sha256 is None else f"program {run.source_sha256[:8]}"
+    program = _program({runs[index].source_sha256 for index in members} - {None})
     declared = "" if role is None else f", declared as {role}"
     return f"{count}{steps}, {program}, first log {PurePosixPath(run.log).name}{declared}"
+
+
+def _program(sha256s: set[str | None]) -> str:
+    """Return the programs of a group, which have the same code, in words."""
+    if len(sha256s) > 1:
+        return f"{len(sha256s)} programs of the same code"
+    return "no program" if not sha256s else f"program {str(*sha256s)[:8]}"
 
 
 def letter(number: int) -> str:

@@ -11,6 +11,7 @@ from speedcheck.certificate import Exclusion
 from speedcheck.program import Sources, compare
 from speedcheck.records.record_folder import Record
 from speedcheck.records.record_toml import Excluded, Plan, Role, SampleDeclaration
+from speedcheck.sample.groups import describe
 from speedcheck.sample.sample import Group, Sample
 from speedcheck.sample.take import take_sample
 from speedcheck.words import count
@@ -49,7 +50,8 @@ def propose(record: Record, track: str | None, budget_ms: float | None = None) -
     main, *others = sorted(candidates, key=lambda group: -len(group.usable))
     patterns = _Patterns(sample)
     logs = patterns.of(main.usable)
-    reasons = [f"[sample] {', '.join(logs)}: {_why_sample(main, others)}"]
+    label = describe(sample.runs, main.usable, None)
+    reasons = [f"[sample] {', '.join(logs)}: {_why_sample(label, others)}"]
     excluded: list[Excluded] = []
     for group in others:
         role, why = _role(sample, main, group, sources)
@@ -74,10 +76,11 @@ def propose(record: Record, track: str | None, budget_ms: float | None = None) -
     return Proposal(plan, tuple(reasons))
 
 
-def _why_sample(main: Group, others: Sequence[Group]) -> str:
+def _why_sample(label: str, others: Sequence[Group]) -> str:
+    """Return why a group is the sample; its label counts the complete runs alone."""
     if not others:
-        return f"the only group, {main.label}"
-    return f"the largest of {len(others) + 1} groups, {main.label}"
+        return f"the only group, {label}"
+    return f"the largest of {len(others) + 1} groups, {label}"
 
 
 def _role(sample: Sample, main: Group, group: Group, sources: Sources) -> tuple[Role, str]:

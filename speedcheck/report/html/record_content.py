@@ -164,7 +164,7 @@ def _claims(certificate: Certificate) -> Table:
 
 
 def _claim(claim: Claim) -> Row:
-    cells = (claim.where, claim.what, claim.claimed, claim.recomputed or ABSENT)
+    cells = (claim.where, claim.subject, claim.claimed, claim.recomputed or ABSENT)
     return tuple(map(Cell, cells))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speedcheck.report.race_text import confidence_sequence
-from speedcheck.report.wording import printable, rounded, small_p, two_digits
+from speedcheck.report.wording import printable, rounded, significant, small_p, two_digits
 from speedcheck.words import count
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def runtimes(shown: Runtimes) -> str:
     parts = [f"{runs}, mean {rounded(shown.mean)} s"]
     if shown.line is not None:
         trend = shown.line.trend
-        interval = f"95% interval {trend.low:+#.2g} to {trend.high:+#.2g} s"
+        interval = (
+            f"95% interval {significant(trend.low, 2, '+')} to {significant(trend.high, 2, '+')} s"
+        )
         drift = f"{trend.slope:+.2g} s from run to run ({interval})"
         parts.append(f"They drift by {drift}" if trend.shown else f"No drift is shown: {drift}")
     return _sentences(parts)

@@ -104,7 +104,7 @@ def test_the_time_of_the_evaluation_that_decides_is_judged():
 def test_the_finding_has_both_figures_and_its_log():
     over = LOG.format(1, 601.5, 1)
     (finding,) = check_budget(Sample(run_of(over)), track(limits=Limits(eval_ms=600_000)))
-    assert finding.message == "the evaluation used 601.5 s; the track allows 600 s"
+    assert finding.message == "the evaluation used 601.5 s, and the track allows 600 s"
     assert finding.where == "a.log"
 
 
@@ -135,7 +135,7 @@ def test_logs_that_print_other_data_than_the_track_asks_for_fail():
     run = run_of("train_shards: 1499\nval_tokens: 36562944\nbpb:1.101\n")
     (tokens, shards) = check_data(Sample(run), track(val_tokens=47_851_520, train_shards=80))
     assert (tokens.code, tokens.severity) == (codes.WRONG_VALIDATION, "fail")
-    assert "validated on 36562944 tokens; the track asks for 47851520" in tokens.message
+    assert "validated on 36562944 tokens, and the track asks for 47851520" in tokens.message
     assert (shards.code, shards.severity) == (codes.WRONG_DATA, "fail")
     assert check_data(Sample(run), track(val_tokens=36_562_944, train_shards=1499)) == ()
     assert check_data(Sample(run), track()) == ()

@@ -92,7 +92,6 @@ def test_without_a_code_all_are_listed(cli):
     [
         ("3", "`speedcheck explain` lists all"),
         ("P999", "`speedcheck explain` lists all"),
-        ("", "`speedcheck explain` lists all"),
         ("x" * 100_000, "`speedcheck explain` lists all"),
         ("P03", "did you mean P03"),
         ("incomplet-log", "did you mean P004 incomplete-log?"),

@@ -61,7 +61,7 @@ def test_a_run_on_cpu_is_known_to_be_no_run_on_the_tracks_hardware(sub3, finding
 def test_validation_on_another_number_of_tokens_refuses_the_certificate(sub3, findings_of):
     folder = sub3(val_tokens=1_048_576)
     found = findings_of(folder)["R002 wrong-validation"]
-    assert found[0].message == "validated on 1048576 tokens; the track asks for 10485760"
+    assert found[0].message == "validated on 1048576 tokens, and the track asks for 10485760"
     assert {f.severity for f in found} == {"fail"}
     assert not verify(folder).certified
 

@@ -280,3 +280,9 @@ def test_the_baseline_among_the_records_of_a_folder_is_judged_without_one(build,
 def test_empty_words_of_a_script_are_its_own(tmp_path, cli):
     missing = tmp_path / "missing.py"
     assert "an argument is empty" not in cli("run", "--script", missing, "--", "").err
+
+
+def test_the_headline_of_a_wrong_validation_says_what_the_track_asks_for(build, cli):
+    result = cli("verify", build.record([1.27, 1.28]), "--track", "gpt2-small")
+    words = "NOT CERTIFIED: validated on 16384 tokens, and the track asks for 10485760"
+    assert words in " ".join(result.out.split())

@@ -9,11 +9,15 @@ from pathlib import PurePosixPath as P
 import pytest
 from scipy.stats import ttest_1samp
 
+from speedcheck.api import verify
 from speedcheck.gate.decide import decide
+from speedcheck.gate.decision import Decision
 from speedcheck.gate.declared import remarks
 from speedcheck.gate.gate_command import run_gate
+from speedcheck.gate.objection import Objection
 from speedcheck.gate.workplace import Commits
 from speedcheck.records.record_toml import read_plan
+from speedcheck.report.gate_text import gate_lines
 from tests.speedcheck.gate.conftest import Clone
 from tests.speedcheck.gate.submissions import Options, make_log, make_logs, with_plan
 
@@ -66,7 +70,8 @@ def test_a_retiming_is_tested_on_the_side_of_the_track(clone):
 
 
 def test_files_in_which_no_run_was_found_are_named_the_largest_first(clone):
-    files = GOOD | {"LICENSE": b"MIT\n", "notes": b"QkFTRTY0" * 1000}
+    picture = {"images/losses.png": b"\x89PNG\r\n\x1a\n"}
+    files = GOOD | {"LICENSE": b"MIT\n", "notes": b"QkFTRTY0" * 1000} | picture
     said = decided(clone, files).remarks
     assert "2 files in which no run was found: notes (7 KiB), LICENSE (1 KiB)" in said
 
@@ -96,3 +101,17 @@ def test_a_record_of_the_base_that_cannot_be_judged_is_named(tmp_path):
     clone.branch("work")
     said = "not compared with what cannot be judged, 1 record of the base: records/old"
     assert said in decided(clone, GOOD).remarks
+
+
+def test_seeds_with_a_gap_are_shown_as_ranges_around_it(build):
+    folder = build.record()
+    certificate = verify(folder)
+    runs = tuple(replace(run, seed=run.seed + (run.seed > 3)) for run in certificate.runs)
+    said = list(remarks(None, replace(certificate, runs=runs), folder, ()))
+    assert "the seeds are 0 to 3, 5 to 8, not 0 to 7" in said
+
+
+def test_reasons_of_one_code_are_the_first_with_their_number():
+    found = [Objection(f"reason {n}", "P027 near-copy") for n in range(10)]
+    line = gate_lines([Decision(P("records/x"), None, tuple(found))], [])
+    assert "P027 near-copy: reason 0 (the first of 10)" in line

@@ -143,7 +143,7 @@ def test_a_file_that_would_fill_the_memory_is_said_and_not_read(build, findings_
         file.truncate(MAX_FILE_BYTES + 1)
     (finding,) = findings_of(folder)["P011 not-a-run"]
     assert finding.where == "huge.txt"
-    assert finding.message == f"has {MAX_FILE_BYTES + 1} bytes, more than {MAX_FILE_BYTES}"
+    assert finding.message == f"is larger than {MAX_FILE_BYTES >> 20} MiB"
     assert verify(folder).loss.n == 6
 
 

@@ -52,7 +52,7 @@ def test_a_ledger_that_would_fill_the_memory_is_a_finding(build):
     with (folder / "ledger.jsonl").open("r+b") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     (finding,) = refusals(verify(folder))
-    assert finding.message == f"has {MAX_FILE_BYTES + 1} bytes, more than {MAX_FILE_BYTES}"
+    assert finding.message == f"is larger than {MAX_FILE_BYTES >> 20} MiB"
 
 
 @pytest.mark.parametrize("make", ["record", "published"])

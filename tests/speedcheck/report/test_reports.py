@@ -26,7 +26,7 @@ from speedcheck.records.record_folder import read_record
 from speedcheck.report.record_readme import readme
 from speedcheck.report.table import runs_table
 from speedcheck.report.terminal import print_certificate
-from speedcheck.report.wording import printable
+from speedcheck.report.wording import printable, two_digits
 
 GOLDEN = Path(__file__).with_name("golden")
 RECORDS = Path(__file__).parents[3] / "records"
@@ -388,3 +388,35 @@ def test_the_last_line_says_which_file_was_refused(build, cli):
     (folder / "record.toml").symlink_to("/dev/null")
     last = cli("verify", folder).out.splitlines()[-1]
     assert last == "NOT CERTIFIED: is a link: links are not followed (record.toml)"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (11.0, "11"), (250.4, "2.5e+02"), (0.3, "0.30"), (99.6, "1.0e+02"), (None, "-")],
+)
+def test_a_spread_has_two_digits_no_point_at_its_end_and_no_zeros_behind_zero(value, shown):
+    assert two_digits(value) == shown
+
+
+@pytest.mark.parametrize("columns", [40, 50, 60])
+def test_no_figure_of_a_run_is_broken_on_a_narrow_terminal(build, columns):
+    shown = io.StringIO()
+    folder = build.record()
+    certificate = verify(folder)
+    print_certificate(Console(file=shown, width=columns), certificate, folder)
+    for run in certificate.runs:
+        figures = ["seed-", f" {run.val_loss:g}", f" {run.train_time_ms / 1000:.3f}"]
+        assert any(all(f in line for f in figures) for line in shown.getvalue().splitlines())
+
+
+def test_names_of_logs_are_whole_where_there_is_room(build):
+    folder = build.published(losses=(3.2777, 3.2779))
+    name = f"{'0ab4a843-8c3a-4fb4-9f':x<60}.txt"
+    (folder / "00.txt").rename(folder / name)
+    texts = {}
+    for width in (80, 200):
+        shown = io.StringIO()
+        print_certificate(Console(file=shown, width=width), verify(folder), folder)
+        texts[width] = shown.getvalue()
+    assert name in texts[200]
+    assert f"{name[:21]}..." in texts[80]

@@ -49,3 +49,29 @@ def test_an_existing_record_toml_stays_as_it_is(build, cli):
 def test_a_folder_without_a_complete_run_is_one_error(build, cli):
     assert cli("init", build.published([3.27], last_step=700)).code == 2
     assert cli("init", build.path / "nothing").code == 2
+
+
+def test_the_proposal_counts_complete_runs_and_names_several_programs(
+    build, cli, published_log_text, script_text
+):
+    folder = build.published()
+    (folder / "05.txt").write_text(published_log_text(val_loss=3.279, last_step=700))
+    (folder / "04.txt").write_text(
+        published_log_text(val_loss=3.2775, script=script_text + "# another comment\n")
+    )
+    out = cli("init", folder).out
+    assert "the only group, 5 runs of 1393 steps, 2 programs of the same code" in out
+    assert "[[excluded]] 05.txt: crashed" in out
+
+
+def test_a_race_is_said_to_need_no_record_toml(cli, make_race):
+    result = cli("init", make_race([9.0] * 8, [8.0] * 8))
+    assert result.code == 2
+    assert "is a race; a race needs no record.toml: speedcheck verify judges it" in result.err
+
+
+def test_a_log_that_is_too_large_is_said_to_be(build, cli, monkeypatch):
+    monkeypatch.setattr("speedcheck.records.record_files.MAX_FILE_BYTES", 1 << 20)
+    folder = build.folder({"big.txt": "x" * ((1 << 20) + 1)})
+    for command in ("init", "verify"):
+        assert "(big.txt: is larger than 1 MiB)" in cli(command, folder).err
