@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from foreign_scripts import FINAL, printing
 
-from speedcheck.cli import main
-from speedcheck.records.ledger_writer import LedgerWriter
 from speedcheck.run.campaign import campaign
 from speedcheck.run.launchers.processes import find_processes, mark_of
+from tests.speedcheck.run import killing
 
 # Runs on for a moment when its launcher is gone, and comes to its result.
 KILL = "import time\nif os.path.exists(f'data/{sys.argv[1]}{seed}'): os.kill(os.getppid(), 9)\n"
@@ -26,58 +21,10 @@ TRAINER = printing(FINAL.format(4, "3.27{seed}", "960{seed}")).replace(
     "print", f"{KILL}time.sleep(0.05)\nprint", 1
 )
 START = ("race", "train.py a", "train.py b", "--pairs", "2", "--gpus", "0", "--seed-env", "SEED")
-# What a launcher does to the disk or to its children; Python says so before it does it.
-MOMENTS = frozenset({"os.mkdir", "os.rename", "shutil.copyfile"})
 
 
 def start_and_kill(moment: int) -> bool:
-    """Start the race in a process that kills itself at a moment; return whether it was killed.
-
-    A moment is a step that changes the disk, among them each half of a line of the ledger, or the
-    start of a run.
-    """
-    pid = os.fork()
-    if pid == 0:
-        try:
-            count_moments(moment)
-            sys.stdout = sys.stderr = io.StringIO()
-            main([*START, "--out", "race"])
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-
-
-def count_moments(last: int) -> None:
-    passed = 0
-
-    def step() -> None:
-        nonlocal passed
-        passed += 1
-        if passed > last:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def heard(event: str, arguments: tuple[object, ...]) -> None:
-        writes = event == "open" and set(str(arguments[1])) & set("wax+")
-        if writes or event in MOMENTS:
-            step()
-
-    whole, open_process = LedgerWriter._write, subprocess.Popen.__init__
-
-    def in_halves(writer: LedgerWriter, data: bytes) -> None:
-        step()
-        if passed == last:
-            whole(writer, data[: len(data) // 2])
-            step()
-        whole(writer, data)
-        step()
-
-    def begun(process: subprocess.Popen[bytes], *arguments: object, **options: object) -> None:
-        open_process(process, *arguments, **options)
-        step()
-
-    LedgerWriter._write = in_halves
-    subprocess.Popen.__init__ = begun
-    sys.addaudithook(heard)
+    return killing.start_and_kill(moment, (*START, "--out", "race"))
 
 
 def wait_for_orphans() -> None:
