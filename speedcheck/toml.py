@@ -20,6 +20,8 @@ MAX_BYTES = 1 << 20
 # For a dotted key the parser takes time and memory with the square of its parts: one of 256 KiB
 # takes half a minute and 3 GB.
 MAX_DOTS = 100
+# From this likeness on, of 1, one key is another mistyped: basline, losss, seed.
+_LIKE = 0.8
 _BETWEEN_KEYS = re.compile(r"[,=\[\]{}\r\n]")
 
 
@@ -85,16 +87,21 @@ class Table:
         """Return this table with the keys of another one that it lacks."""
         return Table({**other._raw, **self._raw}, self._file, self._names)
 
-    def refuse_unknown(self, known: Iterable[str]) -> None:
+    def refuse_unknown(self, known: Iterable[str], *, notes: bool = False) -> None:
         """Refuse a key that nobody reads: it is a mistyped one, and the nearest known one is named.
 
+        Args:
+            known: the keys that are read.
+            notes: whether the writer may add others, which are like none of these and no tables.
+
         Raises:
-            InputError: a key is not among `known`.
+            InputError: such a key is there.
         """
         names = tuple(known)
-        for key in self._raw:
-            if key not in names:
-                near = get_close_matches(key[:60], names, 1)
+        for key, value in self._raw.items():
+            near = get_close_matches(key[:60], names, 1, cutoff=_LIKE)
+            is_note = notes and not near and not isinstance(value, (dict, list))
+            if key not in names and not is_note:
                 remedy = f"write {near[0]!r}; " if near else ""
                 remedy += f"the keys are {', '.join(names)}"
                 shown = f"{key[:60]!r} is not a key of this table"

@@ -49,7 +49,7 @@ def _shortfall(shortfall: Shortfall) -> Finding:
     severity: Severity = "fail" if shortfall.logs > 1 else "unknown"
     message = f"{shortfall.claimed} losses are claimed and {logs} can be of them"
     if shortfall.is_text:
-        severity, message = "warn", f"{shortfall.claimed} runs are stated, and there are {logs}"
+        severity, message = "warn", f"README says {shortfall.claimed} runs, and there are {logs}"
     return Finding(codes.CLAIMED_WITHOUT_LOGS, severity, message, shortfall.where)
 
 
@@ -74,7 +74,7 @@ def _row(claim: Claim) -> str:
     place = claim.where.rpartition(":")[2]
     line = f" (line {place})" if place.isdigit() else f" ({claim.where})"
     says = claim.claimed.partition(":")[0]
-    return f"{claim.subject}: stated {says}, logs give {claim.recomputed}{line}"
+    return f"{claim.subject}: README says {says}, logs give {claim.recomputed}{line}"
 
 
 def _unlisted(names: tuple[str, ...]) -> list[Finding]:

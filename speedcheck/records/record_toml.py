@@ -198,7 +198,7 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plan(table: toml.Table, *, default_name: str) -> Plan:
-    table.refuse_unknown(Plan.__dataclass_fields__)
+    table.refuse_unknown(Plan.__dataclass_fields__, notes=True)
     published = table.table("published")
     seeds = table.get("seeds", _seeds, "a list of different whole numbers from 0")
     return Plan(
@@ -245,7 +245,7 @@ def _excluded(table: toml.Table) -> Excluded:
 
 
 def _published(table: toml.Table) -> Published:
-    table.refuse_unknown(Published.__dataclass_fields__)
+    table.refuse_unknown(Published.__dataclass_fields__, notes=True)
     printed = "the figure as it was printed, as text"
     interval = "two figures as they were printed, as text"
 

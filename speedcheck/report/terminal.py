@@ -245,7 +245,7 @@ def _claims(certificate: Certificate, room: int) -> RenderableType | None:
     if said := confirmed(certificate):
         parts.append(Text(said))
     if different:
-        table = _table("where", "what", "stated", "logs give", "")
+        table = _table("where", "what", "README says", "logs give", "")
         for claim in different:
             table.add_row(*_difference(claim, (_NAME_WIDTH + room) // 2))
         parts.append(table)

@@ -112,7 +112,7 @@ def test_a_text_that_names_more_runs_than_there_are_warns(read):
         assert found(read(text + "\n")) <= {("P003", "warn")}
     (finding,) = check_documents(read("Mean of 20 runs: 3.2783.\n"))
     assert (finding.code[:4], finding.severity) == ("P003", "warn")
-    assert finding.message == "20 runs are stated, and there are 6 logs"
+    assert finding.message == "README says 20 runs, and there are 6 logs"
     assert found(read("## The sweep over lr\n\nMean of 20 runs: 3.2783.\n")) == set()
 
 
@@ -197,7 +197,7 @@ def test_words_of_a_result_may_be_between_a_name_and_its_figure(read, text):
 def test_a_warning_names_a_handful_of_figures(read):
     text = "".join(f"- mean val_loss: {3.2600 + i / 1e4:.4f}\n" for i in range(40))
     (finding,) = check_documents(read(text))
-    assert finding.message.count("stated") == 5
+    assert finding.message.count("README says") == 5
     assert "and 35 more" in finding.message
 
 

@@ -96,7 +96,7 @@ def test_a_mistyped_key_of_a_record_closes_the_gate(clone):
 
 def test_a_record_of_the_base_that_cannot_be_judged_is_named(tmp_path):
     clone = Clone(tmp_path / "clone")
-    broken = {"records/old/a.txt": next(iter(GOOD.values())), "records/old/record.toml": b"x = 1\n"}
+    broken = {"records/old/a.txt": next(iter(GOOD.values())), "records/old/record.toml": b"[x]\n"}
     clone.commit("base", {"speedcheck.toml": '[gate]\ntrack = "gpt2-small"\n'} | broken)
     clone.branch("work")
     said = "not compared with what cannot be judged, 1 record of the base: records/old"

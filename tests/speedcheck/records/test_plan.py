@@ -131,7 +131,8 @@ WRONG_PUBLISHED = [
     ("text", "place", "key", "near"),
     [
         ('basline = "x"', "", "basline", "write 'baseline'; "),
-        ("bogus = 1", "", "bogus", ""),
+        ("[bogus]\nx = 1", "", "bogus", ""),
+        ("[[bogus]]\nx = 1", "", "bogus", ""),
         ('[sampel]\nlogs = ["a"]', "", "sampel", "write 'sample'; "),
         ("[sample]\nat_stp = 1", " [sample]", "at_stp", "write 'at_step'; "),
         ("[[exclude]]\nx = 1", "", "exclude", "write 'excluded'; "),
@@ -149,6 +150,12 @@ def test_a_mistyped_key_or_table_is_refused_with_the_nearest_known_one(
     where = f"{folder / 'record.toml'}{place}"
     what = f"{where}: {key!r} is not a key of this table; {near}the keys are "
     assert result.err.startswith(f"speedcheck: error: {what}")
+
+
+@pytest.mark.parametrize("text", ['description = "warmer"', "pr = 117\n[published]\nhours = 2"])
+def test_notes_of_the_authors_own_are_no_mistyped_keys(build, text):
+    folder = build.folder({"record.toml": text})
+    assert read_plan(folder / "record.toml").name == folder.name
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG)
