@@ -302,8 +302,9 @@ def test_a_disk_that_fills_up_is_one_line_and_status_2(data: Path, tmp_path: Pat
     with start(data, tmp_path, preexec_fn=allow_8_kib_a_file) as process:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err.count("\n") == 1
-    assert "seed-000.txt: the log cannot be written (File too large)" in err
+    made, refused = err.splitlines()
+    assert made == "trainer writes seed-000.txt"
+    assert "seed-000.txt: the log cannot be written (File too large)" in refused
 
 
 def test_a_machine_that_only_prepares_needs_the_data_and_no_gpu(tmp_path, capsys):
