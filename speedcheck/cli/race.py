@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -24,7 +23,7 @@ from speedcheck.cli.options import (
     whole_option,
 )
 from speedcheck.errors import UsageError
-from speedcheck.report.wording import without_commands
+from speedcheck.report.wording import command, resume_race_command, without_commands
 
 if TYPE_CHECKING:
     from speedcheck.races.race_result import RaceResult
@@ -83,7 +82,7 @@ def race(  # noqa: PLR0913 - one argument an option
         resume=resume,
         data_dir=data_dir,
     )
-    with stoppable("the race was", _command("race --resume --out", request.folder)):
+    with stoppable("the race was", resume_race_command(request.folder)):
         result = run_race(request, make_console(to_stderr=json, quiet=quiet), context.obj)
     _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
@@ -108,7 +107,7 @@ def compare_race(
     refuse_options(folder, options)
     result = read_race(folder, config)
     if result.problems:
-        remedy = f"see all of it: {_command('verify', folder)}"
+        remedy = f"see all of it: {command('verify', folder)}"
         raise UsageError(result.problems[0], where=str(folder), remedy=remedy)
     _print([result], json=json, quiet=quiet)
     raise typer.Exit(_exit_code(result))
@@ -143,10 +142,6 @@ def verify_races(
     else:
         _print(results, json=json)
     raise typer.Exit(NOT_CERTIFIED if any(result.problems for result in results) else CERTIFIED)
-
-
-def _command(words: str, folder: Path) -> str:
-    return f"speedcheck {words} {shlex.quote(str(folder))}"
 
 
 def _print(results: list[RaceResult], *, json: bool, quiet: bool = False) -> None:

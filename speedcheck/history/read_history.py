@@ -31,7 +31,7 @@ def read_history(
         The records by date with their gains, and the folders that cannot be judged.
 
     Raises:
-        InputError: there is no such folder, or no record in it.
+        InputError: the folder does not exist, or holds no record.
     """
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "the folder does not exist"

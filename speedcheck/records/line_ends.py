@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from speedcheck.errors import RecordError
-from speedcheck.whole_file import not_written
+from speedcheck.whole_file import write_whole
 
 ATTRIBUTES_NAME = ".gitattributes"
 ATTRIBUTES = """\
@@ -28,12 +28,8 @@ def keep_line_ends(folder: Path) -> None:
         RecordError: the file cannot be written.
     """
     path = folder / ATTRIBUTES_NAME
-    if path.exists():
-        return
-    try:
-        path.write_bytes(ATTRIBUTES.encode())
-    except OSError as error:
-        raise not_written(path, error, RecordError) from error
+    if not path.exists():
+        write_whole(path, ATTRIBUTES.encode(), RecordError)
 
 
 def with_line_feeds(data: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from speedcheck.comparison.record_comparison import Compared, RecordComparison
@@ -11,6 +10,7 @@ from speedcheck.report.step_table import step_table
 from speedcheck.report.wording import (
     ABSENT,
     aligned,
+    command,
     number,
     printable,
     rounded,
@@ -62,7 +62,7 @@ def _race(found: RecordComparison) -> list[str]:
         return []
     return [
         "note: A and B are the sides of a race, which may have stopped when it was decided.",
-        f"      Its own test allows for that: speedcheck compare {shlex.quote(found.race)}",
+        f"      Its own test allows for that: {command('compare', found.race)}",
         "",
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from speedcheck.races.race_result import Pair, RaceResult, RaceSide
@@ -11,6 +10,7 @@ from speedcheck.report.wording import (
     aligned,
     number,
     printable,
+    resume_race_command,
     rounded,
     small_p,
     two_digits,
@@ -47,7 +47,7 @@ def next_step(result: RaceResult) -> str:
     """Return how to finish a race that is not over; "" for one that is."""
     if result.is_over:
         return ""
-    return f"finish the race with `speedcheck race --resume --out {shlex.quote(result.folder)}`"
+    return f"finish the race with `{resume_race_command(result.folder)}`"
 
 
 def extent(result: RaceResult) -> str:

@@ -109,6 +109,16 @@ def with_distinct_names(judged: Sequence[tuple[PurePath, Certificate]]) -> list[
     ]
 
 
+def command(words: str, folder: Path | str) -> str:
+    """Return a command with a folder as its last word, as it can be typed."""
+    return f"speedcheck {words} {shlex.quote(str(folder))}"
+
+
 def resume_command(folder: Path | str) -> str:
     """Return the words to type that continue a record."""
-    return f"speedcheck run --resume --out {shlex.quote(str(folder))}"
+    return command("run --resume --out", folder)
+
+
+def resume_race_command(folder: Path | str) -> str:
+    """Return the words to type that continue a race."""
+    return command("race --resume --out", folder)

@@ -213,7 +213,7 @@ def _norm_gradient(d_normed, normed, rstd, WIDTH: tl.constexpr):
 
 @triton.jit
 def _load_if_any(ptr, at, inside):
-    """Values as they lie in memory; zeros where there is no such tensor."""
+    """Values as they lie in memory; zeros where there is none."""
     if ptr is None:
         values = tl.zeros(at.shape, tl.float32)
     else:

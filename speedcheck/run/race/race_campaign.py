@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from speedcheck.records.ledger import LEDGER_NAME
 from speedcheck.records.ledger_writer import RESTORE, LedgerWriter
 from speedcheck.records.record_files import LOGS_NAME
 from speedcheck.records.shared_ledger import FolderLedger, folder_of
+from speedcheck.report.wording import resume_race_command
 from speedcheck.rules.tracks import Track
 from speedcheck.run.campaign.campaign import Campaign
 from speedcheck.run.campaign.known_logs import logs_of, refuse_unknown_logs
@@ -184,6 +184,6 @@ class RaceRunner:
             f"the race stops, because a run of {side.upper()} has no time ({reason})",
             where=str(self._folder),
             remedy="if the cause is outside of the planned scripts and options, "
-            f"speedcheck race --resume --out {shlex.quote(str(self._folder))} continues; "
+            f"{resume_race_command(self._folder)} continues; "
             "otherwise start another race",
         )

@@ -83,7 +83,7 @@ def test_remedies_are_for_reports_and_not_in_the_json(build):
 
 
 def test_a_word_for_a_folder_in_what_a_finding_explains_is_the_folder_of_the_record():
-    """FOLDER is replaced by the record's own folder, which is no baseline of itself."""
+    """FOLDER becomes the record's own folder; it cannot be its own baseline."""
     remedies = [explanation.remedy for explanation in EXPLANATIONS.values()]
     named = [remedy for remedy in remedies if "FOLDER" in remedy]
     assert named
